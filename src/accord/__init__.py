@@ -1,0 +1,1 @@
+"""Accord keeps a CRM and people's mailboxes in agreement, by rules."""
