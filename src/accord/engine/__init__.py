@@ -1,0 +1,1 @@
+"""The deciding heart: observations and rules in, a Plan of steps out; pure."""

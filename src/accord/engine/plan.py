@@ -1,0 +1,149 @@
+"""What the engine returns: steps, each with its reason, gathered in a Plan.
+
+Console, `accord plan`, journal and `accord explain` all show this same value.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from accord.model.diff import FieldChange
+from accord.model.item import Item
+from accord.model.kinds import Side
+from accord.model.observe import Snapshot
+
+
+class Pairing(Struct, frozen=True, kw_only=True):
+    """Be the two snapshots last known to agree, and the rule version they agreed under.
+
+    `content` says whether this link's copy gives the content of a shared meeting. `made` is
+    the side on which Accord created the copy (None: both were there before). `frozen` is why
+    the pair no longer takes part (kept after a deletion, waiting for a decision).
+    """
+
+    id: str
+    crm: Snapshot
+    groupware: Snapshot
+    rule: str = ""
+    content: bool = True
+    made: Side | None = None
+    frozen: str = ""
+
+    def side(self, side: Side) -> Snapshot:
+        """Return the base of one side."""
+        return self.crm if side is Side.CRM else self.groupware
+
+
+class _Step(Struct, frozen=True, kw_only=True, tag_field="step"):
+    why: str
+
+
+class Create(_Step, tag="create", frozen=True, kw_only=True):
+    """Create on `side` the item projected from `source` on the other side.
+
+    `mails` names the addresses that would get mail. `pairing` is set where a copy that was
+    deleted comes back because its counterpart was edited.
+    """
+
+    side: Side
+    source: Snapshot
+    item: Item
+    pairing: str = ""
+    mails: tuple[str, ...] = ()
+
+
+class Update(_Step, tag="update", frozen=True, kw_only=True):
+    """Change the item on `side` from `before` to `after`, if its version still stands.
+
+    `base` is the snapshot of the other side that this update brings over.
+    """
+
+    side: Side
+    pairing: str
+    before: Snapshot
+    after: Item
+    base: Snapshot
+    changes: tuple[FieldChange, ...]
+    mails: tuple[str, ...] = ()
+
+
+class Delete(_Step, tag="delete", frozen=True, kw_only=True):
+    """Delete the item on `side`, if its version still stands."""
+
+    side: Side
+    pairing: str
+    before: Snapshot
+    mails: tuple[str, ...] = ()
+
+
+class Pair(_Step, tag="pair", frozen=True, kw_only=True):
+    """Record that two snapshots belong together and agree; writes nothing on either side."""
+
+    crm: Snapshot
+    groupware: Snapshot
+    pairing: str = ""
+    content: bool = True
+
+
+class Unpair(_Step, tag="unpair", frozen=True, kw_only=True):
+    """Let go of a pairing; both items stay as they are."""
+
+    pairing: str
+    crm: str
+    groupware: str
+
+
+class Conflict(_Step, tag="conflict", frozen=True, kw_only=True):
+    """Say that both sides changed the same field, who won, and keep the losing value.
+
+    `winner` None leaves both sides as they are until somebody decides.
+    """
+
+    pairing: str
+    field: str
+    crm: Snapshot
+    groupware: Snapshot
+    fields: tuple[FieldChange, ...] = ()
+    winner: Side | None = None
+
+
+class Skip(_Step, tag="skip", frozen=True, kw_only=True):
+    """Decide to do nothing about a ref, and say why."""
+
+    side: Side
+    ref: str
+    version: str = ""
+    pairing: str = ""
+
+
+class Hold(_Step, tag="hold", frozen=True, kw_only=True):
+    """Wait for approval before the `held` step is done; `cause` names the guard that spoke."""
+
+    held: Create | Update | Delete | Unpair
+    cause: str
+
+
+Step: TypeAlias = Create | Update | Delete | Pair | Unpair | Conflict | Skip | Hold
+Writing: TypeAlias = Create | Update | Delete
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Be all steps of one link, in the order in which they are to be done."""
+
+    link: str
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def writes(self) -> tuple[Writing, ...]:
+        """Return the steps that write on a side."""
+        return tuple(s for s in self.steps if isinstance(s, Create | Update | Delete))
+
+    @property
+    def mails(self) -> tuple[str, ...]:
+        """Return every address that would get mail, held steps included, sorted."""
+        steps = (s.held if isinstance(s, Hold) else s for s in self.steps)
+        return tuple(
+            sorted({a for s in steps if isinstance(s, Create | Update | Delete) for a in s.mails})
+        )

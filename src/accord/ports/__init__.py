@@ -1,0 +1,1 @@
+"""What Accord asks of the world, as Protocols; adapters answer."""

@@ -1,0 +1,95 @@
+"""Errors by reaction: the type says what the caller should do.
+
+    AccordError
+    ├── Retry           try again after `after` seconds; nothing is wrong with the data
+    ├── AuthFailed      ask the administrator or the person to sign in again
+    ├── ConfigError     mend the configuration; `field` and `hint` say where and how
+    ├── CursorExpired   drop the cursor and list completely
+    └── ItemError       concerns one item only; the others go on
+        ├── Stale       somebody changed it meanwhile: plan this item again
+        ├── Gone        it isn't there any more: ask for it, then plan again
+        ├── Denied      this principal may not do that: nothing follows from it
+        └── Rejected    the side will never accept this item as it is: park it and say why
+
+Adapters translate a vendor's codes in one table each (`errors.py`).
+"""
+
+from __future__ import annotations
+
+
+class AccordError(Exception):
+    """Be the base of all expected errors; its text is fit for an administrator to read."""
+
+    action = "error"
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        """Keep the `message` for people and the vendor's own `code` for the journal."""
+        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+        self.code = code
+
+
+class Retry(AccordError):
+    """The side asks to be left alone for a while."""
+
+    action = "retry"
+
+    def __init__(self, message: str = "", *, after: float = 1.0, code: str = "") -> None:
+        """Keep how many seconds to wait (`after`)."""
+        super().__init__(message, code=code)
+        self.after = after
+
+
+class AuthFailed(AccordError):
+    """The credentials were refused."""
+
+    action = "authenticate"
+
+
+class ConfigError(AccordError):
+    """A setting is missing or wrong."""
+
+    action = "configure"
+
+    def __init__(
+        self, message: str = "", *, field: str = "", hint: str = "", code: str = ""
+    ) -> None:
+        """Keep the setting's name and the way to mend it."""
+        super().__init__(message, code=code)
+        self.field = field
+        self.hint = hint
+
+
+class CursorExpired(AccordError):
+    """The side no longer knows this cursor."""
+
+    action = "relist"
+
+
+class ItemError(AccordError):
+    """Something is wrong with one item; the rest goes on."""
+
+    action = "item"
+
+
+class Stale(ItemError):
+    """The item was changed since it was read."""
+
+    action = "replan"
+
+
+class Gone(ItemError):
+    """The item isn't there any more."""
+
+    action = "replan"
+
+
+class Denied(ItemError):
+    """This principal may not do that with this item."""
+
+    action = "denied"
+
+
+class Rejected(ItemError):
+    """The side doesn't accept this item."""
+
+    action = "reject"

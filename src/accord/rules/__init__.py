@@ -1,0 +1,1 @@
+"""Rules: text in, compiled pure functions out; nothing here touches the world."""

@@ -1,0 +1,35 @@
+"""What a rule may know beside the item: who owns the link, what day it is, who is known.
+
+`service` gathers it once per run; rules and engine only read it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from accord.model.parts import Person
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """Be the surroundings of one decision.
+
+    `now` is UTC. `owner` is the link's user, `addresses` all of theirs, casefolded.
+    `contacts` and `users` map known addresses (casefolded) to CRM refs and user names.
+    `consents` says that the owner agreed to full synchronization of private items.
+    `clocks_agree` says that both sides' clocks were seen within 2 s of ours in the last hour.
+    """
+
+    now: datetime
+    owner: Person
+    user: str = ""
+    addresses: frozenset[str] = frozenset()
+    contacts: dict[str, str] = {}
+    users: dict[str, str] = {}
+    consents: bool = False
+    clocks_agree: bool = False
+
+    def is_owner(self, address: str) -> bool:
+        """Tell whether `address` is one of the owner's."""
+        return address.casefold() in self.addresses

@@ -1,0 +1,179 @@
+"""One rule as data: everything an administrator may decide about one kind on a link.
+
+Text becomes this in `parse`, this becomes a `Program` in `compile`. Rules are immutable
+versions: a changed rule is a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from accord.model.kinds import Direction, Kind
+
+
+class Clash(StrEnum):
+    """Name who wins when both sides changed the same field.
+
+    `organizer` is the organizer's copy; where nobody organizes, the CRM. `newest` is allowed
+    only while both sides' clocks are known to agree. `hold` leaves both as they are until
+    somebody decides.
+    """
+
+    CRM = "crm"
+    GROUPWARE = "groupware"
+    ORGANIZER = "organizer"
+    NEWEST = "newest"
+    HOLD = "hold"
+
+
+class OneWay(StrEnum):
+    """Name what happens to an edit on the side a one-way field doesn't come from."""
+
+    RESTORE = "restore"
+    IGNORE = "ignore"
+
+
+class Deletion(StrEnum):
+    """Name what a deletion on one side does to the other.
+
+    propagate: delete there too · keep: leave it and stop pairing new changes of it · unlink:
+    let go of the pair and leave the other item alone, as one that is no longer ours.
+    """
+
+    PROPAGATE = "propagate"
+    KEEP = "keep"
+    UNLINK = "unlink"
+
+
+class Leaving(StrEnum):
+    """Name what happens to the copy when an item leaves the window or the filter."""
+
+    KEEP = "keep"
+    UNLINK = "unlink"
+    DELETE_COPY = "delete-copy"
+
+
+class Private(StrEnum):
+    """Name what happens to private items; `full` needs the person's consent."""
+
+    SKIP = "skip"
+    BUSY = "busy"
+    FULL = "full"
+
+
+class Scope(StrEnum):
+    """Name which mailbox items enter the CRM.
+
+    people: those with a known CRM contact or user among the people, or one of `categories` ·
+    category: those with one of `categories` · all: every one.
+    """
+
+    PEOPLE = "people"
+    CATEGORY = "category"
+    ALL = "all"
+
+
+class Invitations(StrEnum):
+    """Say whether writing may make the server mail attendees."""
+
+    NEVER = "never"
+    ALLOW = "allow"
+
+
+class Meetings(StrEnum):
+    """Name how meetings stand on the target: silent plain copies, or the server's own."""
+
+    MIRROR = "mirror"
+    INVITE = "invite"
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class FieldRule(_Part, frozen=True, kw_only=True):
+    """Say how one field travels; expressions are CEL over `value` and `item`.
+
+    `inbound` and `outbound` transform the value on its way into and out of the CRM. `source`
+    names the field it is taken from, where that differs (`extras['crm:region']` is written
+    `crm:region`).
+    """
+
+    direction: Direction | None = None
+    clash: Clash | None = None
+    one_way: OneWay | None = None
+    inbound: str = ""
+    outbound: str = ""
+    source: str = ""
+
+
+class Filters(_Part, frozen=True, kw_only=True):
+    """Say which items take part: a CEL condition over `item`, `owner` and `today` per side."""
+
+    crm: str = ""
+    groupware: str = ""
+
+
+class Deletions(_Part, frozen=True, kw_only=True):
+    """Say what deletions do, by the direction they travel in."""
+
+    inbound: Deletion = Deletion.PROPAGATE
+    outbound: Deletion = Deletion.PROPAGATE
+
+
+class Window(_Part, frozen=True, kw_only=True):
+    """Limit events and absences to some days before and after today; None is unlimited."""
+
+    past: Annotated[int, Meta(ge=0)] | None = None
+    future: Annotated[int, Meta(ge=0)] | None = None
+    leaving: Leaving = Leaving.KEEP
+
+
+class GuardLimits(_Part, frozen=True, kw_only=True):
+    """Say how much one run may do before it is held for approval.
+
+    `deletes` and `updates` are numbers per side, `share` the part of the link's pairings that
+    deletions may reach (0 to 1, counted from ten pairings up).
+    """
+
+    deletes: Annotated[int, Meta(ge=0)] = 10
+    share: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    updates: Annotated[int, Meta(ge=0)] = 500
+
+
+class Rule(_Part, frozen=True, kw_only=True):
+    """Be one version of a rule.
+
+    `created` says which new items the directions may create: by default as `direction`.
+    `ownership` maps addresses to CRM users where they differ from the users' own.
+    """
+
+    name: str
+    kind: Kind
+    direction: Direction = Direction.BOTH
+    filter: Filters = Filters()
+    scope: Scope = Scope.PEOPLE
+    categories: tuple[str, ...] = ()
+    fields: dict[str, FieldRule] = {}
+    clash: Clash | None = None
+    one_way: OneWay = OneWay.IGNORE
+    delete: Deletions = Deletions()
+    window: Window = Window()
+    leaving: Leaving = Leaving.UNLINK
+    private: Private = Private.SKIP
+    invitations: Invitations = Invitations.NEVER
+    meetings: Meetings = Meetings.MIRROR
+    ownership: dict[str, str] = {}
+    lookups: dict[str, dict[str, str]] = {}
+    guard: GuardLimits = GuardLimits()
+
+    @property
+    def version(self) -> str:
+        """Return the id of this very content: equal rules have equal versions."""
+        data = msgspec.json.encode(self, order="deterministic")
+        return hashlib.sha256(data).hexdigest()[:16]
