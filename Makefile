@@ -1,0 +1,60 @@
+# Every target sets up what it needs in .venv; only make, python3 and python3-venv must be there.
+.DEFAULT_GOAL := help
+.PHONY: setup demo test check fault fuzz mutants bench lock docs clean help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+ARGS ?=
+WORKERS ?= 2
+CODE = $(wildcard src tests bench)
+
+help: ## show this list
+	@echo "make TARGET [ARGS=...] [PYTHON=...]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv with everything for use and development
+	@tools/setup dev
+
+demo: ## play a week against a real CalDAV server on this machine
+	@tools/setup demo
+	@$(BIN)/accord demo $(ARGS)
+
+test: ## run all tests (ARGS="-k word" picks)
+	@tools/setup dev
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: ## lint, format, types and the import contract
+	@tools/setup dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { $(BIN)/ruff format --check .; exit 1; }
+	@$(BIN)/mypy --no-error-summary $(CODE)
+	@report=$$($(BIN)/lint-imports) || { echo "$$report"; exit 1; }
+	@echo "check: lint, format, types and imports are in order"
+
+fault: ## kill the process at every step, 500 times
+	@tools/setup dev
+	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
+
+fuzz: ## play 20,000 random histories
+	@tools/setup dev
+	@ACCORD_HISTORIES=$${ACCORD_HISTORIES:-20000} $(BIN)/pytest tests -m fuzz -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
+
+mutants: ## plant faults in the deciding code and list those no test notices
+	@tools/setup dev
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+bench: ## measure against peers, in one run
+	@tools/setup dev
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## resolve pyproject.toml anew into requirements/*.lock (ARGS=--upgrade renews all)
+	@tools/setup dev
+	@UV=$(BIN)/uv tools/lock $(ARGS)
+
+docs: ## write the generated parts of docs/
+	@tools/setup dev
+	@$(BIN)/python -m tools.docs $(ARGS)
+
+clean: ## remove all that make made
+	rm -rf .venv .venv-* .setup-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache mutants build dist
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
