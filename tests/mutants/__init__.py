@@ -1,0 +1,1 @@
+"""Plants faults in the rooms that decide and lists those which no unit test notices."""

@@ -1,0 +1,88 @@
+"""The judge of `make mutants` lets no survivor pass unexplained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.survivors import (
+    Mutant,
+    as_toml,
+    from_diff,
+    function_of,
+    is_wording,
+    judge,
+    load_reasons,
+)
+
+LIMIT = Mutant("accord.engine.guard.check", "if n >= limit:", "if n > limit:")
+WHY = {LIMIT.key: "the caller never passes the limit itself"}
+
+
+def test_survivor_without_reason_is_unexplained() -> None:
+    verdict = judge([LIMIT], {}, complete=True)
+    assert verdict.unexplained == [LIMIT]
+
+
+def test_survivor_with_reason_is_explained() -> None:
+    verdict = judge([LIMIT], WHY, complete=True)
+    assert (verdict.unexplained, verdict.stale) == ([], [])
+    assert verdict.explained == [(LIMIT, WHY[LIMIT.key])]
+
+
+def test_reason_for_another_change_of_the_same_line_does_not_count() -> None:
+    other = LIMIT._replace(now="if n <= limit:")
+    assert judge([other], WHY, complete=True).unexplained == [other]
+
+
+def test_reason_without_survivor_is_stale_only_in_a_complete_run() -> None:
+    assert judge([], WHY, complete=True).stale == [LIMIT.key]
+    assert judge([], WHY, complete=False).stale == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "wording"),
+    [
+        ('why="held back"', 'why="XXheld backXX"', True),
+        ('why="held back"', 'why="HELD BACK"', True),
+        ('why="held back"', "why=None", False),
+        ('code="held"', 'code="XXheldXX"', False),
+        ('f(1, "held back")', 'f(2, "held back")', False),
+        ('f("held back", "x")', 'f("held back", "XXxXX")', False),
+    ],
+)
+def test_only_sentences_are_wording(was: str, now: str, wording: bool) -> None:
+    mutant = Mutant("accord.engine.guard.check", was, now)
+    assert is_wording(mutant) is wording
+    assert (judge([mutant], {}, complete=True).unexplained == []) is wording
+
+
+def test_printed_survivor_can_be_pasted_as_explanation(tmp_path: Path) -> None:
+    tricky = Mutant("accord.rules.parse.x", "a = ['b',\n\"c\\d\"]", "a = None")
+    file = tmp_path / "explained.toml"
+    entries = (as_toml(each).replace('why = ""', 'why = "so"') for each in (LIMIT, tricky))
+    file.write_text("\n".join(entries), encoding="utf-8")
+    assert load_reasons(file) == {LIMIT.key: "so", tricky.key: "so"}
+
+
+def test_explanation_without_reason_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "explained.toml"
+    file.write_text(as_toml(LIMIT), encoding="utf-8")
+    with pytest.raises(ValueError, match="why"):
+        load_reasons(file)
+
+
+def test_explanations_of_this_repository_are_complete() -> None:
+    load_reasons(Path(__file__).resolve().parents[1] / "mutants" / "explained.toml")
+
+
+def test_diff_is_read() -> None:
+    diff = "--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n def check():\n-    if n >= 1:\n+    if n > 1:\n x"
+    mutant = from_diff("accord.engine.guard.x_check__mutmut_7", "survived", diff)
+    assert mutant.key == ("accord.engine.guard.check", "if n >= 1:", "if n > 1:")
+
+
+def test_methods_are_named_with_their_class() -> None:
+    name = "accord.rules.facts.xǁFactsǁof__mutmut_12"
+    assert function_of(name) == "accord.rules.facts.Facts.of"
