@@ -23,7 +23,6 @@ from mutmut.stats import status_by_exit_code
 from tests.mutants.survivors import (
     KILLED,
     UNTESTED,
-    Mutant,
     Verdict,
     as_toml,
     from_diff,
@@ -110,7 +109,7 @@ def mutmut_settings(rooms: dict[str, tuple[str, str]]) -> str:
         "source_paths": ["src"],
         "only_mutate": [pattern for pattern, _ in rooms.values()],
         "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-p", "no:randomly", "-p", "no:cacheprovider", "--timeout=0"],
+        "pytest_add_cli_args": ["-p", "no:randomly", "--hypothesis-seed=0", "--timeout=0"],
         "use_git_change_detection": False,
         "on_dependency_change": "ignore",
     }
@@ -162,6 +161,9 @@ def stop(run: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
+    # stopped while it still wrote mutants, it would take half a file for a whole one
+    if not (WORKSPACE / "mutants" / "mutmut-stats.json").exists():
+        shutil.rmtree(WORKSPACE / "mutants", ignore_errors=True)
 
 
 def read_results(rooms: dict[str, tuple[str, str]]) -> dict[str, str]:
@@ -189,8 +191,12 @@ def report(results: dict[str, str], verdict: Verdict) -> None:
         print(f"explained  {mutant.function}: {mutant.was!r} -> {mutant.now!r}: {why}")
     for key in verdict.stale:
         print(f"stale      no such survivor any more, remove it from explained.toml: {key}")
+    untouched = [mutant for mutant in verdict.unexplained if mutant.status == "no tests"]
     for mutant in verdict.unexplained:
-        print(f"\n# {mutant.status}: {mutant.name}\n{as_toml(mutant)}")
+        if mutant not in untouched:
+            print(f"\n# {mutant.status}: {mutant.name}\n{as_toml(mutant)}")
+    for function, number in Counter(mutant.function for mutant in untouched).items():
+        print(f"untested   no unit test of the room runs {function} ({number} mutants)")
     count = Counter(results.values())
     figures = ", ".join(f"{number} {status}" for status, number in count.most_common())
     print(f"\nmutants: {sum(count.values())} ({figures})")
