@@ -32,6 +32,8 @@ def speaks(store: Store, silent: bool, notify: bool) -> bool:
 
 def announce(store: Store, box: Mailbox, before: Entry | None, after: Entry | None) -> None:
     """Mail everybody whom a change of an organizer's copy concerns, and deliver their copies."""
+    if before and after is None and before.kind is Kind.EVENT and not organizes(box, before.item):
+        return _decline(store, box, before)
     was = before.item if before and organizes(box, before.item) else None
     now = after.item if after and organizes(box, after.item) else None
     if was is not None and now is not None and not diff(was, now, VISIBLE):
@@ -56,6 +58,14 @@ def answer(store: Store, box: Mailbox, entry: Entry, reply: Reply) -> Entry:
             assert host is not None
             store.put(host, _replied(copy, box.principal, reply), box.principal)
     return mine
+
+
+def _decline(store: Store, box: Mailbox, entry: Entry) -> None:
+    """Tell the organizer that an invited person deleted their copy (RFC 6638 section 3.2.2.3)."""
+    item = _of(entry)
+    invited = {attendee.address.casefold() for attendee in item.attendees}
+    if item.organizer and box.principal.casefold() in invited:
+        _send(store, box, item.organizer.address, "reply", item)
 
 
 def _addresses(box: Mailbox, item: object) -> frozenset[str]:

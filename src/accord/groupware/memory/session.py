@@ -201,7 +201,8 @@ class MemorySession:
 
     def _snapshot(self, entry: Entry) -> Snapshot:
         writable = self._box.folder(entry.folder).writable
-        return msgspec.structs.replace(observe(entry), readonly=not writable)
+        silent = entry.silent and self._store.traits.kinds[entry.kind].schedules
+        return msgspec.structs.replace(observe(entry), readonly=not writable, silent=silent)
 
     def _written(self, entry: Entry) -> Written:
         return Written(ref=entry.ref, version=entry.version, snapshot=self._snapshot(entry))

@@ -1,0 +1,28 @@
+"""What the CRM's refusals mean to the rest of Accord: one table."""
+
+from __future__ import annotations
+
+from accord.ports.errors import Denied, Gone, ItemError, Rejected, Stale
+
+CODES: dict[str, type[ItemError]] = {
+    "changed-meanwhile": Stale,
+    "not-there": Gone,
+    "deleted-since": Gone,
+    "erased": Gone,
+    "no-right": Denied,
+    "wrong-kind": Rejected,
+}
+
+
+class Refused(Exception):
+    """Say in the CRM's own code why it did not do something."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the `code` of the table above and the `message` for people."""
+        super().__init__(message)
+        self.code = code
+
+
+def translate(refusal: Refused) -> ItemError:
+    """Return the error by reaction for a refusal."""
+    return CODES[refusal.code](str(refusal), code=refusal.code)

@@ -1,0 +1,296 @@
+"""What an administrator sets for a CalDAV/CardDAV target; `adapter.build` works with the checked result.
+
+Command line, console form and docs render from SETTINGS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+
+from accord.ports.errors import ConfigError
+from accord.ports.settings import Setting, SettingType, read
+
+SETTINGS = (
+    Setting(
+        name="url",
+        label="Address",
+        type=SettingType.URL,
+        required=True,
+        help="where the server is, such as https://dav.example.com/; the rest is discovered",
+    ),
+    Setting(
+        name="user",
+        label="Login name",
+        default="{principal}",
+        help="may hold {principal}, {local} and {domain} of the person; the default is {principal}",
+    ),
+    Setting(
+        name="password",
+        label="Password or app password",
+        type=SettingType.SECRET,
+        secret=True,
+        help="for everybody who has none in 'passwords'",
+    ),
+    Setting(
+        name="users",
+        label="Login names by person",
+        type=SettingType.TABLE,
+        help="where a person's login name doesn't follow 'user'",
+    ),
+    Setting(
+        name="passwords",
+        label="Passwords by person",
+        type=SettingType.TABLE,
+        secret=True,
+        help="passwords or app passwords of single people",
+    ),
+    Setting(
+        name="principal_path",
+        label="Where a person's account is",
+        advanced=True,
+        help="for an account that may act for others: the path of a person's principal, such as "
+        "/principals/users/{principal}/, with {principal}, {local} or {domain} in it",
+    ),
+    Setting(
+        name="auth",
+        label="Way to sign in",
+        type=SettingType.CHOICE,
+        choices=("auto", "basic", "digest"),
+        default="auto",
+        advanced=True,
+        help="auto takes what the server asks for",
+    ),
+    Setting(
+        name="ca_file",
+        label="Own certificate authority",
+        type=SettingType.FILE,
+        advanced=True,
+        help="a PEM file to trust instead of the system's authorities",
+    ),
+    Setting(
+        name="verify",
+        label="Check the server's certificate",
+        type=SettingType.FLAG,
+        default=True,
+        advanced=True,
+        help="switching this off lets anybody on the way read passwords; use ca_file instead",
+    ),
+    Setting(
+        name="trusted_hosts",
+        label="Further hosts of this server",
+        default="",
+        advanced=True,
+        help="hosts that may get the credentials too, separated by blanks; *.example.com is allowed",
+    ),
+    Setting(
+        name="proxy",
+        label="Proxy",
+        type=SettingType.URL,
+        advanced=True,
+        help="the address of an HTTP proxy; the environment is not asked",
+    ),
+    Setting(
+        name="calendar",
+        label="Calendar",
+        default="",
+        help="name or path of the calendar for events where nobody chose; empty takes the server's",
+    ),
+    Setting(
+        name="task_list",
+        label="Task list",
+        default="",
+        help="name or path of the collection for tasks where nobody chose",
+    ),
+    Setting(
+        name="address_book",
+        label="Address book",
+        default="",
+        help="name or path of the address book for contacts where nobody chose",
+    ),
+    Setting(
+        name="create_missing",
+        label="Make named collections",
+        type=SettingType.FLAG,
+        default=False,
+        help="make the calendar, task list or address book named above for a person who has none",
+    ),
+    Setting(
+        name="scheduling",
+        label="Server mails attendees",
+        type=SettingType.CHOICE,
+        choices=("auto", "yes", "no"),
+        default="auto",
+        advanced=True,
+        help="auto believes what the server says of itself (calendar-auto-schedule)",
+    ),
+    Setting(
+        name="concurrency",
+        label="Connections at once",
+        type=SettingType.NUMBER,
+        default=4,
+        advanced=True,
+        help="for one batch of writes, and sessions open at once",
+    ),
+    Setting(
+        name="page",
+        label="Items in one answer",
+        type=SettingType.NUMBER,
+        default=200,
+        advanced=True,
+        help="how many items one multiget asks for",
+    ),
+    Setting(
+        name="timeout",
+        label="Patience",
+        type=SettingType.NUMBER,
+        default=60,
+        advanced=True,
+        help="seconds without a byte until a request counts as failed",
+    ),
+    Setting(
+        name="max_megabytes",
+        label="Largest answer",
+        type=SettingType.NUMBER,
+        default=64,
+        advanced=True,
+        help="an answer that is larger is refused, unpacked size",
+    ),
+    Setting(
+        name="user_agent", label="Name of this client", default="Accord (CalDAV)", advanced=True
+    ),
+)
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Be the checked settings of one target."""
+
+    where: str
+    url: str
+    user: str
+    password: str
+    users: dict[str, str]
+    passwords: dict[str, str]
+    principal_path: str
+    auth: str
+    ca_file: str
+    verify: bool
+    trusted_hosts: tuple[str, ...]
+    proxy: str
+    calendar: str
+    task_list: str
+    address_book: str
+    create_missing: bool
+    scheduling: str
+    concurrency: int
+    page: int
+    timeout: float
+    max_bytes: int
+    user_agent: str
+
+
+class Login(Struct, frozen=True, kw_only=True):
+    """Be what one session signs in with; `principal_path` is set where it acts for somebody."""
+
+    principal: str
+    user: str
+    password: str
+    principal_path: str = ""
+
+
+def configure(given: Mapping[str, Any], where: str = "dav") -> Config:
+    """Return the checked settings; `where` names the target in error texts.
+
+    Raises ConfigError naming the setting and the way to mend it.
+    """
+    values = read(SETTINGS, given, where)
+    parts = urlsplit(values["url"])
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ConfigError(
+            f"{where}: 'url' is not an address of a server",
+            field="url",
+            hint="write https://host/ without a login name in it",
+        )
+    for name, least in (("concurrency", 1), ("page", 1), ("timeout", 0.001), ("max_megabytes", 1)):
+        if values[name] < least:
+            raise ConfigError(f"{where}: {name!r} must be at least {least}", field=name)
+    return Config(
+        where=where,
+        url=values["url"] if parts.path else values["url"] + "/",
+        trusted_hosts=tuple(values["trusted_hosts"].casefold().split()),
+        max_bytes=int(values["max_megabytes"] * 1024 * 1024),
+        concurrency=int(values["concurrency"]),
+        page=int(values["page"]),
+        timeout=float(values["timeout"]),
+        **{name: values[name] or "" for name in _TEXTS},
+        **{name: _table(values[name], name, where) for name in ("users", "passwords")},
+        **{name: values[name] for name in ("verify", "create_missing")},
+    )
+
+
+def login(config: Config, principal: str) -> Login:
+    """Return what to sign in with for a person.
+
+    Raises ConfigError where there is no password, and where a fixed login name would open one
+    and the same mailbox for different people.
+    """
+    own = _by_principal(config.users, principal)
+    user = own or _fill(config.user, principal)
+    password = _by_principal(config.passwords, principal) or config.password
+    if not password:
+        raise ConfigError(
+            f"{config.where}: there is no password for {principal or user!r}",
+            field="passwords",
+            hint="add the person to 'passwords', or set 'password'",
+        )
+    path = _fill(config.principal_path, principal, escape=True) if principal else ""
+    if principal and not own and not path and not _same_person(user, principal):
+        raise ConfigError(
+            f"{config.where}: the login name {user!r} would open its own mailbox for {principal!r}",
+            field="user",
+            hint="put {principal} or {local} into 'user', list the person in 'users', "
+            "or set 'principal_path' for an account that may act for others",
+        )
+    return Login(principal=principal, user=user, password=password, principal_path=path)
+
+
+_TEXTS = (
+    "user",
+    "password",
+    "principal_path",
+    "auth",
+    "ca_file",
+    "proxy",
+    "calendar",
+    "task_list",
+    "address_book",
+    "scheduling",
+    "user_agent",
+)
+
+
+def _table(value: Any, name: str, where: str) -> dict[str, str]:
+    table = value or {}
+    if not all(isinstance(k, str) and isinstance(v, str) for k, v in table.items()):
+        raise ConfigError(f"{where}: {name!r} must map texts to texts", field=name)
+    return dict(table)
+
+
+def _by_principal(table: Mapping[str, str], principal: str) -> str:
+    wanted = principal.casefold()
+    return next((value for name, value in table.items() if name.casefold() == wanted), "")
+
+
+def _fill(template: str, principal: str, *, escape: bool = False) -> str:
+    local, _, domain = principal.partition("@")
+    for name, value in (("principal", principal), ("local", local), ("domain", domain)):
+        template = template.replace(f"{{{name}}}", quote(value, safe="@") if escape else value)
+    return template
+
+
+def _same_person(user: str, principal: str) -> bool:
+    names = {principal.casefold(), principal.casefold().partition("@")[0]}
+    return user.casefold() in names or user.casefold().partition("@")[0] in names
