@@ -33,7 +33,8 @@ def speaks(store: Store, silent: bool, notify: bool) -> bool:
 def announce(store: Store, box: Mailbox, before: Entry | None, after: Entry | None) -> None:
     """Mail everybody whom a change of an organizer's copy concerns, and deliver their copies."""
     if before and after is None and before.kind is Kind.EVENT and not organizes(box, before.item):
-        return _decline(store, box, before)
+        _decline(store, box, before)
+        return
     was = before.item if before and organizes(box, before.item) else None
     now = after.item if after and organizes(box, after.item) else None
     if was is not None and now is not None and not diff(was, now, VISIBLE):
