@@ -18,7 +18,7 @@ MAX_LINES = 500
 STRANGERS = {
     "package index": r"(?i)\b(?:pypi[.]org|pythonhosted[.]org|npmjs[.](?:org|com)|npm[.]pkg\b)"
     r"|\b(?:deb|security|ftp)[.]debian[.]org",
-    "index option": r"--(?:extra-)?index-url\b|--find-links\b|\b(?:PIP|UV)_[A-Z_]*INDEX",
+    "index option": r"--(?:extra-)?index-url\b|--find[-]links\b|\b(?:PIP|UV)_[A-Z_]*INDEX",
     "index address": r"https?://[^\s\"']+/simple\b",
     "machine path": r"(?<!\w)/(?:work/(?:main|shared)|root|opt/(?:pypi|wheels)|tmp/brief)\b",
     "home folder": r"(?<!\w)/home/(?!user|alice|accord|you)\w",
