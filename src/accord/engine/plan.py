@@ -5,6 +5,7 @@ Console, `accord plan`, journal and `accord explain` all show this same value.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -19,8 +20,8 @@ class Pairing(Struct, frozen=True, kw_only=True):
     """Be the two snapshots last known to agree, and the rule version they agreed under.
 
     `content` says whether this link's copy gives the content of a shared meeting. `made` is
-    the side on which Accord created the copy (None: both were there before). `frozen` is why
-    the pair no longer takes part (kept after a deletion, waiting for a decision).
+    the side on which Accord created the copy (None: both were there before). `frozen` says why
+    the pair takes no part at present (see `Frozen`); empty means that it does.
     """
 
     id: str
@@ -87,12 +88,33 @@ class Pair(_Step, tag="pair", frozen=True, kw_only=True):
     content: bool = True
 
 
+class Frozen(StrEnum):
+    """Name why a pairing was let go; `scope` and `moved` end by themselves."""
+
+    SCOPE = "scope"
+    MOVED = "moved"
+    UNLINKED = "unlinked"
+    DECLINED = "declined"
+    PAST = "past"
+
+    @property
+    def returns(self) -> bool:
+        """Tell whether the pair takes part again once its items are seen in scope."""
+        return self in (Frozen.SCOPE, Frozen.MOVED)
+
+
 class Unpair(_Step, tag="unpair", frozen=True, kw_only=True):
-    """Let go of a pairing; both items stay as they are."""
+    """Let go of a pairing; what is left of both items stays as it is.
+
+    The pairing is remembered as `frozen`, so that the item left behind isn't taken for a new
+    one. `forget` says that nothing is left on either side and the pairing can go.
+    """
 
     pairing: str
     crm: str
     groupware: str
+    cause: Frozen = Frozen.UNLINKED
+    forget: bool = False
 
 
 class Conflict(_Step, tag="conflict", frozen=True, kw_only=True):
@@ -110,12 +132,17 @@ class Conflict(_Step, tag="conflict", frozen=True, kw_only=True):
 
 
 class Skip(_Step, tag="skip", frozen=True, kw_only=True):
-    """Decide to do nothing about a ref, and say why."""
+    """Decide to do nothing about a ref, and say why.
+
+    `parked` says that something is left to do: the ref is asked for again (`retry`) or waits
+    for somebody to mend it (`rejected`).
+    """
 
     side: Side
     ref: str
     version: str = ""
     pairing: str = ""
+    parked: str = ""
 
 
 class Hold(_Step, tag="hold", frozen=True, kw_only=True):

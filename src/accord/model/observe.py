@@ -21,7 +21,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     that Accord wrote there, on the CRM side the uid of the groupware item), `key` the
     idempotency key it was created with, `modified` the side's own time of last change (UTC),
     `folder` where it lies, `by` who changed it last where the side tells. `readonly` says
-    that this principal may read but not change it.
+    that this principal may read but not change it, `silent` that the server mails nobody
+    whatever is done to it.
     """
 
     ref: str
@@ -33,6 +34,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     folder: str = ""
     by: str = ""
     readonly: bool = False
+    silent: bool = False
 
 
 class Unchanged(Struct, frozen=True, tag="unchanged"):

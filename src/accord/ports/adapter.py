@@ -93,6 +93,13 @@ class Removal(Struct, frozen=True, kw_only=True):
     notify: bool = False
 
 
+class Mark(Struct, frozen=True, kw_only=True):
+    """Ask for the other side's id to be stored on an item."""
+
+    ref: str
+    marker: str
+
+
 class Written(Struct, frozen=True, kw_only=True):
     """Say what a write left behind.
 
@@ -159,8 +166,8 @@ class Session(Protocol):
         """Delete items, each only in the version given; what is gone already answers Gone."""
         ...
 
-    def mark(self, folder: str, kind: Kind, ref: str, marker: str) -> Outcome:
-        """Store the other side's id on an item, where that doesn't disturb anybody.
+    def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
+        """Store the other side's ids on items, where that doesn't disturb anybody.
 
         A side that can only do so by rewriting a person's own item leaves it and returns the
         item as it stands. The version returned is the one that stands afterwards.

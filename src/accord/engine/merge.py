@@ -1,0 +1,399 @@
+"""Bring two sides' changes of a paired item together, field by field and group by group.
+
+Each side's incoming change is measured between that side's own old and new snapshot, both
+projected onto the other side: lossy stores and mappings cancel out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from accord.engine.plan import Pairing
+from accord.engine.policy import ORGANIZERS, Policy
+from accord.model.diff import FieldChange, diff
+from accord.model.fields import FIELDS, Merge, entry_key, same
+from accord.model.item import Event, Item, kind_of
+from accord.model.kinds import Side
+from accord.model.observe import Snapshot
+from accord.rules.rule import Clash, OneWay
+
+
+class Clashed(Struct, frozen=True, kw_only=True):
+    """Be one clash: which group, who won (None: nobody yet), and the values at stake."""
+
+    group: str
+    winner: Side | None
+    fields: tuple[FieldChange, ...]
+    why: str
+
+
+class Merged(Struct, frozen=True, kw_only=True):
+    """Be the outcome: new values per side, the clashes, and what was put back."""
+
+    crm: dict[str, Any]
+    groupware: dict[str, Any]
+    clashes: tuple[Clashed, ...]
+    restored: frozenset[str]
+
+    def side(self, side: Side) -> dict[str, Any]:
+        """Return the values to write on one side."""
+        return self.crm if side is Side.CRM else self.groupware
+
+
+class _Half(Struct, frozen=True, kw_only=True):
+    """Hold one side's view: its own base and present, and the other side's as it would store them."""
+
+    side: Side
+    flows: frozenset[str]
+    base: Item
+    now: Item
+    theirs_before: Item
+    theirs_after: Item
+    incoming: frozenset[str]
+    own: frozenset[str]
+
+    def settled(self, field: str) -> bool:
+        """Tell whether this side already holds what the other side has."""
+        kind = kind_of(self.now)
+        return same(kind, field, getattr(self.now, field), getattr(self.theirs_after, field))
+
+
+class _Judge(Struct, frozen=True, kw_only=True):
+    """Say who wins a clash, by the rule, the organizer or the time of the edits."""
+
+    policy: Policy
+    invitation: bool
+    newest: Side | None
+
+    def winner(self, group: str, groupware: _Half) -> tuple[Side | None, str]:
+        """Return the winning side (None: nobody yet) and the reason in plain words."""
+        if self.invitation and group in ORGANIZERS | {"schedule"}:
+            return Side.GROUPWARE, "the organizer's copy decides"
+        match self.policy.program.clash(group):
+            case Clash.CRM:
+                return Side.CRM, f"the rule lets the CRM win {group}"
+            case Clash.GROUPWARE:
+                return Side.GROUPWARE, f"the rule lets the mailbox win {group}"
+            case Clash.ORGANIZER:
+                return _organizer(groupware, self.policy)
+            case Clash.NEWEST if self.newest is not None:
+                return self.newest, "the rule lets the newest edit win"
+            case Clash.NEWEST:
+                return None, "which edit is newer can't be told: the clocks don't agree"
+            case Clash.HOLD:
+                return None, "the rule leaves this clash to you"
+
+
+def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) -> Merged:
+    """Return what each side has to change so that both agree again.
+
+    `crm` and `groupware` are the present snapshots. Raises RuleFailed where a mapping fails.
+    """
+    invitation = policy.invitation(groupware.item)
+    halves = {
+        side: _half(side, pairing, {Side.CRM: crm, Side.GROUPWARE: groupware}, policy, invitation)
+        for side in Side
+    }
+    patches: dict[Side, dict[str, Any]] = {Side.CRM: {}, Side.GROUPWARE: {}}
+    judge = _Judge(policy=policy, invitation=invitation, newest=_newest(crm, groupware, policy))
+    clashes: list[Clashed] = []
+    for group in _groups(halves):
+        clashes += _merge_group(group, halves, patches, judge)
+    restored = _restore(halves, patches, policy, invitation)
+    if not pairing.content or invitation:
+        _bring_reply(halves, patches, policy)
+    return Merged(
+        crm=patches[Side.CRM],
+        groupware=patches[Side.GROUPWARE],
+        clashes=tuple(clashes),
+        restored=restored,
+    )
+
+
+def shared_edits(pairing: Pairing, to: Side, now: Snapshot, policy: Policy) -> tuple[str, ...]:
+    """Return the fields of shared content edited since the base on the side opposite `to`.
+
+    `now` is that side's present snapshot. Personal fields don't count.
+    """
+    source = to.other
+    before = policy.carried(to, pairing.side(source).item)
+    after = policy.carried(to, now.item)
+    kind = kind_of(after)
+    names = diff(before, after, policy.flows(to))
+    return tuple(name for name in names if not FIELDS[kind][name].personal)
+
+
+def _newest(crm: Snapshot, groupware: Snapshot, policy: Policy) -> Side | None:
+    if not policy.facts.clocks_agree or crm.modified is None or groupware.modified is None:
+        return None
+    return Side.CRM if crm.modified >= groupware.modified else Side.GROUPWARE
+
+
+def _half(
+    side: Side,
+    pairing: Pairing,
+    now: dict[Side, Snapshot],
+    policy: Policy,
+    invitation: bool,
+) -> _Half:
+    flows = policy.flows(side)
+    back = policy.flows(side.other)
+    if invitation and side is Side.GROUPWARE:
+        flows = _personal(now[side].item, flows)
+    if not pairing.content and side is Side.CRM:
+        flows = _personal(now[side].item, flows)
+    base, present = pairing.side(side).item, now[side].item
+    before = policy.carried(side, pairing.side(side.other).item)
+    after = policy.carried(side, now[side.other].item)
+    return _Half(
+        side=side,
+        flows=flows,
+        base=base,
+        now=present,
+        theirs_before=before,
+        theirs_after=after,
+        incoming=frozenset(diff(before, after, flows)),
+        own=frozenset(diff(base, present, flows | back)),
+    )
+
+
+def _personal(item: Item, fields: frozenset[str]) -> frozenset[str]:
+    specs = FIELDS[kind_of(item)]
+    return frozenset(name for name in fields if name in specs and specs[name].personal)
+
+
+def _groups(halves: dict[Side, _Half]) -> list[tuple[str, ...]]:
+    """Return the fields that changed anywhere, in groups that win or lose together.
+
+    Left-out dates and changed occurrences belong to the schedule as soon as a schedule itself
+    changed: their recurrence ids mean nothing under another rule.
+    """
+    changed: set[str] = set()
+    for half in halves.values():
+        changed |= half.incoming | half.own
+    specs = FIELDS[kind_of(halves[Side.GROUPWARE].now)] | FIELDS[kind_of(halves[Side.CRM].now)]
+    rescheduled = any(specs[name].group == "schedule" for name in changed if name in specs)
+    groups: dict[str, list[str]] = {}
+    for name, spec in specs.items():
+        joins = rescheduled and name in ("exdates", "overrides")
+        groups.setdefault("schedule" if joins else spec.clash_group, []).append(name)
+    return [tuple(names) for names in groups.values() if changed.intersection(names)]
+
+
+def _merge_group(
+    group: tuple[str, ...],
+    halves: dict[Side, _Half],
+    patches: dict[Side, dict[str, Any]],
+    judge: _Judge,
+) -> Iterable[Clashed]:
+    arriving = {side: half.incoming.intersection(group) for side, half in halves.items()}
+    if not any(arriving.values()):
+        return ()
+    if all(arriving.values()):
+        return _both_changed(group, halves, patches, judge)
+    to = next(side for side in Side if arriving[side])
+    return _one_changed(group, halves[to], patches[to])
+
+
+def _one_changed(group: tuple[str, ...], half: _Half, patch: dict[str, Any]) -> Iterable[Clashed]:
+    """Take over the other side's change; an own edit that doesn't travel gives way to it."""
+    lost = []
+    for name in group:
+        if name not in half.flows or half.settled(name):
+            continue
+        if name in half.incoming:
+            patch[name] = _combined(name, half, half.side.other)
+            if name in half.own and patch[name] == getattr(half.theirs_after, name):
+                lost.append(_loss(name, half))
+        elif name in half.own and half.own.intersection(group) and len(group) > 1:
+            patch[name] = getattr(half.theirs_after, name)
+            lost.append(_loss(name, half))
+    if not lost:
+        return ()
+    why = f"the other side's value replaces an edit that does not travel from {half.side}"
+    return (
+        Clashed(group=_name(group, half), winner=half.side.other, fields=tuple(lost), why=why),
+    )
+
+
+def _both_changed(
+    group: tuple[str, ...],
+    halves: dict[Side, _Half],
+    patches: dict[Side, dict[str, Any]],
+    judge: _Judge,
+) -> Iterable[Clashed]:
+    crm, groupware = halves[Side.CRM], halves[Side.GROUPWARE]
+    name = _name(group, groupware)
+    if all(half.settled(f) for half in halves.values() for f in group if f in half.flows):
+        return ()
+    winner, why = judge.winner(name, groupware)
+    spec = FIELDS[kind_of(groupware.now)].get(group[0])
+    if len(group) == 1 and spec is not None and spec.merge is not Merge.REPLACE:
+        return _merge_entries(group[0], halves, patches, winner, why)
+    if winner is None:
+        at_stake = [f for f in group if f in groupware.flows and not groupware.settled(f)]
+        fields = tuple(_change(f, groupware.now, groupware.theirs_after) for f in at_stake)
+        return (Clashed(group=name, winner=None, fields=fields, why=why),)
+    loser = groupware if winner is Side.CRM else crm
+    taken = [f for f in group if f in loser.flows and not loser.settled(f)]
+    for field in taken:
+        patches[loser.side][field] = getattr(loser.theirs_after, field)
+    fields = tuple(_loss(field, loser) for field in taken)
+    return (Clashed(group=name, winner=winner, fields=fields, why=why),) if fields else ()
+
+
+def _organizer(groupware: _Half, policy: Policy) -> tuple[Side, str]:
+    item, theirs = groupware.now, groupware.theirs_after
+    for candidate in (item, theirs):
+        if isinstance(candidate, Event) and candidate.organizer and candidate.attendees:
+            if policy.facts.is_owner(candidate.organizer.address):
+                return Side.GROUPWARE, "the organizer's copy decides"
+            return Side.CRM, "the organizer's record in the CRM decides"
+    return Side.CRM, "nobody organizes this, so the CRM decides"
+
+
+def _merge_entries(
+    name: str,
+    halves: dict[Side, _Half],
+    patches: dict[Side, dict[str, Any]],
+    winner: Side | None,
+    why: str,
+) -> Iterable[Clashed]:
+    """Merge a field of several entries on both sides, entry by entry."""
+    clashed: list[FieldChange] = []
+    for side, half in halves.items():
+        if name not in half.flows:
+            continue
+        value, lost = _three_way(name, half, winner)
+        if not same(kind_of(half.now), name, value, getattr(half.now, name)):
+            patches[side][name] = value
+        if lost and (winner is not side):
+            clashed.append(_change(name, half.now, half.theirs_after))
+    if not clashed:
+        return ()
+    return (Clashed(group=name, winner=winner, fields=(clashed[0],), why=why),)
+
+
+def _combined(name: str, half: _Half, winner: Side) -> Any:
+    spec = FIELDS[kind_of(half.now)][name]
+    if spec.merge is Merge.REPLACE:
+        return getattr(half.theirs_after, name)
+    return _three_way(name, half, winner)[0]
+
+
+def _three_way(name: str, half: _Half, winner: Side | None) -> tuple[Any, bool]:
+    """Return the entries of `half` with the other side's changes in, and whether any clashed."""
+    before = _entries(name, half.theirs_before)
+    after = _entries(name, half.theirs_after)
+    base, now = _entries(name, half.base), _entries(name, half.now)
+    result, clashed = dict(now), False
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        mine_changed = base.get(key) != now.get(key)
+        if mine_changed and now.get(key) != new:
+            clashed = True
+            if winner is half.side or winner is None:
+                continue
+        if new is None:
+            result.pop(key, None)
+        else:
+            result[key] = new
+    return _joined(name, half.now, result), clashed
+
+
+def _entries(name: str, item: Item) -> dict[Any, Any]:
+    value = getattr(item, name)
+    match FIELDS[kind_of(item)][name].merge:
+        case Merge.EXTRAS:
+            return {key: entry for key, entry in value.items() if entry is not None}
+        case Merge.SET:
+            return {entry: entry for entry in value}
+        case Merge.OVERRIDES:
+            return {entry.recurrence_id: entry for entry in value}
+        case _:
+            return _keyed(name, value)
+
+
+def _keyed(name: str, value: Any) -> dict[str, Any]:
+    """Return entries by key; several under one key are told apart by their place."""
+    entries: dict[str, Any] = {}
+    for entry in value:
+        key, turn = entry_key(name, entry), 1
+        while (key if turn == 1 else f"{key}#{turn}") in entries:
+            turn += 1
+        entries[key if turn == 1 else f"{key}#{turn}"] = entry
+    return entries
+
+
+def _joined(name: str, item: Item, entries: dict[Any, Any]) -> Any:
+    if name == "extras":
+        return entries
+    if name == "overrides":
+        return tuple(entries[key] for key in sorted(entries))
+    return tuple(entries.values())
+
+
+def _restore(
+    halves: dict[Side, _Half],
+    patches: dict[Side, dict[str, Any]],
+    policy: Policy,
+    invitation: bool,
+) -> frozenset[str]:
+    """Put back edits on the side that a field doesn't come from, where that is asked for."""
+    restored: set[str] = set()
+    for side, half in halves.items():
+        back = halves[side.other].flows
+        for name in half.own - half.incoming - back - patches[side].keys():
+            protected = invitation and side is Side.CRM and name in ORGANIZERS
+            wanted = protected or policy.program.one_way(name) is OneWay.RESTORE
+            if name in half.flows and wanted:
+                patches[side][name] = getattr(half.base, name)
+                restored.add(name)
+    return frozenset(restored)
+
+
+def _bring_reply(
+    halves: dict[Side, _Half], patches: dict[Side, dict[str, Any]], policy: Policy
+) -> None:
+    """Bring the owner's own reply into the CRM from a copy that gives nothing else."""
+    crm, groupware = halves[Side.CRM], halves[Side.GROUPWARE]
+    if not isinstance(crm.now, Event) or "attendees" not in policy.flows(Side.CRM):
+        return
+    replies = [_reply(item, policy) for item in (groupware.base, groupware.now)]
+    if replies[0] == replies[1] or replies[1] is None:
+        return
+    attendees = patches[Side.CRM].get("attendees", crm.now.attendees)
+    changed = tuple(
+        msgspec.structs.replace(entry, reply=replies[1])
+        if policy.facts.is_owner(entry.address)
+        else entry
+        for entry in attendees
+    )
+    if changed != attendees:
+        patches[Side.CRM]["attendees"] = changed
+
+
+def _reply(item: Item, policy: Policy) -> Any:
+    if not isinstance(item, Event):
+        return None
+    mine = (a.reply for a in item.attendees if policy.facts.is_owner(a.address))
+    return next(mine, None)
+
+
+def _name(group: tuple[str, ...], half: _Half) -> str:
+    spec = FIELDS[kind_of(half.now)].get(group[0])
+    return spec.clash_group if spec is not None else group[0]
+
+
+def _loss(name: str, half: _Half) -> FieldChange:
+    return _change(name, half.now, half.theirs_after)
+
+
+def _change(name: str, before: Item, after: Item) -> FieldChange:
+    return FieldChange(field=name, before=getattr(before, name), after=getattr(after, name))

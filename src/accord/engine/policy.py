@@ -1,0 +1,96 @@
+"""What decisions stand on beside the items: the rule, both sides' traits, the facts.
+
+`reconcile` and `merge` ask a Policy; nothing else in the engine knows about rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from msgspec import Struct
+
+from accord.model.diff import normalise
+from accord.model.item import Event, Item
+from accord.model.kinds import Side
+from accord.model.observe import Snapshot
+from accord.model.traits import KindTraits
+from accord.rules.facts import Facts
+from accord.rules.program import Program
+from accord.rules.rule import Invitations, Meetings
+
+ORGANIZERS = frozenset(
+    {
+        "title", "start", "end", "time_zone", "end_time_zone", "all_day", "rule", "rdates",
+        "exdates", "overrides", "location", "online_meeting", "status", "organizer", "attendees",
+    }
+)  # fmt: skip
+"""The fields of a meeting that only its organizer may change."""
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Be everything `reconcile` needs to know about a link.
+
+    `crm` and `groupware` are the two sides' traits for the kind at hand. `first` says that
+    the link has never been synchronized before.
+    """
+
+    link: str
+    program: Program
+    facts: Facts
+    crm: KindTraits
+    groupware: KindTraits
+    first: bool = False
+
+    def traits(self, side: Side) -> KindTraits:
+        """Return the traits of one side."""
+        return self.crm if side is Side.CRM else self.groupware
+
+    def carried(self, to: Side, item: Item) -> Item:
+        """Return what `to` would store of the other side's `item`.
+
+        Raises RuleFailed where a mapping can't be worked out for this item.
+        """
+        return normalise(self.program.project(to, item, self.facts), self.traits(to))
+
+    def flows(self, to: Side) -> frozenset[str]:
+        """Return the fields that travel to `to` and can be written there."""
+        traits = self.traits(to)
+        fields = self.program.fields(to) & (traits.fields | {"extras"})
+        return fields - traits.readonly
+
+    def invitation(self, item: Item) -> bool:
+        """Tell whether a mailbox item is somebody else's meeting, not the owner's to change."""
+        if not isinstance(item, Event) or item.organizer is None or not item.attendees:
+            return False
+        return not self.facts.is_owner(item.organizer.address)
+
+    def mails(self, before: Snapshot | None, after: Item | None) -> tuple[str, ...]:
+        """Return the addresses that a scheduling server would mail about this write.
+
+        `before` is what stands in the mailbox now (None for a create), `after` what is to
+        stand there (None for a delete). Only the organizer's copy mails.
+        """
+        if not self.groupware.schedules or (before is not None and before.silent):
+            return ()
+        people: set[str] = set()
+        for item in (before.item if before else None, after):
+            if isinstance(item, Event) and item.organizer is not None:
+                if not self.facts.is_owner(item.organizer.address):
+                    return ()
+                people |= {attendee.address.casefold() for attendee in item.attendees}
+        return tuple(sorted(people - self.facts.addresses))
+
+    @property
+    def invites(self) -> bool:
+        """Tell whether the rule lets the server mail attendees."""
+        return self.program.rule.invitations is Invitations.ALLOW
+
+    @property
+    def mirrors(self) -> bool:
+        """Tell whether copies on the target are plain and silent."""
+        return self.program.rule.meetings is Meetings.MIRROR
+
+
+def pairing_id(link: str, crm: str, groupware: str) -> str:
+    """Return the lasting id of the pairing of two refs on a link."""
+    return hashlib.sha256("\0".join((link, crm, groupware)).encode()).hexdigest()[:24]

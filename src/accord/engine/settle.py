@@ -1,0 +1,57 @@
+"""Work out a pairing's new bases after writes, also when only one side's write succeeded."""
+
+from __future__ import annotations
+
+import msgspec
+
+from accord.engine.plan import Pairing, Update
+from accord.model.diff import patch
+from accord.model.item import Item
+from accord.model.kinds import Side
+from accord.model.observe import Snapshot
+
+
+def as_written(
+    ref: str, version: str, sent: Item, found: Snapshot | None, old: Snapshot | None = None
+) -> Snapshot:
+    """Return the base of a side just written.
+
+    It is the read-back only if that carries the version which the write returned; else it is
+    the item as sent, so that an edit made in between stays visible as a change.
+    """
+    if found is not None and found.version == version:
+        return found
+    if old is not None:
+        return msgspec.structs.replace(old, ref=ref, version=version, item=sent)
+    return Snapshot(ref=ref, version=version, item=sent)
+
+
+def settle(
+    pairing: Pairing,
+    crm: Snapshot,
+    groupware: Snapshot,
+    done: dict[Side, tuple[Update, Snapshot]],
+    failed: frozenset[Side],
+) -> Pairing:
+    """Return the pairing after its updates.
+
+    `crm` and `groupware` are the snapshots the plan stood on, `done` the updates that were
+    written with what they left behind. Where a side in `failed` refused its update, the other
+    side's base keeps showing the change that still has to travel: only what did travel is
+    patched into it, and its version stays the old one.
+    """
+    now = {Side.CRM: crm, Side.GROUPWARE: groupware}
+    bases: dict[Side, Snapshot] = {}
+    for side in Side:
+        latest = done[side][1] if side in done else now[side]
+        if side.other not in failed:
+            bases[side] = latest
+            continue
+        base = pairing.side(side)
+        if side in done:
+            values = {change.field: change.after for change in done[side][0].changes}
+            base = msgspec.structs.replace(base, item=patch(base.item, values))
+        bases[side] = base
+    return msgspec.structs.replace(
+        pairing, crm=bases[Side.CRM], groupware=bases[Side.GROUPWARE], frozen=""
+    )
