@@ -12,6 +12,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.peers"]
+
 settings.register_profile(
     "accord", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
