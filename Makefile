@@ -25,11 +25,13 @@ test: ## run all tests (ARGS="-k word" picks)
 
 check: ## lint, format, types and the import contract
 	@tools/setup dev
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check . || { $(BIN)/ruff format --check .; exit 1; }
-	@$(BIN)/mypy --no-error-summary $(CODE)
-	@report=$$($(BIN)/lint-imports) || { echo "$$report"; exit 1; }
-	@echo "check: lint, format, types and imports are in order"
+	@status=0; \
+	$(BIN)/ruff check --quiet --output-format concise . || status=1; \
+	$(BIN)/ruff format --quiet --check --output-format concise . || status=1; \
+	$(BIN)/mypy --no-error-summary $(CODE) || status=1; \
+	report=$$($(BIN)/lint-imports) || { echo "$$report"; status=1; }; \
+	[ $$status = 0 ] && echo "check: lint, format, types and imports are in order"; \
+	exit $$status
 
 fault: ## kill the process at every step, 500 times
 	@tools/setup dev
