@@ -105,6 +105,8 @@ def mirror(source: Path, target: Path) -> None:
 
 def mutmut_settings(rooms: dict[str, tuple[str, str]]) -> str:
     tests = [path for _, path in rooms.values() if (ROOT / path).is_dir()]
+    if not tests:
+        sys.exit("no unit tests for " + ", ".join(rooms))
     settings: dict[str, Any] = {
         "source_paths": ["src"],
         "only_mutate": [pattern for pattern, _ in rooms.values()],
