@@ -1,0 +1,25 @@
+"""Relational storage for state and the built-in CRM: SQLite or PostgreSQL, one schema for both.
+
+Everything that outlasts a run goes through here; nothing above knows which database it is.
+"""
+
+from accord.db.database import Database, open_database
+from accord.db.errors import Contended, Taken, TooNew
+from accord.db.migrate import migrate
+from accord.db.schema import new_metadata
+from accord.db.tx import Tx
+from accord.db.types import Instant, Json, Line
+
+__all__ = [
+    "Contended",
+    "Database",
+    "Instant",
+    "Json",
+    "Line",
+    "Taken",
+    "TooNew",
+    "Tx",
+    "migrate",
+    "new_metadata",
+    "open_database",
+]

@@ -1,0 +1,76 @@
+"""What a database answers, as errors by reaction; one table of both databases' codes.
+
+Raised by `Database.begin`, read by services that retry and by people.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy import exc
+
+from accord.ports.errors import AccordError, ConfigError, Retry
+
+
+class Contended(Retry):
+    """Another transaction was in the way; the same work may simply be done again."""
+
+
+class Taken(AccordError):
+    """Another record already holds this unique value."""
+
+    action = "taken"
+
+
+class TooNew(ConfigError):
+    """The database was written by a newer Accord."""
+
+
+_CONTENDED = {
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+    "55P03",  # lock_not_available
+    "SQLITE_BUSY",
+    "SQLITE_BUSY_SNAPSHOT",
+    "SQLITE_LOCKED",
+    "SQLITE_BUSY_TIMEOUT",
+}
+_UNIQUE = {
+    "23505",  # unique_violation
+    "SQLITE_CONSTRAINT_UNIQUE",
+    "SQLITE_CONSTRAINT_PRIMARYKEY",
+}
+_FULL = {"53100", "SQLITE_FULL"}
+
+
+def translated(error: exc.DBAPIError) -> AccordError | None:
+    """Return what the caller should do about `error`; None where it is a fault of ours."""
+    code = _code(error)
+    text = str(error.orig).strip().split("\n")[0]
+    if code in _CONTENDED:
+        return Contended(f"the database is busy: {text}", after=0.05, code=code)
+    if code in _UNIQUE:
+        return Taken(f"already taken: {text}", code=code)
+    if code in _FULL:
+        return Retry("the database's disk is full", after=60, code=code)
+    if error.connection_invalidated or code[:2] in ("08", "57"):
+        return Retry(f"the database went away: {text}", after=2, code=code)
+    return None
+
+
+def unreachable(error: exc.DBAPIError, url: str) -> ConfigError:
+    """Return the error for a database that can't be opened at all."""
+    text = str(error.orig).strip().split("\n")[0]
+    return ConfigError(
+        f"can't open the database {url}: {text}",
+        field="database",
+        hint="check the address, that the server runs, and the rights on the file or database",
+        code=_code(error),
+    )
+
+
+def _code(error: exc.DBAPIError) -> str:
+    origin = error.orig
+    if isinstance(origin, sqlite3.Error):
+        return getattr(origin, "sqlite_errorname", "") or ""
+    return getattr(origin, "sqlstate", "") or ""

@@ -1,0 +1,74 @@
+"""One open transaction, and the few statements whose text differs between the databases.
+
+Opened by `Database.begin`; repositories speak to it in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import Executable
+
+T = TypeVar("T")
+
+CHUNK = 1000
+"""How many values one IN list holds; both databases allow far more, plans get slow first."""
+
+
+class Tx:
+    """Be one transaction on `connection`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Keep the open connection."""
+        self.connection = connection
+        self.dialect = connection.dialect.name
+
+    def execute(
+        self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Execute one statement, once or for each of `rows`."""
+        return self.connection.execute(statement, rows)
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows in one go; raises Taken where one is there already."""
+        if rows:
+            self.connection.execute(table.insert(), rows)
+
+    def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the rows that aren't there yet and leave the others alone."""
+        if rows:
+            self.connection.execute(self.inserting(table).on_conflict_do_nothing(), rows)
+
+    def upsert(
+        self, table: Table, rows: Sequence[Mapping[str, Any]], keys: Sequence[str] | None = None
+    ) -> None:
+        """Insert rows, or replace the other columns of those whose `keys` are there already.
+
+        `keys` is the primary key by default. All rows must name the same columns.
+        """
+        if not rows:
+            return
+        names = keys or [column.name for column in table.primary_key]
+        statement = self.inserting(table)
+        values = {name: statement.excluded[name] for name in rows[0] if name not in names}
+        statement = (
+            statement.on_conflict_do_update(index_elements=names, set_=values)
+            if values
+            else statement.on_conflict_do_nothing()
+        )
+        self.connection.execute(statement, rows)
+
+    def inserting(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an insert that knows ON CONFLICT, in this database's dialect."""
+        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Yield `values` in lists of at most `size`."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

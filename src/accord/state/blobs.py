@@ -1,0 +1,117 @@
+"""Content-addressed bytes that pairings and the journal share; private ones are encrypted.
+
+Snapshots go in with every commit; `collect` drops what nobody refers to any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, select, union
+
+from accord.db.tx import chunks
+from accord.model.observe import Snapshot
+from accord.model.parts import Privacy
+from accord.state.codec import decode_snapshot, encode_snapshot
+from accord.state.context import Repository
+from accord.state.schema import BLOBS, JOURNAL, PAIRINGS
+
+_GRACE = timedelta(days=1)
+_TOUCH = timedelta(hours=1)
+
+
+class Blobs(Repository):
+    """Keep bytes under their digest."""
+
+    def put(self, data: bytes, *, private: bool = False) -> str:
+        """Store bytes and return their digest; equal bytes are stored once."""
+        return self.put_many([(data, private)])[0]
+
+    def put_many(self, contents: Iterable[tuple[bytes, bool]]) -> list[str]:
+        """Store (bytes, private) pairs in one statement and return their digests in order.
+
+        Private ones are encrypted, and their digest needs the key; raises ConfigError where
+        there is no key file.
+        """
+        now, rows, digests = self.context.now(), {}, []
+        for data, private in contents:
+            digest = self._digest(data, private=private)
+            digests.append(digest)
+            if digest not in rows:
+                wrapped = self.context.wrap(data, digest, private=private)
+                rows[digest] = {"digest": digest, "data": wrapped, "at": now}
+        if rows:
+            statement = self.db.inserting(BLOBS)
+            # A blob that is there already is marked as wanted, lest it be collected just now.
+            statement = statement.on_conflict_do_update(
+                index_elements=["digest"],
+                set_={"at": statement.excluded.at},
+                where=BLOBS.c.at < now - _TOUCH,
+            )
+            self.db.execute(statement, list(rows.values()))
+        return digests
+
+    def get(self, digest: str) -> bytes | None:
+        """Return the bytes; None where they were erased or collected."""
+        return self.get_many([digest]).get(digest)
+
+    def get_many(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes by digest, without those that aren't there."""
+        found: dict[str, bytes] = {}
+        for part in chunks(sorted(set(digests))):
+            query = select(BLOBS.c.digest, BLOBS.c.data).where(BLOBS.c.digest.in_(part))
+            for digest, data in self.db.execute(query):
+                found[digest] = self.context.unwrap(data, digest)
+        return found
+
+    def put_item(self, snapshot: Snapshot) -> str:
+        """Store a snapshot and return its digest; private items are encrypted."""
+        return self.put_items([snapshot])[0]
+
+    def put_items(self, snapshots: Sequence[Snapshot]) -> list[str]:
+        """Store snapshots in one statement and return their digests in order."""
+        return self.put_many((encode_snapshot(each), is_private(each)) for each in snapshots)
+
+    def get_item(self, digest: str) -> Snapshot | None:
+        """Return the snapshot; None where it was erased or collected."""
+        return self.get_items([digest]).get(digest)
+
+    def get_items(self, digests: Iterable[str]) -> dict[str, Snapshot]:
+        """Return snapshots by digest, without those that aren't there."""
+        return {d: decode_snapshot(data) for d, data in self.get_many(digests).items()}
+
+    def erase(self, digests: Iterable[str]) -> int:
+        """Remove bytes for good, whoever refers to them; return how many there were."""
+        return sum(
+            self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part))).rowcount
+            for part in chunks(digests)
+        )
+
+    def collect(self, grace: timedelta = _GRACE) -> int:
+        """Remove what nobody refers to and nobody stored within `grace`; return how many.
+
+        A shorter grace than a transaction lasts would take bytes from under others.
+        """
+        used = union(
+            select(PAIRINGS.c.crm_blob),
+            select(PAIRINGS.c.groupware_blob),
+            *(
+                select(column).where(column.is_not(None))
+                for column in (JOURNAL.c.before, JOURNAL.c.after, JOURNAL.c.fields)
+            ),
+        )
+        unused = BLOBS.c.digest.not_in(used)
+        limit = BLOBS.c.at <= self.context.now() - grace
+        return self.db.execute(delete(BLOBS).where(limit, unused)).rowcount
+
+    def _digest(self, data: bytes, *, private: bool) -> str:
+        if private:
+            return self.context.require_keys().digest(data)
+        return hashlib.sha256(data).hexdigest()
+
+
+def is_private(snapshot: Snapshot) -> bool:
+    """Tell whether an item may stand in the database only encrypted."""
+    return snapshot.item.privacy is not Privacy.PUBLIC

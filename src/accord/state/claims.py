@@ -1,0 +1,80 @@
+"""Claims: one meeting, one CRM appointment, whoever of the participants comes first.
+
+Taken before anything is created; the claiming link's copy gives the content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from accord.db.tx import chunks
+from accord.state.context import Repository
+from accord.state.records import Claim
+from accord.state.schema import CLAIMS
+
+_FIELDS = (CLAIMS.c.crm, CLAIMS.c.uid, CLAIMS.c.link, CLAIMS.c.ref)
+
+
+class Claims(Repository):
+    """Keep who claimed a meeting; `crm` is the CRM's instance, `uid` the meeting's."""
+
+    def claim(self, crm: str, uid: str, link: str, ref: str = "") -> Claim:
+        """Claim a meeting for a link, or return the claim that stands already."""
+        return self.claim_many(crm, {uid: ref}, link)[uid]
+
+    def claim_many(self, crm: str, refs: dict[str, str], link: str) -> dict[str, Claim]:
+        """Claim meetings (CRM ref, or empty, by uid); return the claims that stand, by uid."""
+        now = self.context.now()
+        # In one order everywhere, so that two batches never wait for each other.
+        rows = [
+            {"crm": crm, "uid": uid, "link": link, "ref": refs[uid], "at": now}
+            for uid in sorted(refs)
+        ]
+        self.db.insert_new(CLAIMS, rows)
+        return self.get_many(crm, refs)
+
+    def get(self, crm: str, uid: str) -> Claim | None:
+        """Return the claim of a meeting."""
+        return self.get_many(crm, [uid]).get(uid)
+
+    def get_many(self, crm: str, uids: Iterable[str]) -> dict[str, Claim]:
+        """Return claims by uid."""
+        found: dict[str, Claim] = {}
+        for part in chunks(sorted(set(uids))):
+            for claim in self._where(CLAIMS.c.crm == crm, CLAIMS.c.uid.in_(part)):
+                found[claim.uid] = claim
+        return found
+
+    def by_ref(self, crm: str, ref: str) -> list[Claim]:
+        """Return the claims whose meeting is this CRM record."""
+        return self._where(CLAIMS.c.crm == crm, CLAIMS.c.ref == ref)
+
+    def of_link(self, link: str) -> list[Claim]:
+        """Return a link's claims, to be passed on before it goes."""
+        return self._where(CLAIMS.c.link == link)
+
+    def set_ref(self, crm: str, uid: str, ref: str) -> bool:
+        """Note the CRM record of a claimed meeting."""
+        return self._change(crm, uid, ref=ref)
+
+    def pass_on(self, crm: str, uid: str, link: str) -> bool:
+        """Let another link's copy give the content; tell whether there is a claim."""
+        return self._change(crm, uid, link=link)
+
+    def release(self, crm: str, uid: str, link: str | None = None) -> bool:
+        """Give up a claim (only if it is `link`'s, where named); tell whether one went."""
+        gone = delete(CLAIMS).where(CLAIMS.c.crm == crm, CLAIMS.c.uid == uid)
+        if link is not None:
+            gone = gone.where(CLAIMS.c.link == link)
+        return self.db.execute(gone).rowcount > 0
+
+    def _change(self, crm: str, uid: str, **values: Any) -> bool:
+        key = (CLAIMS.c.crm == crm, CLAIMS.c.uid == uid)
+        return self.db.execute(update(CLAIMS).where(*key).values(**values)).rowcount > 0
+
+    def _where(self, *conditions: Any) -> list[Claim]:
+        query = select(*_FIELDS).where(*conditions).order_by(CLAIMS.c.uid)
+        return [Claim(**row._mapping) for row in self.db.execute(query)]

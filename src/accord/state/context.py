@@ -1,0 +1,86 @@
+"""What every repository needs: the open transaction, the time and the keys.
+
+Made by `State.begin` once per transaction; repositories derive from `Repository`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+
+from accord.db import Tx as Transaction
+from accord.ports.clock import Clock
+from accord.ports.errors import ConfigError
+from accord.state.codec import pack, unpack
+from accord.state.secrets import Keys
+
+_SEALED = b"\x02"
+
+
+class Context:
+    """Be the surroundings of the repositories of one transaction."""
+
+    def __init__(self, db: Transaction, clock: Clock, keys: Keys | None) -> None:
+        """Keep the transaction, the clock and the keys."""
+        self.db = db
+        self.clock = clock
+        self.keys = keys
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return self.clock()
+
+    def wrap(self, data: bytes, record: str, *, private: bool) -> bytes:
+        """Return `data` compressed and, if private, encrypted as part of `record`."""
+        packed = pack(data)
+        if not private:
+            return packed
+        return _SEALED + self.require_keys().seal(packed, record)
+
+    def unwrap(self, data: bytes, record: str) -> bytes:
+        """Return what was wrapped."""
+        if data[:1] == _SEALED:
+            data = self.require_keys().open(data[1:], record)
+        return unpack(data)
+
+    def require_keys(self) -> Keys:
+        """Return the keys; raises ConfigError where state was opened without a key file."""
+        if self.keys is None:
+            raise ConfigError(
+                "secrets and private items need a key file",
+                field="key_file",
+                hint="name one in the start-up settings; it is made when missing",
+            )
+        return self.keys
+
+
+class Repository:
+    """Be the base of all repositories."""
+
+    def __init__(self, context: Context) -> None:
+        """Keep the surroundings."""
+        self.context = context
+        self.db = context.db
+
+
+_lock = threading.Lock()
+_last = 0
+
+
+def new_id() -> str:
+    """Return an id of 20 letters and digits that sorts by the time it was made.
+
+    Ids of one process strictly ascend; 39 bits tell processes apart within a microsecond.
+    """
+    global _last
+    import secrets
+
+    with _lock:
+        _last = max(_last + 1, time.time_ns() // 1000)
+        moment = _last
+    number = (moment << 40) | secrets.randbits(40)
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -1, -5))
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

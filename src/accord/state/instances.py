@@ -1,0 +1,54 @@
+"""Instances: which very system each side is, and the highest revision it has shown.
+
+A cloned database or a restored backup is noticed here, before anything is inferred from it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from accord.state.context import Repository
+from accord.state.records import Trouble
+from accord.state.schema import INSTANCES
+
+
+class Instances(Repository):
+    """Keep each side's instance id and highest revision."""
+
+    def observe(self, name: str, instance: str, revision: int = 0) -> Trouble | None:
+        """Note what a side says it is; returns what is wrong, and then notes nothing.
+
+        A changed instance or a revision below the highest seen is wrong.
+        """
+        query = select(INSTANCES).where(INSTANCES.c.name == name).with_for_update()
+        known = self.db.execute(query).first()
+        if known is None:
+            self.accept(name, instance, revision)
+            return None
+        why = ""
+        if known.instance != instance:
+            why = f"{name} is another system than before: {instance}, not {known.instance}"
+        elif revision < known.revision:
+            why = f"{name} went back from revision {known.revision} to {revision}"
+        if why:
+            return Trouble(
+                name=name,
+                why=why,
+                instance=known.instance,
+                seen_instance=instance,
+                revision=known.revision,
+                seen_revision=revision,
+            )
+        if revision > known.revision:
+            self.accept(name, instance, revision)
+        return None
+
+    def accept(self, name: str, instance: str, revision: int = 0) -> None:
+        """Take a side for what it says, whatever was known before."""
+        now = self.context.now()
+        row = {"name": name, "instance": instance, "revision": revision, "at": now}
+        self.db.upsert(INSTANCES, [row])
+
+    def forget(self, name: str) -> None:
+        """Forget what is known of a side."""
+        self.db.execute(delete(INSTANCES).where(INSTANCES.c.name == name))

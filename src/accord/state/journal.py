@@ -1,0 +1,113 @@
+"""The journal: what was done, by whom and why, with what stood there before.
+
+Append-only (the database itself refuses changes); `undo` and `explain` read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, or_, select, update
+
+from accord.db.tx import chunks
+from accord.model.diff import FieldChange
+from accord.model.kinds import Kind, Side
+from accord.state.blobs import Blobs
+from accord.state.codec import decode_changes, encode_changes
+from accord.state.context import Context, Repository
+from accord.state.records import Entry
+from accord.state.schema import JOURNAL
+
+
+class Journal(Repository):
+    """Keep journal entries; the values of changed fields are encrypted where there is a key."""
+
+    def __init__(self, context: Context, blobs: Blobs) -> None:
+        """Keep the surroundings and the blobs in which values lie."""
+        super().__init__(context)
+        self._blobs = blobs
+
+    def append(self, entry: Entry) -> None:
+        """Add one entry."""
+        self.append_many([entry])
+
+    def append_many(self, entries: Sequence[Entry]) -> None:
+        """Add entries in two statements, in order; `before` and `after` are digests of blobs."""
+        private = self.context.keys is not None
+        changed = [entry.fields for entry in entries if entry.fields]
+        digests = iter(self._blobs.put_many((encode_changes(each), private) for each in changed))
+        rows = [_row(entry, next(digests) if entry.fields else None) for entry in entries]
+        self.db.insert(JOURNAL, rows)
+
+    def query(
+        self,
+        *,
+        run: str | None = None,
+        link: str | None = None,
+        user: str | None = None,
+        ref: str | None = None,
+        pairing: str | None = None,
+        id: int | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> list[Entry]:
+        """Return entries, newest first, at most `limit`; `before` is an entry's id to go on from.
+
+        `ref` is the ref on either side.
+        """
+        column = JOURNAL.c
+        named = {"run": run, "link": link, "user": user, "pairing": pairing, "id": id}
+        query = select(JOURNAL).where(
+            *(column[name] == value for name, value in named.items() if value is not None)
+        )
+        if ref is not None:
+            query = query.where(or_(column.ref == ref, column.counterpart == ref))
+        if before is not None:
+            query = query.where(column.id < before)
+        rows = self.db.execute(query.order_by(column.id.desc()).limit(limit)).all()
+        changed = self._blobs.get_many(row.fields for row in rows if row.fields)
+        return [_entry(row, changed) for row in rows]
+
+    def get(self, id: int) -> Entry | None:
+        """Return one entry."""
+        return next(iter(self.query(id=id)), None)
+
+    def mark_undone(self, ids: Iterable[int], by: int) -> int:
+        """Note the entry that undid these; return how many were not undone before."""
+        return sum(
+            self.db.execute(
+                update(JOURNAL)
+                .where(JOURNAL.c.id.in_(part), JOURNAL.c.undone_by.is_(None))
+                .values(undone_by=by)
+            ).rowcount
+            for part in chunks(ids)
+        )
+
+    def redact(self, ids: Iterable[int]) -> int:
+        """Erase what these entries tell of items (values and images); the entries stay.
+
+        Whatever else shares the same bytes loses them too, so pairings are put anew first.
+        """
+        digests: set[str] = set()
+        for part in chunks(ids):
+            query = select(JOURNAL.c.fields, JOURNAL.c.before, JOURNAL.c.after)
+            for row in self.db.execute(query.where(JOURNAL.c.id.in_(part))):
+                digests.update(digest for digest in row if digest)
+        return self._blobs.erase(sorted(digests))
+
+
+def _row(entry: Entry, fields: str | None) -> dict[str, Any]:
+    values = msgspec.structs.asdict(entry)
+    del values["id"]
+    return {**values, "side": entry.side.value, "kind": entry.kind.value, "fields": fields}
+
+
+def _entry(row: Row[Any], changed: dict[str, bytes]) -> Entry:
+    fields: tuple[FieldChange, ...] = ()
+    if row.fields in changed:
+        fields = decode_changes(changed[row.fields])
+    return Entry(
+        **{**row._mapping, "side": Side(row.side), "kind": Kind(row.kind), "fields": fields}
+    )

@@ -1,0 +1,76 @@
+"""Links: one user, one kind, one folder on one target each.
+
+Read at the start of every folder visit; everything kept per link goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, select, update
+
+from accord.model.kinds import Kind
+from accord.state.context import Repository
+from accord.state.records import Link, Mode
+from accord.state.schema import LINKS
+
+
+class Links(Repository):
+    """Keep links."""
+
+    def put(self, link: Link) -> None:
+        """Store a link; raises Taken where another one has its name."""
+        self.put_many([link])
+
+    def put_many(self, links: Sequence[Link]) -> None:
+        """Store links in one statement."""
+        self.db.upsert(LINKS, [_row(link) for link in links])
+
+    def get(self, id: str) -> Link | None:
+        """Return one link."""
+        return next(iter(self._where(LINKS.c.id == id)), None)
+
+    def by_name(self, name: str) -> Link | None:
+        """Return the link of that name."""
+        return next(iter(self._where(LINKS.c.name == name)), None)
+
+    def all(self) -> list[Link]:
+        """Return all links by name."""
+        return self._where()
+
+    def by_folder(self, target: str, principal: str, folder: str) -> list[Link]:
+        """Return the links that one visit of this folder serves."""
+        return self._where(
+            LINKS.c.target == target, LINKS.c.principal == principal, LINKS.c.folder == folder
+        )
+
+    def by_user(self, user: str) -> list[Link]:
+        """Return the links of one CRM user."""
+        return self._where(LINKS.c.user == user)
+
+    def pause(self, id: str, paused: bool = True) -> bool:
+        """Stop or resume one link; tell whether there is one."""
+        change = update(LINKS).where(LINKS.c.id == id).values(paused=paused)
+        return self.db.execute(change).rowcount > 0
+
+    def remove(self, id: str) -> bool:
+        """Forget a link with its pairings, decisions and pending changes; the journal stays.
+
+        Raises Taken while it has open intents: settle them first.
+        """
+        return self.db.execute(delete(LINKS).where(LINKS.c.id == id)).rowcount > 0
+
+    def _where(self, *conditions: Any) -> list[Link]:
+        query = select(LINKS).where(*conditions).order_by(LINKS.c.name)
+        return [_link(row) for row in self.db.execute(query)]
+
+
+def _row(link: Link) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(link), "kind": link.kind.value, "mode": link.mode.value}
+
+
+def _link(row: Row[Any]) -> Link:
+    values = dict(row._mapping)
+    return Link(**{**values, "kind": Kind(row.kind), "mode": Mode(row.mode)})

@@ -1,0 +1,167 @@
+"""Pairings: the two snapshots last known to agree, per link.
+
+Loaded for changed refs only and put back in one commit with journal and intents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_type_hints
+
+import msgspec
+from sqlalchemy import Row, delete, func, select
+
+from accord.db.tx import chunks
+from accord.engine.plan import Pairing
+from accord.model.kinds import Side
+from accord.model.observe import Snapshot
+from accord.state.blobs import Blobs
+from accord.state.codec import decode_snapshot
+from accord.state.context import Context, Repository
+from accord.state.schema import PAIRINGS
+
+_PAGE = 500
+# Fields with a column (or two) of their own; all others travel in `more`.
+_COLUMNS = {"id", "crm", "groupware", "rule", "content", "made", "frozen"}
+_TYPES = {n: t for n, t in get_type_hints(Pairing).items() if n not in _COLUMNS}
+_REF = {Side.CRM: PAIRINGS.c.crm_ref, Side.GROUPWARE: PAIRINGS.c.groupware_ref}
+_VERSION = {Side.CRM: PAIRINGS.c.crm_version, Side.GROUPWARE: PAIRINGS.c.groupware_version}
+
+
+class Pairings(Repository):
+    """Keep pairings."""
+
+    def __init__(self, context: Context, blobs: Blobs) -> None:
+        """Keep the surroundings and the blobs in which snapshots lie."""
+        super().__init__(context)
+        self._blobs = blobs
+
+    def by_refs(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, Pairing]:
+        """Return the link's pairings by their ref on `side`; unpaired refs are left out."""
+        rows: list[Row[Any]] = []
+        for part in chunks(sorted(set(refs))):
+            query = select(PAIRINGS).where(PAIRINGS.c.link == link, _REF[side].in_(part))
+            rows.extend(self.db.execute(query))
+        return {pairing.side(side).ref: pairing for pairing in self._load(rows)}
+
+    def versions(self, link: str, side: Side, refs: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the known version of each paired ref (of all refs by default); no items read."""
+        query = select(_REF[side], _VERSION[side]).where(PAIRINGS.c.link == link)
+        if refs is None:
+            return {ref: version for ref, version in self.db.execute(query)}
+        found: dict[str, str] = {}
+        for part in chunks(sorted(set(refs))):
+            found.update((r, v) for r, v in self.db.execute(query.where(_REF[side].in_(part))))
+        return found
+
+    def get(self, id: str) -> Pairing | None:
+        """Return one pairing."""
+        return next(iter(self.get_many([id]).values()), None)
+
+    def get_many(self, ids: Iterable[str]) -> dict[str, Pairing]:
+        """Return pairings by id."""
+        rows: list[Row[Any]] = []
+        for part in chunks(sorted(set(ids))):
+            rows.extend(self.db.execute(select(PAIRINGS).where(PAIRINGS.c.id.in_(part))))
+        return {pairing.id: pairing for pairing in self._load(rows)}
+
+    def put(self, link: str, pairing: Pairing) -> None:
+        """Store a pairing; raises Taken where one of its refs is paired already."""
+        self.put_many(link, [pairing])
+
+    def put_many(self, link: str, pairings: Sequence[Pairing]) -> None:
+        """Store pairings of one link in two statements; raises Taken as `put` does."""
+        snapshots = [each for p in pairings for each in (p.crm, p.groupware)]
+        digests = iter(self._blobs.put_items(snapshots))
+        rows = [_row(link, pairing, next(digests), next(digests)) for pairing in pairings]
+        self.db.upsert(PAIRINGS, rows, ["id"])
+
+    def remove(self, id: str) -> bool:
+        """Forget a pairing; tell whether there was one."""
+        return self.remove_many([id]) > 0
+
+    def remove_many(self, ids: Iterable[str]) -> int:
+        """Forget pairings; return how many there were."""
+        return sum(
+            self.db.execute(delete(PAIRINGS).where(PAIRINGS.c.id.in_(part))).rowcount
+            for part in chunks(ids)
+        )
+
+    def count(self, link: str) -> int:
+        """Return how many pairings a link has, frozen ones included."""
+        query = select(func.count()).select_from(PAIRINGS).where(PAIRINGS.c.link == link)
+        return int(self.db.execute(query).scalar_one())
+
+    def all(self, link: str) -> Iterator[Pairing]:
+        """Yield a link's pairings by id, some hundred at a time."""
+        last = ""
+        while True:
+            query = select(PAIRINGS).where(PAIRINGS.c.link == link, PAIRINGS.c.id > last)
+            rows = self.db.execute(query.order_by(PAIRINGS.c.id).limit(_PAGE)).all()
+            if not rows:
+                return
+            yield from self._load(rows)
+            last = rows[-1].id
+
+    def refs(self, link: str, side: Side) -> set[str]:
+        """Return all paired refs of one side."""
+        query = select(_REF[side]).where(PAIRINGS.c.link == link)
+        return set(self.db.execute(query).scalars())
+
+    def by_crm(self, ref: str) -> list[tuple[str, str]]:
+        """Return (link, pairing id) of every pairing of this CRM record, whichever link's."""
+        return self._ids(PAIRINGS.c.crm_ref == ref)
+
+    def by_uid(self, uid: str) -> list[tuple[str, str]]:
+        """Return (link, pairing id) of every pairing of this uid."""
+        return self._ids(PAIRINGS.c.uid == uid)
+
+    def _ids(self, condition: Any) -> list[tuple[str, str]]:
+        query = select(PAIRINGS.c.link, PAIRINGS.c.id).where(condition).order_by(PAIRINGS.c.id)
+        return [(link, id) for link, id in self.db.execute(query)]
+
+    def _load(self, rows: Sequence[Row[Any]]) -> list[Pairing]:
+        wanted = {digest for row in rows for digest in (row.crm_blob, row.groupware_blob)}
+        data = self._blobs.get_many(wanted)
+        return [_pairing(row, data) for row in rows]
+
+
+def _row(link: str, pairing: Pairing, crm_blob: str, groupware_blob: str) -> dict[str, Any]:
+    more = {name: getattr(pairing, name) for name in _TYPES}
+    return {
+        "id": pairing.id,
+        "link": link,
+        "crm_ref": pairing.crm.ref,
+        "crm_version": pairing.crm.version,
+        "crm_blob": crm_blob,
+        "groupware_ref": pairing.groupware.ref,
+        "groupware_version": pairing.groupware.version,
+        "groupware_blob": groupware_blob,
+        "uid": pairing.groupware.item.uid or pairing.crm.item.uid,
+        "rule": pairing.rule,
+        "content": pairing.content,
+        "made": pairing.made.value if pairing.made else "",
+        "frozen": pairing.frozen,
+        "more": more or None,
+    }
+
+
+def _pairing(row: Row[Any], data: dict[str, bytes]) -> Pairing:
+    more = row.more or {}
+    known = {n: msgspec.convert(more[n], t) for n, t in _TYPES.items() if n in more}
+    return Pairing(
+        id=row.id,
+        crm=_snapshot(data, row.crm_blob, row.id),
+        groupware=_snapshot(data, row.groupware_blob, row.id),
+        rule=row.rule,
+        content=row.content,
+        made=Side(row.made) if row.made else None,
+        frozen=row.frozen,
+        **known,
+    )
+
+
+def _snapshot(data: dict[str, bytes], digest: str, pairing: str) -> Snapshot:
+    if digest not in data:
+        raise LookupError(f"pairing {pairing} lost its snapshot {digest}")
+    return decode_snapshot(data[digest])

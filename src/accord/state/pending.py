@@ -1,0 +1,119 @@
+"""Pending changes: held, in conflict, rejected or to be tried again.
+
+A stored pending change counts as committed, so it never blocks a cursor; a later change of
+its ref replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, and_, delete, or_, select, update
+
+from accord.db.tx import chunks
+from accord.model.kinds import Side
+from accord.state.context import Repository
+from accord.state.records import Cause, Pending
+from accord.state.schema import PENDING
+
+_REF = {Side.CRM: PENDING.c.ref_crm, Side.GROUPWARE: PENDING.c.ref_groupware}
+_ATTRIBUTE = {Side.CRM: "ref_crm", Side.GROUPWARE: "ref_groupware"}
+
+
+class PendingChanges(Repository):
+    """Keep pending changes; their steps are encrypted where there is a key file."""
+
+    def put(self, pending: Pending) -> None:
+        """Store a change in place of what is pending for its refs for the same cause."""
+        self.put_many([pending])
+
+    def put_many(self, pending: Sequence[Pending]) -> None:
+        """Store changes in place of what is pending for their refs for the same causes.
+
+        Changes given together don't replace each other.
+        """
+        for link, cause in sorted({(each.link, each.cause) for each in pending}):
+            given = [each for each in pending if (each.link, each.cause) == (link, cause)]
+            for side, name in _ATTRIBUTE.items():
+                refs = {getattr(each, name) for each in given} - {""}
+                self.settle(link, side, refs, cause)
+        self.db.upsert(PENDING, [self._row(each) for each in pending])
+
+    def get(self, id: str) -> Pending | None:
+        """Return one pending change."""
+        return next(iter(self._where(PENDING.c.id == id)), None)
+
+    def by_link(self, link: str, cause: Cause | str | None = None) -> list[Pending]:
+        """Return a link's pending changes, oldest first."""
+        wanted = [] if cause is None else [PENDING.c.cause == Cause(cause).value]
+        return self._where(PENDING.c.link == link, *wanted)
+
+    def by_refs(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, list[Pending]]:
+        """Return what is pending for these refs, oldest first."""
+        found: dict[str, list[Pending]] = {}
+        for part in chunks(sorted(set(refs) - {""})):
+            for each in self._where(PENDING.c.link == link, _REF[side].in_(part)):
+                found.setdefault(getattr(each, _ATTRIBUTE[side]), []).append(each)
+        return found
+
+    def all(self, cause: Cause | str | None = None) -> list[Pending]:
+        """Return the pending changes of all links, oldest first."""
+        return self._where(*([] if cause is None else [PENDING.c.cause == Cause(cause).value]))
+
+    def due(self, link: str, now: datetime) -> list[Pending]:
+        """Return what is to be done now: retries whose time has come, and approved changes."""
+        retry = and_(PENDING.c.cause == Cause.RETRY.value, PENDING.c.due <= now)
+        return self._where(PENDING.c.link == link, or_(retry, PENDING.c.approved))
+
+    def approve(self, id: str) -> bool:
+        """Say yes to a change; it is planned again and done if it is still the same."""
+        return self._decide(id, approved=True)
+
+    def reject(self, id: str) -> bool:
+        """Say no to a change; it stays, so that the very same one isn't asked about again."""
+        return self._decide(id, approved=False)
+
+    def remove(self, id: str) -> bool:
+        """Forget a pending change; tell whether there was one."""
+        return self.remove_many([id]) > 0
+
+    def remove_many(self, ids: Iterable[str]) -> int:
+        """Forget pending changes; return how many there were."""
+        return sum(
+            self.db.execute(delete(PENDING).where(PENDING.c.id.in_(part))).rowcount
+            for part in chunks(ids)
+        )
+
+    def settle(self, link: str, side: Side, refs: Iterable[str], cause: Cause | None = None) -> int:
+        """Forget what is pending for these refs (for any cause by default); return how many."""
+        key = [PENDING.c.link == link]
+        if cause is not None:
+            key.append(PENDING.c.cause == cause.value)
+        return sum(
+            self.db.execute(delete(PENDING).where(*key, _REF[side].in_(part))).rowcount
+            for part in chunks(sorted(set(refs) - {""}))
+        )
+
+    def _decide(self, id: str, *, approved: bool) -> bool:
+        change = update(PENDING).where(PENDING.c.id == id)
+        return self.db.execute(change.values(approved=approved, refused=not approved)).rowcount > 0
+
+    def _where(self, *conditions: Any) -> list[Pending]:
+        query = select(PENDING).where(*conditions).order_by(PENDING.c.at, PENDING.c.id)
+        return [self._pending(row) for row in self.db.execute(query)]
+
+    def _pending(self, row: Row[Any]) -> Pending:
+        step = self.context.unwrap(row.step, f"pending:{row.id}")
+        return Pending(**{**row._mapping, "cause": Cause(row.cause), "step": step})
+
+    def _row(self, pending: Pending) -> dict[str, Any]:
+        private = self.context.keys is not None
+        step = self.context.wrap(pending.step, f"pending:{pending.id}", private=private)
+        return {
+            **msgspec.structs.asdict(pending),
+            "cause": Cause(pending.cause).value,
+            "step": step,
+        }

@@ -1,0 +1,53 @@
+"""What persons asked for: to be erased, or to have their private entries synchronized.
+
+Erasures are kept outside what they erase, so that a restored backup can replay them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import delete, select
+
+from accord.state.context import Repository
+from accord.state.records import Erasure
+from accord.state.schema import CONSENTS, ERASURES
+
+
+class Erasures(Repository):
+    """Keep whom to erase."""
+
+    def put(self, erasure: Erasure) -> None:
+        """Store an erasure."""
+        self.db.upsert(ERASURES, [msgspec.structs.asdict(erasure)])
+
+    def all(self) -> list[Erasure]:
+        """Return all erasures, oldest first."""
+        rows = self.db.execute(select(ERASURES).order_by(ERASURES.c.at, ERASURES.c.id))
+        return [Erasure(**{**r._mapping, "addresses": tuple(r.addresses)}) for r in rows]
+
+    def remove(self, id: str) -> bool:
+        """Forget an erasure; tell whether there was one."""
+        return self.db.execute(delete(ERASURES).where(ERASURES.c.id == id)).rowcount > 0
+
+
+class Consents(Repository):
+    """Keep who agreed to what; `matter` is such as `private`."""
+
+    def give(self, user: str, matter: str) -> None:
+        """Note that a user agrees."""
+        self.db.insert_new(CONSENTS, [{"user": user, "matter": matter, "at": self.context.now()}])
+
+    def withdraw(self, user: str, matter: str) -> bool:
+        """Note that a user agrees no longer; tell whether they did before."""
+        key = (CONSENTS.c.user == user, CONSENTS.c.matter == matter)
+        return self.db.execute(delete(CONSENTS).where(*key)).rowcount > 0
+
+    def has(self, user: str, matter: str) -> bool:
+        """Tell whether a user agrees."""
+        key = (CONSENTS.c.user == user, CONSENTS.c.matter == matter)
+        return self.db.execute(select(CONSENTS.c.at).where(*key)).first() is not None
+
+    def all(self) -> list[tuple[str, str]]:
+        """Return (user, matter) of all consents."""
+        query = select(CONSENTS.c.user, CONSENTS.c.matter).order_by("user", "matter")
+        return [(user, matter) for user, matter in self.db.execute(query)]

@@ -1,0 +1,46 @@
+"""Runs: every visit, what it did and how it ended.
+
+Begun and finished by the service; undo of a run and the console start here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from accord.state.context import Repository, new_id
+from accord.state.records import Run
+from accord.state.schema import RUNS
+
+
+class Runs(Repository):
+    """Keep runs."""
+
+    def start(self, link: str | None = None, cause: str = "") -> str:
+        """Begin a run and return its id; ids sort by time."""
+        id = new_id()
+        row = {"id": id, "link": link or "", "cause": cause, "started": self.context.now()}
+        self.db.execute(insert(RUNS).values(**row, error=""))
+        return id
+
+    def finish(self, id: str, counts: dict[str, Any] | None = None, error: str = "") -> None:
+        """End a run with what it did, and why it ended early if it did."""
+        values = {"finished": self.context.now(), "counts": counts or {}, "error": error}
+        self.db.execute(update(RUNS).where(RUNS.c.id == id).values(**values))
+
+    def get(self, id: str) -> Run | None:
+        """Return one run."""
+        row = self.db.execute(select(RUNS).where(RUNS.c.id == id)).first()
+        return None if row is None else _run(row)
+
+    def latest(self, link: str | None = None, limit: int = 1) -> list[Run]:
+        """Return the last runs (of one link, or of all), newest first."""
+        query = select(RUNS).order_by(RUNS.c.id.desc()).limit(limit)
+        if link is not None:
+            query = query.where(RUNS.c.link == link)
+        return [_run(row) for row in self.db.execute(query)]
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(**{**row._mapping, "counts": row.counts or {}})

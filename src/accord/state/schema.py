@@ -1,0 +1,292 @@
+"""The tables of state, one noun each, all named `state_*`.
+
+Read by the repositories beside it and by `db.migrate`; a change here needs a migration.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from accord.db import Instant, Json, Line, new_metadata
+
+HEAD = "0001"
+METADATA = new_metadata()
+
+
+def _link(*, key: bool = False) -> Column[str]:
+    return Column(
+        "link",
+        Text,
+        ForeignKey("state_links.id", ondelete="CASCADE"),
+        primary_key=key,
+        nullable=False,
+    )
+
+
+def _text(name: str, *, key: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=False)
+
+
+def _line(name: str) -> Column[str]:
+    return Column(name, Line, nullable=False)
+
+
+SETTINGS = Table("state_settings", METADATA, _text("key", key=True), Column("value", Json))
+
+TARGETS = Table(
+    "state_targets",
+    METADATA,
+    _text("id", key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _text("adapter"),
+    _text("side"),
+    Column("settings", Json, nullable=False),
+    Column("secrets", LargeBinary),
+)
+
+LINKS = Table(
+    "state_links",
+    METADATA,
+    _text("id", key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _text("user"),
+    _text("kind"),
+    Column("target", Text, ForeignKey("state_targets.id"), nullable=False),
+    _text("principal"),
+    _text("folder"),
+    _text("rule"),
+    _text("mode"),
+    Column("paused", Boolean, nullable=False),
+    Index("ix_state_links_folder", "target", "principal", "folder"),
+)
+
+RULES = Table(
+    "state_rules",
+    METADATA,
+    _text("version", key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+RULE_NAMES = Table(
+    "state_rule_names",
+    METADATA,
+    _text("name", key=True),
+    Column("active", Text, ForeignKey("state_rules.version")),
+    Column("draft", Text, ForeignKey("state_rules.version")),
+)
+
+ACTIVATIONS = Table(
+    "state_activations",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("version", Text, ForeignKey("state_rules.version"), nullable=False),
+    _text("by"),
+    Column("at", Instant, nullable=False),
+)
+
+BLOBS = Table(
+    "state_blobs",
+    METADATA,
+    _text("digest", key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+PAIRINGS = Table(
+    "state_pairings",
+    METADATA,
+    _text("id", key=True),
+    _link(),
+    _text("crm_ref"),
+    _text("crm_version"),
+    _text("crm_blob"),
+    _text("groupware_ref"),
+    _text("groupware_version"),
+    _text("groupware_blob"),
+    Column("uid", Text, nullable=False, index=True),
+    _text("rule"),
+    Column("content", Boolean, nullable=False),
+    _text("made"),
+    _line("frozen"),
+    Column("more", Json),
+    UniqueConstraint("link", "crm_ref"),
+    UniqueConstraint("link", "groupware_ref"),
+    Index("ix_state_pairings_crm_ref", "crm_ref"),
+)
+
+DECISIONS = Table(
+    "state_decisions",
+    METADATA,
+    _link(key=True),
+    _text("side", key=True),
+    _text("ref", key=True),
+    _text("version"),
+    Column("uid", Text, nullable=False, index=True),
+    _line("label"),
+    _line("folded"),
+    _text("step"),
+    _line("why"),
+    _text("rule"),
+    _text("run"),
+    Column("at", Instant, nullable=False),
+)
+
+WINDOWS = Table(
+    "state_windows",
+    METADATA,
+    _link(key=True),
+    _text("side", key=True),
+    _text("ref", key=True),
+    Column("at", Instant, nullable=False),
+    Index("ix_state_windows_due", "link", "at"),
+)
+
+CURSORS = Table(
+    "state_cursors",
+    METADATA,
+    _text("scope", key=True),
+    _text("side", key=True),
+    _text("cursor"),
+    Column("at", Instant, nullable=False),
+)
+
+INTENTS = Table(
+    "state_intents",
+    METADATA,
+    _text("id", key=True),
+    # Not cascading: a write that may have happened must be settled before its link goes.
+    Column("link", Text, ForeignKey("state_links.id"), nullable=False, index=True),
+    _text("run"),
+    _text("side"),
+    _text("ref"),
+    _text("pairing"),
+    Column("step", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+PENDING = Table(
+    "state_pending",
+    METADATA,
+    _text("id", key=True),
+    _link(),
+    _text("ref_crm"),
+    _text("ref_groupware"),
+    _text("cause"),
+    Column("step", LargeBinary, nullable=False),
+    _line("why"),
+    _text("fingerprint"),
+    _text("run"),
+    Column("at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due", Instant),
+    Column("approved", Boolean, nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Index("ix_state_pending_crm", "link", "ref_crm"),
+    Index("ix_state_pending_groupware", "link", "ref_groupware"),
+)
+
+JOURNAL = Table(
+    "state_journal",
+    METADATA,
+    # Not BIGINT on SQLite, where only INTEGER PRIMARY KEY counts up by itself.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Instant, nullable=False),
+    _text("run"),
+    _text("link"),
+    _text("user"),
+    _text("side"),
+    _text("kind"),
+    _text("ref"),
+    _text("counterpart"),
+    _text("pairing"),
+    _text("step"),
+    _line("why"),
+    _text("actor"),
+    _text("rule"),
+    _text("version"),
+    _line("error"),
+    Column("fields", Text),
+    Column("before", Text),
+    Column("after", Text),
+    Column("undone_by", BigInteger),
+    Index("ix_state_journal_run", "run"),
+    Index("ix_state_journal_link", "link", "id"),
+    Index("ix_state_journal_ref", "ref"),
+    Index("ix_state_journal_counterpart", "counterpart"),
+    Index("ix_state_journal_user", "user", "id"),
+    sqlite_autoincrement=True,
+)
+
+CLAIMS = Table(
+    "state_claims",
+    METADATA,
+    _text("crm", key=True),
+    _text("uid", key=True),
+    Column("link", Text, nullable=False, index=True),
+    _text("ref"),
+    Column("at", Instant, nullable=False),
+    Index("ix_state_claims_ref", "crm", "ref"),
+)
+
+LEASES = Table(
+    "state_leases",
+    METADATA,
+    _text("name", key=True),
+    _text("holder"),
+    Column("fence", BigInteger, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+RUNS = Table(
+    "state_runs",
+    METADATA,
+    _text("id", key=True),
+    Column("link", Text, nullable=False),
+    _text("cause"),
+    Column("started", Instant, nullable=False),
+    Column("finished", Instant),
+    Column("counts", Json),
+    _line("error"),
+    Index("ix_state_runs_link", "link", "id"),
+)
+
+INSTANCES = Table(
+    "state_instances",
+    METADATA,
+    _text("name", key=True),
+    _text("instance"),
+    Column("revision", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+ERASURES = Table(
+    "state_erasures",
+    METADATA,
+    _text("id", key=True),
+    _line("person"),
+    Column("addresses", Json, nullable=False),
+    _text("by"),
+    Column("at", Instant, nullable=False),
+)
+
+CONSENTS = Table(
+    "state_consents",
+    METADATA,
+    _text("user", key=True),
+    _text("matter", key=True),
+    Column("at", Instant, nullable=False),
+)

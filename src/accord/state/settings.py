@@ -1,0 +1,34 @@
+"""Settings that hold for the whole installation, such as the pause of everything.
+
+Read by the service before it writes anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from accord.state.context import Repository
+from accord.state.schema import SETTINGS
+
+
+class Settings(Repository):
+    """Keep any JSON value under a name."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value, or `default`."""
+        found = self.db.execute(select(SETTINGS.c.value).where(SETTINGS.c.key == key)).first()
+        return default if found is None else found[0]
+
+    def put(self, key: str, value: Any) -> None:
+        """Store a JSON value; None forgets it."""
+        if value is None:
+            self.db.execute(delete(SETTINGS).where(SETTINGS.c.key == key))
+        else:
+            self.db.upsert(SETTINGS, [{"key": key, "value": value}])
+
+    def all(self) -> dict[str, Any]:
+        """Return all values by name."""
+        query = select(SETTINGS.c.key, SETTINGS.c.value).order_by(SETTINGS.c.key)
+        return {key: value for key, value in self.db.execute(query)}

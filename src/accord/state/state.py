@@ -1,0 +1,176 @@
+"""The way into state: one transaction, and a repository per noun in it.
+
+Opened by the composition root; the service's commits all happen in `State.begin`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from accord.db import Database, migrate
+from accord.db import Tx as Transaction
+from accord.ports.clock import Clock, system_clock
+from accord.state.blobs import Blobs
+from accord.state.claims import Claims
+from accord.state.context import Context
+from accord.state.cursors import Cursors
+from accord.state.decisions import Decisions
+from accord.state.instances import Instances
+from accord.state.intents import Intents
+from accord.state.journal import Journal
+from accord.state.leases import Leases
+from accord.state.links import Links
+from accord.state.pairings import Pairings
+from accord.state.pending import PendingChanges
+from accord.state.persons import Consents, Erasures
+from accord.state.rules import Rules
+from accord.state.runs import Runs
+from accord.state.secrets import load_keys
+from accord.state.settings import Settings
+from accord.state.targets import Targets
+from accord.state.windows import Windows
+
+T = TypeVar("T")
+
+
+class Tx:
+    """Be one transaction on state; never keep it open while talking to a side."""
+
+    def __init__(self, context: Context) -> None:
+        """Keep the surroundings of the repositories."""
+        self.context = context
+        self.db = context.db
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Return content-addressed bytes."""
+        return Blobs(self.context)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Return meeting claims."""
+        return Claims(self.context)
+
+    @cached_property
+    def consents(self) -> Consents:
+        """Return what users agreed to."""
+        return Consents(self.context)
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        """Return where pulls ended."""
+        return Cursors(self.context)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """Return the last decision per ref."""
+        return Decisions(self.context)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """Return whom to erase."""
+        return Erasures(self.context)
+
+    @cached_property
+    def instances(self) -> Instances:
+        """Return which systems the sides are."""
+        return Instances(self.context)
+
+    @cached_property
+    def intents(self) -> Intents:
+        """Return writes about to happen."""
+        return Intents(self.context)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Return what was done."""
+        return Journal(self.context, self.blobs)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Return rights to work alone."""
+        return Leases(self.context)
+
+    @cached_property
+    def links(self) -> Links:
+        """Return links."""
+        return Links(self.context)
+
+    @cached_property
+    def pairings(self) -> Pairings:
+        """Return what agrees."""
+        return Pairings(self.context, self.blobs)
+
+    @cached_property
+    def pending(self) -> PendingChanges:
+        """Return changes that wait."""
+        return PendingChanges(self.context)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Return rule versions."""
+        return Rules(self.context)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Return visits."""
+        return Runs(self.context)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Return settings of the whole installation."""
+        return Settings(self.context)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Return targets."""
+        return Targets(self.context)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Return when refs enter or leave the window."""
+        return Windows(self.context)
+
+
+class State:
+    """Be everything Accord remembers, in one database."""
+
+    def __init__(
+        self, database: Database, key_file: Path | str | None = None, clock: Clock = system_clock
+    ) -> None:
+        """Bring the tables up to date and load the keys (making the file if it is missing).
+
+        Without `key_file` neither secrets nor private items can be stored. Raises TooNew for
+        a database of a newer Accord, ConfigError for an unusable key file.
+        """
+        self.database = database
+        self.clock = clock
+        self._keys = None if key_file is None else load_keys(Path(key_file))
+        migrate(database, "accord.state")
+
+    @contextmanager
+    def begin(self, *, durable: bool = True) -> Iterator[Tx]:
+        """Open a writing transaction; commits at the end, rolls back on any error.
+
+        With `durable` false a power cut may lose the commit: fit for what can be done again.
+        Raises what `Database.begin` raises.
+        """
+        with self.database.begin(durable=durable) as transaction:
+            yield self._tx(transaction)
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Open a transaction that only reads and never waits for writers."""
+        with self.database.read() as transaction:
+            yield self._tx(transaction)
+
+    def run(self, work: Callable[[Tx], T], *, durable: bool = True) -> T:
+        """Do `work` in a writing transaction, again where others were in the way."""
+        return self.database.run(lambda inner: work(self._tx(inner)), durable=durable)
+
+    def _tx(self, transaction: Transaction) -> Tx:
+        return Tx(Context(transaction, self.clock, self._keys))
