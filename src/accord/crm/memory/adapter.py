@@ -13,6 +13,7 @@ from accord.crm.memory.person import Person
 from accord.crm.memory.session import MemorySession
 from accord.crm.memory.store import Store
 from accord.model.item import Contact
+from accord.model.parts import Person as Party
 from accord.model.traits import Traits
 from accord.ports.adapter import Finding, Hint
 from accord.ports.clock import Clock, system_clock
@@ -79,6 +80,12 @@ class MemoryCrm:
             if since is None:
                 raise CursorExpired("the CRM no longer knows this cursor")
             return self.store.hints(since), now
+
+    def identities(self, user: str) -> tuple[Party, ...]:
+        """Return a user under their address."""
+        with self.store.lock:
+            address = self.store.users.get(user, "")
+        return (Party(address=address, name=user),)
 
     def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the user of each known address, casefolded."""

@@ -32,6 +32,7 @@ from accord.ports.adapter import (
     Draft,
     Folder,
     Known,
+    Mark,
     Outcome,
     Question,
     Removal,
@@ -123,10 +124,10 @@ class MemorySession:
         _right_folder(folder, kind)
         return self._each(removals, self._delete)
 
-    def mark(self, folder: str, kind: Kind, ref: str, marker: str) -> Outcome:
-        """Store this user's marker; the record keeps its revision."""
+    def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
+        """Store this user's markers; the records keep their revisions."""
         _right_folder(folder, kind)
-        return self._each([ref], lambda each: self._mark(each, marker))[0]
+        return self._each(marks, lambda mark: self._mark(mark.ref, mark.marker))
 
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring a deleted record back under its own ref."""

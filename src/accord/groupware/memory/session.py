@@ -34,6 +34,7 @@ from accord.ports.adapter import (
     Draft,
     Folder,
     Known,
+    Mark,
     Outcome,
     Question,
     Removal,
@@ -120,9 +121,9 @@ class MemorySession:
         """Delete items, into Deleted Items where there is one."""
         return self._each(removals, lambda removal: self._delete(folder, removal))
 
-    def mark(self, folder: str, kind: Kind, ref: str, marker: str) -> Outcome:
-        """Store the marker, which gives the item a new version."""
-        return self._each([ref], lambda each: self._mark(folder, each, marker))[0]
+    def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
+        """Store the markers, which gives each item a new version."""
+        return self._each(marks, lambda mark: self._mark(folder, mark.ref, mark.marker))
 
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring an item back from Deleted Items where the traits say so."""
