@@ -60,19 +60,19 @@ class Account(NamedTuple):
 @pytest.fixture(scope="session")
 def radicale() -> Iterator[Radicale]:
     """A running Radicale."""
-    yield from _serve(Radicale)
+    yield from serve(Radicale)
 
 
 @pytest.fixture(scope="session")
 def xandikos() -> Iterator[Xandikos]:
     """A running Xandikos."""
-    yield from _serve(Xandikos)
+    yield from serve(Xandikos)
 
 
 @pytest.fixture(scope="session")
 def cyrus() -> Iterator[Cyrus]:
     """A running Cyrus, which delivers invitations."""
-    yield from _serve(Cyrus)
+    yield from serve(Cyrus)
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +160,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgres")
 
 
-def _serve(server: Callable[[], P]) -> Iterator[P]:
+def serve(server: Callable[[], P]) -> Iterator[P]:
     try:
         with server() as running:
             yield running
