@@ -88,7 +88,7 @@ def test_sync_collection_tells_changes_and_deletions(dav_account: Account) -> No
         delta = sync(client, dav_account.calendar, token_of(first)).text
         assert delta.count("a.ics") == 1
         assert delta.count("b.ics") == 1
-        assert delta.count("404") == 1
+        assert delta.count("HTTP/1.1 404") == 1
 
 
 def test_a_lost_token_is_refused_with_a_named_precondition(dav_account: Account) -> None:
