@@ -97,11 +97,12 @@ class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class FieldRule(_Part, frozen=True, kw_only=True):
-    """Say how one field travels; expressions are CEL over `value` and `item`.
+    """Say how one field travels; expressions are CEL over `value`, `item` and `owner`.
 
-    `inbound` and `outbound` transform the value on its way into and out of the CRM. `source`
-    names the field it is taken from, where that differs (`extras['crm:region']` is written
-    `crm:region`).
+    The mapping is called by the groupware side's field, or by a group of fields (`schedule`),
+    whose direction, clash and one_way it then says. `source` names the CRM's field where that
+    differs (the own field `extras['crm:region']` is written `crm:region`). `inbound` and
+    `outbound` transform the value on its way into and out of the CRM.
     """
 
     direction: Direction | None = None
@@ -113,17 +114,20 @@ class FieldRule(_Part, frozen=True, kw_only=True):
 
 
 class Filters(_Part, frozen=True, kw_only=True):
-    """Say which items take part: a CEL condition over `item`, `owner` and `today` per side."""
+    """Say which items take part: a CEL condition per side over `item`, `owner`, `now`, `today`."""
 
     crm: str = ""
     groupware: str = ""
 
 
 class Deletions(_Part, frozen=True, kw_only=True):
-    """Say what deletions do, by the direction they travel in."""
+    """Say what deletions do, by the direction they travel in.
 
-    inbound: Deletion = Deletion.PROPAGATE
-    outbound: Deletion = Deletion.PROPAGATE
+    None is `propagate` in the directions the rule creates in, and `keep` in the others.
+    """
+
+    inbound: Deletion | None = None
+    outbound: Deletion | None = None
 
 
 class Window(_Part, frozen=True, kw_only=True):
@@ -149,15 +153,19 @@ class GuardLimits(_Part, frozen=True, kw_only=True):
 class Rule(_Part, frozen=True, kw_only=True):
     """Be one version of a rule.
 
-    `created` says which new items the directions may create: by default as `direction`.
-    `ownership` maps addresses to CRM users where they differ from the users' own.
+    `direction`, `scope` and `clash` are the kind's own where they are None (`defaults`).
+    `creates` says in which directions new items are created: by default as `direction`.
+    `leaving` says what becomes of the copy of an item that no longer passes filter or scope.
+    `ownership` maps addresses to CRM users where they differ from the users' own, `lookups`
+    holds the tables that expressions look up.
     """
 
     name: str
     kind: Kind
-    direction: Direction = Direction.BOTH
+    direction: Direction | None = None
+    creates: Direction | None = None
     filter: Filters = Filters()
-    scope: Scope = Scope.PEOPLE
+    scope: Scope | None = None
     categories: tuple[str, ...] = ()
     fields: dict[str, FieldRule] = {}
     clash: Clash | None = None

@@ -1,0 +1,214 @@
+"""CEL expressions, compiled once and evaluated within bounds; errors are always raised.
+
+The language is CEL (cel.dev) with the functions of `functions`; nothing here knows rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext.ext_optional import ExtOptional
+from msgspec import Struct
+
+from accord.rules.facts import Facts
+from accord.rules.failure import InvalidExpression, RuleFailed
+from accord.rules.functions import FACTS, FUNCTIONS, Tables, declarations
+
+EXPRESSION_LIMIT = 2_000
+"""Characters one expression may have."""
+
+MACRO_LIMIT = 3
+"""Loops (`map`, `filter`, `exists` …) one expression may have."""
+
+WORK_LIMIT = 64_000_000
+"""Characters one evaluation may handle, estimated before it starts."""
+
+LOOP_LIMIT = 10_000
+"""Turns of loops in one evaluation; the CEL library stops there."""
+
+_LOOPS = frozenset({"map", "filter", "all", "exists", "exists_one"})
+_GROWERS = frozenset({f.name for f in FUNCTIONS if f.grows} | {"matches", "contains"})
+_ENLARGING = frozenset({"replace", "join"})
+_ENLARGED = 65_536
+
+_TOKEN = re.compile(
+    r"""(?P<comment>//[^\n]*)
+    |(?P<text>[rRbB]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
+        |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    |(?P<name>[A-Za-z_]\w*)
+    |(?P<space>\s+)
+    |(?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_WHERE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_STATUS = re.compile(r"^[A-Z_]+: ")
+
+
+class Variable(Struct, frozen=True):
+    """Declare one variable of an expression: its name (may be dotted) and CEL type in words."""
+
+    name: str
+    type: str
+
+
+class Expression:
+    """Be one compiled expression; free of state and safe to share between threads."""
+
+    __slots__ = ("_compiled", "_enlarges", "_growers", "_loops", "field", "names", "text")
+
+    def __init__(self, field: str, text: str, env: Any) -> None:
+        tokens = _tokens(text)
+        self.field = field
+        self.text = text
+        self.names = frozenset(_dotted(tokens))
+        self._loops = _count_loops(tokens)
+        self._growers = _count_growers(tokens)
+        self._enlarges = any(value in _ENLARGING for kind, value in tokens if kind == "name")
+        self._compiled = _compile(text, tokens, env)
+
+    @property
+    def result(self) -> Any:
+        """Return the CEL type of the result as far as it is known before evaluation."""
+        return self._compiled.return_type()
+
+    def evaluate(self, values: dict[str, Any], facts: Facts) -> Any:
+        """Return the plain result; raises RuleFailed for whatever goes wrong."""
+        if self._loops and self._growers:
+            self._weigh(values)
+        token = FACTS.set(facts)
+        try:
+            result = self._compiled.eval(data=values)
+            if result.type() == cel.Type.ERROR:
+                raise RuleFailed(self.field, _spoken(str(result.plain_value())))
+            return result.plain_value()
+        except (RuntimeError, TypeError, ValueError, OverflowError, UnicodeError) as error:
+            raise RuleFailed(self.field, _spoken(str(error))) from error
+        finally:
+            FACTS.reset(token)
+
+    def _weigh(self, values: Mapping[str, Any]) -> None:
+        """Refuse to start what could handle more text than WORK_LIMIT."""
+        longest, most = 1, 1
+        for value in values.values():
+            text, entries = _size(value)
+            longest, most = max(longest, text), max(most, entries)
+        turns = min(most**self._loops, LOOP_LIMIT)
+        size = max(longest, _ENLARGED if self._enlarges else 0) + most + len(self.text)
+        growth = (1 + self._growers / self._loops) ** self._loops
+        if turns * size * growth > WORK_LIMIT:
+            raise RuleFailed(self.field, "the expression's loops would handle too much text")
+
+
+def compile_expression(
+    field: str, text: str, variables: tuple[Variable, ...], tables: Tables
+) -> Expression:
+    """Return the compiled expression; raises InvalidExpression with line and column."""
+    frozen = tuple((name, tuple(table.items())) for name, table in tables.items())
+    return Expression(field, text, _environment(variables, frozen))
+
+
+@lru_cache(maxsize=256)
+def _environment(variables: tuple[Variable, ...], tables: tuple[tuple[str, Any], ...]) -> Any:
+    return cel.NewEnv(
+        variables={variable.name: cel.Type(variable.type) for variable in variables},
+        functions=declarations({name: dict(entries) for name, entries in tables}),
+        extensions=[ExtOptional()],
+    )
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    if len(text) > EXPRESSION_LIMIT:
+        raise InvalidExpression(f"the expression is longer than {EXPRESSION_LIMIT} characters")
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise InvalidExpression("the expression holds characters that can't be read")
+    found = [(str(match.lastgroup), match.group()) for match in _TOKEN.finditer(text)]
+    return [(kind, value) for kind, value in found if kind not in ("comment", "space")]
+
+
+def _dotted(tokens: list[tuple[str, str]]) -> list[str]:
+    """Return the `a.b` names an expression may mean, and the plain ones."""
+    names = []
+    for here, (kind, value) in enumerate(tokens):
+        if kind != "name":
+            continue
+        names.append(value)
+        after = tokens[here + 1 : here + 3]
+        if len(after) == 2 and after[0][1] == "." and after[1][0] == "name":
+            names.append(f"{value}.{after[1][1]}")
+    return names
+
+
+def _count_loops(tokens: list[tuple[str, str]]) -> int:
+    calls = _calls(tokens)
+    return sum(name in _LOOPS for name, _ in calls)
+
+
+def _count_growers(tokens: list[tuple[str, str]]) -> int:
+    plus = sum(token == ("sign", "+") for token in tokens)
+    return plus + sum(name in _GROWERS for name, _ in _calls(tokens))
+
+
+def _calls(tokens: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the name of every call with the tokens that follow its opening bracket."""
+    return [
+        (value, tokens[here + 2 :])
+        for here, (kind, value) in enumerate(tokens[:-1])
+        if kind == "name" and tokens[here + 1][1] == "("
+    ]
+
+
+def _compile(text: str, tokens: list[tuple[str, str]], env: Any) -> Any:
+    if _count_loops(tokens) > MACRO_LIMIT:
+        raise InvalidExpression(f"an expression may have at most {MACRO_LIMIT} loops")
+    try:
+        compiled = env.compile(text)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise _invalid(str(error)) from error
+    for name, arguments in _calls(tokens):
+        if name == "matches" and not _literal_pattern(arguments):
+            raise InvalidExpression("matches() takes its pattern as a literal text")
+    return compiled
+
+
+def _literal_pattern(arguments: list[tuple[str, str]]) -> bool:
+    """Tell whether the last argument of a `matches` call is one literal text."""
+    depth = 1
+    last: list[str] = []
+    for kind, value in arguments:
+        depth += (value in "([{" and kind == "sign") - (value in ")]}" and kind == "sign")
+        if depth == 0:
+            break
+        last = [] if (depth, value) == (1, ",") else [*last, kind]
+    return last == ["text"]
+
+
+def _invalid(message: str) -> InvalidExpression:
+    found = _WHERE.search(message)
+    if found is None:
+        return InvalidExpression(_spoken(message))
+    line, column, what = found.groups()
+    what = what.replace(" (in container '')", "").replace(" [INVALID_ARGUMENT]", "")
+    return InvalidExpression(what, max(int(line), 1), max(int(column), 1))
+
+
+def _spoken(message: str) -> str:
+    """Return a message of the CEL library without its status codes, shortened."""
+    return re.sub(r" \[[A-Z_]+\]$", "", _STATUS.sub("", message))[:300]
+
+
+def _size(value: Any) -> tuple[int, int]:
+    """Return the length of the longest text in a plain value and of its longest list."""
+    match value:
+        case str():
+            return len(value), 1
+        case list() | dict():
+            entries = list(value.values()) + list(value) if isinstance(value, dict) else value
+            sizes = [_size(entry) for entry in entries]
+            text = max((size[0] for size in sizes), default=1)
+            return text, max([len(value), *(size[1] for size in sizes)])
+        case _:
+            return 1, 1

@@ -1,0 +1,39 @@
+"""When an item is within a rule's window, and when it enters and leaves it.
+
+Entry and exit happen as time passes, with no change event: `state` indexes these times.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from accord.model.item import Absence, Event, Item
+from accord.model.occurrences import first_and_last
+from accord.rules.rule import Window
+
+_LONGEST = 365 * 3000
+_BEGIN = datetime(1, 1, 1, tzinfo=UTC)
+_END = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def window_times(window: Window, item: Item) -> tuple[datetime | None, datetime | None]:
+    """Return when `item` enters and leaves a window, UTC; None is always, and never.
+
+    It enters `future` days before its first occurrence begins and leaves `past` days after
+    its last one ends; an endless series never leaves. Tasks and contacts have no window.
+    """
+    if window.past is None and window.future is None:
+        return None, None
+    if not isinstance(item, Event | Absence):
+        return None, None
+    first, last = first_and_last(item)
+    enters = None if window.future is None else _shifted(first, -window.future)
+    leaves = None if window.past is None or last is None else _shifted(last, window.past)
+    return enters, leaves
+
+
+def _shifted(moment: datetime, days: int) -> datetime:
+    try:
+        return moment + timedelta(days=max(-_LONGEST, min(days, _LONGEST)))
+    except OverflowError:
+        return _BEGIN if days < 0 else _END
