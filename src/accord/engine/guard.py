@@ -18,12 +18,21 @@ _SMALL = 10
 """Below this many pairings a share of them says nothing."""
 
 
-def guard(plan: Plan, rule: Rule, pairings: int, approved: Container[str] = ()) -> Plan:
+def guard(
+    plan: Plan,
+    rule: Rule,
+    pairings: int,
+    approved: Container[str] = (),
+    *,
+    activating: bool = False,
+) -> Plan:
     """Return the plan with dangerous steps held.
 
     `pairings` is the number of pairs the link has, `approved` the fingerprints of steps that
-    somebody has looked at.
+    somebody has looked at. While a changed rule is being activated, every write is held.
     """
+    if activating:
+        return Plan(link=plan.link, steps=tuple(_await(step, approved) for step in plan.steps))
     excess = {side: _excess(plan, side, rule.guard, pairings, approved) for side in Side}
     steps = tuple(_judge(step, rule, excess, approved) for step in plan.steps)
     return Plan(link=plan.link, steps=steps)
@@ -45,6 +54,12 @@ def fingerprint(step: Step) -> str:
         case _:
             what = ("other", msgspec.json.encode(step, order="deterministic"))
     return hashlib.sha256(msgspec.json.encode(what, order="deterministic")).hexdigest()[:32]
+
+
+def _await(step: Step, approved: Container[str]) -> Step:
+    if not isinstance(step, Create | Update | Delete) or fingerprint(step) in approved:
+        return step
+    return Hold(held=step, cause="rule change: nothing changes before you approve", why=step.why)
 
 
 def _judge(

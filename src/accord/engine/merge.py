@@ -120,7 +120,7 @@ def shared_edits(pairing: Pairing, to: Side, now: Snapshot, policy: Policy) -> t
     `now` is that side's present snapshot. Personal fields don't count.
     """
     source = to.other
-    before = policy.carried(to, pairing.side(source).item)
+    before = policy.carried_before(to, pairing.side(source).item)
     after = policy.carried(to, now.item)
     kind = kind_of(after)
     names = diff(before, after, policy.flows(to))
@@ -147,7 +147,7 @@ def _half(
     if not pairing.content and side is Side.CRM:
         flows = _personal(now[side].item, flows)
     base, present = pairing.side(side).item, now[side].item
-    before = policy.carried(side, pairing.side(side.other).item)
+    before = policy.carried_before(side, pairing.side(side.other).item)
     after = policy.carried(side, now[side.other].item)
     return _Half(
         side=side,

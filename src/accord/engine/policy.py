@@ -9,7 +9,7 @@ import hashlib
 
 from msgspec import Struct
 
-from accord.model.diff import normalise
+from accord.model.diff import diff, normalise
 from accord.model.item import Event, Item
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
@@ -31,7 +31,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     """Be everything `reconcile` needs to know about a link.
 
     `crm` and `groupware` are the two sides' traits for the kind at hand. `first` says that
-    the link has never been synchronized before.
+    the link has never been synchronized before. `former` is the program under which bases are
+    still to be seen while a changed rule is being activated.
     """
 
     link: str
@@ -40,6 +41,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     crm: KindTraits
     groupware: KindTraits
     first: bool = False
+    former: Program | None = None
 
     def traits(self, side: Side) -> KindTraits:
         """Return the traits of one side."""
@@ -51,6 +53,11 @@ class Policy(Struct, frozen=True, kw_only=True):
         Raises RuleFailed where a mapping can't be worked out for this item.
         """
         return normalise(self.program.project(to, item, self.facts), self.traits(to))
+
+    def carried_before(self, to: Side, item: Item) -> Item:
+        """Return what `to` was to store of the other side's base `item` when it became the base."""
+        program = self.former or self.program
+        return normalise(program.project(to, item, self.facts), self.traits(to))
 
     def flows(self, to: Side) -> frozenset[str]:
         """Return the fields that travel to `to` and can be written there."""
@@ -79,6 +86,10 @@ class Policy(Struct, frozen=True, kw_only=True):
                     return ()
                 people |= {attendee.address.casefold() for attendee in item.attendees}
         return tuple(sorted(people - self.facts.addresses))
+
+    def changed_by(self, to: Side, stored: Item, wanted: Item) -> tuple[str, ...]:
+        """Return the fields in which what `to` stores differs from what was carried there."""
+        return diff(stored, wanted, self.flows(to))
 
     @property
     def invites(self) -> bool:

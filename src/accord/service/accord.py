@@ -1,0 +1,61 @@
+"""Accord as one value: state, the CRM, the targets' adapters and the clock, ready to work.
+
+`bootstrap` makes it from configuration, tests make it from memory adapters; nothing else does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from accord.ports.adapter import Adapter, People
+from accord.ports.clock import Clock, system_clock
+from accord.ports.errors import ConfigError
+from accord.state.records import Target
+from accord.state.state import State
+
+
+class Crm(Adapter, People, Protocol):
+    """Be a CRM adapter that also knows who is who."""
+
+
+class Accord:
+    """Hold what all commands work with; adapters are built when first needed."""
+
+    def __init__(
+        self,
+        state: State,
+        crm: Crm,
+        build: Callable[[Target], Adapter],
+        clock: Clock = system_clock,
+    ) -> None:
+        """Take state, CRM, a way to build a target's adapter, and the clock."""
+        self.state = state
+        self.crm = crm
+        self.clock = clock
+        self._build = build
+        self._adapters: dict[str, Adapter] = {}
+        self._lock = threading.Lock()
+
+    def adapter(self, target: str) -> Adapter:
+        """Return the adapter of a target by the target's id or name; raises ConfigError."""
+        with self._lock:
+            if target in self._adapters:
+                return self._adapters[target]
+            with self.state.read() as tx:
+                found = tx.targets.get(target) or tx.targets.by_name(target)
+            if found is None:
+                hint = "list the targets with `accord export`"
+                raise ConfigError(f"there is no target {target!r}", field="target", hint=hint)
+            self._adapters[target] = self._build(found)
+            return self._adapters[target]
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        with self._lock:
+            for adapter in self._adapters.values():
+                adapter.close()
+            self._adapters.clear()
+        self.crm.close()
+        self.state.close()

@@ -1,0 +1,411 @@
+"""What a batch changes in state, gathered in memory and written in one transaction.
+
+Pairing, journal entry with before-image and the intent's end go together or not at all.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from accord.engine.guard import fingerprint
+from accord.engine.plan import (
+    Conflict,
+    Create,
+    Delete,
+    Hold,
+    Pair,
+    Pairing,
+    Skip,
+    Step,
+    Unpair,
+    Update,
+)
+from accord.engine.reconcile import Case
+from accord.engine.policy import Policy
+from accord.model.diff import FieldChange, diff
+from accord.model.item import Item
+from accord.model.kinds import Side
+from accord.model.observe import Seen, Snapshot
+from accord.service.report import Report
+from accord.service.visit import Visit
+from accord.state.codec import decode_step, encode_step
+from accord.state.context import new_id
+from accord.state.records import Cause, Decision, Entry, Pending
+from accord.state.state import Tx
+
+_RETRY = timedelta(minutes=1)
+_LONGEST = timedelta(hours=6)
+
+
+class Ledger:
+    """Gather one batch's changes; `flush` writes them."""
+
+    def __init__(self, visit: Visit, report: Report) -> None:
+        """Write for `visit` and count in `report`."""
+        self._visit = visit
+        self._report = report
+        self._pairings: dict[str, Pairing] = {}
+        self._removed: set[str] = set()
+        self._decisions: dict[tuple[Side, str], Decision] = {}
+        self._entries: list[tuple[Entry, Snapshot | None, Snapshot | None]] = []
+        self._pending: list[Pending] = []
+        self._settled: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
+        self._intents: list[str] = []
+        self._refs: list[tuple[str, str]] = []
+        self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
+
+    def close_intent(self, intent: str) -> None:
+        """Note that a write's outcome is known."""
+        self._intents.append(intent)
+
+    def pair(self, pairing: Pairing) -> None:
+        """Keep a pairing, in place of any other that has one of its refs."""
+        self._pairings[pairing.id] = pairing
+        self._removed.discard(pairing.id)
+
+    def forget(self, pairing: str) -> None:
+        """Let go of a pairing's row."""
+        self._pairings.pop(pairing, None)
+        self._removed.add(pairing)
+
+    def claim_ref(self, uid: str, ref: str) -> None:
+        """Note which CRM record a claimed meeting became."""
+        self._refs.append((uid, ref))
+
+    def settle(self, crm: str, groupware: str) -> None:
+        """Note that nothing is pending about these refs any more."""
+        for side, ref in ((Side.CRM, crm), (Side.GROUPWARE, groupware)):
+            if ref:
+                self._settled[side].add(ref)
+
+    def wrote(
+        self,
+        step: Create | Update | Delete,
+        ref: str,
+        before: Snapshot | None,
+        after: Snapshot | None,
+        counterpart: str,
+        pairing: str,
+    ) -> None:
+        """Enter a write in the journal, with what stood there before."""
+        counts = self._report.side(step.side)
+        match step:
+            case Create():
+                counts.created += 1
+            case Update():
+                counts.updated += 1
+            case Delete():
+                counts.deleted += 1
+        fields = step.changes if isinstance(step, Update) else ()
+        self._enter(step, step.side, ref, fields, before, after, counterpart, pairing)
+        subject = after or before
+        if subject is not None:
+            self._decide(step.side, ref, subject, step, after.version if after else "")
+
+    def failed(self, step: Step, case: Case, error: str, cause: Cause) -> None:
+        """Park a write that its side refused, and say why."""
+        side = getattr(step, "side", Side.GROUPWARE)
+        self._report.side(side).failed += 1
+        self._park(step, case, cause, error)
+        crm, groupware = _refs(case, step)
+        ref = crm if side is Side.CRM else groupware
+        self._enter(step, side, ref or crm or groupware, (), None, None, "", "", error=error)
+
+    def note(self, step: Step, case: Case) -> None:
+        """Record a step that writes nothing on either side."""
+        match step:
+            case Skip():
+                self._skip(step, case)
+            case Pair():
+                self._pair(step, case)
+            case Unpair():
+                self._unpair(step, case)
+            case Conflict():
+                self._conflict(step, case)
+            case Hold():
+                self._report.held += 1
+                self._park(step, case, Cause.HELD, step.cause)
+
+    def flush(self, tx: Tx) -> None:
+        """Write everything gathered, in `tx`."""
+        visit = self._visit
+        if visit.lease is not None:
+            tx.leases.check(visit.lease)
+        link = visit.link.id
+        self._remove_rivals(tx)
+        if self._removed:
+            tx.pairings.remove_many(self._removed)
+        tx.pairings.put_many(link, list(self._pairings.values()))
+        for side, refs in self._settled.items():
+            for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):
+                if refs:
+                    tx.pending.settle(link, side, refs, cause)
+        self._close_conflicts(tx)
+        tx.pending.put_many(self._unrefused(tx))
+        tx.decisions.put_many(list(self._decisions.values()))
+        self._journal(tx)
+        self._index_windows(tx)
+        for uid, ref in self._refs:
+            tx.claims.set_ref(visit.instance, uid, ref)
+        tx.intents.close_many(self._intents)
+
+    def _remove_rivals(self, tx: Tx) -> None:
+        """Drop older pairings that hold a ref which now belongs to another pair."""
+        link = self._visit.link.id
+        for side in Side:
+            refs = [pairing.side(side).ref for pairing in self._pairings.values()]
+            rivals = tx.pairings.by_refs(link, side, refs).values()
+            self._removed |= {other.id for other in rivals} - self._pairings.keys()
+
+    def _close_conflicts(self, tx: Tx) -> None:
+        """Drop open conflicts about fields that have come to agree."""
+        link, visit = self._visit.link.id, self._visit
+        refs = {pairing.crm.ref: pairing for pairing in self._pairings.values()}
+        for ref, found in tx.pending.by_refs(link, Side.CRM, refs).items():
+            for pending in found:
+                if pending.cause is not Cause.CONFLICT:
+                    continue
+                step = decode_step(pending.step)
+                fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
+                if not open_fields(refs[ref], fields, visit.policy):
+                    tx.pending.remove(pending.id)
+
+    def _unrefused(self, tx: Tx) -> list[Pending]:
+        """Return what is to be pending, without what somebody has already said no to."""
+        kept = []
+        for pending in self._pending:
+            side = Side.CRM if pending.ref_crm else Side.GROUPWARE
+            ref = pending.ref_crm or pending.ref_groupware
+            known = tx.pending.by_refs(self._visit.link.id, side, [ref]).get(ref, [])
+            same = [p for p in known if p.cause is pending.cause]
+            if any(p.refused and p.fingerprint == pending.fingerprint for p in same):
+                self._report.held -= pending.cause is Cause.HELD
+                continue
+            if pending.cause is Cause.RETRY and same:
+                pending = _again(pending, same[0].tries + 1)
+            kept.append(pending)
+        return kept
+
+    def _journal(self, tx: Tx) -> None:
+        snapshots = [s for _, before, after in self._entries for s in (before, after) if s]
+        digests = iter(tx.blobs.put_items(snapshots))
+        entries = []
+        for entry, before, after in self._entries:
+            entries.append(
+                msgspec.structs.replace(
+                    entry,
+                    before=next(digests) if before else None,
+                    after=next(digests) if after else None,
+                )
+            )
+        tx.journal.append_many(entries)
+
+    def _index_windows(self, tx: Tx) -> None:
+        for pairing in self._pairings.values():
+            self._watch(Side.CRM, pairing.crm)
+        for side, moments in self._moments.items():
+            if moments:
+                tx.windows.put_many(self._visit.link.id, side, moments)
+
+    def _watch(self, side: Side, snapshot: Snapshot) -> None:
+        """Index when the passing of time alone will change the decision about an item."""
+        window = self._visit.rule.window
+        if window.past is None and window.future is None:
+            return
+        enters, leaves = self._visit.policy.program.window_times(snapshot.item)
+        coming = [m for m in (enters, leaves) if m is not None and m > self._visit.now]
+        if coming:
+            self._moments[side][snapshot.ref] = min(coming)
+
+    def _skip(self, step: Skip, case: Case) -> None:
+        self._report.side(step.side).skipped += 1
+        subject = _snapshot(case, step.side)
+        self._decide(step.side, step.ref, subject, step, step.version)
+        if step.parked:
+            cause = Cause.RETRY if step.parked == "retry" else Cause.REJECTED
+            self._park(step, case, cause, step.why)
+        if subject is not None:
+            self._watch(step.side, subject)
+
+    def _pair(self, step: Pair, case: Case) -> None:
+        old = case.pairing
+        pairing = Pairing(
+            id=step.pairing,
+            crm=step.crm,
+            groupware=step.groupware,
+            rule=old.rule if old and not self._visit.activating else self._visit.rule.version,
+            content=step.content,
+            made=old.made if old is not None else None,
+        )
+        self.pair(pairing)
+        if old is None:
+            self._report.paired += 1
+            self._enter(
+                step, Side.CRM, step.crm.ref, (), None, None, step.groupware.ref, pairing.id
+            )
+            self._decide(Side.CRM, step.crm.ref, step.crm, step, step.crm.version)
+            self._decide(
+                Side.GROUPWARE, step.groupware.ref, step.groupware, step, step.groupware.version
+            )
+        self.settle(step.crm.ref, step.groupware.ref)
+
+    def _unpair(self, step: Unpair, case: Case) -> None:
+        self._report.unpaired += 1
+        if step.forget or case.pairing is None:
+            self.forget(step.pairing)
+        else:
+            standing = self._pairings.get(step.pairing)
+            if standing is None:
+                standing = case.pairing
+                if not step.cause.returns:
+                    standing = msgspec.structs.replace(
+                        standing,
+                        crm=_present(case, Side.CRM),
+                        groupware=_present(case, Side.GROUPWARE),
+                    )
+            self.pair(msgspec.structs.replace(standing, frozen=str(step.cause)))
+        self._enter(step, Side.CRM, step.crm, (), None, None, step.groupware, step.pairing)
+        for side, ref in ((Side.CRM, step.crm), (Side.GROUPWARE, step.groupware)):
+            self._decide(side, ref, _snapshot(case, side), step, "")
+        self.settle(step.crm, step.groupware)
+
+    def _conflict(self, step: Conflict, case: Case) -> None:
+        self._report.conflicts += 1
+        side = (step.winner or Side.CRM).other
+        refs = {Side.CRM: step.crm.ref, Side.GROUPWARE: step.groupware.ref}
+        if step.winner is None:
+            self._park(step, case, Cause.CONFLICT, step.why)
+        self._enter(
+            step,
+            side,
+            refs[side],
+            step.fields,
+            step.crm if side is Side.CRM else step.groupware,
+            None,
+            refs[side.other],
+            step.pairing,
+        )
+
+    def _park(self, step: Step, case: Case, cause: Cause, why: str) -> None:
+        crm, groupware = _refs(case, step)
+        pending = Pending(
+            id=new_id(),
+            link=self._visit.link.id,
+            ref_crm=crm,
+            ref_groupware=groupware,
+            cause=cause,
+            step=encode_step(step),
+            why=why,
+            fingerprint=fingerprint(step),
+            run=self._visit.run,
+            at=self._visit.now,
+            due=self._visit.now + _RETRY if cause is Cause.RETRY else None,
+            tries=1,
+        )
+        self._pending.append(pending)
+
+    def _decide(
+        self, side: Side, ref: str, snapshot: Snapshot | None, step: Step, version: str
+    ) -> None:
+        item = snapshot.item if snapshot is not None else None
+        self._decisions[side, ref] = Decision(
+            link=self._visit.link.id,
+            side=side,
+            ref=ref,
+            version=version,
+            uid=item.uid if item is not None else "",
+            label=_label(item),
+            step=_step_name(step),
+            why=step.why,
+            rule=self._visit.rule.version,
+            run=self._visit.run,
+            at=self._visit.now,
+        )
+
+    def _enter(
+        self,
+        step: Step,
+        side: Side,
+        ref: str,
+        fields: tuple[FieldChange, ...],
+        before: Snapshot | None,
+        after: Snapshot | None,
+        counterpart: str,
+        pairing: str,
+        error: str = "",
+    ) -> None:
+        visit = self._visit
+        source = getattr(step, "base", None) or getattr(step, "source", None)
+        entry = Entry(
+            at=visit.now,
+            run=visit.run,
+            link=visit.link.id,
+            user=visit.link.user,
+            side=side,
+            kind=visit.link.kind,
+            ref=ref,
+            counterpart=counterpart,
+            pairing=pairing,
+            step=_step_name(step),
+            why=step.why,
+            actor=source.by if source is not None else "",
+            rule=visit.rule.version,
+            version=after.version if after else "",
+            error=error,
+            fields=fields,
+        )
+        self._entries.append((entry, before, after))
+
+
+def open_fields(pairing: Pairing, fields: set[str], policy: Policy) -> tuple[str, ...]:
+    """Return which of `fields` still differ between the two sides of a pair."""
+    wanted = policy.carried(Side.GROUPWARE, pairing.crm.item)
+    back = policy.carried(Side.CRM, pairing.groupware.item)
+    here = diff(pairing.groupware.item, wanted, policy.flows(Side.GROUPWARE) & fields)
+    there = diff(pairing.crm.item, back, policy.flows(Side.CRM) & fields)
+    return tuple(dict.fromkeys((*here, *there)))
+
+
+def _again(pending: Pending, tries: int) -> Pending:
+    """Return a retry put off longer the more often it was tried."""
+    wait = min(_RETRY * 2 ** min(tries - 1, 16), _LONGEST)
+    return msgspec.structs.replace(pending, tries=tries, due=pending.at + wait)
+
+
+def _step_name(step: Step) -> str:
+    return str(type(step).__struct_config__.tag)
+
+
+def _label(item: Item | None) -> str:
+    if item is None or item.privacy != "public":
+        return ""
+    for name in ("title", "full_name", "subject"):
+        text = getattr(item, name, "")
+        if text:
+            return str(text)[:200]
+    return ""
+
+
+def _snapshot(case: Case, side: Side) -> Snapshot | None:
+    observation = case.crm if side is Side.CRM else case.groupware
+    if isinstance(observation, Seen):
+        return observation.snapshot
+    return case.pairing.side(side) if case.pairing is not None else None
+
+
+def _present(case: Case, side: Side) -> Snapshot:
+    snapshot = _snapshot(case, side)
+    if snapshot is None:
+        raise LookupError(f"a paired case without a snapshot on the {side} side")
+    return snapshot
+
+
+def _refs(case: Case, step: Step) -> tuple[str, str]:
+    """Return the CRM and groupware refs a step is about; empty where there is none yet."""
+    crm, groupware = _snapshot(case, Side.CRM), _snapshot(case, Side.GROUPWARE)
+    refs = {Side.CRM: crm.ref if crm else "", Side.GROUPWARE: groupware.ref if groupware else ""}
+    if isinstance(step, Skip) and not refs[step.side]:
+        refs[step.side] = step.ref
+    return refs[Side.CRM], refs[Side.GROUPWARE]

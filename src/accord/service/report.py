@@ -1,0 +1,99 @@
+"""What a visit did, counted per link and side; `accord sync --json` prints exactly this."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Plan, Skip, Unpair, Update
+from accord.model.kinds import Side
+
+
+class Counts(Struct, kw_only=True):
+    """Count what was done on one side."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+
+class Report(Struct, kw_only=True):
+    """Be the outcome of one link's visit.
+
+    `paired`, `unpaired`, `held` and `conflicts` concern both sides together. `requests` were
+    made by the whole visit, which may have served other links on the same folder too.
+    `error` says why the visit ended early, `action` what to do about it.
+    """
+
+    link: str
+    name: str = ""
+    run: str = ""
+    crm: Counts = field(default_factory=Counts)
+    groupware: Counts = field(default_factory=Counts)
+    paired: int = 0
+    unpaired: int = 0
+    held: int = 0
+    conflicts: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    action: str = ""
+    plan: Plan | None = None
+
+    def side(self, side: Side) -> Counts:
+        """Return one side's counts."""
+        return self.crm if side is Side.CRM else self.groupware
+
+    @property
+    def writes(self) -> int:
+        """Return how many items were written on either side."""
+        return sum(c.created + c.updated + c.deleted for c in (self.crm, self.groupware))
+
+    @property
+    def failed(self) -> int:
+        """Return how many items failed on either side."""
+        return self.crm.failed + self.groupware.failed
+
+    def count_planned(self, plan: Plan) -> None:
+        """Count a plan as if all of it succeeded, for a preview."""
+        for step in plan.steps:
+            match step:
+                case Create(side=side):
+                    self.side(side).created += 1
+                case Update(side=side):
+                    self.side(side).updated += 1
+                case Delete(side=side):
+                    self.side(side).deleted += 1
+                case Skip(side=side):
+                    self.side(side).skipped += 1
+                case Pair():
+                    self.paired += 1
+                case Unpair():
+                    self.unpaired += 1
+                case Conflict():
+                    self.conflicts += 1
+                case Hold():
+                    self.held += 1
+
+    def as_json(self) -> dict[str, object]:
+        """Return what machines read; the plan has a view of its own."""
+        sides = {
+            str(side): {name: getattr(self.side(side), name) for name in Counts.__struct_fields__}
+            for side in Side
+        }
+        return {
+            "link": self.name or self.link,
+            "id": self.link,
+            "run": self.run,
+            **sides,
+            "paired": self.paired,
+            "unpaired": self.unpaired,
+            "held": self.held,
+            "conflicts": self.conflicts,
+            "failed": self.failed,
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+            "error": self.error,
+            "action": self.action,
+        }

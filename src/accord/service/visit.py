@@ -1,0 +1,82 @@
+"""One link during one visit: everything gathering, deciding and applying need.
+
+Made by `sync`, read by `cases`, `apply`, `recover`, `undo`; holds no decisions itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from accord.engine.plan import Step
+from accord.engine.policy import Policy
+from accord.engine.reconcile import Case
+from accord.model.kinds import Side
+from accord.rules.rule import Rule
+from accord.service.ends import End
+from accord.state.records import Lease, Link
+from accord.state.state import State
+
+T = TypeVar("T")
+
+Progress = Callable[[str, int, int], None]
+"""Be told the phase (`reading`, `writing`), how much is done and how much there is (0: unknown)."""
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """Be one case with the steps the engine took it to."""
+
+    case: Case
+    steps: tuple[Step, ...]
+
+
+class Visit(Struct, kw_only=True):
+    """Hold one link's visit.
+
+    `policies` has one per rule version that pairings still stand under, `policy` the active
+    one. While `activating`, the rule has just changed and pairs move to its new version. `instance` is the CRM's. `lease` is None in previews, which write nothing.
+    """
+
+    state: State
+    link: Link
+    run: str
+    rule: Rule
+    policy: Policy
+    policies: dict[str, Policy]
+    crm: End
+    groupware: End
+    instance: str
+    lease: Lease | None
+    now: datetime
+    progress: Progress
+    activating: bool = False
+
+    def end(self, side: Side) -> End:
+        """Return one end."""
+        return self.crm if side is Side.CRM else self.groupware
+
+    def policy_of(self, version: str) -> Policy:
+        """Return the policy under which a pairing was made; the active one for a new item."""
+        return self.policies.get(version, self.policy)
+
+    def knowing(self, policies: dict[str, Policy]) -> None:
+        """Replace the policies, once the facts are gathered."""
+        self.policies = policies
+        self.policy = policies[self.rule.version]
+
+
+def with_facts(policies: dict[str, Policy], facts: object) -> dict[str, Policy]:
+    """Return the policies over other facts."""
+    return {
+        version: msgspec.structs.replace(policy, facts=facts)
+        for version, policy in policies.items()
+    }
+
+
+def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Return `items` in pieces of at most `size`."""
+    return [items[start : start + size] for start in range(0, len(items), max(size, 1))]
