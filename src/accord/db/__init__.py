@@ -3,9 +3,10 @@
 Everything that outlasts a run goes through here; nothing above knows which database it is.
 """
 
-from accord.db.database import Database, open_database
-from accord.db.errors import Contended, Taken, TooNew
+from accord.db.database import Database
+from accord.db.errors import Contended, InUse, Taken, TooNew
 from accord.db.migrate import migrate
+from accord.db.open import open_database
 from accord.db.schema import new_metadata
 from accord.db.tx import Tx
 from accord.db.types import Instant, Json, Line
@@ -13,6 +14,7 @@ from accord.db.types import Instant, Json, Line
 __all__ = [
     "Contended",
     "Database",
+    "InUse",
     "Instant",
     "Json",
     "Line",

@@ -1,6 +1,6 @@
-"""Open databases and the transactions on them; the only place that knows pragmas and pools.
+"""Databases and the transactions on them; retries, locks and what their failures mean.
 
-`open_database` is called by whoever composes the system; state and the built-in CRM share one.
+Opened by `open.open_database`; state and the built-in CRM share one.
 """
 
 from __future__ import annotations
@@ -9,29 +9,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine, exc, text
 
-from accord.db.errors import Contended, translated, unreachable
+from accord.db.errors import Contended, translated
 from accord.db.tx import Tx
-from accord.ports.errors import ConfigError
+from accord.ports.errors import Retry
 
 T = TypeVar("T")
 
-BUSY_MS = 10_000
 ATTEMPTS = 6
 
 
 class Database:
     """Be one database, shared by threads; transactions are short and never span network I/O."""
 
-    def __init__(self, engine: Engine, *, in_memory: bool = False) -> None:
-        """Keep the engine; `in_memory` databases have one connection only."""
+    def __init__(self, engine: Engine, reader: Engine, *, in_memory: bool = False) -> None:
+        """Keep the engine and the one for reading; `in_memory` has one connection only."""
         self.engine = engine
         self.dialect = engine.dialect.name
+        self._reader = reader
         self._in_memory = in_memory
         # SQLite has one writer. Waiting here is fair and wakes at once; SQLite itself polls.
         self._writer = threading.Lock() if self.dialect == "sqlite" else None
@@ -42,22 +40,29 @@ class Database:
         return f"Database({self.engine.url.render_as_string(hide_password=True)})"
 
     @contextmanager
-    def begin(self, *, durable: bool = True) -> Iterator[Tx]:
+    def begin(self, *, durable: bool = True, foreign_keys: bool = True) -> Iterator[Tx]:
         """Open a writing transaction; commits at the end, rolls back on any error.
 
-        With `durable` a commit outlasts a power cut; without, SQLite may lose the last
-        commits (never part of one). Raises Contended where the same work may be tried again,
-        Taken for a unique value used twice, Retry where the database went away.
+        With `durable` a commit outlasts a power cut; without, the last commits may be lost
+        (never part of one). `foreign_keys` false lets migrations rebuild tables on SQLite.
+        Raises Contended where the same work may be tried again, Taken for a unique value used
+        twice, InUse for a reference that would lead nowhere, Retry where the database went
+        away, RuntimeError inside another transaction of the same thread on SQLite.
         """
-        with self._writing(), self._open(write=True, durable=durable) as tx:
-            yield tx
+        options = {"accord_write": True, "accord_durable": durable, "accord_keys": foreign_keys}
+        with self._writing(), _translating(), self.engine.connect() as connection:
+            connection = connection.execution_options(**options)
+            with connection.begin():
+                if self.dialect == "postgresql" and not durable:
+                    connection.execute(text("SET LOCAL synchronous_commit TO off"))
+                yield Tx(connection)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """Open a reading transaction, which never waits for writers."""
-        guard = self._writing() if self._in_memory else nullcontext()
-        with guard, self._open(write=False, durable=False) as tx:
-            yield tx
+        """Open a reading transaction: one moment's view, never waiting for writers."""
+        alone = self._writing() if self._in_memory else nullcontext()
+        with alone, _translating(), self._reader.connect() as connection, connection.begin():
+            yield Tx(connection)
 
     def run(self, work: Callable[[Tx], T], *, durable: bool = True) -> T:
         """Do `work` in a transaction, again from the start where others were in the way."""
@@ -75,29 +80,14 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
-    @contextmanager
-    def _open(self, *, write: bool, durable: bool) -> Iterator[Tx]:
-        try:
-            with self.engine.connect() as connection:
-                options = {"accord_write": write, "accord_durable": durable}
-                connection = connection.execution_options(**options)
-                with connection.begin():
-                    yield Tx(connection)
-        except exc.DBAPIError as error:
-            known = translated(error)
-            if known is None:
-                raise
-            raise known from error
-
     def _writing(self) -> AbstractContextManager[None]:
-        return self._alone() if self._writer is not None else nullcontext()
+        return nullcontext() if self._writer is None else self._alone(self._writer)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        assert self._writer is not None
+    def _alone(self, writer: threading.Lock) -> Iterator[None]:
         if getattr(self._busy, "here", False):
             raise RuntimeError("a transaction is open already in this thread")
-        with self._writer:
+        with writer:
             self._busy.here = True
             try:
                 yield
@@ -105,76 +95,14 @@ class Database:
                 self._busy.here = False
 
 
-def open_database(url: str) -> Database:
-    """Open `sqlite:///file` or `postgresql://user:password@host/name`.
-
-    Raises ConfigError for an address that is unknown or can't be reached.
-    """
+@contextmanager
+def _translating() -> Iterator[None]:
     try:
-        parsed = make_url(url)
-    except exc.ArgumentError as error:
-        raise ConfigError(f"not a database address: {url}", field="database", hint=_HINT) from error
-    kind = parsed.get_backend_name()
-    if kind == "sqlite":
-        database = _open_sqlite(parsed)
-    elif kind in ("postgresql", "postgres"):
-        database = _open_postgres(parsed)
-    else:
-        raise ConfigError(f"no such kind of database: {kind}", field="database", hint=_HINT)
-    try:
-        database.engine.connect().close()
+        yield
     except exc.DBAPIError as error:
-        raise unreachable(error, parsed.render_as_string(hide_password=True)) from error
-    return database
-
-
-_HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
-
-
-def _open_sqlite(url: URL) -> Database:
-    in_memory = url.database in (None, "", ":memory:")
-    if not in_memory:
-        parent = Path(str(url.database)).parent
-        if not parent.is_dir():
-            raise ConfigError(f"no such folder: {parent}", field="database", hint="make it first")
-    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"max_overflow": -1}
-    engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"),
-        connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False},
-        **options,
-    )
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine, in_memory=in_memory)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver must not open transactions of its own: "begin" below does.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA cache_size = -16000")
-    cursor.execute("PRAGMA temp_store = MEMORY")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("accord_write", True):
-        connection.exec_driver_sql("BEGIN")
-        return
-    level = "FULL" if options.get("accord_durable", True) else "NORMAL"
-    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _open_postgres(url: URL) -> Database:
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
-        max_overflow=20,
-        connect_args={"options": "-c timezone=UTC -c lock_timeout=10s", "connect_timeout": 10},
-    )
-    return Database(engine)
+        known = translated(error)
+        if known is None:
+            raise
+        raise known from error
+    except exc.TimeoutError as error:
+        raise Retry("all connections to the database are in use", after=1) from error

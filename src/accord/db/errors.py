@@ -22,6 +22,12 @@ class Taken(AccordError):
     action = "taken"
 
 
+class InUse(AccordError):
+    """A record refers to one that isn't there, or is still referred to."""
+
+    action = "in-use"
+
+
 class TooNew(ConfigError):
     """The database was written by a newer Accord."""
 
@@ -40,6 +46,10 @@ _UNIQUE = {
     "SQLITE_CONSTRAINT_UNIQUE",
     "SQLITE_CONSTRAINT_PRIMARYKEY",
 }
+_REFERENCE = {
+    "23503",  # foreign_key_violation
+    "SQLITE_CONSTRAINT_FOREIGNKEY",
+}
 _FULL = {"53100", "SQLITE_FULL"}
 
 
@@ -51,6 +61,8 @@ def translated(error: exc.DBAPIError) -> AccordError | None:
         return Contended(f"the database is busy: {text}", after=0.05, code=code)
     if code in _UNIQUE:
         return Taken(f"already taken: {text}", code=code)
+    if code in _REFERENCE:
+        return InUse(f"in use, or refers to nothing: {text}", code=code)
     if code in _FULL:
         return Retry("the database's disk is full", after=60, code=code)
     if error.connection_invalidated or code[:2] in ("08", "57"):

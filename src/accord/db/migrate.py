@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, Text, inspect, text
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
 from accord.db.database import Database
 from accord.db.errors import TooNew
@@ -24,17 +24,17 @@ def migrate(database: Database, package: str) -> None:
     Several processes may do this at the same time.
     """
     schema: Any = import_module(f"{package}.schema")
-    with database.begin() as tx:
+    with database.read() as tx:
+        current = revision(tx, package)
+    if current == schema.HEAD:
+        return
+    with database.begin(foreign_keys=False) as tx:
         if tx.dialect == "postgresql":
             tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('accord migrate'))"))
-        version = _version_table(package)
-        current = _current(tx, version)
-        if current == schema.HEAD:
-            return
+        current = revision(tx, package)  # others may have been faster
         if current is None:
             schema.METADATA.create_all(tx.connection)
-            version.create(tx.connection)
-            tx.execute(version.insert().values(version_num=schema.HEAD))
+            stamp(tx, package, schema.HEAD)
         elif current > schema.HEAD:
             raise TooNew(
                 f"the database's {package} tables are at revision {current}, this Accord knows "
@@ -42,48 +42,61 @@ def migrate(database: Database, package: str) -> None:
                 field="database",
                 hint="use a newer Accord, or a copy of the database made before the upgrade",
             )
-        else:
+        elif current < schema.HEAD:
             upgrade(tx, package, schema.HEAD)
 
 
-def upgrade(tx: Tx, package: str, revision: str) -> None:
-    """Run the migrations of `package` from where the database is up to `revision`."""
+def revision(tx: Tx, package: str) -> str | None:
+    """Return the revision of the package's tables; None where there are none yet."""
+    table = _version_table(package)
+    if not inspect(tx.connection).has_table(table.name):
+        return None
+    found = tx.execute(table.select()).scalar()
+    return None if found is None else str(found)
+
+
+def stamp(tx: Tx, package: str, to: str) -> None:
+    """Note the revision of the package's tables."""
+    table = _version_table(package)
+    table.create(tx.connection, checkfirst=True)
+    tx.execute(table.delete())
+    tx.execute(table.insert().values(version_num=to))
+
+
+def upgrade(tx: Tx, package: str, to: str) -> None:
+    """Run the migrations of `package` from where the database is up to revision `to`.
+
+    On SQLite `tx` must have been begun without foreign keys: rebuilding a table would
+    otherwise delete what refers to it. They are checked at the end.
+    """
     # Only here, because reading Alembic takes longer than the rest of a start.
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    module = import_module(package)
     config = Config()
-    folder = str(Path(str(module.__file__)).parent / "migrations").replace("%", "%%")
-    config.set_main_option("script_location", folder)
+    folder = Path(str(import_module(package).__file__)).parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
 
     def steps(current: Any, _context: Any) -> Any:
-        return scripts._upgrade_revs(revision, current)
+        return scripts._upgrade_revs(to, current)
 
-    with EnvironmentContext(config, scripts, fn=steps, destination_rev=revision) as environment:
+    with EnvironmentContext(config, scripts, fn=steps, destination_rev=to) as environment:
         environment.configure(
             connection=tx.connection,
             target_metadata=import_module(f"{package}.schema").METADATA,
-            version_table=version_name(package),
+            version_table=_version_table(package).name,
             render_as_batch=True,
         )
         environment.run_migrations()
-
-
-def version_name(package: str) -> str:
-    """Return the name of the table that holds the package's revision."""
-    return f"{package.rsplit('.', 1)[-1]}_revision"
+    if tx.dialect == "sqlite" and tx.execute(text("PRAGMA foreign_key_check")).first():
+        raise RuntimeError(f"the migrations of {package} to {to} left references to nothing")
 
 
 def _version_table(package: str) -> Table:
-    return Table(version_name(package), MetaData(), Column("version_num", Text, primary_key=True))
-
-
-def _current(tx: Tx, version: Table) -> str | None:
-    if not inspect(tx.connection).has_table(version.name):
-        return None
-    found = tx.execute(version.select()).scalar()
-    return None if found is None else str(found)
+    # As Alembic would make it.
+    name = f"{package.rsplit('.', 1)[-1]}_revision"
+    number = Column("version_num", String(32), nullable=False)
+    return Table(name, MetaData(), number, PrimaryKeyConstraint(number, name=f"{name}_pkc"))

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Table
+from sqlalchemy import Connection, CursorResult, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import Executable
 
 T = TypeVar("T")
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of any columns."""
 
 CHUNK = 1000
 """How many values one IN list holds; both databases allow far more, plans get slow first."""
@@ -29,9 +32,13 @@ class Tx:
 
     def execute(
         self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None
-    ) -> CursorResult[Any]:
+    ) -> CursorResult[*tuple[Any, ...]]:
         """Execute one statement, once or for each of `rows`."""
         return self.connection.execute(statement, rows)
+
+    def mapping(self, statement: Executable) -> dict[Any, Any]:
+        """Return the second column of a query by its first."""
+        return {row[0]: row[1] for row in self.connection.execute(statement)}
 
     def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows in one go; raises Taken where one is there already."""

@@ -28,13 +28,13 @@ class Instant(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment, aware, in UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
-            return datetime.replace(value, tzinfo=UTC)
-        return datetime.astimezone(value, UTC)
+            return value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
 
 
 class Json(TypeDecorator[Any]):
@@ -60,7 +60,7 @@ class Line(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return the text without what no database holds."""
-        if value is None or value.isascii() and "\0" not in value:
+        if value is None or (value.isascii() and "\0" not in value):
             return value
         return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 

@@ -4,7 +4,7 @@ Written by the service alone; SQLite or PostgreSQL through ``db``.
 """
 
 from accord.state.codec import decode_step, encode_step
-from accord.state.context import new_id
+from accord.state.ids import new_id
 from accord.state.leases import LeaseLost
 from accord.state.records import (
     Cause,

@@ -5,7 +5,7 @@ Blobs, intents and pending changes are made of these; equal values give equal by
 
 from __future__ import annotations
 
-from typing import Any
+import threading
 
 import msgspec
 import zstandard
@@ -13,6 +13,7 @@ import zstandard
 from accord.engine.plan import Step
 from accord.model.diff import FieldChange
 from accord.model.observe import Snapshot
+from accord.state.dictionary import FIRST
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _STEP: msgspec.json.Decoder[Step] = msgspec.json.Decoder(Step)
@@ -20,10 +21,6 @@ _SNAPSHOT: msgspec.json.Decoder[Snapshot] = msgspec.json.Decoder(Snapshot)
 _CHANGES: msgspec.json.Decoder[tuple[FieldChange, ...]] = msgspec.json.Decoder(
     tuple[FieldChange, ...]
 )
-
-PLAIN, ZSTD = b"\x00", b"\x01"
-_SMALL = 64
-_MAX_SIZE = 256 * 1024 * 1024
 
 
 def encode_step(step: Step) -> bytes:
@@ -58,21 +55,33 @@ def decode_changes(data: bytes) -> tuple[FieldChange, ...]:
 
 def pack(data: bytes) -> bytes:
     """Return `data` compressed, with a leading byte that says how."""
-    if len(data) < _SMALL:
-        return PLAIN + data
-    packed = zstandard.ZstdCompressor(level=3, write_checksum=False).compress(data)
-    return ZSTD + packed if len(packed) < len(data) else PLAIN + data
+    packed = _packers.compressor.compress(data)
+    return ZSTD_FIRST + packed if len(packed) < len(data) else PLAIN + data
 
 
 def unpack(packed: bytes) -> bytes:
     """Return what was packed; raises ValueError for an unknown form."""
-    if packed[:1] == PLAIN:
+    form = packed[:1]
+    if form == PLAIN:
         return packed[1:]
-    if packed[:1] == ZSTD:
-        return zstandard.ZstdDecompressor().decompress(packed[1:], max_output_size=_MAX_SIZE)
-    raise ValueError(f"unknown form of stored bytes: {packed[:1]!r}")
+    if form == ZSTD_FIRST:
+        return _packers.decompressor.decompress(packed[1:])
+    raise ValueError(f"unknown form of stored bytes: {form!r}")
 
 
-def builtins(value: Any) -> Any:
-    """Return a value as plain JSON types, for columns that hold JSON."""
-    return msgspec.to_builtins(value, enc_hook=None)
+PLAIN, ZSTD_FIRST = b"\x00", b"\x01"
+_LEVEL = 3
+
+
+class _Packers(threading.local):
+    """Keep what compresses per thread: it is dear to make and must not be shared."""
+
+    def __init__(self) -> None:
+        words = zstandard.ZstdCompressionDict(FIRST, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        self.compressor = zstandard.ZstdCompressor(
+            level=_LEVEL, dict_data=words, write_dict_id=False
+        )
+        self.decompressor = zstandard.ZstdDecompressor(dict_data=words)
+
+
+_packers = _Packers()

@@ -5,8 +5,6 @@ Made by `State.begin` once per transaction; repositories derive from `Repository
 
 from __future__ import annotations
 
-import threading
-import time
 from datetime import datetime
 
 from accord.db import Tx as Transaction
@@ -15,7 +13,7 @@ from accord.ports.errors import ConfigError
 from accord.state.codec import pack, unpack
 from accord.state.secrets import Keys
 
-_SEALED = b"\x02"
+SEALED = b"\x02"
 
 
 class Context:
@@ -36,11 +34,11 @@ class Context:
         packed = pack(data)
         if not private:
             return packed
-        return _SEALED + self.require_keys().seal(packed, record)
+        return SEALED + self.require_keys().seal(packed, record)
 
     def unwrap(self, data: bytes, record: str) -> bytes:
         """Return what was wrapped."""
-        if data[:1] == _SEALED:
+        if data[:1] == SEALED:
             data = self.require_keys().open(data[1:], record)
         return unpack(data)
 
@@ -62,25 +60,3 @@ class Repository:
         """Keep the surroundings."""
         self.context = context
         self.db = context.db
-
-
-_lock = threading.Lock()
-_last = 0
-
-
-def new_id() -> str:
-    """Return an id of 20 letters and digits that sorts by the time it was made.
-
-    Ids of one process strictly ascend; 39 bits tell processes apart within a microsecond.
-    """
-    global _last
-    import secrets
-
-    with _lock:
-        _last = max(_last + 1, time.time_ns() // 1000)
-        moment = _last
-    number = (moment << 40) | secrets.randbits(40)
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(95, -1, -5))
-
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, or_, select
+from sqlalchemy import delete, or_, select
 
-from accord.db.tx import chunks
+from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.records import Decision
@@ -39,11 +39,10 @@ class Decisions(Repository):
             DECISIONS.c.link == link, DECISIONS.c.side == side.value
         )
         if refs is None:
-            return {ref: version for ref, version in self.db.execute(query)}
+            return self.db.mapping(query)
         found: dict[str, str] = {}
         for part in chunks(sorted(set(refs))):
-            rows = self.db.execute(query.where(DECISIONS.c.ref.in_(part)))
-            found.update((ref, version) for ref, version in rows)
+            found.update(self.db.mapping(query.where(DECISIONS.c.ref.in_(part))))
         return found
 
     def find(self, text: str, limit: int = 100) -> list[Decision]:
@@ -74,5 +73,5 @@ def _row(decision: Decision) -> dict[str, Any]:
     return {**values, "side": decision.side.value, "folded": decision.label.casefold()}
 
 
-def _decision(row: Row[Any]) -> Decision:
+def _decision(row: AnyRow) -> Decision:
     return Decision(**{**row._mapping, "side": Side(row.side)})

@@ -6,19 +6,20 @@ Append-only (the database itself refuses changes); `undo` and `explain` read it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
-from accord.db.tx import chunks
+from accord.db.tx import AnyRow, chunks
 from accord.model.diff import FieldChange
 from accord.model.kinds import Kind, Side
 from accord.state.blobs import Blobs
 from accord.state.codec import decode_changes, encode_changes
 from accord.state.context import Context, Repository
 from accord.state.records import Entry
-from accord.state.schema import JOURNAL
+from accord.state.schema import JOURNAL, JOURNAL_FLOOR
 
 
 class Journal(Repository):
@@ -49,7 +50,7 @@ class Journal(Repository):
         user: str | None = None,
         ref: str | None = None,
         pairing: str | None = None,
-        id: int | None = None,
+        id: int | None = None,  # noqa: A002 (as on the command line)
         limit: int = 100,
         before: int | None = None,
     ) -> list[Entry]:
@@ -70,9 +71,9 @@ class Journal(Repository):
         changed = self._blobs.get_many(row.fields for row in rows if row.fields)
         return [_entry(row, changed) for row in rows]
 
-    def get(self, id: int) -> Entry | None:
+    def get(self, key: int) -> Entry | None:
         """Return one entry."""
-        return next(iter(self.query(id=id)), None)
+        return next(iter(self.query(id=key)), None)
 
     def mark_undone(self, ids: Iterable[int], by: int) -> int:
         """Note the entry that undid these; return how many were not undone before."""
@@ -97,6 +98,19 @@ class Journal(Repository):
                 digests.update(digest for digest in row if digest)
         return self._blobs.erase(sorted(digests))
 
+    def prune(self, before: datetime) -> int:
+        """Remove the entries older than `before` (UTC) for good; return how many there were.
+
+        Ids never come again. Their blobs go with the next `blobs.collect`.
+        """
+        young = select(func.min(JOURNAL.c.id)).where(JOURNAL.c.at >= before)
+        floor = self.db.execute(young).scalar()
+        if floor is None:
+            floor = (self.db.execute(select(func.max(JOURNAL.c.id))).scalar() or 0) + 1
+        self.db.execute(delete(JOURNAL_FLOOR))
+        self.db.execute(insert(JOURNAL_FLOOR).values(floor=floor))
+        return self.db.execute(delete(JOURNAL).where(JOURNAL.c.id < floor)).rowcount
+
 
 def _row(entry: Entry, fields: str | None) -> dict[str, Any]:
     values = msgspec.structs.asdict(entry)
@@ -104,7 +118,7 @@ def _row(entry: Entry, fields: str | None) -> dict[str, Any]:
     return {**values, "side": entry.side.value, "kind": entry.kind.value, "fields": fields}
 
 
-def _entry(row: Row[Any], changed: dict[str, bytes]) -> Entry:
+def _entry(row: AnyRow, changed: dict[str, bytes]) -> Entry:
     fields: tuple[FieldChange, ...] = ()
     if row.fields in changed:
         fields = decode_changes(changed[row.fields])

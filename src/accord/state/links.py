@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import delete, select, update
 
+from accord.db.tx import AnyRow
 from accord.model.kinds import Kind
 from accord.state.context import Repository
 from accord.state.records import Link, Mode
@@ -28,9 +29,9 @@ class Links(Repository):
         """Store links in one statement."""
         self.db.upsert(LINKS, [_row(link) for link in links])
 
-    def get(self, id: str) -> Link | None:
+    def get(self, key: str) -> Link | None:
         """Return one link."""
-        return next(iter(self._where(LINKS.c.id == id)), None)
+        return next(iter(self._where(LINKS.c.id == key)), None)
 
     def by_name(self, name: str) -> Link | None:
         """Return the link of that name."""
@@ -50,17 +51,17 @@ class Links(Repository):
         """Return the links of one CRM user."""
         return self._where(LINKS.c.user == user)
 
-    def pause(self, id: str, paused: bool = True) -> bool:
+    def pause(self, key: str, paused: bool = True) -> bool:
         """Stop or resume one link; tell whether there is one."""
-        change = update(LINKS).where(LINKS.c.id == id).values(paused=paused)
+        change = update(LINKS).where(LINKS.c.id == key).values(paused=paused)
         return self.db.execute(change).rowcount > 0
 
-    def remove(self, id: str) -> bool:
+    def remove(self, key: str) -> bool:
         """Forget a link with its pairings, decisions and pending changes; the journal stays.
 
-        Raises Taken while it has open intents: settle them first.
+        Raises InUse while it has open intents: settle them first.
         """
-        return self.db.execute(delete(LINKS).where(LINKS.c.id == id)).rowcount > 0
+        return self.db.execute(delete(LINKS).where(LINKS.c.id == key)).rowcount > 0
 
     def _where(self, *conditions: Any) -> list[Link]:
         query = select(LINKS).where(*conditions).order_by(LINKS.c.name)
@@ -71,6 +72,6 @@ def _row(link: Link) -> dict[str, Any]:
     return {**msgspec.structs.asdict(link), "kind": link.kind.value, "mode": link.mode.value}
 
 
-def _link(row: Row[Any]) -> Link:
+def _link(row: AnyRow) -> Link:
     values = dict(row._mapping)
     return Link(**{**values, "kind": Kind(row.kind), "mode": Mode(row.mode)})

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import delete, func, select
 
-from accord.db.tx import chunks
+from accord.db.tx import AnyRow, chunks
 from accord.engine.plan import Pairing
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
@@ -38,7 +38,7 @@ class Pairings(Repository):
 
     def by_refs(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, Pairing]:
         """Return the link's pairings by their ref on `side`; unpaired refs are left out."""
-        rows: list[Row[Any]] = []
+        rows: list[AnyRow] = []
         for part in chunks(sorted(set(refs))):
             query = select(PAIRINGS).where(PAIRINGS.c.link == link, _REF[side].in_(part))
             rows.extend(self.db.execute(query))
@@ -48,19 +48,19 @@ class Pairings(Repository):
         """Return the known version of each paired ref (of all refs by default); no items read."""
         query = select(_REF[side], _VERSION[side]).where(PAIRINGS.c.link == link)
         if refs is None:
-            return {ref: version for ref, version in self.db.execute(query)}
+            return self.db.mapping(query)
         found: dict[str, str] = {}
         for part in chunks(sorted(set(refs))):
-            found.update((r, v) for r, v in self.db.execute(query.where(_REF[side].in_(part))))
+            found.update(self.db.mapping(query.where(_REF[side].in_(part))))
         return found
 
-    def get(self, id: str) -> Pairing | None:
+    def get(self, key: str) -> Pairing | None:
         """Return one pairing."""
-        return next(iter(self.get_many([id]).values()), None)
+        return next(iter(self.get_many([key]).values()), None)
 
     def get_many(self, ids: Iterable[str]) -> dict[str, Pairing]:
         """Return pairings by id."""
-        rows: list[Row[Any]] = []
+        rows: list[AnyRow] = []
         for part in chunks(sorted(set(ids))):
             rows.extend(self.db.execute(select(PAIRINGS).where(PAIRINGS.c.id.in_(part))))
         return {pairing.id: pairing for pairing in self._load(rows)}
@@ -76,9 +76,9 @@ class Pairings(Repository):
         rows = [_row(link, pairing, next(digests), next(digests)) for pairing in pairings]
         self.db.upsert(PAIRINGS, rows, ["id"])
 
-    def remove(self, id: str) -> bool:
+    def remove(self, key: str) -> bool:
         """Forget a pairing; tell whether there was one."""
-        return self.remove_many([id]) > 0
+        return self.remove_many([key]) > 0
 
     def remove_many(self, ids: Iterable[str]) -> int:
         """Forget pairings; return how many there were."""
@@ -118,9 +118,9 @@ class Pairings(Repository):
 
     def _ids(self, condition: Any) -> list[tuple[str, str]]:
         query = select(PAIRINGS.c.link, PAIRINGS.c.id).where(condition).order_by(PAIRINGS.c.id)
-        return [(link, id) for link, id in self.db.execute(query)]
+        return [(link, key) for link, key in self.db.execute(query)]
 
-    def _load(self, rows: Sequence[Row[Any]]) -> list[Pairing]:
+    def _load(self, rows: Sequence[AnyRow]) -> list[Pairing]:
         wanted = {digest for row in rows for digest in (row.crm_blob, row.groupware_blob)}
         data = self._blobs.get_many(wanted)
         return [_pairing(row, data) for row in rows]
@@ -146,7 +146,7 @@ def _row(link: str, pairing: Pairing, crm_blob: str, groupware_blob: str) -> dic
     }
 
 
-def _pairing(row: Row[Any], data: dict[str, bytes]) -> Pairing:
+def _pairing(row: AnyRow, data: dict[str, bytes]) -> Pairing:
     more = row.more or {}
     known = {n: msgspec.convert(more[n], t) for n, t in _TYPES.items() if n in more}
     return Pairing(

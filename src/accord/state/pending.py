@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, delete, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
-from accord.db.tx import chunks
+from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.records import Cause, Pending
@@ -42,9 +42,9 @@ class PendingChanges(Repository):
                 self.settle(link, side, refs, cause)
         self.db.upsert(PENDING, [self._row(each) for each in pending])
 
-    def get(self, id: str) -> Pending | None:
+    def get(self, key: str) -> Pending | None:
         """Return one pending change."""
-        return next(iter(self._where(PENDING.c.id == id)), None)
+        return next(iter(self._where(PENDING.c.id == key)), None)
 
     def by_link(self, link: str, cause: Cause | str | None = None) -> list[Pending]:
         """Return a link's pending changes, oldest first."""
@@ -68,17 +68,17 @@ class PendingChanges(Repository):
         retry = and_(PENDING.c.cause == Cause.RETRY.value, PENDING.c.due <= now)
         return self._where(PENDING.c.link == link, or_(retry, PENDING.c.approved))
 
-    def approve(self, id: str) -> bool:
+    def approve(self, key: str) -> bool:
         """Say yes to a change; it is planned again and done if it is still the same."""
-        return self._decide(id, approved=True)
+        return self._decide(key, approved=True)
 
-    def reject(self, id: str) -> bool:
+    def reject(self, key: str) -> bool:
         """Say no to a change; it stays, so that the very same one isn't asked about again."""
-        return self._decide(id, approved=False)
+        return self._decide(key, approved=False)
 
-    def remove(self, id: str) -> bool:
+    def remove(self, key: str) -> bool:
         """Forget a pending change; tell whether there was one."""
-        return self.remove_many([id]) > 0
+        return self.remove_many([key]) > 0
 
     def remove_many(self, ids: Iterable[str]) -> int:
         """Forget pending changes; return how many there were."""
@@ -97,15 +97,15 @@ class PendingChanges(Repository):
             for part in chunks(sorted(set(refs) - {""}))
         )
 
-    def _decide(self, id: str, *, approved: bool) -> bool:
-        change = update(PENDING).where(PENDING.c.id == id)
+    def _decide(self, key: str, *, approved: bool) -> bool:
+        change = update(PENDING).where(PENDING.c.id == key)
         return self.db.execute(change.values(approved=approved, refused=not approved)).rowcount > 0
 
     def _where(self, *conditions: Any) -> list[Pending]:
         query = select(PENDING).where(*conditions).order_by(PENDING.c.at, PENDING.c.id)
         return [self._pending(row) for row in self.db.execute(query)]
 
-    def _pending(self, row: Row[Any]) -> Pending:
+    def _pending(self, row: AnyRow) -> Pending:
         step = self.context.unwrap(row.step, f"pending:{row.id}")
         return Pending(**{**row._mapping, "cause": Cause(row.cause), "step": step})
 

@@ -25,9 +25,9 @@ class Erasures(Repository):
         rows = self.db.execute(select(ERASURES).order_by(ERASURES.c.at, ERASURES.c.id))
         return [Erasure(**{**r._mapping, "addresses": tuple(r.addresses)}) for r in rows]
 
-    def remove(self, id: str) -> bool:
+    def remove(self, key: str) -> bool:
         """Forget an erasure; tell whether there was one."""
-        return self.db.execute(delete(ERASURES).where(ERASURES.c.id == id)).rowcount > 0
+        return self.db.execute(delete(ERASURES).where(ERASURES.c.id == key)).rowcount > 0
 
 
 class Consents(Repository):

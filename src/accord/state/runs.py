@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 
-from accord.state.context import Repository, new_id
+from accord.db.tx import AnyRow
+from accord.state.context import Repository
+from accord.state.ids import new_id
 from accord.state.records import Run
 from accord.state.schema import RUNS
 
@@ -19,19 +21,19 @@ class Runs(Repository):
 
     def start(self, link: str | None = None, cause: str = "") -> str:
         """Begin a run and return its id; ids sort by time."""
-        id = new_id()
-        row = {"id": id, "link": link or "", "cause": cause, "started": self.context.now()}
+        key = new_id()
+        row = {"id": key, "link": link or "", "cause": cause, "started": self.context.now()}
         self.db.execute(insert(RUNS).values(**row, error=""))
-        return id
+        return key
 
-    def finish(self, id: str, counts: dict[str, Any] | None = None, error: str = "") -> None:
+    def finish(self, key: str, counts: dict[str, Any] | None = None, error: str = "") -> None:
         """End a run with what it did, and why it ended early if it did."""
         values = {"finished": self.context.now(), "counts": counts or {}, "error": error}
-        self.db.execute(update(RUNS).where(RUNS.c.id == id).values(**values))
+        self.db.execute(update(RUNS).where(RUNS.c.id == key).values(**values))
 
-    def get(self, id: str) -> Run | None:
+    def get(self, key: str) -> Run | None:
         """Return one run."""
-        row = self.db.execute(select(RUNS).where(RUNS.c.id == id)).first()
+        row = self.db.execute(select(RUNS).where(RUNS.c.id == key)).first()
         return None if row is None else _run(row)
 
     def latest(self, link: str | None = None, limit: int = 1) -> list[Run]:
@@ -42,5 +44,5 @@ class Runs(Repository):
         return [_run(row) for row in self.db.execute(query)]
 
 
-def _run(row: Row[Any]) -> Run:
+def _run(row: AnyRow) -> Run:
     return Run(**{**row._mapping, "counts": row.counts or {}})

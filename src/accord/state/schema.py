@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from accord.db import Instant, Json, Line, new_metadata
+from accord.state.append_only import attach
 
 HEAD = "0001"
 METADATA = new_metadata()
@@ -230,6 +231,10 @@ JOURNAL = Table(
     Index("ix_state_journal_user", "user", "id"),
     sqlite_autoincrement=True,
 )
+attach(JOURNAL, changing="undone_by")
+
+# Entries below the floor may be removed; it has one row at most.
+JOURNAL_FLOOR = Table("state_journal_floor", METADATA, Column("floor", BigInteger, nullable=False))
 
 CLAIMS = Table(
     "state_claims",

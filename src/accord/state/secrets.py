@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -20,113 +21,173 @@ from accord.ports.errors import ConfigError
 _FORM = b"\x01"
 _ID = 4
 _NONCE = 12
+_KEY = 32
 
 
 class Keys:
-    """Be the keys of one installation: the last one seals, all of them open."""
+    """Be the keys of one installation: the last one seals, all of them open.
 
-    def __init__(self, keys: dict[bytes, bytes]) -> None:
-        """Keep the keys by id, oldest first; raises ConfigError where there is none."""
-        if not keys:
-            raise ConfigError("the key file holds no key", field="key_file", hint=_HINT)
-        self._ciphers = {name: AESGCM(key) for name, key in keys.items()}
-        self._current = next(reversed(keys))
-        self._digesting = hmac.digest(keys[self._current], b"accord digests", "sha256")
+    The file is read again when it changes, so every process follows a rotation.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the key file, making it (mode 0600) with a first key where there is none.
+
+        One key a line: an id of 8 hexadecimal digits and 32 bytes in base64, the newest last.
+        Raises ConfigError for a file that others may read or that holds something else.
+        """
+        self.path = path
+        self._lock = threading.Lock()
+        self._stamp = (0, 0)
+        if not path.exists():
+            _write_new(path, _new_line())
+        self.refresh()
 
     def __repr__(self) -> str:
-        """Say how many keys there are and nothing else."""
-        return f"Keys({len(self._ciphers)})"
+        """Name the file and nothing that is in it."""
+        return f"Keys({str(self.path)!r})"
+
+    def refresh(self) -> None:
+        """Read the file again if it was changed."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        stamp = (found.st_mtime_ns, found.st_ino)
+        if stamp != self._stamp:
+            with self._lock:
+                self._load()
+                self._stamp = stamp
 
     def seal(self, data: bytes, record: str) -> bytes:
         """Return `data` encrypted so that it opens only as part of `record`."""
         nonce = os.urandom(_NONCE)
-        cipher = self._ciphers[self._current]
-        return _FORM + self._current + nonce + cipher.encrypt(nonce, data, record.encode())
+        name, cipher = self._current
+        return _FORM + name + nonce + cipher.encrypt(nonce, data, record.encode())
 
     def open(self, sealed: bytes, record: str) -> bytes:
         """Return what was sealed for `record`; raises ConfigError where no key fits."""
-        name, nonce = sealed[1 : 1 + _ID], sealed[1 + _ID : 1 + _ID + _NONCE]
+        name, nonce = _name_of(sealed), sealed[1 + _ID : 1 + _ID + _NONCE]
+        if name not in self._ciphers:
+            self.refresh()
         cipher = self._ciphers.get(name)
         if sealed[:1] != _FORM or cipher is None:
             raise ConfigError(
-                f"{record} was encrypted under a key that the key file doesn't hold",
+                f"{record} was encrypted under a key that {self.path} doesn't hold",
                 field="key_file",
                 hint="restore the key file that belongs to this database",
             )
         try:
             return cipher.decrypt(nonce, sealed[1 + _ID + _NONCE :], record.encode())
         except InvalidTag as error:
-            raise ConfigError(f"{record} was altered, or belongs to another record") from error
+            raise ConfigError(
+                f"{record} was altered in the database, or belongs to another record"
+            ) from error
 
-    def current(self, sealed: bytes) -> bool:
+    def is_current(self, sealed: bytes) -> bool:
         """Tell whether this was sealed under the newest key."""
-        return sealed[1 : 1 + _ID] == self._current
+        return _name_of(sealed) == self._current[0]
 
     def digest(self, data: bytes) -> str:
         """Return a digest that tells nothing to those who have no key, in hexadecimal."""
         return hmac.digest(self._digesting, data, "sha256").hex()
 
+    def add(self) -> None:
+        """Add a new key to the file; it seals from now on, the older ones still open."""
+        self._rewrite([*self._lines(), _new_line()])
 
-def load_keys(path: Path) -> Keys:
-    """Read the key file, making it (mode 0600) with a first key where there is none.
+    def retire(self) -> int:
+        """Take all keys but the newest out of the file; return how many went.
 
-    One key a line: an id of 8 hexadecimal digits and 32 bytes in base64, the newest last.
-    Raises ConfigError for a file that others may read or that holds something else.
-    """
-    if not path.exists():
-        _write_new(path, _line())
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        raise ConfigError(
-            f"others may read the key file {path}", field="key_file", hint=f"chmod 600 {path}"
-        )
-    keys: dict[bytes, bytes] = {}
-    for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), 1):
-        if line.strip() and not line.startswith("#"):
-            name, key = _parse(line, f"{path}:{number}")
-            keys[name] = key
-    return Keys(keys)
+        What was sealed under them can't be opened any more: seal it anew first.
+        """
+        lines = self._lines()
+        self._rewrite(lines[-1:])
+        return len(lines) - 1
+
+    def _lines(self) -> list[str]:
+        self.refresh()
+        text = self.path.read_text(encoding="ascii")
+        return [each + "\n" for each in text.splitlines() if _is_key(each)]
+
+    def _rewrite(self, lines: list[str]) -> None:
+        fresh = self.path.with_name(self.path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        _write_new(fresh, "".join(lines))
+        fresh.replace(self.path)
+        self.refresh()
+
+    def _load(self) -> None:
+        if os.name == "posix" and self.path.stat().st_mode & 0o077:
+            raise ConfigError(
+                f"others may read the key file {self.path}",
+                field="key_file",
+                hint=f"chmod 600 {self.path}",
+            )
+        try:
+            lines = self.path.read_text(encoding="ascii").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable(self.path, error) from error
+        keys = [
+            _parse(each, f"{self.path}:{n}") for n, each in enumerate(lines, 1) if _is_key(each)
+        ]
+        if not keys:
+            raise ConfigError(f"{self.path} holds no key", field="key_file", hint=_HINT)
+        self._ciphers = {name: AESGCM(key) for name, key in keys}
+        newest, key = keys[-1]
+        self._current = (newest, self._ciphers[newest])
+        self._digesting = hmac.digest(key, b"accord digests", "sha256")
 
 
-def add_key(path: Path) -> Keys:
-    """Add a new key to the file, which seals from now on; older ones still open."""
-    load_keys(path)
-    text = path.read_text(encoding="ascii")
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    _write_new(fresh, text.rstrip("\n") + "\n" + _line())
-    fresh.replace(path)
-    return load_keys(path)
+_HINT = "restore it, or remove it to have a new one made (what is encrypted stays unreadable then)"
 
 
-_HINT = "remove it to have a new one made (what was encrypted before stays unreadable)"
+def _name_of(sealed: bytes) -> bytes:
+    return sealed[1 : 1 + _ID]
 
 
-def _line() -> str:
-    key = secrets.token_bytes(32)
+def _is_key(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
+
+def _new_line() -> str:
+    key = secrets.token_bytes(_KEY)
     name = hashlib.sha256(b"accord key id" + key).digest()[:_ID]
     return f"{name.hex()} {base64.b64encode(key).decode()}\n"
 
 
 def _parse(line: str, where: str) -> tuple[bytes, bytes]:
     try:
-        name, _, text = line.partition(" ")
-        key = base64.b64decode(text.strip(), validate=True)
-        found = bytes.fromhex(name)
+        text, _, encoded = line.partition(" ")
+        key = base64.b64decode(encoded.strip(), validate=True)
+        name = bytes.fromhex(text)
     except ValueError as error:
         raise ConfigError(f"{where}: not a key", field="key_file", hint=_HINT) from error
-    if len(key) != 32 or len(found) != _ID:
+    if len(key) != _KEY or len(name) != _ID:
         raise ConfigError(f"{where}: not a key", field="key_file", hint=_HINT)
-    return found, key
+    return name, key
+
+
+def _unreadable(path: Path, error: Exception) -> ConfigError:
+    return ConfigError(f"can't read the key file {path}: {error}", field="key_file", hint=_HINT)
 
 
 def _write_new(path: Path, text: str) -> None:
+    # Written aside and linked into place: nobody ever reads half a key, and the first one wins.
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return  # somebody else has just made it
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ConfigError(f"can't write the key file {path}: {error.strerror}") from error
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        raise ConfigError(
+            f"can't write the key file {path}: {error.strerror}", field="key_file"
+        ) from error
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    except FileExistsError:
+        pass  # somebody else has just made it
+    finally:
+        aside.unlink()

@@ -31,4 +31,4 @@ class Settings(Repository):
     def all(self) -> dict[str, Any]:
         """Return all values by name."""
         query = select(SETTINGS.c.key, SETTINGS.c.value).order_by(SETTINGS.c.key)
-        return {key: value for key, value in self.db.execute(query)}
+        return self.db.mapping(query)

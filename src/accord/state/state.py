@@ -14,6 +14,7 @@ from typing import TypeVar
 from accord.db import Database, migrate
 from accord.db import Tx as Transaction
 from accord.ports.clock import Clock, system_clock
+from accord.ports.errors import ConfigError
 from accord.state.blobs import Blobs
 from accord.state.claims import Claims
 from accord.state.context import Context
@@ -27,9 +28,10 @@ from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
 from accord.state.persons import Consents, Erasures
+from accord.state.rotate import reseal
 from accord.state.rules import Rules
 from accord.state.runs import Runs
-from accord.state.secrets import load_keys
+from accord.state.secrets import Keys
 from accord.state.settings import Settings
 from accord.state.targets import Targets
 from accord.state.windows import Windows
@@ -149,7 +151,7 @@ class State:
         """
         self.database = database
         self.clock = clock
-        self._keys = None if key_file is None else load_keys(Path(key_file))
+        self.keys = None if key_file is None else Keys(Path(key_file))
         migrate(database, "accord.state")
 
     @contextmanager
@@ -172,5 +174,28 @@ class State:
         """Do `work` in a writing transaction, again where others were in the way."""
         return self.database.run(lambda inner: work(self._tx(inner)), durable=durable)
 
+    def rotate_keys(self, *, retire: bool = False) -> int:
+        """Make a new key and encrypt everything under it anew; return how many values.
+
+        With `retire` the older keys leave the key file afterwards. Processes that run notice
+        the new key at their next transaction. Raises ConfigError without a key file.
+        """
+        if self.keys is None:
+            raise ConfigError("there is no key file", field="key_file", hint="name one first")
+        self.keys.add()
+        count = reseal(self._context)
+        if retire:
+            # Once more, for what others wrote between reading the file and committing.
+            count += reseal(self._context)
+            self.keys.retire()
+        return count
+
     def _tx(self, transaction: Transaction) -> Tx:
-        return Tx(Context(transaction, self.clock, self._keys))
+        if self.keys is not None:
+            self.keys.refresh()
+        return Tx(Context(transaction, self.clock, self.keys))
+
+    @contextmanager
+    def _context(self) -> Iterator[Context]:
+        with self.begin() as tx:
+            yield tx.context

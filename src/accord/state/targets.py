@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import delete, select
 
+from accord.db.tx import AnyRow
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.records import Target
@@ -24,7 +25,7 @@ class Targets(Repository):
         secrets = None
         if target.secrets:
             data = msgspec.json.encode(target.secrets)
-            secrets = self.context.require_keys().seal(data, _record(target.id))
+            secrets = self.context.wrap(data, f"target:{target.id}", private=True)
         row = {
             "id": target.id,
             "name": target.name,
@@ -35,9 +36,9 @@ class Targets(Repository):
         }
         self.db.upsert(TARGETS, [row])
 
-    def get(self, id: str) -> Target | None:
+    def get(self, key: str) -> Target | None:
         """Return one target with its secrets."""
-        return self._first(TARGETS.c.id == id)
+        return self._first(TARGETS.c.id == key)
 
     def by_name(self, name: str) -> Target | None:
         """Return the target of that name."""
@@ -48,29 +49,18 @@ class Targets(Repository):
         rows = self.db.execute(select(TARGETS).order_by(TARGETS.c.name))
         return [self._target(row) for row in rows]
 
-    def remove(self, id: str) -> bool:
-        """Forget a target; raises Taken while links use it."""
-        return self.db.execute(delete(TARGETS).where(TARGETS.c.id == id)).rowcount > 0
-
-    def reseal(self) -> int:
-        """Encrypt all secrets under the newest key; return how many were not yet."""
-        keys = self.context.require_keys()
-        query = select(TARGETS.c.id, TARGETS.c.secrets).where(TARGETS.c.secrets.is_not(None))
-        old = [(id, data) for id, data in self.db.execute(query) if not keys.current(data)]
-        for id, data in old:
-            fresh = keys.seal(keys.open(data, _record(id)), _record(id))
-            self.db.execute(update(TARGETS).where(TARGETS.c.id == id).values(secrets=fresh))
-        return len(old)
+    def remove(self, key: str) -> bool:
+        """Forget a target; raises InUse while links use it."""
+        return self.db.execute(delete(TARGETS).where(TARGETS.c.id == key)).rowcount > 0
 
     def _first(self, condition: Any) -> Target | None:
         row = self.db.execute(select(TARGETS).where(condition)).first()
         return None if row is None else self._target(row)
 
-    def _target(self, row: Row[Any]) -> Target:
+    def _target(self, row: AnyRow) -> Target:
         secrets: dict[str, Any] = {}
         if row.secrets is not None:
-            opened = self.context.require_keys().open(row.secrets, _record(row.id))
-            secrets = msgspec.json.decode(opened)
+            secrets = msgspec.json.decode(self.context.unwrap(row.secrets, f"target:{row.id}"))
         return Target(
             id=row.id,
             name=row.name,
@@ -79,7 +69,3 @@ class Targets(Repository):
             settings=row.settings,
             secrets=secrets,
         )
-
-
-def _record(id: str) -> str:
-    return f"target:{id}"

@@ -1,0 +1,127 @@
+"""Open a database by its address; the only place that knows drivers, pragmas and pools.
+
+Called by whoever composes the system, once per process and database.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, create_engine, event, exc, make_url
+from sqlalchemy.pool import StaticPool
+
+from accord.db.database import Database
+from accord.db.errors import unreachable
+from accord.ports.errors import ConfigError
+
+BUSY_SECONDS = 10
+_HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
+
+
+def open_database(url: str) -> Database:
+    """Open `sqlite:///file` or `postgresql://user:password@host/name`.
+
+    A missing SQLite file is made, for its owner's eyes only. Raises ConfigError for an
+    address that is unknown or can't be reached.
+    """
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError as error:
+        raise ConfigError("not a database address", field="database", hint=_HINT) from error
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        database = _open_sqlite(parsed)
+    elif kind in ("postgresql", "postgres"):
+        database = _open_postgres(parsed)
+    else:
+        raise ConfigError(f"no such kind of database: {kind}", field="database", hint=_HINT)
+    try:
+        database.engine.connect().close()
+    except exc.DBAPIError as error:
+        raise unreachable(error, parsed.render_as_string(hide_password=True)) from error
+    return database
+
+
+def _open_sqlite(url: URL) -> Database:
+    in_memory = url.database in (None, "", ":memory:")
+    if not in_memory:
+        _make_file(Path(str(url.database)))
+    # Threads beyond the pool's size get a connection of their own rather than wait for one.
+    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"max_overflow": -1}
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        **pool,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, engine, in_memory=in_memory)
+
+
+def _make_file(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise ConfigError(f"no such folder: {path.parent}", field="database", hint="make it first")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise ConfigError(
+            f"can't open the database {path}: {error.strerror}",
+            field="database",
+            hint="check the rights on the file and its folder",
+        ) from error
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions of its own: `_begin_sqlite` does.
+    connection.isolation_level = None
+    _switch_to_wal(connection)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA cache_size = -16000")
+    cursor.execute("PRAGMA temp_store = MEMORY")
+    cursor.close()
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # SQLite answers BUSY at once, whatever the timeout, while another process switches too.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get("accord_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # Neither may be changed inside a transaction.
+    level = "FULL" if options.get("accord_durable", True) else "NORMAL"
+    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+    keys = "ON" if options.get("accord_keys", True) else "OFF"
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {keys}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _open_postgres(url: URL) -> Database:
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        max_overflow=20,
+        connect_args={
+            "options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s",
+            "connect_timeout": BUSY_SECONDS,
+        },
+    )
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reader)
