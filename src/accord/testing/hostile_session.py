@@ -313,12 +313,11 @@ class HostileSession:
 
     def _cut(self, call: str, item: Item, fields: Sequence[str] = TEXTS) -> Item:
         values: dict[str, Any] = {}
-        for name in TEXTS:
-            value = getattr(item, name, None)
-            text = value.text if isinstance(value, Body) else value
-            long = isinstance(text, str) and len(text) > self._hostility.cut
-            if name in fields and long and self._hostility.plays(Trick.TRUNCATE, call, name):
-                short = str(text)[: self._hostility.cut]
+        for name in (name for name in TEXTS if name in fields):
+            value: Any = getattr(item, name, None)
+            text = value.text if isinstance(value, Body) else str(value or "")
+            short = text[: self._hostility.cut]
+            if short != text and self._hostility.plays(Trick.TRUNCATE, call, name):
                 values[name] = Body(text=short, type=value.type) if name == "body" else short
         return patch(item, values)
 

@@ -102,6 +102,18 @@ class Person:
             entry = msgspec.structs.replace(self._entry(ref), broken=why)
             self._store.put(self._box, entry, self.principal)
 
+    def keep(self, ref: str, name: str, value: str) -> None:
+        """Store on an item what another program keeps there and Accord has no field for."""
+        with self._store.lock:
+            entry = self._entry(ref)
+            entry = msgspec.structs.replace(entry, others={**entry.others, name: value})
+            self._store.put(self._box, entry, self.principal)
+
+    def kept(self, ref: str) -> dict[str, str]:
+        """Return what other programs keep on an item."""
+        with self._store.lock:
+            return self._entry(ref).others
+
     def get(self, ref: str) -> Snapshot:
         """Return one item, wherever it lies."""
         with self._store.lock:

@@ -30,7 +30,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Be one stored item.
 
     `silent` marks what Accord created without mails. `broken` is why it can't be read.
-    `origin` is the folder and ref it had before it went to Deleted Items.
+    `origin` is the folder and ref it had before it went to Deleted Items, `others` what other
+    programs keep on it.
     """
 
     ref: str
@@ -44,6 +45,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     silent: bool = False
     broken: str = ""
     origin: tuple[str, str] = ("", "")
+    others: dict[str, str] = {}
 
     @property
     def kind(self) -> Kind:
