@@ -15,6 +15,7 @@ from msgspec import Struct
 from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.model.observe import Listing, Observation, Snapshot
+from accord.model.parts import Person
 from accord.model.traits import Traits
 from accord.ports.errors import ItemError
 
@@ -246,6 +247,10 @@ class Feed(Protocol):
 
 class People(Protocol):
     """Know who is who: CRM users by their addresses, contacts by theirs."""
+
+    def identities(self, user: str) -> tuple[Person, ...]:
+        """Return a CRM user under each of their addresses, the main one first."""
+        ...
 
     def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the CRM user of each known address (compared casefolded)."""

@@ -58,4 +58,4 @@ class Accord:
                 adapter.close()
             self._adapters.clear()
         self.crm.close()
-        self.state.close()
+        self.state.database.close()

@@ -164,7 +164,8 @@ def _restore(
     visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]
 ) -> set[str]:
     """Bring deleted records back under their own refs where the side can, and update them."""
-    end, revived = visit.end(side), set()
+    end = visit.end(side)
+    revived: set[str] = set()
     if not end.traits.restores:
         return revived
     for job in jobs:

@@ -15,19 +15,20 @@ from accord.engine.plan import Frozen, Pairing, Skip
 from accord.engine.reconcile import Case
 from accord.model.kinds import Side
 from accord.model.observe import (
+    Deleted,
     Denied,
     Moved,
     Observation,
-    Deleted,
     Seen,
     Snapshot,
-    Unchanged,
     Unknown,
 )
 from accord.ports.adapter import Ask, Question
 from accord.service.ends import belongs, marker_of, parse_marker
 from accord.service.pull import Pulled, confirm, tombstones
 from accord.service.visit import Decided, Visit
+from accord.state.records import Cause, Pending
+from accord.state.state import Tx
 
 
 class Gathered(Struct, frozen=True, kw_only=True):
@@ -68,7 +69,8 @@ def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
             pairs[pairing.id] = pairing
     with visit.state.read() as tx:
         pairs = tx.pairings.get_many(pairs)
-        for side, refs in said.items():
+        for side in Side:
+            refs = list(said[side])
             pairs |= {p.id: p for p in tx.pairings.by_refs(visit.link.id, side, refs).values()}
     for side in Side:
         known = {pairing.side(side).ref: pairing for pairing in pairs.values()}
@@ -102,7 +104,7 @@ def _load_pairs(
         for side, ref in tx.windows.due(link, visit.now):
             wanted[side].add(ref)
             said[side].setdefault(ref, Unknown(ref=ref))
-        for pending in (*tx.pending.due(link, visit.now), *_approved(tx.pending.by_link(link))):
+        for pending in _asked_for(visit, tx):
             for side, ref in (
                 (Side.CRM, pending.ref_crm),
                 (Side.GROUPWARE, pending.ref_groupware),
@@ -121,26 +123,27 @@ def _load_pairs(
     return pairs
 
 
-def _approved(pending: Sequence[object]) -> list[object]:
-    return [p for p in pending if getattr(p, "approved", False)]
+def _asked_for(visit: Visit, tx: Tx) -> list[Pending]:
+    """Return what is to be looked at again: retries that are due and what was approved."""
+    held = tx.pending.by_link(visit.link.id, Cause.HELD)
+    return [*tx.pending.due(visit.link.id, visit.now), *(p for p in held if p.approved)]
 
 
 def _refresh_pending(
     visit: Visit,
-    tx: object,
+    tx: Tx,
     said: dict[Side, dict[str, Observation]],
     pairs: dict[str, Pairing],
 ) -> None:
     """Ask both sides about pairs with something pending: their bases may be behind."""
     link = visit.link.id
     refs = [pairing.crm.ref for pairing in pairs.values()]
-    waiting = tx.pending.by_refs(link, Side.CRM, refs)  # type: ignore[attr-defined]
+    waiting = tx.pending.by_refs(link, Side.CRM, refs)
     for pairing in pairs.values():
         if pairing.crm.ref in waiting or pairing.frozen:
             for side in Side:
                 ref = pairing.side(side).ref
-                if not isinstance(said[side].get(ref), Seen):
-                    said[side][ref] = said[side].get(ref, Unknown(ref=ref))
+                said[side].setdefault(ref, Unknown(ref=ref))
 
 
 def _ask_about_doubts(
@@ -192,7 +195,7 @@ def _with_newcomers(
     new = [Case(crm=Seen(c), groupware=Seen(g)) for c, g in matches.pairs]
     new += [Case(crm=Seen(snapshot)) for snapshot in matches.crm]
     new += [
-        Case(groupware=Seen(_unmarked(visit, snapshot, said))) for snapshot in matches.groupware
+        Case(groupware=Seen(_unmarked(visit, snapshot))) for snapshot in matches.groupware
     ]
     new += _unreadable(said, paired)
     decided = [
@@ -310,18 +313,15 @@ def _reunite(
         cases[pairing.id] = Case(pairing=moved, crm=observation, groupware=Seen(snapshot))
 
 
-def _unmarked(
-    visit: Visit, snapshot: Snapshot, said: dict[Side, dict[str, Observation]]
-) -> Snapshot:
+def _unmarked(visit: Visit, snapshot: Snapshot) -> Snapshot:
     """Strip the marker of a person's own duplicate of a marked item: it is new, and theirs."""
-    instance, kind, ref = parse_marker(snapshot.marker)
+    instance, _, ref = parse_marker(snapshot.marker)
     if instance != visit.instance:
         return msgspec.structs.replace(snapshot, marker="")
     with visit.state.read() as tx:
         pairing = tx.pairings.by_refs(visit.link.id, Side.CRM, [ref]).get(ref)
     if pairing is None or pairing.groupware.ref == snapshot.ref:
         return snapshot
-    del kind, said
     return msgspec.structs.replace(snapshot, marker="")
 
 
@@ -350,5 +350,3 @@ def _ambiguous(
     ]
     return tuple(steps)
 
-
-__all__ = ["Gathered", "Unchanged", "again", "gather"]

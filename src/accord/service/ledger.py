@@ -31,7 +31,7 @@ from accord.model.observe import Seen, Snapshot
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.codec import decode_step, encode_step
-from accord.state.context import new_id
+from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Pending
 from accord.state.state import Tx
 

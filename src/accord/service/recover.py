@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from accord.engine.plan import Create, Delete, Pairing, Update
+from accord.engine.plan import Create, Delete, Pairing, Step, Update
 from accord.engine.reconcile import Case
 from accord.engine.settle import settle
 from accord.model.diff import FieldChange
@@ -66,7 +66,7 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
         ledger.flush(tx)
 
 
-def _find_created(visit: Visit, steps: list[tuple[Intent, object]]) -> dict[str, Snapshot]:
+def _find_created(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Snapshot]:
     """Look the keys of creates up, and store the refs that a crash kept from being stored."""
     found: dict[str, Snapshot] = {}
     for side in Side:
@@ -89,7 +89,7 @@ def _find_created(visit: Visit, steps: list[tuple[Intent, object]]) -> dict[str,
     return found
 
 
-def _ask_about(visit: Visit, steps: list[tuple[Intent, object]]) -> dict[str, Observation]:
+def _ask_about(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Observation]:
     seen: dict[str, Observation] = {}
     for side in Side:
         mine = [

@@ -9,19 +9,21 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
-from accord.engine.guard import fingerprint, guard
-from accord.engine.plan import Plan, Skip
+from accord.engine.guard import guard
+from accord.engine.plan import Plan, Skip, Step
 from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, reconcile
 from accord.model.kinds import Side
+from accord.model.observe import Observation
 from accord.model.parts import Person
-from accord.ports.adapter import Session
+from accord.ports.adapter import Known, Session
 from accord.ports.errors import AccordError, ConfigError, Retry
 from accord.rules.facts import Facts
 from accord.rules.program import program_of
@@ -257,19 +259,17 @@ def _prepare(
     stack: ExitStack,
 ) -> Visit:
     """Open the CRM as the link's user and load rule and position."""
-    adapter = accord.adapter(folder.target)
     crm = stack.enter_context(accord.crm.open(link.user))
     with accord.state.read() as tx:
         rule = tx.rules.active(link.rule)
         settled = tx.settings.get(_settled_key(link), "")
         first = not tx.cursors.get(link.id, Side.CRM) and not tx.pairings.count(link.id)
         if tx.settings.get("paused", False) or link.paused:
-            lease = None if options.dry else lease
             raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
     if rule is None:
         hint = "import a rule of that name"
         raise ConfigError(f"no rule {link.rule!r} is active", field="rule", hint=hint)
-    ends = _ends(accord, adapter.traits, crm, session, folder, link)
+    ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
     run = "preview"
     if not options.dry:
@@ -294,7 +294,6 @@ def _prepare(
 
 def _ends(
     accord: Accord,
-    traits: object,
     crm: Session,
     session: Session,
     folder: _Folder,
@@ -308,7 +307,6 @@ def _ends(
     place = next((f for f in crm.folders() if link.kind in f.kinds), None)
     if place is None:
         raise ConfigError(f"{link.user} has no {link.kind}s in the CRM", field="user")
-    del traits
     return {
         Side.CRM: End(
             side=Side.CRM,
@@ -329,18 +327,18 @@ def _ends(
     }
 
 
-def _policy(link: Link, rule: Rule, ends: dict[Side, End], first: bool, now: object) -> Policy:
+def _policy(link: Link, rule: Rule, ends: dict[Side, End], first: bool, now: datetime) -> Policy:
     return Policy(
         link=link.id,
         program=program_of(rule),
-        facts=Facts(now=now, owner=Person(name=link.user)),  # type: ignore[arg-type]
+        facts=Facts(now=now, owner=Person(name=link.user)),
         crm=ends[Side.CRM].traits,
         groupware=ends[Side.GROUPWARE].traits,
         first=first,
     )
 
 
-def _known(accord: Accord, visits: Sequence[Visit], side: Side, *, nothing: bool) -> object:
+def _known(accord: Accord, visits: Sequence[Visit], side: Side, *, nothing: bool) -> Known:
     """Return the lookup of versions already decided about."""
 
     def known(refs: Sequence[str]) -> dict[str, str]:
@@ -360,7 +358,7 @@ def _known(accord: Accord, visits: Sequence[Visit], side: Side, *, nothing: bool
     return known
 
 
-def _counting(progress: Progress, phase: str) -> object:
+def _counting(progress: Progress, phase: str) -> Callable[[int], None]:
     count = 0
 
     def more(number: int) -> None:
@@ -403,9 +401,9 @@ def _visit_link(
     return True
 
 
-def _learn(accord: Accord, visit: Visit, observations: Iterable[object]) -> None:
+def _learn(accord: Accord, visit: Visit, observations: Iterable[Observation]) -> None:
     """Put the facts into the policies, and load those that older pairings stand under."""
-    facts = facts_of(visit, accord.crm, observations)  # type: ignore[arg-type]
+    facts = facts_of(visit, accord.crm, observations)
     visit.knowing({visit.rule.version: msgspec.structs.replace(visit.policy, facts=facts)})
 
 
@@ -439,14 +437,13 @@ def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
                 visit.policies[version] = policy
 
 
-def _reconcile(visit: Visit, case: Case) -> tuple:  # type: ignore[type-arg]
+def _reconcile(visit: Visit, case: Case) -> tuple[Step, ...]:
     if case.pairing is None:
         return reconcile(case, visit.policy)
     standing = visit.policy_of(case.pairing.rule)
     if visit.activating and case.pairing.rule != visit.rule.version:
         policy = msgspec.structs.replace(visit.policy, former=standing.program)
-        steps = reconcile(case, policy)
-        return steps or _adopted(case)
+        return reconcile(case, policy)
     return reconcile(case, standing)
 
 
@@ -499,6 +496,3 @@ def _settled_key(link: Link) -> str:
 def _fail(report: Report, error: AccordError) -> None:
     report.error = str(error)
     report.action = error.action
-
-
-__all__ = ["Options", "fingerprint", "preview", "sync"]

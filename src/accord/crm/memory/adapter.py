@@ -82,10 +82,10 @@ class MemoryCrm:
             return self.store.hints(since), now
 
     def identities(self, user: str) -> tuple[Party, ...]:
-        """Return a user under their address."""
+        """Return a user under each of their addresses, the main one first."""
         with self.store.lock:
-            address = self.store.users.get(user, "")
-        return (Party(address=address, name=user),)
+            addresses = self.store.addresses.get(user, ())
+        return tuple(Party(address=address, name=user) for address in addresses)
 
     def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the user of each known address, casefolded."""
