@@ -138,16 +138,21 @@ def _lookup(tables: Tables) -> Callable[..., str]:
 
 
 def _lookup_key(tables: Tables) -> Callable[..., str]:
+    inverse = {name: _inverted(table) for name, table in tables.items()}
+
     def lookup_key(name: str, value: str, *default: str) -> str:
-        table = _table(tables, name)
-        for key, entry in table.items():
-            if entry == value:
-                return key
-        if default:
-            return default[0]
-        raise ValueError(f"the lookup table {name!r:.60} has no entry with {value!r:.60}")
+        _table(tables, name)
+        found = inverse[name].get(value, *default)
+        if found is None:
+            raise ValueError(f"the lookup table {name!r:.60} has no entry with {value!r:.60}")
+        return found
 
     return lookup_key
+
+
+def _inverted(table: Mapping[str, str]) -> dict[str, str]:
+    """Return keys by value; of several keys the alphabetically first."""
+    return {table[key]: key for key in sorted(table, reverse=True)}
 
 
 LIST_LIMIT = 500
@@ -242,12 +247,13 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     Function(
         name="lookupKey", parameters=(_S, _S), result=_S,
-        doc="the first key of a lookup table that holds a value: the inverse of lookup",
+        doc="the key of a lookup table that holds a value (of several the alphabetically first): "
+        "the inverse of lookup",
         example='lookupKey("regions", "Northern sales")', gives='"north"',
     ),
     Function(
         name="lookupKey", parameters=(_S, _S, _S), result=_S,
-        doc="the first key that holds a value, or the third value where there is none",
+        doc="the key that holds a value, or the third value where there is none",
         example='lookupKey("regions", "Moon", "none")', gives='"none"',
     ),
 )  # fmt: skip

@@ -1,0 +1,116 @@
+"""Rules to rule text: what `accord export` writes, readable and with defaults left out.
+
+`parse_rules(render_rules(rules)) == rules` for every rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from accord.rules.rule import Rule
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNFIT_LITERAL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f']")
+_UNFIT_BLOCK = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|'''|'\Z")
+
+
+def render_rules(rules: Iterable[Rule]) -> str:
+    """Return the text of some rules, one `[[rule]]` table each."""
+    return "\n".join("\n".join(_rule(rule)) + "\n" for rule in rules)
+
+
+def render_value(value: Any) -> str:
+    """Return a text, number, flag or list of texts as TOML."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _text(str(value))
+        case int() | float():
+            return repr(value)
+        case _:
+            return f"[{', '.join(render_value(each) for each in value)}]"
+
+
+def render_key(key: str) -> str:
+    """Return one part of a key as TOML, quoted where it must be."""
+    return key if _BARE.fullmatch(key) else _basic(key)
+
+
+def _rule(rule: Rule) -> list[str]:
+    lines = ["[[rule]]", f"name = {_text(rule.name)}", f"kind = {_text(rule.kind)}"]
+    tables: list[str] = []
+    for name, value in _said(rule):
+        if name in ("name", "kind"):
+            continue
+        if isinstance(value, Struct):
+            lines += [f"{name}.{key} = {render_value(each)}" for key, each in _said(value)]
+        elif isinstance(value, Mapping):
+            tables += _tables(f"rule.{name}", value)
+        else:
+            lines.append(f"{name} = {render_value(value)}")
+    return lines + tables
+
+
+def _tables(name: str, value: Mapping[str, Any]) -> list[str]:
+    lines = []
+    plain = {key: each for key, each in value.items() if isinstance(each, str)}
+    if plain:
+        lines += ["", f"[{name}]"]
+        lines += [f"{render_key(key)} = {_text(each)}" for key, each in plain.items()]
+    for key, each in value.items():
+        if key in plain:
+            continue
+        entries = dict(_said(each)) if isinstance(each, Struct) else each
+        lines += ["", f"[{name}.{render_key(key)}]"]
+        lines += [f"{render_key(inner)} = {render_value(v)}" for inner, v in entries.items()]
+    return lines
+
+
+def _said(part: Struct) -> list[tuple[str, Any]]:
+    """Return what a rule or a part of it says beyond its defaults, in order."""
+    silent = _silent(type(part))
+    values = {name: getattr(part, name) for name in part.__struct_fields__}
+    return [
+        (name, value)
+        for name, value in values.items()
+        if name not in silent or value != silent[name]
+    ]
+
+
+@cache
+def _silent(part: type[Struct]) -> dict[str, Any]:
+    """Return the defaults of a part."""
+    return {
+        info.name: info.default_factory() if callable(info.default_factory) else info.default
+        for info in fields(part)
+        if not info.required
+    }
+
+
+def _text(text: str | StrEnum) -> str:
+    text = str(text)
+    if "\n" in text and not _UNFIT_BLOCK.search(text):
+        return f"'''\n{text}'''"
+    if ('"' in text or "\\" in text) and not _UNFIT_LITERAL.search(text):
+        return f"'{text}'"
+    return _basic(text)
+
+
+def _basic(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = _CONTROL.sub(_escape, escaped)
+    return f'"{escaped}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return short.get(match.group(), f"\\u{ord(match.group()):04x}")
