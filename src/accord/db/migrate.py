@@ -48,7 +48,7 @@ def migrate(database: Database, package: str) -> None:
 
 def revision(tx: Tx, package: str) -> str | None:
     """Return the revision of the package's tables; None where there are none yet."""
-    table = _version_table(package)
+    table = version_table(package)
     if not inspect(tx.connection).has_table(table.name):
         return None
     found = tx.execute(table.select()).scalar()
@@ -57,7 +57,7 @@ def revision(tx: Tx, package: str) -> str | None:
 
 def stamp(tx: Tx, package: str, to: str) -> None:
     """Note the revision of the package's tables."""
-    table = _version_table(package)
+    table = version_table(package)
     table.create(tx.connection, checkfirst=True)
     tx.execute(table.delete())
     tx.execute(table.insert().values(version_num=to))
@@ -87,7 +87,7 @@ def upgrade(tx: Tx, package: str, to: str) -> None:
         environment.configure(
             connection=tx.connection,
             target_metadata=import_module(f"{package}.schema").METADATA,
-            version_table=_version_table(package).name,
+            version_table=version_table(package).name,
             render_as_batch=True,
         )
         environment.run_migrations()
@@ -95,8 +95,8 @@ def upgrade(tx: Tx, package: str, to: str) -> None:
         raise RuntimeError(f"the migrations of {package} to {to} left references to nothing")
 
 
-def _version_table(package: str) -> Table:
-    # As Alembic would make it.
+def version_table(package: str) -> Table:
+    """Return the table that holds the package's revision, as Alembic would make it."""
     name = f"{package.rsplit('.', 1)[-1]}_revision"
     number = Column("version_num", String(32), nullable=False)
     return Table(name, MetaData(), number, PrimaryKeyConstraint(number, name=f"{name}_pkc"))
