@@ -30,7 +30,7 @@ WORK_LIMIT = 64_000_000
 LOOP_LIMIT = 10_000
 """Turns of loops in one evaluation; the CEL library stops there."""
 
-_LOOPS = frozenset({"map", "filter", "all", "exists", "exists_one"})
+LOOPS = frozenset({"map", "filter", "all", "exists", "exists_one"})
 _GROWERS = frozenset({f.name for f in FUNCTIONS if f.grows} | {"matches", "contains"})
 _ENLARGING = frozenset({"replace", "join"})
 _ENLARGED = 65_536
@@ -58,7 +58,7 @@ class Variable(Struct, frozen=True):
 class Expression:
     """Be one compiled expression; free of state and safe to share between threads."""
 
-    __slots__ = ("_compiled", "_enlarges", "_growers", "_loops", "field", "names", "text")
+    __slots__ = ("_compiled", "_enlarges", "_growers", "_loops", "field", "names", "tables", "text")
 
     def __init__(self, field: str, text: str, env: Any) -> None:
         tokens = _tokens(text)
@@ -67,6 +67,7 @@ class Expression:
         self.names = frozenset(_dotted(tokens))
         self._loops = _count_loops(tokens)
         self._growers = _count_growers(tokens)
+        self.tables = tuple(_tables(tokens))
         self._enlarges = any(value in _ENLARGING for kind, value in tokens if kind == "name")
         self._compiled = _compile(text, tokens, env)
 
@@ -144,7 +145,7 @@ def _dotted(tokens: list[tuple[str, str]]) -> list[str]:
 
 def _count_loops(tokens: list[tuple[str, str]]) -> int:
     calls = _calls(tokens)
-    return sum(name in _LOOPS for name, _ in calls)
+    return sum(name in LOOPS for name, _ in calls)
 
 
 def _count_growers(tokens: list[tuple[str, str]]) -> int:
@@ -158,6 +159,15 @@ def _calls(tokens: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str
         (value, tokens[here + 2 :])
         for here, (kind, value) in enumerate(tokens[:-1])
         if kind == "name" and tokens[here + 1][1] == "("
+    ]
+
+
+def _tables(tokens: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the function and table of every lookup that names its table literally."""
+    return [
+        (name, arguments[0][1][1:-1])
+        for name, arguments in _calls(tokens)
+        if name in ("lookup", "lookupKey") and arguments and arguments[0][0] == "text"
     ]
 
 

@@ -10,58 +10,36 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from accord.model.fields import FIELDS, default_of
 from accord.model.item import Absence, Event, Item, Task, kind_of
-from accord.model.kinds import Direction, Kind, Side
+from accord.model.kinds import Kind, Side
 from accord.model.observe import Snapshot
 from accord.model.parts import Person
-from accord.model.recurrence import Busy, Override
+from accord.model.recurrence import Override
 from accord.rules import defaults, shape
-from accord.rules.expression import Expression, Variable, compile_expression
+from accord.rules.admit import Verdict, admit, compile_filter, hides
 from accord.rules.facts import Facts
 from accord.rules.failure import InvalidExpression, RuleFailed
 from accord.rules.routes import (
     OCCURRENCE,
-    OWNER,
     Route,
-    item_values,
-    item_variables,
     make,
     route,
 )
 from accord.rules.rule import (
     Clash,
     Deletion,
-    Leaving,
     Meetings,
     OneWay,
     Private,
     Rule,
-    Scope,
 )
-from accord.rules.values import everyone
 from accord.rules.window import window_times
 
 __all__ = ["InvalidExpression", "Program", "RuleFailed", "Verdict", "program_of"]
-
-FILTER_VARIABLES = (*OWNER, Variable("now", "timestamp"), Variable("today", "timestamp"))
-PLACES = {Side.CRM: "CRM", Side.GROUPWARE: "mailbox"}
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """Say whether an item takes part, and why.
-
-    `leaving` says what becomes of its copy if it took part before. `private` marks an item
-    whose content may not be stored: `project` gives no more than its time.
-    """
-
-    inside: bool
-    why: str
-    leaving: Leaving = Leaving.KEEP
-    private: bool = False
 
 
 class Program:
@@ -72,7 +50,7 @@ class Program:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.version = rule.version
-        self._filters = {side: _filter(rule, side) for side in Side}
+        self._filters = {side: compile_filter(rule, side) for side in Side}
         self._routes = {side: route(rule, side) for side in Side}
         self._dropped = {side: _dropped(self._routes[side]) for side in Side}
         self._hidden = {side: _hidden(self._routes[side]) for side in Side}
@@ -115,26 +93,11 @@ class Program:
         hold for new ones only. A paired item that is private stays, reduced.
         """
         item = found.item if isinstance(found, Snapshot) else found
-        if (why := self._unfit(side, item)) is not None:
-            return Verdict(inside=False, why=why)
-        private = side is Side.GROUPWARE and self.hides(item, facts)
-        if private and not paired and self.rule.private is not Private.BUSY:
-            return Verdict(inside=False, why=self._private_why(facts), private=True)
-        why = self._filtered(side, item, facts)
-        if why is None and side is Side.GROUPWARE and not paired:
-            why = self._unscoped(item, facts)
-        if why is not None:
-            return Verdict(inside=False, why=why, leaving=self.rule.leaving, private=private)
-        why = self._untimely(item, facts)
-        if why is not None:
-            return Verdict(inside=False, why=why, leaving=self.rule.window.leaving, private=private)
-        return Verdict(inside=True, why="the rule lets it in", private=private)
+        return admit(self.rule, self._filters[side], side, item, facts, paired)
 
     def hides(self, item: Item, facts: Facts) -> bool:
         """Tell whether a mailbox item's content may not enter the CRM because it is private."""
-        if not shape.is_private(item.privacy):
-            return False
-        return not (self.rule.private is Private.FULL and facts.consents)
+        return hides(self.rule, item, facts)
 
     def project(self, to: Side, item: Item, facts: Facts) -> Item:
         """Return the other side's `item` as side `to` should have it; raises RuleFailed.
@@ -176,62 +139,11 @@ class Program:
                 return user
         return facts.user
 
-    def _unfit(self, side: Side, item: Item) -> str | None:
-        kind = self.kind(side)
-        if kind_of(item) is not kind:
-            return f"the rule is for {kind}s, this is a {kind_of(item)}"
-        if defaults.direction_of(self.rule) is Direction.NONE:
-            return "the rule is switched off (direction none)"
-        return None
-
-    def _private_why(self, facts: Facts) -> str:
-        if self.rule.private is Private.FULL:
-            return f"private, and {facts.owner.name or 'its owner'} has not agreed to share it"
-        return "private"
-
-    def _filtered(self, side: Side, item: Item, facts: Facts) -> str | None:
-        expression = self._filters[side]
-        if expression is None:
-            return None
-        values = item_values(expression, item, facts)
-        if "now" in expression.names:
-            values["now"] = facts.now
-        if "today" in expression.names:
-            values["today"] = facts.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        result = expression.evaluate(values, facts)
-        if not isinstance(result, bool):
-            raise RuleFailed(expression.field, "gave neither true nor false")
-        return None if result else f"the rule's filter for the {PLACES[side]} leaves it out"
-
-    def _unscoped(self, item: Item, facts: Facts) -> str | None:
-        if self.rule.kind is Kind.ABSENCE and getattr(item, "busy", None) is not Busy.OUT_OF_OFFICE:
-            return "not an out-of-office entry"
-        scope = defaults.scope_of(self.rule)
-        if scope is Scope.ALL:
-            return None
-        wanted = {category.casefold() for category in self.rule.categories}
-        if any(category.casefold() in wanted for category in item.categories):
-            return None
-        if scope is Scope.CATEGORY:
-            return "in none of the chosen categories"
-        others = (address for address in everyone(item) if address not in facts.addresses)
-        if any(address in facts.contacts or address in facts.users for address in others):
-            return None
-        return "no contact or user of the CRM takes part"
-
-    def _untimely(self, item: Item, facts: Facts) -> str | None:
-        enters, leaves = self.window_times(item)
-        if enters is not None and facts.now < enters:
-            return f"begins more than {self.rule.window.future} days from now"
-        if leaves is not None and facts.now >= leaves:
-            return f"ended more than {self.rule.window.past} days ago"
-        return None
-
     def _discreet(self, item: Item, facts: Facts) -> Item:
+        if hides(self.rule, item, facts):
+            return shape.reduced(item)
         if self.rule.private is Private.FULL and facts.consents:
             return item
-        if shape.is_private(item.privacy):
-            return shape.reduced(item)
         return shape.without_private_occurrences(item)
 
     def _converted(self, to: Side, item: Item) -> Item:
@@ -328,14 +240,6 @@ def program_of(rule: Rule) -> Program:
 @lru_cache(maxsize=512)
 def _compiled(encoded: bytes) -> Program:
     return Program(msgspec.json.decode(encoded, type=Rule))
-
-
-def _filter(rule: Rule, side: Side) -> Expression | None:
-    text = rule.filter.crm if side is Side.CRM else rule.filter.groupware
-    if not text:
-        return None
-    variables = (*item_variables(defaults.kind_on(rule.kind, side)), *FILTER_VARIABLES)
-    return compile_expression(f"filter.{side}", text, variables, rule.lookups)
 
 
 def _dropped(way: Route) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Source:
         self.file = file
         self.data = _parsed(text, file)
         self._lines = _lines(text)
+        self._text = text.split("\n")
 
     def line(self, path: Path) -> int:
         """Return the line of a value, or of the nearest thing that holds it; 0 for none."""
@@ -49,6 +50,11 @@ class Source:
                 return self._lines[path]
             path = path[:-1]
         return 0
+
+    def begins_below(self, path: Path) -> bool:
+        """Tell whether a text value of several lines begins in the line below its key."""
+        line = self._text[self.line(path) - 1].rstrip()
+        return any(line.endswith(mark) and line.count(mark) == 1 for mark in ("'''", '"""'))
 
     def problem(self, path: Path, message: str, **more: Any) -> Problem:
         """Return a Problem with the value at `path`, at its place."""

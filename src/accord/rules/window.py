@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from accord.model.item import Absence, Event, Item
 from accord.model.occurrences import first_and_last
+from accord.model.zones import UnknownZone
+from accord.rules.failure import RuleFailed
 from accord.rules.rule import Window
 
 _LONGEST = 365 * 3000
@@ -21,12 +23,16 @@ def window_times(window: Window, item: Item) -> tuple[datetime | None, datetime 
 
     It enters `future` days before its first occurrence begins and leaves `past` days after
     its last one ends; an endless series never leaves. Tasks and contacts have no window.
+    Raises RuleFailed for times that can't be told.
     """
     if window.past is None and window.future is None:
         return None, None
     if not isinstance(item, Event | Absence):
         return None, None
-    first, last = first_and_last(item)
+    try:
+        first, last = first_and_last(item)
+    except (UnknownZone, OverflowError) as error:
+        raise RuleFailed("window", str(error)) from error
     enters = None if window.future is None else _shifted(first, -window.future)
     leaves = None if window.past is None or last is None else _shifted(last, window.past)
     return enters, leaves

@@ -1,0 +1,132 @@
+"""Whether an item takes part under a rule: kind, privacy, filter, inbound scope and window.
+
+`Program.scope` asks in this order and the first no decides; its reason is shown to people.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from accord.model.item import Item, kind_of
+from accord.model.kinds import Direction, Kind, Side
+from accord.model.recurrence import Busy
+from accord.rules import defaults
+from accord.rules.expression import Expression, Variable, compile_expression
+from accord.rules.facts import Facts
+from accord.rules.failure import RuleFailed
+from accord.rules.routes import OWNER, item_values, item_variables
+from accord.rules.rule import Leaving, Private, Rule, Scope
+from accord.rules.shape import is_private
+from accord.rules.values import everyone
+from accord.rules.window import window_times
+
+FILTER_VARIABLES = (*OWNER, Variable("now", "timestamp"), Variable("today", "timestamp"))
+PLACES = {Side.CRM: "CRM", Side.GROUPWARE: "mailbox"}
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """Say whether an item takes part, and why.
+
+    `leaving` says what becomes of its copy if it took part before. `private` marks an item
+    whose content may not be stored: `project` gives no more than its time.
+    """
+
+    inside: bool
+    why: str
+    leaving: Leaving = Leaving.KEEP
+    private: bool = False
+
+
+def admit(
+    rule: Rule,
+    condition: Expression | None,
+    side: Side,
+    item: Item,
+    facts: Facts,
+    paired: bool,
+) -> Verdict:
+    """Return whether an item of `side` takes part; raises RuleFailed where a filter fails."""
+    why = _unfit(rule, side, item)
+    if why is not None:
+        return Verdict(inside=False, why=why)
+    private = side is Side.GROUPWARE and hides(rule, item, facts)
+    if private and not paired and rule.private is not Private.BUSY:
+        return Verdict(inside=False, why=_private_why(rule, facts), private=True)
+    why = _filtered(condition, side, item, facts)
+    if why is None and side is Side.GROUPWARE and not paired:
+        why = _unscoped(rule, item, facts)
+    if why is not None:
+        return Verdict(inside=False, why=why, leaving=rule.leaving, private=private)
+    why = _untimely(rule, item, facts)
+    if why is not None:
+        return Verdict(inside=False, why=why, leaving=rule.window.leaving, private=private)
+    return Verdict(inside=True, why="the rule lets it in", private=private)
+
+
+def hides(rule: Rule, item: Item, facts: Facts) -> bool:
+    """Tell whether a mailbox item's content may not enter the CRM because it is private."""
+    return is_private(item.privacy) and not (rule.private is Private.FULL and facts.consents)
+
+
+def compile_filter(rule: Rule, side: Side) -> Expression | None:
+    """Return the compiled filter of one side, None for none; raises InvalidExpression."""
+    text = rule.filter.crm if side is Side.CRM else rule.filter.groupware
+    if not text:
+        return None
+    variables = (*item_variables(defaults.kind_on(rule.kind, side)), *FILTER_VARIABLES)
+    return compile_expression(f"filter.{side}", text, variables, rule.lookups)
+
+
+def _unfit(rule: Rule, side: Side, item: Item) -> str | None:
+    kind = defaults.kind_on(rule.kind, side)
+    if kind_of(item) is not kind:
+        return f"the rule is for {kind}s, this is a {kind_of(item)}"
+    if defaults.direction_of(rule) is Direction.NONE:
+        return "the rule is switched off (direction none)"
+    return None
+
+
+def _private_why(rule: Rule, facts: Facts) -> str:
+    if rule.private is Private.FULL:
+        return f"private, and {facts.owner.name or 'its owner'} has not agreed to share it"
+    return "private"
+
+
+def _filtered(expression: Expression | None, side: Side, item: Item, facts: Facts) -> str | None:
+    if expression is None:
+        return None
+    values = item_values(expression, item, facts)
+    if "now" in expression.names:
+        values["now"] = facts.now
+    if "today" in expression.names:
+        values["today"] = facts.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    result = expression.evaluate(values, facts)
+    if not isinstance(result, bool):
+        raise RuleFailed(expression.field, "gave neither true nor false")
+    return None if result else f"the rule's filter for the {PLACES[side]} leaves it out"
+
+
+def _unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
+    if rule.kind is Kind.ABSENCE and getattr(item, "busy", None) is not Busy.OUT_OF_OFFICE:
+        return "not an out-of-office entry"
+    scope = defaults.scope_of(rule)
+    if scope is Scope.ALL:
+        return None
+    wanted = {category.casefold() for category in rule.categories}
+    if any(category.casefold() in wanted for category in item.categories):
+        return None
+    if scope is Scope.CATEGORY:
+        return "in none of the chosen categories"
+    others = (address for address in everyone(item) if address not in facts.addresses)
+    if any(address in facts.contacts or address in facts.users for address in others):
+        return None
+    return "no contact or user of the CRM takes part"
+
+
+def _untimely(rule: Rule, item: Item, facts: Facts) -> str | None:
+    enters, leaves = window_times(rule.window, item)
+    if enters is not None and facts.now < enters:
+        return f"begins more than {rule.window.future} days from now"
+    if leaves is not None and facts.now >= leaves:
+        return f"ended more than {rule.window.past} days ago"
+    return None
