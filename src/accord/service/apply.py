@@ -12,7 +12,18 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.guard import fingerprint
-from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Pairing, Skip, Step, Unpair, Update
+from accord.engine.plan import (
+    Conflict,
+    Create,
+    Delete,
+    Hold,
+    Pair,
+    Pairing,
+    Skip,
+    Step,
+    Unpair,
+    Update,
+)
 from accord.engine.policy import pairing_id
 from accord.engine.reconcile import Case
 from accord.engine.settle import as_written, settle
@@ -139,9 +150,7 @@ def _open(visit: Visit, jobs: Sequence[Job]) -> dict[str, Outcome]:
     with visit.state.begin() as tx:
         if visit.lease is not None:
             tx.leases.check(visit.lease)
-        claims = tx.claims.claim_many(
-            visit.instance, dict.fromkeys(meetings, ""), visit.link.id
-        )
+        claims = tx.claims.claim_many(visit.instance, dict.fromkeys(meetings, ""), visit.link.id)
         for uid, claim in claims.items():
             if claim.link != visit.link.id:
                 why = "this meeting is brought into the CRM by another participant's calendar"
@@ -192,9 +201,7 @@ def _restore(
     return revived
 
 
-def _create(
-    visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]
-) -> None:
+def _create(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
     end = visit.end(side)
     drafts = []
     for job in jobs:
@@ -214,9 +221,7 @@ def _create(
     _mark(visit, side, jobs, outcomes)
 
 
-def _mark(
-    visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]
-) -> None:
+def _mark(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
     """Store the new copies' refs on the CRM records they were made from."""
     if side is not Side.GROUPWARE:
         return
@@ -230,9 +235,7 @@ def _mark(
         visit.crm.session.mark(visit.crm.folder, visit.crm.kind, marks)
 
 
-def _update(
-    visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]
-) -> None:
+def _update(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
     end = visit.end(side)
     revisions = []
     for job in jobs:
@@ -257,9 +260,7 @@ def _update(
         outcomes[job.intent] = outcome
 
 
-def _delete(
-    visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]
-) -> None:
+def _delete(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
     end = visit.end(side)
     removals = []
     for job in jobs:
@@ -319,9 +320,7 @@ def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger)
     return stale
 
 
-def enter_create(
-    visit: Visit, step: Create, written: Written, case: Case, ledger: Ledger
-) -> None:
+def enter_create(visit: Visit, step: Create, written: Written, case: Case, ledger: Ledger) -> None:
     """Pair what was created with what it was made from."""
     copy = as_written(written.ref, written.version, step.item, written.snapshot)
     crm, groupware = (copy, step.source) if step.side is Side.CRM else (step.source, copy)
@@ -356,14 +355,15 @@ def enter_delete(step: Delete, written: Written, case: Case, ledger: Ledger) -> 
         (step.before.ref, counterpart) if step.side is Side.CRM else (counterpart, step.before.ref)
     )
     ledger.settle(crm, groupware)
-    ledger.wrote(
-        step, step.before.ref, step.before, written.snapshot, counterpart, step.pairing
-    )
+    ledger.wrote(step, step.before.ref, step.before, written.snapshot, counterpart, step.pairing)
 
 
 def _enter_updates(
     visit: Visit,
-    decided: Decided, jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger
+    decided: Decided,
+    jobs: Sequence[Job],
+    outcomes: dict[str, Outcome],
+    ledger: Ledger,
 ) -> None:
     """Move a pairing's bases by what its updates achieved."""
     pairing = _standing(visit, decided)
@@ -379,9 +379,7 @@ def _enter_updates(
         outcome = outcomes.get(job.intent)
         if isinstance(outcome, Written):
             old = job.step.before
-            after = as_written(
-                outcome.ref, outcome.version, job.step.after, outcome.snapshot, old
-            )
+            after = as_written(outcome.ref, outcome.version, job.step.after, outcome.snapshot, old)
             done[job.step.side] = (job.step, after)
         else:
             failed.add(job.step.side)

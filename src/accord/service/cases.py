@@ -194,9 +194,7 @@ def _with_newcomers(
     )
     new = [Case(crm=Seen(c), groupware=Seen(g)) for c, g in matches.pairs]
     new += [Case(crm=Seen(snapshot)) for snapshot in matches.crm]
-    new += [
-        Case(groupware=Seen(_unmarked(visit, snapshot))) for snapshot in matches.groupware
-    ]
+    new += [Case(groupware=Seen(_unmarked(visit, snapshot))) for snapshot in matches.groupware]
     new += _unreadable(said, paired)
     decided = [
         Decided(case=Case(), steps=_ambiguous(group.crm, group.groupware, group.why))
@@ -349,4 +347,3 @@ def _ambiguous(
         for s in groupware
     ]
     return tuple(steps)
-

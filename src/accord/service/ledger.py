@@ -22,8 +22,8 @@ from accord.engine.plan import (
     Unpair,
     Update,
 )
-from accord.engine.reconcile import Case
 from accord.engine.policy import Policy
+from accord.engine.reconcile import Case
 from accord.model.diff import FieldChange, diff
 from accord.model.item import Item
 from accord.model.kinds import Side

@@ -5,71 +5,42 @@ Reading order: `sync` → `_visit_folder` → `_visit_link`; `preview` is the sa
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 
 import msgspec
-from msgspec import Struct
 
 from accord.engine.guard import guard
 from accord.engine.plan import Plan, Skip, Step
-from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, reconcile
 from accord.model.kinds import Side
-from accord.model.observe import Observation
-from accord.model.parts import Person
 from accord.ports.adapter import Known, Session
-from accord.ports.errors import AccordError, ConfigError, Retry
-from accord.rules.facts import Facts
+from accord.ports.errors import AccordError, ConfigError
 from accord.rules.program import program_of
-from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.cases import Gathered, again, gather
-from accord.service.ends import End, groupware_kind
-from accord.service.facts import facts_of
+from accord.service.ends import groupware_kind
 from accord.service.meetings import with_claims
+from accord.service.opening import (
+    Options,
+    Place,
+    find_folder,
+    learn,
+    open_visit,
+    settled_key,
+    silent,
+    take_lease,
+)
 from accord.service.pull import Pulled, pull
 from accord.service.recover import recover
 from accord.service.report import Report
 from accord.service.visit import Decided, Progress, Visit
-from accord.state.records import Cause, Lease, Link, Mode
+from accord.state.records import Cause, Lease, Link
 from accord.state.state import Tx
 
-LEASE_SECONDS = 120.0
 ROUNDS = 3
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """Say how to synchronize: `dry` writes nothing, `full` lists everything anew."""
-
-    dry: bool = False
-    full: bool = False
-    cause: str = "command"
-
-
-class _Folder(Struct, frozen=True, kw_only=True):
-    """Be the links that one pull of a folder serves."""
-
-    target: str
-    principal: str
-    folder: str
-    links: tuple[Link, ...]
-
-    @property
-    def scope(self) -> str:
-        """Return the name under which cursor and lease of this folder stand."""
-        kind = groupware_kind(self.links[0].kind)
-        return f"{self.target}/{self.principal}/{self.folder}/{kind}"
-
-
-def silent(_phase: str, _done: int, _total: int) -> None:
-    """Report no progress."""
 
 
 def sync(
@@ -128,7 +99,7 @@ def _folders(
     principal: str,
     links: Sequence[Link],
     reports: dict[str, Report],
-) -> list[_Folder]:
+) -> list[Place]:
     """Return the folders that links name (or the default ones), with the links on each."""
     grouped: dict[tuple[str, str], list[Link]] = {}
     for link in links:
@@ -139,38 +110,15 @@ def _folders(
             continue
         grouped.setdefault((folder, groupware_kind(link.kind)), []).append(link)
     return [
-        _Folder(target=target, principal=principal, folder=folder, links=tuple(some))
+        Place(target=target, principal=principal, folder=folder, links=tuple(some))
         for (folder, _), some in grouped.items()
     ]
-
-
-def find_folder(session: Session, link: Link) -> str:
-    """Return the id of the folder a link works in; raises ConfigError where there is none."""
-    kind = groupware_kind(link.kind)
-    fitting = [folder for folder in session.folders() if kind in folder.kinds]
-    if link.folder:
-        for folder in fitting:
-            if link.folder in (folder.id, folder.name):
-                return folder.id
-        names = ", ".join(folder.name for folder in fitting) or "none"
-        raise ConfigError(
-            f"{link.principal} has no folder {link.folder!r} for {kind}s",
-            field="folder",
-            hint=f"folders there: {names}",
-        )
-    chosen = next((folder for folder in fitting if folder.default), None) or next(
-        iter(fitting), None
-    )
-    if chosen is None:
-        hint = "make one there, or name another folder in the link"
-        raise ConfigError(f"{link.principal} has no folder for {kind}s", field="folder", hint=hint)
-    return chosen.id
 
 
 def _visit_folder(
     accord: Accord,
     session: Session,
-    folder: _Folder,
+    folder: Place,
     options: Options,
     progress: Progress,
     reports: dict[str, Report],
@@ -180,7 +128,7 @@ def _visit_folder(
     before = adapter.requests + accord.crm.requests
     with ExitStack() as stack:
         try:
-            lease = None if options.dry else _lease(accord, folder, stack)
+            lease = None if options.dry else take_lease(accord, folder, stack)
             _serve(accord, session, folder, options, progress, reports, lease, stack)
         except AccordError as error:
             for link in folder.links:
@@ -191,25 +139,10 @@ def _visit_folder(
         reports[link.id].requests = adapter.requests + accord.crm.requests - before
 
 
-def _lease(accord: Accord, folder: _Folder, stack: ExitStack) -> Lease:
-    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
-    with accord.state.begin() as tx:
-        lease = tx.leases.acquire(f"folder:{folder.scope}", holder, LEASE_SECONDS)
-    if lease is None:
-        raise Retry("this folder is being synchronized by another process", after=LEASE_SECONDS)
-
-    def release() -> None:
-        with accord.state.begin() as tx:
-            tx.leases.release(lease)
-
-    stack.callback(release)
-    return lease
-
-
 def _serve(
     accord: Accord,
     session: Session,
-    folder: _Folder,
+    folder: Place,
     options: Options,
     progress: Progress,
     reports: dict[str, Report],
@@ -220,7 +153,7 @@ def _serve(
     visits = []
     for link in folder.links:
         try:
-            visit = _prepare(accord, session, folder, link, options, progress, lease, stack)
+            visit = open_visit(accord, session, folder, link, options, progress, lease, stack)
         except ConfigError as error:
             _fail(reports[link.id], error)
             continue
@@ -246,96 +179,6 @@ def _serve(
         with accord.state.begin() as tx:
             tx.leases.check(lease)
             tx.cursors.put(folder.scope, Side.GROUPWARE, pulled.cursor)
-
-
-def _prepare(
-    accord: Accord,
-    session: Session,
-    folder: _Folder,
-    link: Link,
-    options: Options,
-    progress: Progress,
-    lease: Lease | None,
-    stack: ExitStack,
-) -> Visit:
-    """Open the CRM as the link's user and load rule and position."""
-    crm = stack.enter_context(accord.crm.open(link.user))
-    with accord.state.read() as tx:
-        rule = tx.rules.active(link.rule)
-        settled = tx.settings.get(_settled_key(link), "")
-        first = not tx.cursors.get(link.id, Side.CRM) and not tx.pairings.count(link.id)
-        if tx.settings.get("paused", False) or link.paused:
-            raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
-    if rule is None:
-        hint = "import a rule of that name"
-        raise ConfigError(f"no rule {link.rule!r} is active", field="rule", hint=hint)
-    ends = _ends(accord, crm, session, folder, link)
-    policy = _policy(link, rule, ends, first, accord.clock())
-    run = "preview"
-    if not options.dry:
-        with accord.state.begin() as tx:
-            run = tx.runs.start(link.id, options.cause)
-    return Visit(
-        state=accord.state,
-        link=link,
-        run=run,
-        rule=rule,
-        policy=policy,
-        policies={rule.version: policy},
-        crm=ends[Side.CRM],
-        groupware=ends[Side.GROUPWARE],
-        instance=accord.crm.instance,
-        lease=lease if link.mode is not Mode.OBSERVE else None,
-        now=accord.clock(),
-        progress=progress,
-        activating=bool(settled) and settled != rule.version,
-    )
-
-
-def _ends(
-    accord: Accord,
-    crm: Session,
-    session: Session,
-    folder: _Folder,
-    link: Link,
-) -> dict[Side, End]:
-    target, records = accord.adapter(folder.target).traits, accord.crm.traits
-    kind = groupware_kind(link.kind)
-    for side, available, wanted in (("CRM", records, link.kind), ("target", target, kind)):
-        if wanted not in available.kinds:
-            raise ConfigError(f"the {side} carries no {wanted}s", field="kind", hint="remove it")
-    place = next((f for f in crm.folders() if link.kind in f.kinds), None)
-    if place is None:
-        raise ConfigError(f"{link.user} has no {link.kind}s in the CRM", field="user")
-    return {
-        Side.CRM: End(
-            side=Side.CRM,
-            session=crm,
-            folder=place.id,
-            kind=link.kind,
-            traits=records.kinds[link.kind],
-            batch=records.batch,
-        ),
-        Side.GROUPWARE: End(
-            side=Side.GROUPWARE,
-            session=session,
-            folder=folder.folder,
-            kind=kind,
-            traits=target.kinds[kind],
-            batch=target.batch,
-        ),
-    }
-
-
-def _policy(link: Link, rule: Rule, ends: dict[Side, End], first: bool, now: datetime) -> Policy:
-    return Policy(
-        link=link.id,
-        program=program_of(rule),
-        facts=Facts(now=now, owner=Person(name=link.user)),
-        crm=ends[Side.CRM].traits,
-        groupware=ends[Side.GROUPWARE].traits,
-        first=first,
-    )
 
 
 def _known(accord: Accord, visits: Sequence[Visit], side: Side, *, nothing: bool) -> Known:
@@ -383,7 +226,7 @@ def _visit_link(
         anew = options.full or visit.activating
         known = _known(accord, [visit], Side.CRM, nothing=visit.activating)
         crm = pull(visit.crm, "" if anew else cursor, known, _counting(visit.progress, "reading"))
-        _learn(accord, visit, (*crm.observations.values(), *groupware.observations.values()))
+        learn(accord, visit, (*crm.observations.values(), *groupware.observations.values()))
         decided = decide(visit, gather(visit, crm, groupware))
         plan = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
         report.plan = plan
@@ -401,12 +244,6 @@ def _visit_link(
     return True
 
 
-def _learn(accord: Accord, visit: Visit, observations: Iterable[Observation]) -> None:
-    """Put the facts into the policies, and load those that older pairings stand under."""
-    facts = facts_of(visit, accord.crm, observations)
-    visit.knowing({visit.rule.version: msgspec.structs.replace(visit.policy, facts=facts)})
-
-
 def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     """Return the steps for each case, guarded; `plan` shows exactly these."""
     cases = with_claims(visit, gathered.cases)
@@ -419,9 +256,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
             p.fingerprint for p in tx.pending.by_link(visit.link.id, Cause.HELD) if p.approved
         }
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
-    guarded = iter(
-        guard(flat, visit.rule, count, approved, activating=visit.activating).steps
-    )
+    guarded = iter(guard(flat, visit.rule, count, approved, activating=visit.activating).steps)
     return [
         Decided(case=one.case, steps=tuple(next(guarded) for _ in one.steps)) for one in decided
     ]
@@ -479,7 +314,7 @@ def _finish(visit: Visit, crm: Pulled, report: Report) -> None:
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         tx.cursors.put(link, Side.CRM, crm.cursor)
-        tx.settings.put(_settled_key(visit.link), visit.rule.version)
+        tx.settings.put(settled_key(visit.link), visit.rule.version)
         _clear_due(tx, visit)
         tx.runs.finish(visit.run, report.as_json(), "")
 
@@ -487,10 +322,6 @@ def _finish(visit: Visit, crm: Pulled, report: Report) -> None:
 def _clear_due(tx: Tx, visit: Visit) -> None:
     for side, ref in tx.windows.due(visit.link.id, visit.now):
         tx.windows.remove(visit.link.id, side, [ref])
-
-
-def _settled_key(link: Link) -> str:
-    return f"rule/{link.id}"
 
 
 def _fail(report: Report, error: AccordError) -> None:

@@ -38,8 +38,8 @@ class Visit(Struct, kw_only=True):
     """Hold one link's visit.
 
     `policies` has one per rule version that pairings still stand under, `policy` the active
-    one. While `activating`, the rule has just changed and pairs move to its new version. `instance` is the CRM's. `lease` is None in previews, which write nothing.
-    """
+    one. `instance` is the CRM's. `lease` is None in previews, which write nothing. While
+    `activating`, the rule has just changed and pairs move to its new version.
 
     state: State
     link: Link

@@ -1,0 +1,223 @@
+"""Open a link for work: sessions on both sides, rule and policy, the folder's lease.
+
+`sync` opens whole folders, `undo` and `decisions` single links; all get the same Visit.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from accord.engine.policy import Policy
+from accord.model.kinds import Side
+from accord.model.observe import Observation
+from accord.model.parts import Person
+from accord.ports.adapter import Session
+from accord.ports.errors import ConfigError, Retry
+from accord.rules.facts import Facts
+from accord.rules.program import program_of
+from accord.rules.rule import Rule
+from accord.service.accord import Accord
+from accord.service.ends import End, groupware_kind
+from accord.service.facts import facts_of
+from accord.service.visit import Progress, Visit
+from accord.state.records import Lease, Link, Mode
+
+LEASE_SECONDS = 120.0
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Be a folder and the links that one pull of it serves."""
+
+    target: str
+    principal: str
+    folder: str
+    links: tuple[Link, ...]
+
+    @property
+    def scope(self) -> str:
+        """Return the name under which cursor and lease of this folder stand."""
+        kind = groupware_kind(self.links[0].kind)
+        return f"{self.target}/{self.principal}/{self.folder}/{kind}"
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """Say how to work: `dry` writes nothing, `full` lists everything anew."""
+
+    dry: bool = False
+    full: bool = False
+    cause: str = "command"
+
+
+def silent(_phase: str, _done: int, _total: int) -> None:
+    """Report no progress."""
+
+
+@contextmanager
+def opened(
+    accord: Accord, link: Link, options: Options, progress: Progress = silent
+) -> Iterator[Visit]:
+    """Open one link by itself, under its folder's lease unless `options` are dry.
+
+    Raises Retry while another process works on the folder, ConfigError where the link can't
+    be worked on.
+    """
+    with ExitStack() as stack:
+        session = stack.enter_context(accord.adapter(link.target).open(link.principal))
+        place = Place(
+            target=link.target,
+            principal=link.principal,
+            folder=find_folder(session, link),
+            links=(link,),
+        )
+        lease = None if options.dry else take_lease(accord, place, stack)
+        visit = open_visit(accord, session, place, link, options, progress, lease, stack)
+        learn(accord, visit, ())
+        yield visit
+
+
+def find_folder(session: Session, link: Link) -> str:
+    """Return the id of the folder a link works in; raises ConfigError where there is none."""
+    kind = groupware_kind(link.kind)
+    fitting = [folder for folder in session.folders() if kind in folder.kinds]
+    if link.folder:
+        for folder in fitting:
+            if link.folder in (folder.id, folder.name):
+                return folder.id
+        names = ", ".join(folder.name for folder in fitting) or "none"
+        raise ConfigError(
+            f"{link.principal} has no folder {link.folder!r} for {kind}s",
+            field="folder",
+            hint=f"folders there: {names}",
+        )
+    chosen = next((folder for folder in fitting if folder.default), None) or next(
+        iter(fitting), None
+    )
+    if chosen is None:
+        hint = "make one there, or name another folder in the link"
+        raise ConfigError(f"{link.principal} has no folder for {kind}s", field="folder", hint=hint)
+    return chosen.id
+
+
+def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
+    """Take the folder's lease until `stack` closes; raises Retry while another holds it."""
+    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    with accord.state.begin() as tx:
+        lease = tx.leases.acquire(f"folder:{folder.scope}", holder, LEASE_SECONDS)
+    if lease is None:
+        raise Retry("this folder is being synchronized by another process", after=LEASE_SECONDS)
+
+    def release() -> None:
+        with accord.state.begin() as tx:
+            tx.leases.release(lease)
+
+    stack.callback(release)
+    return lease
+
+
+def open_visit(
+    accord: Accord,
+    session: Session,
+    folder: Place,
+    link: Link,
+    options: Options,
+    progress: Progress,
+    lease: Lease | None,
+    stack: ExitStack,
+) -> Visit:
+    """Open the CRM as the link's user and load rule and position."""
+    crm = stack.enter_context(accord.crm.open(link.user))
+    with accord.state.read() as tx:
+        rule = tx.rules.active(link.rule)
+        settled = tx.settings.get(settled_key(link), "")
+        first = not tx.cursors.get(link.id, Side.CRM) and not tx.pairings.count(link.id)
+        if tx.settings.get("paused", False) or link.paused:
+            raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
+    if rule is None:
+        hint = "import a rule of that name"
+        raise ConfigError(f"no rule {link.rule!r} is active", field="rule", hint=hint)
+    ends = _ends(accord, crm, session, folder, link)
+    policy = _policy(link, rule, ends, first, accord.clock())
+    run = "preview"
+    if not options.dry:
+        with accord.state.begin() as tx:
+            run = tx.runs.start(link.id, options.cause)
+    return Visit(
+        state=accord.state,
+        link=link,
+        run=run,
+        rule=rule,
+        policy=policy,
+        policies={rule.version: policy},
+        crm=ends[Side.CRM],
+        groupware=ends[Side.GROUPWARE],
+        instance=accord.crm.instance,
+        lease=lease if link.mode is not Mode.OBSERVE else None,
+        now=accord.clock(),
+        progress=progress,
+        activating=bool(settled) and settled != rule.version,
+    )
+
+
+def _ends(
+    accord: Accord,
+    crm: Session,
+    session: Session,
+    folder: Place,
+    link: Link,
+) -> dict[Side, End]:
+    target, records = accord.adapter(folder.target).traits, accord.crm.traits
+    kind = groupware_kind(link.kind)
+    for side, available, wanted in (("CRM", records, link.kind), ("target", target, kind)):
+        if wanted not in available.kinds:
+            raise ConfigError(f"the {side} carries no {wanted}s", field="kind", hint="remove it")
+    place = next((f for f in crm.folders() if link.kind in f.kinds), None)
+    if place is None:
+        raise ConfigError(f"{link.user} has no {link.kind}s in the CRM", field="user")
+    return {
+        Side.CRM: End(
+            side=Side.CRM,
+            session=crm,
+            folder=place.id,
+            kind=link.kind,
+            traits=records.kinds[link.kind],
+            batch=records.batch,
+        ),
+        Side.GROUPWARE: End(
+            side=Side.GROUPWARE,
+            session=session,
+            folder=folder.folder,
+            kind=kind,
+            traits=target.kinds[kind],
+            batch=target.batch,
+        ),
+    }
+
+
+def _policy(link: Link, rule: Rule, ends: dict[Side, End], first: bool, now: datetime) -> Policy:
+    return Policy(
+        link=link.id,
+        program=program_of(rule),
+        facts=Facts(now=now, owner=Person(name=link.user)),
+        crm=ends[Side.CRM].traits,
+        groupware=ends[Side.GROUPWARE].traits,
+        first=first,
+    )
+
+
+def learn(accord: Accord, visit: Visit, observations: Iterable[Observation]) -> None:
+    """Put the facts into the policies, and load those that older pairings stand under."""
+    facts = facts_of(visit, accord.crm, observations)
+    visit.knowing({visit.rule.version: msgspec.structs.replace(visit.policy, facts=facts)})
+
+
+def settled_key(link: Link) -> str:
+    """Return the setting that keeps which rule version a link's pairs were brought to."""
+    return f"rule/{link.id}"
