@@ -1,0 +1,270 @@
+"""Transactions mean the same on both databases: what commits, what doesn't, and who waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text, func, select, text, update
+
+from accord.db import (
+    Contended,
+    Database,
+    InUse,
+    Taken,
+    Tx,
+    new_metadata,
+    open_database,
+)
+from accord.db.tx import chunks
+from accord.ports.errors import ConfigError
+
+METADATA = new_metadata()
+BOXES = Table("boxes", METADATA, Column("id", Text, primary_key=True), Column("size", Integer))
+THINGS = Table(
+    "things",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("box", Text, ForeignKey("boxes.id"), nullable=False),
+)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = open_database(database_url)
+    with database.begin() as tx:
+        METADATA.create_all(tx.connection)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    yield database
+    database.close()
+
+
+def sizes(database: Database) -> dict[str, int]:
+    with database.read() as tx:
+        return tx.mapping(select(BOXES.c.id, BOXES.c.size))
+
+
+def test_commits_at_the_end(database: Database) -> None:
+    with database.begin() as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 1}])
+    assert sizes(database) == {"a": 1}
+
+
+def test_rolls_back_on_any_error(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.begin() as tx:  # noqa: PT012
+        tx.insert(BOXES, [{"id": "a", "size": 1}])
+        raise ZeroDivisionError
+    assert sizes(database) == {}
+
+
+def test_what_is_not_durable_is_committed_too(database: Database) -> None:
+    with database.begin(durable=False) as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 1}])
+    assert sizes(database) == {"a": 1}
+
+
+def test_a_unique_value_used_twice_is_taken(database: Database) -> None:
+    with database.begin() as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 1}])
+    with pytest.raises(Taken), database.begin() as tx:
+        tx.insert(BOXES, [{"id": "b", "size": 2}, {"id": "a", "size": 2}])
+    assert sizes(database) == {"a": 1}
+
+
+def test_references_lead_somewhere(database: Database) -> None:
+    with pytest.raises(InUse), database.begin() as tx:
+        tx.insert(THINGS, [{"box": "nowhere"}])
+    with database.begin() as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 1}])
+        tx.insert(THINGS, [{"box": "a"}])
+    with pytest.raises(InUse), database.begin() as tx:
+        tx.execute(BOXES.delete())
+    assert sizes(database) == {"a": 1}
+
+
+def test_upsert_replaces_and_insert_new_leaves(database: Database) -> None:
+    with database.begin() as tx:
+        tx.upsert(BOXES, [{"id": "a", "size": 1}, {"id": "b", "size": 1}])
+        tx.upsert(BOXES, [{"id": "b", "size": 2}, {"id": "c", "size": 2}])
+        tx.insert_new(BOXES, [{"id": "c", "size": 3}, {"id": "d", "size": 3}])
+    assert sizes(database) == {"a": 1, "b": 2, "c": 2, "d": 3}
+
+
+def test_nothing_is_a_fine_batch(database: Database) -> None:
+    with database.begin() as tx:
+        tx.insert(BOXES, [])
+        tx.insert_new(BOXES, [])
+        tx.upsert(BOXES, [])
+    assert sizes(database) == {}
+
+
+def test_a_reader_sees_one_moment(database: Database) -> None:
+    with database.begin() as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 1}])
+    with database.read() as reader:
+        assert reader.execute(select(func.count()).select_from(BOXES)).scalar_one() == 1
+        with database.begin() as tx:
+            tx.insert(BOXES, [{"id": "b", "size": 1}])
+        assert reader.execute(select(func.count()).select_from(BOXES)).scalar_one() == 1
+    assert len(sizes(database)) == 2
+
+
+def test_a_read_modify_write_in_run_is_never_lost(database: Database) -> None:
+    with database.begin() as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 0}])
+
+    def grow(tx: Tx) -> None:
+        size = tx.execute(select(BOXES.c.size).with_for_update()).scalar_one()
+        tx.execute(update(BOXES).values(size=size + 1))
+
+    def work(_: int) -> None:
+        for _ in range(20):
+            database.run(grow, durable=False)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, range(4)))
+    assert sizes(database) == {"a": 80}
+
+
+def test_deadlocks_are_run_again(database: Database) -> None:
+    with database.begin() as tx:
+        tx.insert(BOXES, [{"id": "a", "size": 0}, {"id": "b", "size": 0}])
+    both = threading.Barrier(2)
+    attempts: list[str] = []
+
+    def work(first: str, second: str) -> None:
+        def grow(tx: Tx) -> None:
+            attempts.append(first)
+            grown = update(BOXES).values(size=BOXES.c.size + 1)
+            tx.execute(grown.where(BOXES.c.id == first))
+            if database.dialect == "postgresql" and attempts.count(first) == 1:
+                both.wait(10)
+            tx.execute(grown.where(BOXES.c.id == second))
+
+        database.run(grow)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, "ab", "ba"))
+    assert sizes(database) == {"a": 2, "b": 2}
+    assert len(attempts) == (3 if database.dialect == "postgresql" else 2)
+
+
+def test_run_gives_up_at_last(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accord.db.database.time.sleep", lambda _: None)
+    attempts: list[int] = []
+
+    def work(_: Tx) -> None:
+        attempts.append(1)
+        raise Contended("always", after=0)
+
+    with pytest.raises(Contended):
+        database.run(work)
+    assert len(attempts) > 2
+
+
+def test_a_value_error_is_not_run_again(database: Database) -> None:
+    attempts: list[int] = []
+
+    def work(_: Tx) -> None:
+        attempts.append(1)
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        database.run(work)
+    assert len(attempts) == 1
+
+
+def test_sqlite_refuses_a_transaction_inside_another_at_once(sqlite: Database) -> None:
+    with sqlite.begin(), pytest.raises(RuntimeError, match="already"), sqlite.begin():
+        pass
+    with sqlite.begin() as tx:  # and is usable afterwards
+        METADATA.create_all(tx.connection)
+
+
+def test_sqlite_takes_the_write_lock_first(sqlite: Database, tmp_path: Path) -> None:
+    """A transaction that begins to read can't find out at its first write that it is too late."""
+    other = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    with other.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+    with sqlite.begin(), pytest.raises(Contended), other.begin():
+        raise AssertionError("two writers at a time")
+    other.close()
+
+
+def test_sqlite_runs_as_designed(sqlite: Database, tmp_path: Path) -> None:
+    def pragma(tx: Tx, name: str) -> object:
+        return tx.execute(text(f"PRAGMA {name}")).scalar()
+
+    with sqlite.begin() as tx:
+        assert pragma(tx, "journal_mode") == "wal"
+        assert pragma(tx, "synchronous") == 2  # FULL
+        assert pragma(tx, "foreign_keys") == 1
+        assert pragma(tx, "busy_timeout") == 10_000
+    with sqlite.begin(durable=False, foreign_keys=False) as tx:
+        assert pragma(tx, "synchronous") == 1  # NORMAL
+        assert pragma(tx, "foreign_keys") == 0
+    with sqlite.begin() as tx:
+        assert pragma(tx, "synchronous") == 2
+        assert pragma(tx, "foreign_keys") == 1
+    assert (tmp_path / "a.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_database_in_memory_works_for_many_threads() -> None:
+    database = open_database("sqlite://")
+    with database.begin() as tx:
+        METADATA.create_all(tx.connection)
+
+    def work(name: str) -> None:
+        for number in range(20):
+            with database.begin() as tx:
+                tx.insert(BOXES, [{"id": f"{name}{number}", "size": 1}])
+            sizes(database)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, "abc"))
+    assert len(sizes(database)) == 60
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "not a database address"),
+        ("mysql://localhost/x", "no such kind of database"),
+        ("sqlite:////nowhere/at/all/a.db", "no such folder"),
+        ("postgresql://someone:hidden@127.0.0.1:1/x", "can't open"),
+    ],
+)
+def test_a_wrong_address_says_so(url: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        open_database(url)
+    assert caught.value.field == "database"
+    assert caught.value.hint
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_text("no database at all, but long enough to be one" * 100)
+    with pytest.raises(ConfigError, match="can't open"):
+        open_database(f"sqlite:///{path}")
+
+
+def test_the_password_is_never_shown(database_url: str) -> None:
+    database = open_database("sqlite://")
+    assert "Database(" in repr(database)
+    database.engine.url = database.engine.url.set(username="u", password="hidden", host="h")
+    assert "hidden" not in repr(database)
+
+
+def test_chunks_lose_nothing() -> None:
+    assert list(chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(chunks([], 2)) == []
