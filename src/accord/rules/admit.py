@@ -46,18 +46,18 @@ def admit(
     paired: bool,
 ) -> Verdict:
     """Return whether an item of `side` takes part; raises RuleFailed where a filter fails."""
-    why = _unfit(rule, side, item)
+    why = unfit(rule, side, item)
     if why is not None:
         return Verdict(inside=False, why=why)
     private = side is Side.GROUPWARE and hides(rule, item, facts)
     if private and not paired and rule.private is not Private.BUSY:
-        return Verdict(inside=False, why=_private_why(rule, facts), private=True)
-    why = _filtered(condition, side, item, facts)
+        return Verdict(inside=False, why=private_why(rule, facts), private=True)
+    why = filtered(condition, side, item, facts)
     if why is None and side is Side.GROUPWARE and not paired:
-        why = _unscoped(rule, item, facts)
+        why = unscoped(rule, item, facts)
     if why is not None:
         return Verdict(inside=False, why=why, leaving=rule.leaving, private=private)
-    why = _untimely(rule, item, facts)
+    why = untimely(rule, item, facts)
     if why is not None:
         return Verdict(inside=False, why=why, leaving=rule.window.leaving, private=private)
     return Verdict(inside=True, why="the rule lets it in", private=private)
@@ -73,11 +73,16 @@ def compile_filter(rule: Rule, side: Side) -> Expression | None:
     text = rule.filter.crm if side is Side.CRM else rule.filter.groupware
     if not text:
         return None
-    variables = (*item_variables(defaults.kind_on(rule.kind, side)), *FILTER_VARIABLES)
-    return compile_expression(f"filter.{side}", text, variables, rule.lookups)
+    return compile_expression(f"filter.{side}", text, filter_variables(rule, side), rule.lookups)
 
 
-def _unfit(rule: Rule, side: Side, item: Item) -> str | None:
+def filter_variables(rule: Rule, side: Side) -> tuple[Variable, ...]:
+    """Return what the filter of one side may ask for."""
+    return (*item_variables(defaults.kind_on(rule.kind, side)), *FILTER_VARIABLES)
+
+
+def unfit(rule: Rule, side: Side, item: Item) -> str | None:
+    """Return why a rule isn't for such an item at all; None where it is."""
     kind = defaults.kind_on(rule.kind, side)
     if kind_of(item) is not kind:
         return f"the rule is for {kind}s, this is a {kind_of(item)}"
@@ -86,27 +91,25 @@ def _unfit(rule: Rule, side: Side, item: Item) -> str | None:
     return None
 
 
-def _private_why(rule: Rule, facts: Facts) -> str:
+def private_why(rule: Rule, facts: Facts) -> str:
+    """Return why a private item stays out."""
     if rule.private is Private.FULL:
         return f"private, and {facts.owner.name or 'its owner'} has not agreed to share it"
     return "private"
 
 
-def _filtered(expression: Expression | None, side: Side, item: Item, facts: Facts) -> str | None:
+def filtered(expression: Expression | None, side: Side, item: Item, facts: Facts) -> str | None:
+    """Return why the filter leaves an item out; None where it doesn't. Raises RuleFailed."""
     if expression is None:
         return None
-    values = item_values(expression, item, facts)
-    if "now" in expression.names:
-        values["now"] = facts.now
-    if "today" in expression.names:
-        values["today"] = facts.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    result = expression.evaluate(values, facts)
+    result = expression.evaluate(item_values(expression, item, facts), facts)
     if not isinstance(result, bool):
         raise RuleFailed(expression.field, "gave neither true nor false")
     return None if result else f"the rule's filter for the {PLACES[side]} leaves it out"
 
 
-def _unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
+def unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
+    """Return why a mailbox item doesn't enter the CRM; None where it may."""
     if rule.kind is Kind.ABSENCE and getattr(item, "busy", None) is not Busy.OUT_OF_OFFICE:
         return "not an out-of-office entry"
     scope = defaults.scope_of(rule)
@@ -123,7 +126,8 @@ def _unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
     return "no contact or user of the CRM takes part"
 
 
-def _untimely(rule: Rule, item: Item, facts: Facts) -> str | None:
+def untimely(rule: Rule, item: Item, facts: Facts) -> str | None:
+    """Return why an item is outside of the window; None where it is within."""
     enters, leaves = window_times(rule.window, item)
     if enters is not None and facts.now < enters:
         return f"begins more than {rule.window.future} days from now"

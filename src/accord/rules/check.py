@@ -12,7 +12,7 @@ from msgspec import Struct
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.traits import KindTraits, Traits
 from accord.rules import defaults
-from accord.rules.admit import compile_filter
+from accord.rules.admit import compile_filter, filter_variables
 from accord.rules.check_fields import check_fields
 from accord.rules.check_text import Place, check_expression
 from accord.rules.failure import InvalidExpression
@@ -60,7 +60,7 @@ def check(
         *_others(rule, place),
         *check_fields(rule, _kind_traits(rule, adapters), place),
     ]
-    return tuple(sorted(problems, key=lambda each: each.severity is not ERROR))
+    return tuple(sorted(problems, key=lambda each: (each.severity is not ERROR, each.line)))
 
 
 def require(problems: tuple[Problem, ...]) -> None:
@@ -115,7 +115,7 @@ def _filters(rule: Rule, place: Place) -> Iterator[Problem]:
         try:
             expression = compile_filter(rule, side)
         except InvalidExpression as error:
-            yield place.invalid(error, rule, *path)
+            yield place.invalid(error, filter_variables(rule, side), *path)
             continue
         assert expression is not None
         if expression.result.name() not in ("BOOL", "DYN"):

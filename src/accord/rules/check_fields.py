@@ -17,7 +17,7 @@ from accord.rules.check_text import Place, check_expression
 from accord.rules.expression import Expression
 from accord.rules.failure import InvalidExpression
 from accord.rules.problem import Problem, Severity, instead
-from accord.rules.routes import Move, compile_move, obstacle, pairs
+from accord.rules.routes import Move, compile_move, move_variables, obstacle, pairs
 from accord.rules.rule import Clash, FieldRule, OneWay, Rule
 from accord.rules.values import shapes
 
@@ -192,7 +192,7 @@ def _expression(
     try:
         expression = compile_move(rule, to, pair, text)
     except InvalidExpression as error:
-        yield place.invalid(error, rule, *path)
+        yield place.invalid(error, move_variables(rule, to, pair), *path)
         return
     yield from check_expression(expression, rule, place, *path)
     shape = shapes(defaults.kind_on(rule.kind, to)).get(pair.target)

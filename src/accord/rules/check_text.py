@@ -6,17 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from accord.rules import defaults
-from accord.rules.expression import LOOPS, Expression
+from accord.rules.expression import LOOPS, Expression, Variable
 from accord.rules.failure import InvalidExpression
 from accord.rules.functions import FUNCTIONS
 from accord.rules.problem import Problem, Severity, instead
 from accord.rules.rule import Rule
 from accord.rules.source import Path, Source, dotted
-from accord.rules.values import shapes
 
 CEL_FUNCTIONS = (
     "bool", "contains", "double", "duration", "endsWith", "getDate", "getDayOfMonth",
@@ -47,13 +46,15 @@ class Place:
             return Problem(message=message, path=dotted(full), **more)
         return self._source.problem(full, message, **more)
 
-    def invalid(self, error: InvalidExpression, rule: Rule, *path: str) -> Problem:
-        """Return what an expression that can't be compiled is blamed for."""
+    def invalid(
+        self, error: InvalidExpression, variables: Iterable[Variable], *path: str
+    ) -> Problem:
+        """Return what an expression over these variables that can't be compiled is blamed for."""
         full = (*self._base, *path)
         below = error.line - 1
         if self._source is not None and self._source.begins_below(full):
             below += 1
-        message, hint = _explained(error.message, rule)
+        message, hint = _explained(error.message, [each.name for each in variables])
         return self.problem(message, *path, column=error.column, below=below, hint=hint)
 
     def newest(self, *path: str) -> Problem:
@@ -79,20 +80,16 @@ def check_expression(
                 yield place.problem(message, *path, severity=Severity.WARNING, hint=hint)
 
 
-def _explained(message: str, rule: Rule) -> tuple[str, str]:
+def _explained(message: str, variables: list[str]) -> tuple[str, str]:
     if found := _UNDECLARED.search(message):
         name = found.group(1)
-        return f"there is nothing called {name!r}", instead(name, _names(rule))
+        if name.removeprefix("item.") in defaults.INTERNAL:
+            return f"{name} never leaves the CRM", "only the CRM's filter may ask for it"
+        functions = [function.name for function in FUNCTIONS]
+        known = {*variables, *functions, *CEL_FUNCTIONS, *LOOPS}
+        return f"there is nothing called {name!r}", instead(name, known)
     if found := _NO_MATCH.search(message):
         name, given = found.groups()
         sign = name.strip("_").replace("_", " ").replace("@", "") or name
         return f"{sign!r} can't be used with ({given})", "string(…), int(…) and size(…) convert"
     return message, ""
-
-
-def _names(rule: Rule) -> list[str]:
-    kinds = {rule.kind, defaults.groupware_kind(rule.kind)}
-    fields = [f"item.{name}" for kind in kinds for name in shapes(kind)]
-    functions = [function.name for function in FUNCTIONS]
-    owner = ["owner.address", "owner.name", "owner.user"]
-    return [*fields, *owner, *functions, *CEL_FUNCTIONS, *LOOPS, "value", "now", "today"]

@@ -21,6 +21,7 @@ from accord.model.parts import Person
 from accord.model.recurrence import Override
 from accord.rules import defaults, shape
 from accord.rules.admit import Verdict, admit, compile_filter, hides
+from accord.rules.expression import Expression
 from accord.rules.facts import Facts
 from accord.rules.failure import InvalidExpression, RuleFailed
 from accord.rules.routes import (
@@ -98,6 +99,10 @@ class Program:
     def hides(self, item: Item, facts: Facts) -> bool:
         """Tell whether a mailbox item's content may not enter the CRM because it is private."""
         return hides(self.rule, item, facts)
+
+    def filter(self, side: Side) -> Expression | None:
+        """Return the compiled filter of one side; None for none."""
+        return self._filters[side]
 
     def project(self, to: Side, item: Item, facts: Facts) -> Item:
         """Return the other side's `item` as side `to` should have it; raises RuleFailed.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -114,10 +114,15 @@ def obstacle(pair: Move, source_kind: Kind, target_kind: Kind, transformed: bool
 
 def compile_move(rule: Rule, to: Side, pair: Move, text: str) -> Expression:
     """Return the compiled expression of a mapping; raises InvalidExpression."""
+    variables = move_variables(rule, to, pair)
+    return compile_expression(f"fields.{pair.key}", text, variables, rule.lookups)
+
+
+def move_variables(rule: Rule, to: Side, pair: Move) -> tuple[Variable, ...]:
+    """Return what the expression of a mapping may ask for."""
     kind = kind_on(rule.kind, to.other)
     value = "dyn" if ":" in pair.source else shapes(kind)[pair.source].cel
-    variables = (Variable("value", value), *item_variables(kind, INTERNAL), *OWNER)
-    return compile_expression(f"fields.{pair.key}", text, variables, rule.lookups)
+    return (Variable("value", value), *item_variables(kind, INTERNAL), *OWNER)
 
 
 OWNER = (Variable("owner.address", "string"), Variable("owner.name", "string"),
@@ -141,8 +146,8 @@ def item_values(expression: Expression, item: Item, facts: Facts) -> dict[str, A
             field = name[5:]
             if field in shapes(kind_of(item)):
                 values[name] = view(item, field)
-        elif name in _OWNERS:
-            values[name] = _OWNERS[name](facts)
+        elif name in _FACTS:
+            values[name] = _FACTS[name](facts)
     return values
 
 
@@ -178,8 +183,10 @@ def _pair(groupware: str, crm: str, to: Side) -> Move:
     return Move(key=groupware, target=groupware, source=crm)
 
 
-_OWNERS: dict[str, Any] = {
+_FACTS: dict[str, Callable[[Facts], Any]] = {
     "owner.address": lambda facts: facts.owner.address,
     "owner.name": lambda facts: facts.owner.name,
     "owner.user": lambda facts: facts.user,
+    "now": lambda facts: facts.now,
+    "today": lambda facts: facts.now.replace(hour=0, minute=0, second=0, microsecond=0),
 }

@@ -1,0 +1,295 @@
+"""Rules in plain words: what a rule does, and why it lets one item in or leaves it out.
+
+Console, `accord explain` and `accord import --plan` print these sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from accord.model.fields import FIELDS
+from accord.model.item import Item
+from accord.model.kinds import Direction, Kind, Side
+from accord.rules import defaults
+from accord.rules.admit import (
+    PLACES,
+    filtered,
+    hides,
+    private_why,
+    unfit,
+    unscoped,
+    untimely,
+)
+from accord.rules.defaults import field_direction, kind_on
+from accord.rules.facts import Facts
+from accord.rules.failure import RuleFailed
+from accord.rules.program import Program
+from accord.rules.routes import item_values
+from accord.rules.rule import (
+    Clash,
+    Deletion,
+    Invitations,
+    Leaving,
+    Meetings,
+    OneWay,
+    Private,
+    Rule,
+    Scope,
+)
+from accord.rules.shape import ABSENT_TITLE, is_private
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Be one question a rule asks about an item, with its answer.
+
+    `passed` None says that the question wasn't asked, because an earlier one decided.
+    """
+
+    question: str
+    passed: bool | None
+    why: str
+
+
+def describe(rule: Rule) -> tuple[str, ...]:
+    """Return what a rule does, a sentence each."""
+    return (
+        *_travel(rule),
+        *_entering(rule),
+        *_fields(rule),
+        *_deciding(rule),
+        *_meeting(rule),
+        *_guard(rule),
+    )
+
+
+def explain_scope(
+    program: Program, side: Side, item: Item, facts: Facts, *, paired: bool = False
+) -> tuple[Reason, ...]:
+    """Return every question the rule asks about an item of `side`, in order, with answers.
+
+    They lead to the same verdict as `Program.scope`; a filter that can't be worked out is a
+    no with its message.
+    """
+    rule = program.rule
+    questions: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
+        ("Is the rule for it?", lambda: _fit(rule, side, item)),
+        ("May its content be read?", lambda: _private(rule, side, item, facts, paired)),
+        (f"Does it pass the filter for the {PLACES[side]}?",
+         lambda: _filter(program, side, item, facts)),
+        ("May it enter the CRM?", lambda: _scope(rule, side, item, facts, paired)),
+        ("Is it within the window?", lambda: _window(program, item, facts)),
+    )  # fmt: skip
+    reasons: list[Reason] = []
+    decided = False
+    for question, ask in questions:
+        if decided:
+            reasons.append(Reason(question=question, passed=None, why="not asked any more"))
+            continue
+        try:
+            passed, why = ask()
+        except RuleFailed as error:
+            passed, why = False, str(error)
+        decided = not passed
+        reasons.append(Reason(question=question, passed=passed, why=why))
+    return tuple(reasons)
+
+
+def _fit(rule: Rule, side: Side, item: Item) -> tuple[bool, str]:
+    why = unfit(rule, side, item)
+    return why is None, why or f"the rule is for {rule.kind}s"
+
+
+def _private(rule: Rule, side: Side, item: Item, facts: Facts, paired: bool) -> tuple[bool, str]:
+    if side is Side.CRM:
+        return True, "what the CRM shows its user may go to that user's mailbox"
+    if not is_private(item.privacy):
+        return True, "it is not private"
+    if not hides(rule, item, facts):
+        return True, "it is private, and its owner agreed to share it"
+    reduced = "it is private: only its time enters the CRM"
+    if paired or rule.private is Private.BUSY:
+        return True, reduced
+    return False, private_why(rule, facts)
+
+
+def _filter(program: Program, side: Side, item: Item, facts: Facts) -> tuple[bool, str]:
+    expression = program.filter(side)
+    if expression is None:
+        return True, "there is no filter"
+    why = filtered(expression, side, item, facts)
+    text = f"{why or 'it passes'}: {expression.text.strip()}"
+    if is_private(item.privacy):
+        return why is None, text
+    values = item_values(expression, item, facts)
+    seen = ", ".join(f"{name} = {_shown(values[name])}" for name in sorted(values))
+    return why is None, f"{text} ({seen})" if seen else text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return f"{value!r:.80}"
+
+
+def _scope(rule: Rule, side: Side, item: Item, facts: Facts, paired: bool) -> tuple[bool, str]:
+    if side is Side.CRM:
+        return True, "it is in the CRM"
+    if paired:
+        return True, "it has its counterpart in the CRM already"
+    why = unscoped(rule, item, facts)
+    return why is None, why or f"the scope is {defaults.scope_of(rule)}"
+
+
+def _window(program: Program, item: Item, facts: Facts) -> tuple[bool, str]:
+    why = untimely(program.rule, item, facts)
+    enters, leaves = program.window_times(item)
+    times = [
+        f"{word} {moment:%Y-%m-%d %H:%M} UTC"
+        for word, moment in (("enters it", enters), ("leaves it", leaves))
+        if moment is not None
+    ]
+    if not times:
+        return True, "it is within the window for ever"
+    return why is None, "; ".join([*([why] if why else []), *times])
+
+
+def _travel(rule: Rule) -> Iterator[str]:
+    direction, creates = defaults.direction_of(rule), defaults.creates_in(rule)
+    name = f"{rule.kind.capitalize()}s"
+    yield f"{name} {_WAYS[direction]}."
+    if direction is Direction.NONE:
+        return
+    if rule.kind is Kind.ABSENCE:
+        yield f'In the mailbox they are out-of-office entries titled "{ABSENT_TITLE}".'
+    made = [PLACES[side] for side in Side if creates.reaches(side)]
+    yield (
+        f"New ones are created in the {' and the '.join(made)}."
+        if made
+        else ("New ones are created nowhere.")
+    )
+    for side in Side:
+        deletion = defaults.deletion_of(rule, side)
+        yield f"When one is deleted in the {PLACES[side.other]}, {_DELETIONS[deletion]}.".replace(
+            "THERE", PLACES[side]
+        )
+
+
+def _entering(rule: Rule) -> Iterator[str]:
+    for side in Side:
+        text = rule.filter.crm if side is Side.CRM else rule.filter.groupware
+        if text:
+            yield f"From the {PLACES[side]} only those take part where {text.strip()}."
+    if defaults.creates_in(rule).reaches(Side.CRM):
+        yield f"From the mailbox {_SCOPES[defaults.scope_of(rule)]}.".replace(
+            "CATEGORIES", ", ".join(rule.categories) or "none chosen"
+        )
+    if defaults.direction_of(rule).reaches(Side.CRM):
+        yield f"Private entries of the mailbox {_PRIVATE[rule.private]}."
+    if rule.filter.crm or rule.filter.groupware:
+        yield f"When an item leaves the filter, {_LEAVINGS[rule.leaving]}."
+    window = rule.window
+    ends = [f"{window.past} days back"] if window.past is not None else []
+    ends += [f"{window.future} days ahead"] if window.future is not None else []
+    if ends:
+        yield f"Only what happens within {' and '.join(ends)}; {_LEAVINGS[window.leaving]} later."
+
+
+def _fields(rule: Rule) -> Iterator[str]:
+    kind = kind_on(rule.kind, Side.GROUPWARE)
+    usual = defaults.direction_of(rule)
+    known = defaults.ABSENCE_FIELDS if rule.kind is Kind.ABSENCE else tuple(FIELDS[kind])
+    for direction in Direction:
+        names = [
+            FIELDS[kind][name].label
+            for name in known
+            if name != "extras"
+            and direction is not usual
+            and field_direction(rule, name) is direction
+        ]
+        if names:
+            yield f"{', '.join(names)}: {_WAYS[direction]}."
+    for name, part in rule.fields.items():
+        if part.source:
+            yield f"{name} in the mailbox is {part.source} in the CRM."
+        if part.outbound:
+            yield f"{name} becomes, on its way out of the CRM, {part.outbound.strip()}."
+        if part.inbound:
+            yield f"{name} becomes, on its way into the CRM, {part.inbound.strip()}."
+        if part.one_way is OneWay.RESTORE:
+            yield f"{name}: an edit on the side it doesn't come from is put back."
+
+
+def _deciding(rule: Rule) -> Iterator[str]:
+    kind = kind_on(rule.kind, Side.GROUPWARE)
+    both = [name for name in FIELDS[kind] if field_direction(rule, name) is Direction.BOTH]
+    if not both:
+        return
+    usual = rule.clash or Clash.CRM
+    yield f"Where both sides changed the same field, {_CLASHES[usual]}."
+    groups: dict[Clash, list[str]] = {}
+    for group in dict.fromkeys(defaults.group_of(kind, name) for name in both):
+        groups.setdefault(defaults.clash_of(rule, group), []).append(group)
+    for clash, names in groups.items():
+        if clash is not usual:
+            yield f"For {', '.join(names)}, {_CLASHES[clash]}."
+
+
+def _meeting(rule: Rule) -> Iterator[str]:
+    if rule.kind is not Kind.EVENT:
+        return
+    if rule.meetings is Meetings.MIRROR:
+        yield "Copies of meetings name the people, but have no attendees: nobody is invited."
+    else:
+        yield "The organizer's mailbox alone holds the attendees of a meeting."
+    if rule.invitations is Invitations.ALLOW:
+        yield "The server may mail attendees."
+    else:
+        yield "Nothing is written that would make the server mail attendees."
+
+
+def _guard(rule: Rule) -> Iterator[str]:
+    guard = rule.guard
+    yield (
+        f"A run waits for approval that would delete more than {guard.deletes} items of a side "
+        f"or {guard.share:.0%} of all pairs, or change more than {guard.updates}."
+    )
+
+
+_WAYS = {
+    Direction.BOTH: "travel both ways",
+    Direction.INBOUND: "travel into the CRM only",
+    Direction.OUTBOUND: "travel out of the CRM only",
+    Direction.NONE: "don't travel",
+}
+_DELETIONS = {
+    Deletion.PROPAGATE: "it is deleted in the THERE too",
+    Deletion.KEEP: "the one in the THERE stays",
+    Deletion.UNLINK: "the one in the THERE stays and is no longer kept in agreement",
+}
+_SCOPES = {
+    Scope.ALL: "every one enters the CRM",
+    Scope.CATEGORY: "those of these categories enter the CRM: CATEGORIES",
+    Scope.PEOPLE: "those enter the CRM that name a contact or user of the CRM, "
+    "or have a chosen category (CATEGORIES)",
+}
+_PRIVATE = {
+    Private.SKIP: "stay out of the CRM",
+    Private.BUSY: 'enter it as "Busy", without their content',
+    Private.FULL: "enter it in full where their owner agreed, and stay out where not",
+}
+_LEAVINGS = {
+    Leaving.KEEP: "the copy stays as it is",
+    Leaving.UNLINK: "the copy stays and is no longer kept in agreement",
+    Leaving.DELETE_COPY: "an unedited copy is deleted",
+}
+_CLASHES = {
+    Clash.CRM: "the CRM wins",
+    Clash.GROUPWARE: "the mailbox wins",
+    Clash.ORGANIZER: "the organizer's copy wins, and the CRM where nobody organizes",
+    Clash.NEWEST: "the later edit wins if the clocks are known to agree",
+    Clash.HOLD: "both stay as they are until somebody decides",
+}
