@@ -17,9 +17,7 @@ from accord.model.occurrences import first_and_last
 from accord.rules.rule import Meetings
 
 
-def meet(
-    crm: Snapshot, groupware: Snapshot, policy: Policy, *, content: bool
-) -> tuple[Step, ...]:
+def meet(crm: Snapshot, groupware: Snapshot, policy: Policy, *, content: bool) -> tuple[Step, ...]:
     """Pair two items that were found to be the same thing.
 
     What only one side knows is filled in on the other; what differs stays on both sides as a
@@ -70,7 +68,9 @@ def newcomer(side: Side, snapshot: Snapshot, policy: Policy) -> tuple[Step, ...]
         place = "CRM" if to is Side.CRM else "mailbox"
         return (_skip(side, snapshot, f"the rule creates nothing in the {place}"),)
     item = policy.carried(to, snapshot.item)
-    mails = policy.mails(None, item) if to is Side.GROUPWARE and _announces(snapshot, policy) else ()
+    mails = (
+        policy.mails(None, item) if to is Side.GROUPWARE and _announces(snapshot, policy) else ()
+    )
     place = "CRM" if side is Side.CRM else "mailbox"
     return (Create(side=to, source=snapshot, item=item, mails=mails, why=f"new in the {place}"),)
 

@@ -114,7 +114,14 @@ def _natural(snapshot: Snapshot) -> Hashable:
     match snapshot.item:
         case Event(title=title, start=start, end=end) if title.strip():
             item = snapshot.item
-            return ("event", title.strip().casefold(), start, end, item.time_zone, item.rule is None)
+            return (
+                "event",
+                title.strip().casefold(),
+                start,
+                end,
+                item.time_zone,
+                item.rule is None,
+            )
         case Task(title=title, due=due) if title.strip() and due is not None:
             return ("task", title.strip().casefold(), due)
         case Absence(start=start, end=end):

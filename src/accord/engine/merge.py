@@ -215,9 +215,7 @@ def _one_changed(group: tuple[str, ...], half: _Half, patch: dict[str, Any]) -> 
     if not lost:
         return ()
     why = f"the other side's value replaces an edit that does not travel from {half.side}"
-    return (
-        Clashed(group=_name(group, half), winner=half.side.other, fields=tuple(lost), why=why),
-    )
+    return (Clashed(group=_name(group, half), winner=half.side.other, fields=tuple(lost), why=why),)
 
 
 def _both_changed(

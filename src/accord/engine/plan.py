@@ -45,7 +45,8 @@ class Create(_Step, tag="create", frozen=True, kw_only=True):
     """Create on `side` the item projected from `source` on the other side.
 
     `mails` names the addresses that would get mail. `pairing` is set where a copy that was
-    deleted comes back because its counterpart was edited.
+    deleted comes back because its counterpart was edited. `alone` brings a deleted item back
+    that has no counterpart any more: `source` is then its own before-image.
     """
 
     side: Side
@@ -53,6 +54,7 @@ class Create(_Step, tag="create", frozen=True, kw_only=True):
     item: Item
     pairing: str = ""
     mails: tuple[str, ...] = ()
+    alone: bool = False
 
 
 class Update(_Step, tag="update", frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ def apply(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Deci
 def create_key(link: str, step: Create) -> str:
     """Return the idempotency key of a create: the same for the same copy, however often tried."""
     again = f"{step.pairing}/{step.source.version}" if step.pairing else ""
-    text = "\0".join((link, step.side, step.source.ref, again))
+    text = f"{link}\0{step.side}\0{step.source.ref}\0{again}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -323,6 +323,9 @@ def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger)
 def enter_create(visit: Visit, step: Create, written: Written, case: Case, ledger: Ledger) -> None:
     """Pair what was created with what it was made from."""
     copy = as_written(written.ref, written.version, step.item, written.snapshot)
+    if step.alone:
+        ledger.wrote(step, copy.ref, None, copy, "", "")
+        return
     crm, groupware = (copy, step.source) if step.side is Side.CRM else (step.source, copy)
     pairing = Pairing(
         id=pairing_id(visit.link.id, crm.ref, groupware.ref),

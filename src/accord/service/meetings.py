@@ -51,8 +51,8 @@ def take_over(tx: Tx, instance: str, uid: str, link: str) -> None:
     claim = tx.claims.get(instance, uid)
     if claim is None or claim.link != link:
         return
-    for other, id in tx.pairings.by_uid(uid):
-        pairing = tx.pairings.get(id)
+    for other, pair in tx.pairings.by_uid(uid):
+        pairing = tx.pairings.get(pair)
         if other != link and pairing is not None and not pairing.frozen:
             tx.claims.pass_on(instance, uid, other)
             tx.pairings.put(other, msgspec.structs.replace(pairing, content=True))

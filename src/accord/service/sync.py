@@ -89,7 +89,7 @@ def _visit_mailbox(
     except AccordError as error:
         for report in reports.values():
             if not report.run and not report.error:
-                _fail(report, error)
+                fail(report, error)
     return reports
 
 
@@ -106,7 +106,7 @@ def _folders(
         try:
             folder = find_folder(session, link)
         except ConfigError as error:
-            _fail(reports[link.id], error)
+            fail(reports[link.id], error)
             continue
         grouped.setdefault((folder, groupware_kind(link.kind)), []).append(link)
     return [
@@ -133,7 +133,7 @@ def _visit_folder(
         except AccordError as error:
             for link in folder.links:
                 if not reports[link.id].error:
-                    _fail(reports[link.id], error)
+                    fail(reports[link.id], error)
     for link in folder.links:
         reports[link.id].seconds = time.monotonic() - started
         reports[link.id].requests = adapter.requests + accord.crm.requests - before
@@ -155,7 +155,7 @@ def _serve(
         try:
             visit = open_visit(accord, session, folder, link, options, progress, lease, stack)
         except ConfigError as error:
-            _fail(reports[link.id], error)
+            fail(reports[link.id], error)
             continue
         reports[link.id].run = visit.run
         visits.append(visit)
@@ -236,7 +236,7 @@ def _visit_link(
         carry_out(visit, decided, report)
         _finish(visit, crm, report)
     except AccordError as error:
-        _fail(report, error)
+        fail(report, error)
         if visit.lease is not None:
             with visit.state.begin() as tx:
                 tx.runs.finish(visit.run, report.as_json(), report.error)
@@ -324,6 +324,7 @@ def _clear_due(tx: Tx, visit: Visit) -> None:
         tx.windows.remove(visit.link.id, side, [ref])
 
 
-def _fail(report: Report, error: AccordError) -> None:
+def fail(report: Report, error: AccordError) -> None:
+    """Say in a report why its visit ended, and what to do about it."""
     report.error = str(error)
     report.action = error.action

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from accord.engine.plan import Step
@@ -40,6 +39,7 @@ class Visit(Struct, kw_only=True):
     `policies` has one per rule version that pairings still stand under, `policy` the active
     one. `instance` is the CRM's. `lease` is None in previews, which write nothing. While
     `activating`, the rule has just changed and pairs move to its new version.
+    """
 
     state: State
     link: Link
@@ -67,14 +67,6 @@ class Visit(Struct, kw_only=True):
         """Replace the policies, once the facts are gathered."""
         self.policies = policies
         self.policy = policies[self.rule.version]
-
-
-def with_facts(policies: dict[str, Policy], facts: object) -> dict[str, Policy]:
-    """Return the policies over other facts."""
-    return {
-        version: msgspec.structs.replace(policy, facts=facts)
-        for version, policy in policies.items()
-    }
 
 
 def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:

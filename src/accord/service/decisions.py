@@ -1,0 +1,163 @@
+"""What people decide: approve or reject what is held, settle an open conflict.
+
+Approval plans again and runs only what is identical; if the plan grew, the rest is held again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from accord.engine.plan import Conflict, Hold, Plan, Step, Update
+from accord.engine.reconcile import Case
+from accord.model.diff import changes, patch
+from accord.model.kinds import Side
+from accord.model.observe import Seen, Snapshot
+from accord.ports.adapter import Ask
+from accord.ports.errors import AccordError, ConfigError
+from accord.rules.rule import Invitations
+from accord.service.accord import Accord
+from accord.service.apply import apply
+from accord.service.ledger import open_fields
+from accord.service.opening import Options, opened, silent
+from accord.service.pull import confirm
+from accord.service.report import Report
+from accord.service.sync import fail, sync
+from accord.service.visit import Decided, Progress, Visit
+from accord.state.codec import decode_step
+from accord.state.records import Cause, Link, Pending
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Be one pending change made ready to show."""
+
+    pending: Pending
+    link: Link
+    step: Step
+
+
+def waiting(accord: Accord, cause: Cause, link: str = "") -> list[Waiting]:
+    """Return what is pending for a cause, on all links or one; refused changes are left out."""
+    with accord.state.read() as tx:
+        found = tx.pending.by_link(link, cause) if link else tx.pending.all(cause)
+        links = {one.id: one for one in tx.links.all()}
+    return [
+        Waiting(pending=one, link=links[one.link], step=decode_step(one.step))
+        for one in found
+        if not one.refused and one.link in links
+    ]
+
+
+def approve(accord: Accord, ids: Sequence[str], progress: Progress = silent) -> list[Report]:
+    """Approve held changes and visit their links; raises ConfigError for an unknown id."""
+    links: dict[str, Link] = {}
+    with accord.state.begin() as tx:
+        for number in ids:
+            pending = _held(tx.pending.get(number), number)
+            tx.pending.approve(number)
+            link = tx.links.get(pending.link)
+            if link is not None:
+                links[link.id] = link
+    return sync(accord, list(links.values()), Options(cause="approval"), progress)
+
+
+def reject(accord: Accord, ids: Sequence[str]) -> None:
+    """Say no to held changes: they are not done and not asked about again."""
+    with accord.state.begin() as tx:
+        for number in ids:
+            _held(tx.pending.get(number), number)
+            tx.pending.reject(number)
+
+
+def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -> Report:
+    """Settle an open conflict: the winner's values are written on the other side.
+
+    Raises ConfigError for an id that is no open conflict.
+    """
+    with accord.state.read() as tx:
+        pending = tx.pending.get(conflict)
+        link = tx.links.get(pending.link) if pending is not None else None
+    if pending is None or pending.cause is not Cause.CONFLICT or link is None:
+        hint = "`accord conflicts` lists them"
+        raise ConfigError(f"there is no open conflict {conflict!r}", field="id", hint=hint)
+    step = decode_step(pending.step)
+    report = Report(link=link.id, name=link.name)
+    if not isinstance(step, Conflict):
+        raise ConfigError(
+            f"{id!r} is no conflict", field="id", hint="`accord conflicts` lists them"
+        )
+    try:
+        with opened(accord, link, Options(dry=dry, cause="conflict")) as visit:
+            report.run = visit.run
+            decided = _decide(visit, step, winner)
+            report.plan = Plan(link=link.id, steps=decided.steps)
+            if visit.lease is None:
+                report.count_planned(report.plan)
+                return report
+            apply(visit, [decided], report)
+            _close(visit, conflict, decided, report)
+    except AccordError as error:
+        fail(report, error)
+    return report
+
+
+def _held(pending: Pending | None, number: str) -> Pending:
+    if pending is None or pending.cause is not Cause.HELD:
+        hint = "`accord held` lists what waits for approval"
+        raise ConfigError(f"nothing is held under {number!r}", field="id", hint=hint)
+    return pending
+
+
+def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
+    """Return the update that carries the winner's present values over."""
+    with visit.state.read() as tx:
+        pairing = tx.pairings.get(conflict.pairing)
+    if pairing is None:
+        raise ConfigError("the pair no longer exists", field="id", hint="nothing is left to decide")
+    now: dict[Side, Snapshot] = {}
+    for side in Side:
+        base = pairing.side(side)
+        ask = Ask(ref=base.ref, uid=base.item.uid, marker=base.marker)
+        observation = confirm(visit.end(side), [ask])[base.ref]
+        if not isinstance(observation, Seen):
+            hint = "synchronize first; the conflict may be gone"
+            raise ConfigError(f"the item on the {side} side is gone", field="id", hint=hint)
+        now[side] = observation.snapshot
+    case = Case(pairing=pairing, crm=Seen(now[Side.CRM]), groupware=Seen(now[Side.GROUPWARE]))
+    loser = winner.other
+    carried = visit.policy.carried(loser, now[winner].item)
+    fields = [c.field for c in conflict.fields if c.field in visit.policy.flows(loser)]
+    after = patch(now[loser].item, {name: getattr(carried, name) for name in fields})
+    changed = changes(now[loser].item, after)
+    if not changed:
+        return Decided(case=case, steps=())
+    mails = visit.policy.mails(now[loser], after) if loser is Side.GROUPWARE else ()
+    step = Update(
+        side=loser,
+        pairing=pairing.id,
+        before=now[loser],
+        after=after,
+        base=now[winner],
+        changes=changed,
+        mails=mails,
+        why=f"the conflict about {conflict.field} was decided for the {winner} side",
+    )
+    if mails and visit.rule.invitations is Invitations.NEVER:
+        cause = f"mail: the server would write to {', '.join(mails)}"
+        return Decided(case=case, steps=(Hold(held=step, cause=cause, why=step.why),))
+    return Decided(case=case, steps=(step,))
+
+
+def _close(visit: Visit, number: str, decided: Decided, report: Report) -> None:
+    """Take the conflict off the list once both sides agree about its fields."""
+    pairing = decided.case.pairing
+    with visit.state.begin() as tx:
+        standing = tx.pairings.get(pairing.id) if pairing is not None else None
+        pending = tx.pending.get(number)
+        if pending is not None:
+            step = decode_step(pending.step)
+            fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
+            if standing is None or not open_fields(standing, fields, visit.policy):
+                tx.pending.remove(number)
+        tx.runs.finish(visit.run, report.as_json(), "")

@@ -1,0 +1,191 @@
+"""Explain an item: why it did or didn't synchronize, by rule, decision, versions and history.
+
+Answers from state alone, also for items that were never synchronized; asks no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec import Struct
+
+from accord.engine.plan import Pairing
+from accord.model.kinds import Kind, Side
+from accord.model.observe import Snapshot
+from accord.rules.rule import Rule
+from accord.service.accord import Accord
+from accord.state.records import Decision, Entry, Link, Pending
+from accord.state.state import Tx
+
+_HISTORY = 50
+
+
+class Where(Struct, frozen=True, kw_only=True):
+    """Say how an item stands on one side; empty where that side has none."""
+
+    ref: str = ""
+    version: str = ""
+    folder: str = ""
+    modified: datetime | None = None
+    by: str = ""
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Be everything known about one item on one link.
+
+    `outcome` is the short answer, `why` the reason of the last decision. `waiting` is what
+    still has to happen, `history` the journal, newest first, `error` the last refusal.
+    """
+
+    link: str
+    user: str
+    kind: Kind
+    label: str
+    uid: str
+    outcome: str
+    why: str
+    rule: str
+    rule_version: str
+    decided: datetime | None
+    crm: Where
+    groupware: Where
+    waiting: tuple[str, ...] = ()
+    error: str = ""
+    history: tuple[Entry, ...] = ()
+
+
+def explain(accord: Accord, text: str) -> list[Explanation]:
+    """Return an explanation per link and item that `text` names by ref, uid or part of a title."""
+    with accord.state.read() as tx:
+        links = {link.id: link for link in tx.links.all()}
+        found = _subjects(tx, links, text)
+        return [_explain(tx, links[link], crm, groupware) for link, crm, groupware in sorted(found)]
+
+
+def _subjects(tx: Tx, links: dict[str, Link], text: str) -> set[tuple[str, str, str]]:
+    """Return link, CRM ref and mailbox ref of each item that fits; either ref may be empty."""
+    refs: set[tuple[str, Side, str]] = {
+        (decision.link, decision.side, decision.ref) for decision in tx.decisions.find(text)
+    }
+    refs |= {
+        (entry.link, entry.side, entry.ref) for entry in tx.journal.query(ref=text, limit=_HISTORY)
+    }
+    refs |= {(link, side, text) for link in links for side in Side}
+    pairings = [tx.pairings.get(pair) for _, pair in tx.pairings.by_uid(text)]
+    refs |= {
+        (link, Side.CRM, pairing.crm.ref)
+        for (link, _), pairing in zip(tx.pairings.by_uid(text), pairings, strict=True)
+        if pairing is not None
+    }
+    found = set()
+    for link, side, ref in refs:
+        if link not in links:
+            continue
+        pairing = tx.pairings.by_refs(link, side, [ref]).get(ref)
+        if pairing is not None:
+            found.add((link, pairing.crm.ref, pairing.groupware.ref))
+        elif tx.decisions.get(link, side, ref) or tx.journal.query(link=link, ref=ref, limit=1):
+            found.add((link, ref, "") if side is Side.CRM else (link, "", ref))
+    return _without_halves(found)
+
+
+def _without_halves(found: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Drop single refs that a pair already names."""
+    whole = {(link, crm) for link, crm, groupware in found if groupware}
+    whole |= {(link, groupware) for link, crm, groupware in found if crm and groupware}
+    return {
+        (link, crm, groupware)
+        for link, crm, groupware in found
+        if (crm and groupware) or (link, crm or groupware) not in whole
+    }
+
+
+def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
+    side, ref = (Side.CRM, crm) if crm else (Side.GROUPWARE, groupware)
+    pairing = tx.pairings.by_refs(link.id, side, [ref]).get(ref)
+    decisions = [
+        decision
+        for s, r in ((Side.CRM, crm), (Side.GROUPWARE, groupware))
+        if r and (decision := tx.decisions.get(link.id, s, r)) is not None
+    ]
+    last = max(decisions, key=lambda decision: decision.at, default=None)
+    history = _history(tx, link, crm, groupware)
+    pending = _pending(tx, link, crm, groupware)
+    version = pairing.rule if pairing is not None else (last.rule if last else "")
+    rule = tx.rules.get(version) or tx.rules.active(link.rule)
+    failed = next((entry.error for entry in history if entry.error), "")
+    return Explanation(
+        link=link.name,
+        user=link.user,
+        kind=link.kind,
+        label=_label(last, pairing),
+        uid=last.uid if last else (pairing.crm.item.uid if pairing else ""),
+        outcome=_outcome(pairing, last, pending),
+        why=last.why if last else (history[0].why if history else ""),
+        rule=rule.name if isinstance(rule, Rule) else link.rule,
+        rule_version=version,
+        decided=last.at if last else None,
+        crm=_where(pairing.crm if pairing else None, Side.CRM, crm, decisions),
+        groupware=_where(
+            pairing.groupware if pairing else None, Side.GROUPWARE, groupware, decisions
+        ),
+        waiting=tuple(f"{one.cause}: {one.why}" for one in pending),
+        error=failed,
+        history=tuple(history),
+    )
+
+
+def _history(tx: Tx, link: Link, crm: str, groupware: str) -> list[Entry]:
+    entries = {
+        entry.id: entry
+        for ref in (crm, groupware)
+        if ref
+        for entry in tx.journal.query(link=link.id, ref=ref, limit=_HISTORY)
+    }
+    return sorted(entries.values(), key=lambda entry: -entry.id)[:_HISTORY]
+
+
+def _pending(tx: Tx, link: Link, crm: str, groupware: str) -> list[Pending]:
+    found = {
+        one.id: one
+        for side, ref in ((Side.CRM, crm), (Side.GROUPWARE, groupware))
+        if ref
+        for one in tx.pending.by_refs(link.id, side, [ref]).get(ref, [])
+    }
+    return list(found.values())
+
+
+def _outcome(pairing: Pairing | None, last: Decision | None, pending: Iterable[Pending]) -> str:
+    causes = sorted({str(one.cause) for one in pending if not one.refused})
+    if causes:
+        return f"waiting ({', '.join(causes)})"
+    if pairing is not None and pairing.frozen:
+        return f"let go ({pairing.frozen})"
+    if pairing is not None:
+        return "synchronized"
+    if last is not None and last.step == "skip":
+        return "not synchronized"
+    return "no longer synchronized"
+
+
+def _where(base: Snapshot | None, side: Side, ref: str, decisions: Iterable[Decision]) -> Where:
+    if base is not None:
+        return Where(
+            ref=base.ref,
+            version=base.version,
+            folder=base.folder,
+            modified=base.modified,
+            by=base.by,
+        )
+    version = next((d.version for d in decisions if d.side is side), "")
+    return Where(ref=ref, version=version)
+
+
+def _label(last: Decision | None, pairing: Pairing | None) -> str:
+    if last is not None and last.label:
+        return last.label
+    if pairing is None or pairing.crm.item.privacy != "public":
+        return ""
+    item = pairing.crm.item
+    return str(getattr(item, "title", "") or getattr(item, "full_name", ""))
