@@ -100,7 +100,7 @@ def _by_key(
     grouped: dict[Hashable, list[Snapshot]] = {}
     for snapshot in snapshots:
         found = key(snapshot)
-        if found:
+        if found != "" and found is not None:
             grouped.setdefault(found, []).append(snapshot)
     return grouped
 

@@ -45,7 +45,7 @@ class Merged(Struct, frozen=True, kw_only=True):
 
 
 class _Half(Struct, frozen=True, kw_only=True):
-    """Hold one side's view: its own base and present, and the other side's as it would store them."""
+    """Hold one side's view: its own base and present, and the other's as it would store them."""
 
     side: Side
     flows: frozenset[str]
@@ -146,6 +146,7 @@ def _half(
         flows = _personal(now[side].item, flows)
     if not pairing.content and side is Side.CRM:
         flows = _personal(now[side].item, flows)
+    flows -= policy.program.withheld(side, now[side.other].item, policy.facts)
     base, present = pairing.side(side).item, now[side].item
     before = policy.carried_before(side, pairing.side(side.other).item)
     after = policy.carried(side, now[side.other].item)

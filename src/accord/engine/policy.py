@@ -104,4 +104,4 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 def pairing_id(link: str, crm: str, groupware: str) -> str:
     """Return the lasting id of the pairing of two refs on a link."""
-    return hashlib.sha256("\0".join((link, crm, groupware)).encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{link}\0{crm}\0{groupware}".encode()).hexdigest()[:24]

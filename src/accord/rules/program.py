@@ -113,7 +113,7 @@ class Program:
         if kind_of(item) is not way.source_kind:
             raise RuleFailed("kind", f"a {kind_of(item)} where a {way.source_kind} belongs")
         if to is Side.CRM:
-            item = self._discreet(item, facts)
+            item = self.discreet(item, facts)
         result = self._converted(to, item)
         values = self._moved(way, item, facts)
         if isinstance(result, Event) and result.overrides:
@@ -122,6 +122,14 @@ class Program:
                 values["overrides"] = overrides
         result = replace(result, **values) if values else result
         return self._finished(to, result, facts)
+
+    def discreet(self, item: Item, facts: Facts) -> Item:
+        """Return what may be stored and carried of a mailbox item: without private content."""
+        if hides(self.rule, item, facts):
+            return shape.reduced(item)
+        if self.rule.private is Private.FULL and facts.consents:
+            return item
+        return shape.without_private_occurrences(item)
 
     def withheld(self, to: Side, item: Item, facts: Facts) -> frozenset[str]:
         """Return the fields that `project` keeps back from this very item.
@@ -143,13 +151,6 @@ class Program:
             if user:
                 return user
         return facts.user
-
-    def _discreet(self, item: Item, facts: Facts) -> Item:
-        if hides(self.rule, item, facts):
-            return shape.reduced(item)
-        if self.rule.private is Private.FULL and facts.consents:
-            return item
-        return shape.without_private_occurrences(item)
 
     def _converted(self, to: Side, item: Item) -> Item:
         if isinstance(item, Absence) and to is Side.GROUPWARE:

@@ -38,12 +38,27 @@ class Gathered(Struct, frozen=True, kw_only=True):
     decided: tuple[Decided, ...] = ()
 
 
+def discreet(visit: Visit, observation: Observation) -> Observation:
+    """Return a mailbox observation without private content, which is stored nowhere.
+
+    What was reduced can't be written back, so it is read-only to Accord from here on.
+    """
+    if not isinstance(observation, Seen):
+        return observation
+    snapshot = observation.snapshot
+    item = visit.policy.program.discreet(snapshot.item, visit.policy.facts)
+    if item == snapshot.item:
+        return observation
+    return Seen(msgspec.structs.replace(snapshot, item=item, readonly=True))
+
+
 def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
     """Return every case that this visit has to decide."""
     said = {Side.CRM: dict(crm.observations), Side.GROUPWARE: dict(groupware.observations)}
     pulled = {Side.CRM: crm, Side.GROUPWARE: groupware}
     pairs = _load_pairs(visit, said, pulled)
     _ask_about_doubts(visit, said, pulled, pairs)
+    _make_discreet(visit, said)
     cases = {
         pairing.id: Case(
             pairing=pairing,
@@ -76,6 +91,7 @@ def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
         known = {pairing.side(side).ref: pairing for pairing in pairs.values()}
         refs = sorted({*said[side], *known})
         said[side] = confirm(visit.end(side), [_ask(ref, known.get(ref), side) for ref in refs])
+    _make_discreet(visit, said)
     cases = {
         pairing.id: Case(
             pairing=pairing,
@@ -87,6 +103,11 @@ def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
     nothing = Pulled(observations={}, listed=frozenset(), cursor="", complete=False)
     pulled = {Side.CRM: nothing, Side.GROUPWARE: nothing}
     return _with_newcomers(visit, said, pulled, pairs, cases)
+
+
+def _make_discreet(visit: Visit, said: dict[Side, dict[str, Observation]]) -> None:
+    mailbox = said[Side.GROUPWARE]
+    said[Side.GROUPWARE] = {ref: discreet(visit, seen) for ref, seen in mailbox.items()}
 
 
 def _sides(case: Case) -> tuple[tuple[Side, Observation | None], ...]:
@@ -238,10 +259,17 @@ def _find_counterparts(
             found: list[Snapshot] = []
         else:
             found = _look_up(visit, other, list(alone[side].values()))
+            if other is Side.GROUPWARE:
+                found = [s.snapshot for s in _discreet_all(visit, found)]
         for snapshot in found:
             if snapshot.ref not in paired[other]:
                 alone[other].setdefault(snapshot.ref, snapshot)
     _reunite(visit, said, alone, paired, cases)
+
+
+def _discreet_all(visit: Visit, found: Sequence[Snapshot]) -> list[Seen]:
+    seen = (discreet(visit, Seen(snapshot)) for snapshot in found)
+    return [observation for observation in seen if isinstance(observation, Seen)]
 
 
 def _look_up(visit: Visit, other: Side, snapshots: Sequence[Snapshot]) -> list[Snapshot]:

@@ -28,6 +28,7 @@ from accord.model.diff import FieldChange, diff
 from accord.model.item import Item
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
+from accord.model.parts import Privacy
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.codec import decode_step, encode_step
@@ -35,6 +36,7 @@ from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Pending
 from accord.state.state import Tx
 
+_HISTORY = 10_000
 _RETRY = timedelta(minutes=1)
 _LONGEST = timedelta(hours=6)
 
@@ -54,6 +56,7 @@ class Ledger:
         self._settled: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._intents: list[str] = []
         self._refs: list[tuple[str, str]] = []
+        self._private: set[str] = set()
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
 
     def close_intent(self, intent: str) -> None:
@@ -63,6 +66,8 @@ class Ledger:
     def pair(self, pairing: Pairing) -> None:
         """Keep a pairing, in place of any other that has one of its refs."""
         self._pairings[pairing.id] = pairing
+        if pairing.groupware.readonly and pairing.groupware.item.privacy != Privacy.PUBLIC:
+            self._private.add(pairing.id)
         self._removed.discard(pairing.id)
 
     def forget(self, pairing: str) -> None:
@@ -146,6 +151,7 @@ class Ledger:
         tx.pending.put_many(self._unrefused(tx))
         tx.decisions.put_many(list(self._decisions.values()))
         self._journal(tx)
+        self._redact(tx)
         self._index_windows(tx)
         for uid, ref in self._refs:
             tx.claims.set_ref(visit.instance, uid, ref)
@@ -208,6 +214,14 @@ class Ledger:
         for side, moments in self._moments.items():
             if moments:
                 tx.windows.put_many(self._visit.link.id, side, moments)
+
+    def _redact(self, tx: Tx) -> None:
+        """Erase what the journal tells of items that are, or have turned, private."""
+        for pairing in self._private:
+            entries = tx.journal.query(pairing=pairing, limit=_HISTORY)
+            telling = [e.id for e in entries if e.fields or e.before or e.after]
+            if telling:
+                tx.journal.redact(telling)
 
     def _watch(self, side: Side, snapshot: Snapshot) -> None:
         """Index when the passing of time alone will change the decision about an item."""

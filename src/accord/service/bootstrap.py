@@ -1,0 +1,71 @@
+"""The only place that builds things: from start-up settings to Accord, ready to work.
+
+Commands and later the service's processes begin here; `init` prepares what this opens.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from accord.db import Database, open_database
+from accord.ports.clock import Clock, system_clock
+from accord.ports.errors import ConfigError
+from accord.service import registry
+from accord.service.accord import Accord, Crm
+from accord.service.config import Config, without_password
+from accord.state.state import State
+
+
+def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
+    """Open state and CRM; targets are built when first needed.
+
+    Raises ConfigError for what is missing or wrong, TooNew for a database of a newer Accord.
+    """
+    if not config.key_file.exists():
+        # Never made here: a fresh key beside an old database would hide that the real one is gone.
+        raise ConfigError(
+            f"there is no key file {config.key_file}",
+            field="key_file",
+            hint="restore it from where you keep it; for a new installation run `accord init`",
+        )
+    database = open_database(config.database)
+    try:
+        state = State(database, config.key_file, clock)
+        crm = open_crm(config, database, clock)
+    except BaseException:
+        database.close()
+        raise
+    return Accord(state, crm, registry.build, clock)
+
+
+def open_crm(config: Config, database: Database, clock: Clock = system_clock) -> Crm:
+    """Open the CRM that `crm = "…"` names; `database` is the one state lives in.
+
+    `database:` is the built-in CRM in that same database, `database:ADDRESS` in another one,
+    `memory:` one that forgets everything in the end. Raises ConfigError.
+    """
+    scheme, colon, rest = config.crm.partition(":")
+    if scheme not in registry.CRM or not colon:
+        raise ConfigError(
+            f"there is no CRM {without_password(config.crm)!r}",
+            field="crm",
+            hint='use "database:" for the built-in CRM in Accord\'s own database, '
+            'or "database:sqlite:///crm.db" for one in another',
+        )
+    if scheme == "database":
+        return _built_in(rest, database, clock)
+    crm: Crm = import_module(registry.CRM[scheme]).build({"instance": rest} if rest else {})
+    return crm
+
+
+def _built_in(address: str, database: Database, clock: Clock) -> Crm:
+    from accord.crm.database import DatabaseCrm
+
+    if not address:
+        return DatabaseCrm(database, clock=clock, shared=True)
+    other = open_database(address)
+    try:
+        return DatabaseCrm(other, clock=clock)
+    except BaseException:
+        other.close()
+        raise

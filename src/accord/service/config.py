@@ -1,0 +1,160 @@
+"""Start-up settings: `accord.toml`, overlaid by `ACCORD_*`; everything else lives in the database.
+
+`bootstrap` builds Accord from a Config; the command line finds the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from accord.ports.errors import ConfigError
+from accord.rules.problem import Problem, RuleErrors
+from accord.rules.source import Source
+from accord.rules.text import read
+
+FILE = "accord.toml"
+PREFIX = "ACCORD_"
+INIT_HINT = "run `accord init` to make one here, or name one with --config FILE"
+
+
+class _File(Struct, frozen=True, kw_only=True):
+    database: str = "sqlite:///accord.db"
+    key_file: str = "accord.key"
+    crm: str = "database:"
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Be what is needed to start.
+
+    `file` is None where everything came from the environment; `folder` is what relative paths
+    were resolved against. `database` is an address with an absolute path, `crm` an address
+    such as `database:` whose part before the colon names a CRM adapter.
+    """
+
+    file: Path | None
+    folder: Path
+    database: str
+    key_file: Path
+    crm: str
+
+    @property
+    def shown_database(self) -> str:
+        """Return the database's address without its password."""
+        return without_password(self.database)
+
+
+def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
+    """Read the start-up settings from `file`, `ACCORD_CONFIG` or `here`/accord.toml.
+
+    Raises ConfigError where there is no file and the environment names no database either, and
+    RuleErrors with file, line and hint for everything that is wrong in it.
+    """
+    overlay = _overlay(environ)
+    path = _find(file, environ, here)
+    if path is None and "database" not in overlay:
+        raise ConfigError(f"there is no {FILE} in {here}", field="config", hint=INIT_HINT)
+    given = _read(path) if path is not None else _File()
+    folder = path.resolve().parent if path is not None else here
+    values = {name: getattr(given, name) for name in given.__struct_fields__} | overlay
+    config = Config(
+        file=path,
+        folder=folder,
+        database=absolute(values["database"], folder),
+        key_file=folder / Path(values["key_file"]).expanduser(),
+        crm=_crm(values["crm"], folder),
+    )
+    _require_texts(config, values)
+    return config
+
+
+def absolute(url: str, folder: Path) -> str:
+    """Return a database address whose SQLite path is resolved against `folder`."""
+    found = re.fullmatch(r"sqlite:///(?!/|:memory:)([^?]+)(\?.*)?", url)
+    if found is None:
+        return url
+    path = folder / Path(found.group(1)).expanduser()
+    return f"sqlite:///{path}{found.group(2) or ''}"
+
+
+def without_password(url: str) -> str:
+    """Return an address with its password hidden."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+
+
+def _find(file: Path | None, environ: Mapping[str, str], here: Path) -> Path | None:
+    if file is None and environ.get(f"{PREFIX}CONFIG"):
+        file = Path(environ[f"{PREFIX}CONFIG"])
+    if file is not None:
+        if not (here / file).is_file():
+            raise ConfigError(f"there is no file {file}", field="config", hint=INIT_HINT)
+        return here / file
+    usual = here / FILE
+    return usual if usual.is_file() else None
+
+
+def _read(path: Path) -> _File:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"can't read {path}: {error}", field="config", hint="it must be text in UTF-8"
+        ) from error
+    source = Source(text, str(path))
+    problems: list[Problem] = []
+    given = read(_File, source.data, (), source, problems)
+    if problems:
+        raise RuleErrors(_with_places(problems, source.data))
+    assert isinstance(given, _File)
+    return given
+
+
+def _with_places(problems: list[Problem], data: Mapping[str, Any]) -> list[Problem]:
+    """Say where to put what belongs into the database."""
+    stray = {"target", "link", "rule"} & data.keys()
+    if not stray:
+        return problems
+    hint = "put targets, links and rules into a file of their own and `accord import` it"
+    return [
+        Problem(message=p.message, path=p.path, file=p.file, line=p.line, hint=hint)
+        if p.path in stray
+        else p
+        for p in problems
+    ]
+
+
+def _overlay(environ: Mapping[str, str]) -> dict[str, str]:
+    known = {f"{PREFIX}{name.upper()}": name for name in _File.__struct_fields__}
+    for name in environ:
+        if not name.startswith(PREFIX) or name in known or name == f"{PREFIX}CONFIG":
+            continue
+        close = get_close_matches(name, known, n=1, cutoff=0.88)
+        if close:
+            raise ConfigError(
+                f"the environment sets {name}, which means nothing",
+                field=name,
+                hint=f"did you mean {close[0]}?",
+            )
+    return {known[name]: value for name, value in environ.items() if name in known and value}
+
+
+def _crm(text: str, folder: Path) -> str:
+    scheme, colon, rest = text.partition(":")
+    return f"{scheme}:{absolute(rest, folder)}" if colon else text
+
+
+def _require_texts(config: Config, values: Mapping[str, str]) -> None:
+    for name, example in (
+        ("database", "sqlite:///accord.db"),
+        ("key_file", "accord.key"),
+        ("crm", "database:"),
+    ):
+        if not values[name].strip():
+            where = f" in {config.file}" if config.file else ""
+            hint = f'write {name} = "{example}"'
+            raise ConfigError(f"{name} is empty{where}", field=name, hint=hint)

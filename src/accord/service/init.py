@@ -1,0 +1,110 @@
+"""Make a new installation: a commented `accord.toml`, the key file and the database.
+
+Writes only what isn't there; a key file or database that exists is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from accord.ports.errors import ConfigError
+from accord.service.bootstrap import open_crm
+from accord.service.config import FILE, Config, load
+
+TEMPLATE = """\
+# Accord's start-up settings. Each may also be given by the environment: ACCORD_DATABASE,
+# ACCORD_KEY_FILE, ACCORD_CRM. Relative paths begin at this file.
+# Targets, links and rules are not here: `accord import FILE` puts them into the database.
+
+# Where Accord keeps what it remembers: a file of its own, or a PostgreSQL server
+# (postgresql://user:password@host/name).
+database = {database}
+
+# The key that encrypts passwords and private entries in the database. Back it up apart from
+# the database: without it they can't be read again. Only you may read it (mode 600).
+key_file = {key_file}
+
+# The CRM. "database:" is the built-in one, in the same database;
+# "database:sqlite:///crm.db" keeps it in another.
+crm = {crm}
+"""
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """Say what `init` made, and what was there before."""
+
+    config: Config
+    file: Path
+    made: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def init(
+    folder: Path,
+    *,
+    database: str = "sqlite:///accord.db",
+    key_file: str = "accord.key",
+    crm: str = "database:",
+    force: bool = False,
+) -> Made:
+    """Write `accord.toml` into `folder` and prepare key file and database.
+
+    Raises ConfigError where there is one already (unless `force`), or where the database can't
+    be opened; then nothing new is left behind but what worked.
+    """
+    from accord.db import open_database
+    from accord.state.state import State
+
+    file = folder / FILE
+    if file.exists() and not force:
+        raise ConfigError(
+            f"{file} is there already",
+            field="config",
+            hint="edit it, or write a fresh one with --force (key and database stay)",
+        )
+    text = TEMPLATE.format(database=_text(database), key_file=_text(key_file), crm=_text(crm))
+    fresh = file.with_name(f".{FILE}.new")
+    _write(fresh, text)
+    try:
+        config = load(fresh, {}, folder)
+        kept = [str(path) for path in _files(config) if path.exists()]
+        opened = open_database(config.database)
+        try:
+            State(opened, config.key_file)
+            open_crm(config, opened).close()
+        finally:
+            opened.close()
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    made = [str(path) for path in (file, *_files(config)) if str(path) not in kept]
+    return Made(config=load(file, {}, folder), file=file, made=tuple(made), kept=tuple(kept))
+
+
+def _files(config: Config) -> list[Path]:
+    found = [config.key_file]
+    if config.database.startswith("sqlite:///"):
+        found.append(Path(config.database.removeprefix("sqlite:///").partition("?")[0]))
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"can't write into {path.parent}: {error.strerror}",
+            field="config",
+            hint="choose a folder that exists and that you may write into",
+        ) from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _text(value: str) -> str:
+    from accord.rules.render import render_value
+
+    return render_value(value)
