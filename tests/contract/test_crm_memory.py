@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from accord.crm.memory import MemoryCrm, Right, build
+from accord.ports.adapter import Adapter
 from accord.testing import CrmContract
 from accord.testing.crm import RightsContract, SyncListContract
 from accord.testing.hostile import Hostile, Hostility, hostile
 from accord.testing.place import SecondSession
+from tests.contract.patience import BusyAndForgetful, patient
 
 USERS = {"ann": "ann@example.com", "bob": "bob@example.com Robert@example.com"}
 
@@ -56,3 +58,11 @@ class TestQuietHostile(CrmContract):
     @pytest.fixture
     def adapter(self) -> Hostile:
         return hostile(build({"users": USERS, "page": 3}), Hostility())
+
+
+class TestBusyHostile(CrmContract):
+    """Throttled, with answers lost and pages shuffled, to a caller that asks again."""
+
+    @pytest.fixture
+    def adapter(self) -> Adapter:
+        return patient(hostile(build({"users": USERS}), BusyAndForgetful()))

@@ -9,6 +9,7 @@ import pytest
 
 from accord.groupware.memory import MemoryGroupware, build
 from accord.model.kinds import Kind
+from accord.ports.adapter import Adapter
 from accord.testing import GroupwareContract
 from accord.testing.groupware import (
     MailContract,
@@ -16,8 +17,9 @@ from accord.testing.groupware import (
     PlantContract,
     UnreadableContract,
 )
-from accord.testing.hostile import Hostile, Hostility, hostile
+from accord.testing.hostile import Hostility, hostile
 from accord.testing.place import SecondSession
+from tests.contract.patience import BusyAndForgetful, patient
 
 PRINCIPAL = "ann@example.com"
 
@@ -99,7 +101,7 @@ class TestQuietHostile(TestPerson):
         return build({"page": 3})
 
     @pytest.fixture
-    def adapter(self, inner: MemoryGroupware) -> Hostile:
+    def adapter(self, inner: MemoryGroupware) -> Adapter:
         return hostile(inner, Hostility())
 
     @pytest.fixture
@@ -109,3 +111,15 @@ class TestQuietHostile(TestPerson):
     @pytest.fixture
     def mailed(self, inner: MemoryGroupware) -> Callable[[], list[str]]:
         return lambda: [mail.to for mail in inner.outbox]
+
+
+class TestBusyHostile(TestQuietHostile):
+    """Throttled, with answers lost and pages shuffled, to a caller that asks again."""
+
+    @pytest.fixture
+    def inner(self) -> MemoryGroupware:
+        return build({})
+
+    @pytest.fixture
+    def adapter(self, inner: MemoryGroupware) -> Adapter:
+        return patient(hostile(inner, BusyAndForgetful()))

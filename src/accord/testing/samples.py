@@ -96,6 +96,12 @@ def _moments() -> dict[str, Item]:
             end=at("2026-03-29T05:00"),
             time_zone=BERLIN,
         ),
+        "to the second": Event(
+            title="call",
+            start=at("2026-03-02T09:00:30"),
+            end=at("2026-03-02T09:05:45"),
+            time_zone=BERLIN,
+        ),
         "no length": Event(title="now", start=one, end=one, time_zone=BERLIN),
         "long ago": Event(
             title="old", start=at("1999-12-31T09:00"), end=at("1999-12-31T10:00"), time_zone=BERLIN
