@@ -180,9 +180,7 @@ def _others(rule: Rule, place: Place) -> Iterator[Problem]:
     if rule.clash is Clash.NEWEST:
         yield place.newest("clash")
     if rule.window != Window() and rule.kind not in (Kind.EVENT, Kind.ABSENCE):
-        yield place.problem(
-            f"{rule.kind}s have no window", "window", hint="use a filter, such as item.status"
-        )
+        yield place.problem(f"{rule.kind}s have no window", "window", hint="use a filter")
     if rule.window.past is None and rule.window.future is None and rule.window != Window():
         message = "not used: the window has no ends"
         yield place.problem(message, "window", "leaving", severity=WARNING)

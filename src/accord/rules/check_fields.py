@@ -45,16 +45,18 @@ _RESULTS: dict[str, tuple[str, ...]] = {
 
 def check_fields(rule: Rule, traits: SideTraits, place: Place) -> Iterator[Problem]:
     """Yield what is wrong with the mappings of a rule."""
+    wrong = set()
     for name, part in rule.fields.items():
         problem = _misnamed(rule, name, part, place)
         if problem is not None:
+            wrong.add(name)
             yield problem
             continue
         yield from _unused(rule, name, part, place)
         yield from _without_inverse(rule, name, part, place)
     yield from _torn_groups(rule, place)
     for side in Side:
-        yield from _moves(rule, side, traits[side], place)
+        yield from _moves(rule, side, traits[side], place, wrong)
     yield from _exposed(rule, place)
 
 
@@ -155,10 +157,12 @@ def _torn_groups(rule: Rule, place: Place) -> Iterator[Problem]:
                 )
 
 
-def _moves(rule: Rule, to: Side, traits: KindTraits | None, place: Place) -> Iterator[Problem]:
+def _moves(
+    rule: Rule, to: Side, traits: KindTraits | None, place: Place, wrong: set[str]
+) -> Iterator[Problem]:
     source_kind = defaults.kind_on(rule.kind, to.other)
     target_kind = defaults.kind_on(rule.kind, to)
-    explicit = [pair for pair in pairs(rule, to) if pair.key in rule.fields]
+    explicit = [pair for pair in pairs(rule, to) if pair.key in rule.fields.keys() - wrong]
     made: Counter[str] = Counter()
     for pair in explicit:
         part = rule.fields[pair.key]
@@ -167,7 +171,7 @@ def _moves(rule: Rule, to: Side, traits: KindTraits | None, place: Place) -> Ite
         moves = bool(text) or pair.source != pair.target or ":" in pair.target
         why = obstacle(pair, source_kind, target_kind, bool(text)) if moves else ""
         if why:
-            yield place.problem(why, *path, hint=_fields_hint(why, pair, source_kind, target_kind))
+            yield place.problem(why, *path, hint=_fields_hint(pair.source, source_kind))
             continue
         if moves:
             made[pair.target] += 1
@@ -179,11 +183,11 @@ def _moves(rule: Rule, to: Side, traits: KindTraits | None, place: Place) -> Ite
             yield from _storage(pair, moves, traits, place, to, *path)
 
 
-def _fields_hint(why: str, pair: Move, source_kind: Kind, target_kind: Kind) -> str:
-    if not why.endswith("mapped") or pair.source in shapes(source_kind):
+def _fields_hint(source: str, kind: Kind) -> str:
+    """Return what was probably meant by a source that can't be mapped."""
+    if ":" in source or source in FIELDS[kind]:
         return ""
-    known = [name for name, shape in shapes(target_kind).items() if shape.writable]
-    return instead(pair.source, {*shapes(source_kind), *known})
+    return instead(source, FIELDS[kind].keys() & shapes(kind).keys() - {"extras"})
 
 
 def _expression(

@@ -104,12 +104,10 @@ def obstacle(pair: Move, source_kind: Kind, target_kind: Kind, transformed: bool
         return f"{pair.target} can't be made by a mapping"
     if transformed or (source and target and source.word == target.word):
         return ""
-    for shape in (source, target):
-        if shape is not None and shape.word not in _CARRIED:
-            return f"a {shape.word} needs an expression to become another field"
+    carried = all(each is None or each.word in _CARRIED for each in (source, target))
     if source and target:
-        return f"a {source.word} needs an expression to become a {target.word}"
-    return ""
+        return f"{pair.source} needs an expression to become a {target.word}"
+    return "" if carried else f"{pair.source} needs an expression to become {pair.target}"
 
 
 def compile_move(rule: Rule, to: Side, pair: Move, text: str) -> Expression:
