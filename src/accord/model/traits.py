@@ -13,8 +13,9 @@ from accord.model.kinds import Kind
 class KindTraits(Struct, frozen=True, kw_only=True):
     """Say what a side can store of one kind.
 
-    `fields` are those it stores and `readonly` those it reports but can't write; `limits` are
-    maximum lengths in characters; `extras` are the namespaces of own fields it keeps.
+    `fields` are those it stores; `readonly` names those of them, or others, that it reports but
+    can't write; `limits` are maximum lengths in characters; `extras` are the namespaces of own
+    fields it keeps.
     `series` false means that the adapter produces a rolling window of occurrences itself.
     `schedules` means that the server mails attendees by itself when an organizer's copy with
     attendees is written; `foreign_organizer` that it can store a copy whose organizer is

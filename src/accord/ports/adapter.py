@@ -142,25 +142,39 @@ class Session(Protocol):
         Of refs whose version `known` reports unchanged, a page may say `Unchanged`. A cursor
         that is no longer valid yields one page that says `lost`. Items that can't be read
         are `Unknown` with the reason, never left out.
+
+        The cursor of a full pull stands where the pull began, so that what changed meanwhile is
+        in the next one; a cursor may be used again. A side without deltas answers a cursor with
+        a full pull, `Unchanged` for what `known` reports.
         """
         ...
 
     def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
-        """Say what each ref holds now, in order; what left the folder is looked for elsewhere."""
+        """Say what each ref holds now, in order; what left the folder is looked for elsewhere.
+
+        By uid first, then by marker, in the trash last. A ref that was never there is `Deleted`
+        or `Unknown`, never an error.
+        """
         ...
 
     def lookup(
         self, folder: str, kind: Kind, questions: Sequence[Question]
     ) -> list[tuple[Snapshot, ...]]:
-        """Find items by key, marker or uid: for each question, in order, all that match."""
+        """Find items by key, marker or uid: for each question, in order, all that match.
+
+        Only in the folder; nothing that was deleted, even where the trash still has it.
+        """
         ...
 
     def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
-        """Create items; a draft whose key is already there returns that item unchanged."""
+        """Create items; a draft whose key is already there returns that item unchanged.
+
+        Where that item was deleted since, the answer is Gone if the side can tell.
+        """
         ...
 
     def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
-        """Change items, each only in the version given."""
+        """Change items, each only in the version given and only the fields in `changed`."""
         ...
 
     def delete(self, folder: str, kind: Kind, removals: Sequence[Removal]) -> list[Outcome]:
