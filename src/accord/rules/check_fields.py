@@ -33,6 +33,7 @@ _INVERSES = {
 }  # fmt: skip
 _RESULTS: dict[str, tuple[str, ...]] = {
     "text": ("STRING",),
+    "choice": ("STRING",),
     "number": ("INT",),
     "yes or no": ("BOOL",),
     "texts": ("LIST<STRING>", "LIST<DYN>"),

@@ -20,7 +20,7 @@ from accord.rules.expression import Expression, Variable, compile_expression
 from accord.rules.facts import Facts
 from accord.rules.failure import RuleFailed
 from accord.rules.rule import FieldRule, Rule
-from accord.rules.values import given, own, returned, shapes, view
+from accord.rules.values import Shape, given, own, returned, shapes, view
 
 OCCURRENCE = frozenset(Override.__struct_fields__) - {"recurrence_id"}
 _CARRIED = frozenset({"text", "texts", "number", "yes or no"})
@@ -102,12 +102,20 @@ def obstacle(pair: Move, source_kind: Kind, target_kind: Kind, transformed: bool
         return f"{pair.source} can't be mapped"
     if ":" not in pair.target and (target is None or not target.writable):
         return f"{pair.target} can't be made by a mapping"
-    if transformed or (source and target and source.word == target.word):
+    if transformed or _same(source, target):
         return ""
-    carried = all(each is None or each.word in _CARRIED for each in (source, target))
-    if source and target:
-        return f"{pair.source} needs an expression to become a {target.word}"
-    return "" if carried else f"{pair.source} needs an expression to become {pair.target}"
+    return f"{pair.source} needs an expression to become {pair.target}"
+
+
+def _same(source: Shape | None, target: Shape | None) -> bool:
+    """Tell whether values go over as they are; None is an own field."""
+    if target is None:
+        return source is None or source.word in (*_CARRIED, "choice")
+    if source is None:
+        return target.word in _CARRIED
+    if target.word == "choice":
+        return bool(source.annotation == target.annotation)
+    return source.word == target.word or (source.word, target.word) == ("choice", "text")
 
 
 def compile_move(rule: Rule, to: Side, pair: Move, text: str) -> Expression:

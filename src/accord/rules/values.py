@@ -263,7 +263,7 @@ def _shape(annotation: Any) -> Shape | None:
         cel, word, writable = _SIMPLE[annotation]
         return Shape(cel=cel, word=word, annotation=annotation, writable=writable)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return Shape(cel="string", word="text", annotation=annotation)
+        return Shape(cel="string", word="choice", annotation=annotation)
     origin = typing.get_origin(annotation)
     if origin is dict:
         return Shape(cel=_OWN, word="own fields", annotation=annotation, writable=False)

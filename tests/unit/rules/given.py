@@ -53,7 +53,8 @@ def absence(**values: Any) -> Absence:
     return Absence(**{**base, "absence_kind": "sick", "message": "Back soon", **values})
 
 
-def program(kind: Kind = Kind.EVENT, **values: Any) -> Program:
+def program(kind: Kind = Kind.EVENT, **values: Any) -> Any:
+    """Return a Program, untyped: what it projects has the fields of its kind."""
     return Program(Rule(name="test", kind=kind, **values))
 
 
