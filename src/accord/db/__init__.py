@@ -9,11 +9,12 @@ from accord.db.migrate import migrate
 from accord.db.open import open_database
 from accord.db.schema import new_metadata
 from accord.db.tx import Tx
-from accord.db.types import Instant, Json, Line
+from accord.db.types import Foreign, Instant, Json, Line, folded
 
 __all__ = [
     "Contended",
     "Database",
+    "Foreign",
     "InUse",
     "Instant",
     "Json",
@@ -21,6 +22,7 @@ __all__ = [
     "Taken",
     "TooNew",
     "Tx",
+    "folded",
     "migrate",
     "new_metadata",
     "open_database",

@@ -14,9 +14,10 @@ from alembic.runtime.migration import MigrationContext
 
 from accord.db.migrate import upgrade, version_table
 from accord.db.open import open_database
-from accord.db.types import Instant, Json, Line
+from accord.db.types import Foreign, Instant, Json, Line
 
 _PLAIN = {
+    Foreign: "sa.Text()",
     Instant: "sa.DateTime(timezone=True)",
     Json: "sa.LargeBinary()",
     Line: "sa.Text()",

@@ -5,6 +5,7 @@ Used by every schema: moments in UTC, JSON as bytes, lines of text for people.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,5 +66,29 @@ class Line(TypeDecorator[str]):
         return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
+class Foreign(TypeDecorator[str]):
+    """Hold a text that strangers choose and we look up by, such as a uid; see `folded`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return what the text is kept and found as."""
+        return None if value is None else folded(value)
+
+
+def folded(text: str) -> str:
+    """Return `text` if a database can index it, else its beginning and a digest of the whole.
+
+    PostgreSQL indexes no NUL, no lone surrogate and nothing over some 2,700 bytes.
+    """
+    if len(text) <= _SHORT and "\0" not in text and text.isprintable():
+        return text
+    data = text.encode("utf-8", "surrogatepass")
+    begin = data[:64].decode("utf-8", "ignore").replace("\0", "")
+    return f"{begin}~{hashlib.sha256(data).hexdigest()}"
+
+
+_SHORT = 500
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder()

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, select, update
 
+from accord.db import folded
 from accord.db.tx import chunks
 from accord.state.context import Repository
 from accord.state.records import Claim
@@ -42,10 +44,12 @@ class Claims(Repository):
 
     def get_many(self, crm: str, uids: Iterable[str]) -> dict[str, Claim]:
         """Return claims by uid."""
+        asked = {folded(uid): uid for uid in uids}
         found: dict[str, Claim] = {}
-        for part in chunks(sorted(set(uids))):
+        for part in chunks(sorted(asked.values())):
             for claim in self._where(CLAIMS.c.crm == crm, CLAIMS.c.uid.in_(part)):
-                found[claim.uid] = claim
+                uid = asked[claim.uid]
+                found[uid] = msgspec.structs.replace(claim, uid=uid)
         return found
 
     def by_ref(self, crm: str, ref: str) -> list[Claim]:

@@ -54,6 +54,14 @@ class Pairings(Repository):
             found.update(self.db.mapping(query.where(_REF[side].in_(part))))
         return found
 
+    def ids(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, str]:
+        """Return the pairing's id of each paired ref; no items read."""
+        found: dict[str, str] = {}
+        query = select(_REF[side], PAIRINGS.c.id).where(PAIRINGS.c.link == link)
+        for part in chunks(sorted(set(refs))):
+            found.update(self.db.mapping(query.where(_REF[side].in_(part))))
+        return found
+
     def get(self, key: str) -> Pairing | None:
         """Return one pairing."""
         return next(iter(self.get_many([key]).values()), None)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from accord.db import Instant, Json, Line, new_metadata
+from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
 HEAD = "0001"
@@ -118,7 +118,7 @@ PAIRINGS = Table(
     _text("groupware_ref"),
     _text("groupware_version"),
     _text("groupware_blob"),
-    Column("uid", Text, nullable=False, index=True),
+    Column("uid", Foreign, nullable=False, index=True),
     _text("rule"),
     Column("content", Boolean, nullable=False),
     _text("made"),
@@ -136,7 +136,7 @@ DECISIONS = Table(
     _text("side", key=True),
     _text("ref", key=True),
     _text("version"),
-    Column("uid", Text, nullable=False, index=True),
+    Column("uid", Foreign, nullable=False, index=True),
     _line("label"),
     _line("folded"),
     _text("step"),
@@ -216,7 +216,7 @@ JOURNAL = Table(
     _text("pairing"),
     _text("step"),
     _line("why"),
-    _text("actor"),
+    _line("actor"),
     _text("rule"),
     _text("version"),
     _line("error"),
@@ -240,7 +240,7 @@ CLAIMS = Table(
     "state_claims",
     METADATA,
     _text("crm", key=True),
-    _text("uid", key=True),
+    Column("uid", Foreign, primary_key=True, nullable=False),
     Column("link", Text, nullable=False, index=True),
     _text("ref"),
     Column("at", Instant, nullable=False),
