@@ -1,0 +1,182 @@
+"""One question for the engine made ready, and the steps that answer it, each with its reason.
+
+`reconcile` and `depart` decide; here is what they decide about and what they return.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from accord.engine.merge import Clashed
+from accord.engine.plan import Conflict, Delete, Frozen, Pair, Pairing, Skip, Step, Unpair, Update
+from accord.engine.policy import Policy
+from accord.model.diff import changes, patch
+from accord.model.fields import FIELDS
+from accord.model.item import Item, kind_of
+from accord.model.kinds import Side
+from accord.model.observe import (
+    Deleted,
+    Denied,
+    Moved,
+    Observation,
+    OutOfScope,
+    Seen,
+    Snapshot,
+    Unchanged,
+    Unknown,
+)
+
+
+class Said(StrEnum):
+    """Name what a side says of a paired item, as far as the decision cares."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    GONE = "gone"
+    MOVED = "moved"
+    LEFT = "left"
+    BLIND = "blind"
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """Be one question: a pairing (or none yet) and what each side says now.
+
+    Without a pairing, None means that the side has no counterpart. `claimed` names the link
+    whose copy gives the content, where that is another one.
+    """
+
+    pairing: Pairing | None = None
+    crm: Observation | None = None
+    groupware: Observation | None = None
+    claimed: str = ""
+
+
+class Both(Struct, frozen=True, kw_only=True):
+    """Be a paired case made ready: present snapshots, and what was said."""
+
+    pairing: Pairing
+    crm: Snapshot
+    groupware: Snapshot
+    said: dict[Side, Said]
+    erased: bool
+    why: str
+    policy: Policy
+
+    def now(self, side: Side) -> Snapshot:
+        """Return one side's present snapshot (its base where it reports nothing new)."""
+        return self.crm if side is Side.CRM else self.groupware
+
+
+def said(base: Snapshot, observation: Observation | None) -> Said:
+    """Return what `observation` means beside the base."""
+    match observation:
+        case None | Unchanged():
+            return Said.SAME
+        case Seen(snapshot):
+            return Said.SAME if snapshot.version == base.version else Said.CHANGED
+        case Deleted():
+            return Said.GONE
+        case Moved(trash=trash):
+            return Said.GONE if trash else Said.MOVED
+        case OutOfScope():
+            return Said.LEFT
+        case Denied() | Unknown():
+            return Said.BLIND
+
+
+def pair(both: Both) -> Pair:
+    """Return the step that moves both bases on without a write."""
+    return Pair(
+        pairing=both.pairing.id,
+        crm=both.crm,
+        groupware=both.groupware,
+        content=both.pairing.content,
+        why="nothing that the other side shares has changed",
+    )
+
+
+def update(both: Both, side: Side, values: dict[str, object], restored: frozenset[str]) -> Step:
+    """Return the step that writes `values` on one side; `restored` are put back, not brought over."""
+    before = both.now(side)
+    after = patch(before.item, values)
+    mails: tuple[str, ...] = ()
+    if side is Side.GROUPWARE:
+        mails = _mails(both, after)
+    put_back = restored.intersection(values)
+    why = f"changed in the {place(side.other)}"
+    if put_back:
+        names = ", ".join(sorted(put_back))
+        why = f"{names} put back: only the {place(side.other)} may change that"
+        if len(put_back) < len(values):
+            why += f"; the rest changed in the {place(side.other)}"
+    return Update(
+        side=side,
+        pairing=both.pairing.id,
+        before=before,
+        after=after,
+        base=both.now(side.other),
+        changes=changes(before.item, after, values),
+        mails=mails,
+        why=why,
+    )
+
+
+def _mails(both: Both, after: Item) -> tuple[str, ...]:
+    """Return who would get mail: a scheduling server mails what attendees see."""
+    specs = FIELDS[kind_of(after)]
+    changed = changes(both.groupware.item, after)
+    if not any(specs[change.field].visible for change in changed):
+        return ()
+    return both.policy.mails(both.groupware, after)
+
+
+def conflict(both: Both, clash: Clashed) -> Conflict:
+    """Return the step that tells of a clash and keeps the losing values."""
+    return Conflict(
+        pairing=both.pairing.id,
+        field=clash.group,
+        crm=both.crm,
+        groupware=both.groupware,
+        fields=clash.fields,
+        winner=clash.winner,
+        why=f"both sides changed {clash.group}: {clash.why}",
+    )
+
+
+def unpair(both: Both, cause: Frozen, why: str, forget: bool = False) -> Unpair:
+    """Return the step that lets go of the pair."""
+    pairing = both.pairing
+    return Unpair(
+        pairing=pairing.id,
+        crm=pairing.crm.ref,
+        groupware=pairing.groupware.ref,
+        cause=cause,
+        forget=forget,
+        why=why,
+    )
+
+
+def delete(both: Both, side: Side, why: str) -> Delete:
+    """Return the step that deletes the item of one side."""
+    mails = both.policy.mails(both.groupware, None) if side is Side.GROUPWARE else ()
+    return Delete(side=side, pairing=both.pairing.id, before=both.now(side), mails=mails, why=why)
+
+
+def skip(both: Both, side: Side, why: str, parked: str = "") -> Skip:
+    """Return the step that says why nothing is done about the item of one side."""
+    now = both.now(side)
+    return Skip(
+        side=side,
+        ref=now.ref,
+        version=now.version,
+        pairing=both.pairing.id,
+        parked=parked,
+        why=why,
+    )
+
+
+def place(side: Side) -> str:
+    """Return what people call a side."""
+    return "CRM" if side is Side.CRM else "mailbox"
