@@ -98,7 +98,7 @@ def pair(both: Both) -> Pair:
 
 
 def update(both: Both, side: Side, values: dict[str, object], restored: frozenset[str]) -> Step:
-    """Return the step that writes `values` on one side; `restored` are put back, not brought over."""
+    """Return the step that writes `values` on one side; `restored` are those put back."""
     before = both.now(side)
     after = patch(before.item, values)
     mails: tuple[str, ...] = ()

@@ -13,6 +13,8 @@ from accord.engine.depart import (
     deleted_in_crm,
     deleted_in_groupware,
     forget,
+    left,
+    moved,
     outside,
 )
 from accord.engine.first import meet, newcomer
