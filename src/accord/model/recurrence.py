@@ -88,7 +88,7 @@ class Override(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
 
     `recurrence_id` is the occurrence's original start, local time in the series' zone
     (midnight for all-day series), whatever the new `start`. `time_zone` is that of the
-    new `start` and `end`.
+    new `start` and `end`. `extras` adds to those of the series, key by key; None takes away.
     """
 
     recurrence_id: datetime
@@ -108,4 +108,4 @@ class Override(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     reminders: tuple[Reminder, ...] | UnsetType = UNSET
     attendees: tuple[Attendee, ...] | UnsetType = UNSET
     attachments: tuple[Attachment, ...] | UnsetType = UNSET
-    extras: dict[str, str] | UnsetType = UNSET
+    extras: dict[str, str | int | float | bool | tuple[str, ...] | None] | UnsetType = UNSET

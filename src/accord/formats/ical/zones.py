@@ -1,0 +1,160 @@
+"""What a TZID means: always an IANA zone, or a refusal.
+
+A name is believed before its definition, as calendar programs do; custom names are told by
+comparing their definition with every IANA zone over the years that matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from accord.formats import windows_zones
+from accord.formats.errors import Refused
+from accord.formats.ical.observances import Definition
+from accord.formats.ical.values import refuse
+from accord.formats.lines import Line
+from accord.model.zones import zone
+
+HORIZON = 10
+"""For how many years after its start the zone of an endless series must agree."""
+
+
+class Zones:
+    """Be the time zone definitions of one text, by TZID."""
+
+    def __init__(self, definitions: Iterable[list[str]], most: int) -> None:
+        """Keep the undivided lines of each definition; raises Refused for more than `most`."""
+        self._raw: dict[str, tuple[str, ...]] = {}
+        for raw in definitions:
+            tzid = _value(raw, "TZID")
+            if tzid:
+                self._raw.setdefault(tzid, tuple(raw))
+            if len(self._raw) > most:
+                raise Refused(f"the text defines more than {most} time zones")
+
+    def resolve(
+        self, tzid: str, at: datetime, last: int, recurs: bool, line: Line
+    ) -> tuple[str, bool]:
+        """Return the IANA zone that `tzid` means, and whether it does so for other times too.
+
+        The zone must agree from the year of the local time `at` to the year `last`; a single
+        moment is content with a zone that agrees at that moment. Raises Refused otherwise.
+        """
+        named = by_name(tzid)
+        if named is not None:
+            return named, True
+        raw = self._raw.get(tzid) or self._raw.get(tzid.strip("/"))
+        if raw is None:
+            raise refuse(line, f"the time zone {tzid[:60]!r} is neither known nor defined")
+        located = by_name(_value(raw, "X-LIC-LOCATION"))
+        if located is not None:
+            return located, True
+        try:
+            found = _by_rules(raw, at.year, min(last, at.year + HORIZON), None)
+            if found is not None:
+                return found, True
+            found = None if recurs else _by_rules(raw, at.year, at.year, at)
+        except Refused as error:
+            raise refuse(line, f"the time zone {tzid[:60]!r}: {error.reason}") from error
+        except (OverflowError, ValueError) as error:
+            raise refuse(line, "the time zone reaches beyond the calendar") from error
+        if found is None:
+            raise refuse(line, f"no IANA time zone has the offsets of {tzid[:60]!r}")
+        return found, False
+
+
+@lru_cache(maxsize=4096)
+def by_name(tzid: str) -> str | None:
+    """Return the IANA zone of a TZID by its name alone: IANA, prefixed, Windows, UTC."""
+    name = tzid.strip().strip('"')
+    if name.casefold() in _UTC_NAMES:
+        return "UTC"
+    known = _known()
+    if name.casefold() in known:
+        return known[name.casefold()]
+    parts = name.strip("/").split("/")[-4:]
+    for skipped in range(len(parts) - 1):
+        tail = "/".join(parts[skipped:]).casefold()
+        if tail in known:
+            return known[tail]
+    return windows_zones.iana(name)
+
+
+_UTC_NAMES = {
+    "utc",
+    "etc/utc",
+    "z",
+    "zulu",
+    "etc/zulu",
+    "uct",
+    "etc/uct",
+    "coordinated universal time",
+}
+
+
+def _value(raw: Iterable[str], name: str) -> str:
+    for line in raw:
+        if line[: len(name)].upper() == name and line[len(name) : len(name) + 1] in (":", ";"):
+            return line.partition(":")[2].strip()
+    return ""
+
+
+@cache
+def _known() -> dict[str, str]:
+    names = files("tzdata").joinpath("zones").read_text("ascii").split()
+    return {name.casefold(): name for name in names}
+
+
+@lru_cache(maxsize=512)
+def _by_rules(raw: tuple[str, ...], first: int, last: int, exact: datetime | None) -> str | None:
+    definition = Definition(list(raw))
+    probes = list(_probes(definition, first, last, exact))
+    return next((name for name in _candidates(probes) if _agrees(name, probes)), None)
+
+
+def _probes(
+    definition: Definition, first: int, last: int, exact: datetime | None
+) -> Iterator[tuple[datetime, timedelta]]:
+    """Yield instants with the offset that the definition gives them."""
+    changes = definition.transitions(first, last)
+    offsets = [definition.first_offset, *(change.after for change in changes)]
+    moments = [change.at for change in changes]
+    if exact is not None:
+        before = [
+            at
+            for at, offset in zip(moments, offsets[1:], strict=True)
+            if _local(at, offset) <= exact
+        ]
+        offset = offsets[len(before)]
+        yield (exact - offset).replace(tzinfo=UTC), offset
+        return
+    months = [datetime(y, m, 15, tzinfo=UTC) for y in range(first, last + 1) for m in range(1, 13)]
+    edges = [at - timedelta(seconds=1) for at in moments if at.year >= first]
+    index = 0
+    for at in sorted({*months, *edges, *(at for at in moments if at.year >= first)}):
+        while index < len(moments) and moments[index] <= at:
+            index += 1
+        yield at, offsets[index]
+
+
+def _local(at: datetime, offset: timedelta) -> datetime:
+    return (at + offset).replace(tzinfo=None)
+
+
+def _agrees(name: str, probes: list[tuple[datetime, timedelta]]) -> bool:
+    rules = zone(name)
+    return all(at.astimezone(rules).utcoffset() == offset for at, offset in probes)
+
+
+def _candidates(probes: list[tuple[datetime, timedelta]]) -> Iterator[str]:
+    """Yield zones to try: a fixed offset where that is all, then those in wide use, then all."""
+    offsets = {offset for _, offset in probes}
+    if len(offsets) == 1:
+        hours, rest = divmod(int(offsets.pop().total_seconds()), 3600)
+        if rest == 0 and -14 <= hours <= 12:
+            yield "UTC" if hours == 0 else f"Etc/GMT{-hours:+d}"
+    yield from windows_zones.common()
+    yield from _known().values()
