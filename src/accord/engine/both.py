@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from accord.engine.merge import Clashed
+from accord.engine.clash import Clashed
 from accord.engine.plan import Conflict, Delete, Frozen, Pair, Pairing, Skip, Step, Unpair, Update
 from accord.engine.policy import Policy
 from accord.model.diff import changes, patch
@@ -54,13 +54,17 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Both(Struct, frozen=True, kw_only=True):
-    """Be a paired case made ready: present snapshots, and what was said."""
+    """Be a paired case made ready: present snapshots, and what was said.
+
+    `fleeting` says that a side could not be read this time and won't tell when it can.
+    """
 
     pairing: Pairing
     crm: Snapshot
     groupware: Snapshot
     said: dict[Side, Said]
     erased: bool
+    fleeting: bool
     why: str
     policy: Policy
 

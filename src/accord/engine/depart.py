@@ -10,11 +10,9 @@ import msgspec
 from accord.engine.both import Both, Said, delete, place, skip, unpair
 from accord.engine.merge import shared_edits
 from accord.engine.plan import Create, Frozen, Step, Update
-from accord.engine.policy import Policy
 from accord.model.diff import changes, patch
-from accord.model.item import Event, Item
+from accord.model.item import Event
 from accord.model.kinds import Side
-from accord.model.occurrences import first_and_last
 from accord.model.parts import Reply
 from accord.rules.rule import Deletion, Leaving
 
@@ -49,8 +47,8 @@ def _withdraw(both: Both, why: str) -> tuple[Step, ...]:
     if made is None:
         return (unpair(both, Frozen.SCOPE, f"{why}; neither item was made by Accord"),)
     edited = changes(both.pairing.side(made).item, both.now(made).item)
-    if both.said[made] is Said.GONE:
-        return forget(both)
+    if made is Side.CRM and both.policy.past(both.crm.item):
+        return (unpair(both, Frozen.SCOPE, f"{why}; a past record stays"),)
     if edited or both.said[made] not in (Said.SAME, Said.CHANGED):
         return (unpair(both, Frozen.SCOPE, f"{why}; the copy was edited, so it stays"),)
     return (delete(both, made, f"{why}; the unedited copy is withdrawn"),)
@@ -62,7 +60,7 @@ def deleted_in_groupware(both: Both) -> tuple[Step, ...]:
         return (delete(both, Side.CRM, "erased in the mailbox"),)
     if not both.pairing.content or _takes_part(both):
         return _declined(both)
-    if _past(both.crm.item, both.policy) or _past(both.pairing.groupware.item, both.policy):
+    if both.policy.past(both.crm.item) or both.policy.past(both.pairing.groupware.item):
         return (unpair(both, Frozen.PAST, "a past entry was tidied away in the mailbox"),)
     return _follow(both, Side.CRM)
 
@@ -80,11 +78,13 @@ def deleted_in_crm(both: Both) -> tuple[Step, ...]:
 def _follow(both: Both, to: Side) -> tuple[Step, ...]:
     """Carry a deletion to side `to`, unless an edit there or the rule says otherwise."""
     policy, gone = both.policy, to.other
-    edited = both.said[to] is Said.CHANGED and shared_edits(
-        both.pairing, gone, both.now(to), policy
-    )
+    edited = _shared_edits(both, to)
     if edited:
         return _resurrect(both, gone, edited)
+    verdict = policy.program.scope(to, both.now(to), policy.facts, paired=True)
+    if not verdict.inside:
+        why = f"deleted in the {place(gone)}, but outside: {verdict.why}"
+        return (unpair(both, Frozen.UNLINKED, why),)
     if both.now(to).readonly:
         why = f"deleted in the {place(gone)}; this user may not delete it in the {place(to)}"
         return (unpair(both, Frozen.UNLINKED, why),)
@@ -93,6 +93,18 @@ def _follow(both: Both, to: Side) -> tuple[Step, ...]:
         return (delete(both, to, f"deleted in the {place(gone)}"),)
     why = f"deleted in the {place(gone)}; the rule says {reaches}"
     return (unpair(both, Frozen.UNLINKED, why),)
+
+
+def _shared_edits(both: Both, to: Side) -> tuple[str, ...]:
+    """Return what was edited on side `to` and stands against deleting it.
+
+    Edits of a copy that gives no content don't, and the organizer's cancellation beats them.
+    """
+    copy = to is Side.GROUPWARE and not both.pairing.content
+    cancelled = to is Side.CRM and _organizes(both)
+    if both.said[to] is not Said.CHANGED or copy or cancelled:
+        return ()
+    return shared_edits(both.pairing, to.other, both.now(to), both.policy)
 
 
 def _resurrect(both: Both, gone: Side, edited: tuple[str, ...]) -> tuple[Step, ...]:
@@ -110,6 +122,14 @@ def _resurrect(both: Both, gone: Side, edited: tuple[str, ...]) -> tuple[Step, .
             why=f"{why}: the edit wins, silently",
         ),
     )
+
+
+def _organizes(both: Both) -> bool:
+    """Tell whether the deleted item was a meeting that the mailbox's owner organized."""
+    item = both.pairing.groupware.item
+    if not isinstance(item, Event) or item.organizer is None or not item.attendees:
+        return False
+    return both.policy.facts.is_owner(item.organizer.address)
 
 
 def _takes_part(both: Both) -> bool:
@@ -133,7 +153,8 @@ def _declined(both: Both) -> tuple[Step, ...]:
             msgspec.structs.replace(a, reply=Reply.DECLINED) if facts.is_owner(a.address) else a
             for a in item.attendees
         )
-        if attendees != item.attendees and "attendees" in both.policy.crm.fields:
+        comes_in = "attendees" in both.policy.flows(Side.CRM) and not both.crm.readonly
+        if attendees != item.attendees and comes_in:
             after = patch(item, {"attendees": attendees})
             steps.append(
                 Update(
@@ -148,11 +169,6 @@ def _declined(both: Both) -> tuple[Step, ...]:
             )
     steps.append(unpair(both, Frozen.DECLINED, "the attendee deleted their copy"))
     return tuple(steps)
-
-
-def _past(item: Item, policy: Policy) -> bool:
-    _, last = first_and_last(item)
-    return last is not None and last < policy.facts.now
 
 
 def moved(both: Both) -> tuple[Step, ...]:

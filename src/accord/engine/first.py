@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from accord.engine.plan import Conflict, Create, Pair, Skip, Step, Update
 from accord.engine.policy import Policy, pairing_id
 from accord.model.diff import FieldChange, changes, diff, patch
 from accord.model.fields import is_empty
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
-from accord.model.occurrences import first_and_last
 from accord.rules.rule import Meetings
 
 
@@ -56,8 +57,13 @@ def meet(crm: Snapshot, groupware: Snapshot, policy: Policy, *, content: bool) -
     return tuple(steps)
 
 
-def newcomer(side: Side, snapshot: Snapshot, policy: Policy) -> tuple[Step, ...]:
-    """Decide whether an item of `side` that has no counterpart gets one."""
+def newcomer(
+    side: Side, snapshot: Snapshot, policy: Policy, *, claimed: bool = False
+) -> tuple[Step, ...]:
+    """Decide whether an item of `side` that has no counterpart gets one.
+
+    `claimed` says that a mailbox item is a meeting which another link's copy brings in.
+    """
     to = side.other
     verdict = policy.program.scope(side, snapshot, policy.facts)
     if not verdict.inside:
@@ -67,6 +73,9 @@ def newcomer(side: Side, snapshot: Snapshot, policy: Policy) -> tuple[Step, ...]
     if not policy.program.creates(to):
         place = "CRM" if to is Side.CRM else "mailbox"
         return (_skip(side, snapshot, f"the rule creates nothing in the {place}"),)
+    if side is Side.GROUPWARE and claimed:
+        why = "a meeting that another participant's calendar brings into the CRM"
+        return (msgspec.structs.replace(_skip(side, snapshot, why), parked="retry"),)
     item = policy.carried(to, snapshot.item)
     mails = (
         policy.mails(None, item) if to is Side.GROUPWARE and _announces(snapshot, policy) else ()
@@ -81,8 +90,7 @@ def _announces(snapshot: Snapshot, policy: Policy) -> bool:
         return False
     if policy.program.rule.meetings is not Meetings.INVITE:
         return False
-    _, last = first_and_last(snapshot.item)
-    return last is None or last > policy.facts.now
+    return not policy.past(snapshot.item)
 
 
 def _outside(crm: Snapshot, groupware: Snapshot, policy: Policy) -> tuple[Step, ...] | None:

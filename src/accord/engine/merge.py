@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from accord.engine.clash import Clashed, Judge, judge_of
 from accord.engine.plan import Pairing
 from accord.engine.policy import ORGANIZERS, Policy
 from accord.model.diff import FieldChange, diff
@@ -19,16 +20,7 @@ from accord.model.fields import FIELDS, Merge, entry_key, same
 from accord.model.item import Event, Item, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
-from accord.rules.rule import Clash, OneWay
-
-
-class Clashed(Struct, frozen=True, kw_only=True):
-    """Be one clash: which group, who won (None: nobody yet), and the values at stake."""
-
-    group: str
-    winner: Side | None
-    fields: tuple[FieldChange, ...]
-    why: str
+from accord.rules.rule import OneWay
 
 
 class Merged(Struct, frozen=True, kw_only=True):
@@ -62,32 +54,6 @@ class _Half(Struct, frozen=True, kw_only=True):
         return same(kind, field, getattr(self.now, field), getattr(self.theirs_after, field))
 
 
-class _Judge(Struct, frozen=True, kw_only=True):
-    """Say who wins a clash, by the rule, the organizer or the time of the edits."""
-
-    policy: Policy
-    invitation: bool
-    newest: Side | None
-
-    def winner(self, group: str, groupware: _Half) -> tuple[Side | None, str]:
-        """Return the winning side (None: nobody yet) and the reason in plain words."""
-        if self.invitation and group in ORGANIZERS | {"schedule"}:
-            return Side.GROUPWARE, "the organizer's copy decides"
-        match self.policy.program.clash(group):
-            case Clash.CRM:
-                return Side.CRM, f"the rule lets the CRM win {group}"
-            case Clash.GROUPWARE:
-                return Side.GROUPWARE, f"the rule lets the mailbox win {group}"
-            case Clash.ORGANIZER:
-                return _organizer(groupware, self.policy)
-            case Clash.NEWEST if self.newest is not None:
-                return self.newest, "the rule lets the newest edit win"
-            case Clash.NEWEST:
-                return None, "which edit is newer can't be told: the clocks don't agree"
-            case Clash.HOLD:
-                return None, "the rule leaves this clash to you"
-
-
 def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) -> Merged:
     """Return what each side has to change so that both agree again.
 
@@ -99,7 +65,7 @@ def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) 
         for side in Side
     }
     patches: dict[Side, dict[str, Any]] = {Side.CRM: {}, Side.GROUPWARE: {}}
-    judge = _Judge(policy=policy, invitation=invitation, newest=_newest(crm, groupware, policy))
+    judge = judge_of(crm, groupware, policy)
     clashes: list[Clashed] = []
     for group in _groups(halves):
         clashes += _merge_group(group, halves, patches, judge)
@@ -127,12 +93,6 @@ def shared_edits(pairing: Pairing, to: Side, now: Snapshot, policy: Policy) -> t
     return tuple(name for name in names if not FIELDS[kind][name].personal)
 
 
-def _newest(crm: Snapshot, groupware: Snapshot, policy: Policy) -> Side | None:
-    if not policy.facts.clocks_agree or crm.modified is None or groupware.modified is None:
-        return None
-    return Side.CRM if crm.modified >= groupware.modified else Side.GROUPWARE
-
-
 def _half(
     side: Side,
     pairing: Pairing,
@@ -145,7 +105,7 @@ def _half(
     if invitation and side is Side.GROUPWARE:
         flows = _personal(now[side].item, flows)
     if not pairing.content and side is Side.CRM:
-        flows = _personal(now[side].item, flows)
+        flows = frozenset()
     flows -= policy.program.withheld(side, now[side.other].item, policy.facts)
     base, present = pairing.side(side).item, now[side].item
     before = policy.carried_before(side, pairing.side(side.other).item)
@@ -189,7 +149,7 @@ def _merge_group(
     group: tuple[str, ...],
     halves: dict[Side, _Half],
     patches: dict[Side, dict[str, Any]],
-    judge: _Judge,
+    judge: Judge,
 ) -> Iterable[Clashed]:
     arriving = {side: half.incoming.intersection(group) for side, half in halves.items()}
     if not any(arriving.values()):
@@ -223,13 +183,13 @@ def _both_changed(
     group: tuple[str, ...],
     halves: dict[Side, _Half],
     patches: dict[Side, dict[str, Any]],
-    judge: _Judge,
+    judge: Judge,
 ) -> Iterable[Clashed]:
     crm, groupware = halves[Side.CRM], halves[Side.GROUPWARE]
     name = _name(group, groupware)
     if all(half.settled(f) for half in halves.values() for f in group if f in half.flows):
         return ()
-    winner, why = judge.winner(name, groupware)
+    winner, why = judge.winner(name, groupware.now, groupware.theirs_after)
     spec = FIELDS[kind_of(groupware.now)].get(group[0])
     if len(group) == 1 and spec is not None and spec.merge is not Merge.REPLACE:
         return _merge_entries(group[0], halves, patches, winner, why)
@@ -243,16 +203,6 @@ def _both_changed(
         patches[loser.side][field] = getattr(loser.theirs_after, field)
     fields = tuple(_loss(field, loser) for field in taken)
     return (Clashed(group=name, winner=winner, fields=fields, why=why),) if fields else ()
-
-
-def _organizer(groupware: _Half, policy: Policy) -> tuple[Side, str]:
-    item, theirs = groupware.now, groupware.theirs_after
-    for candidate in (item, theirs):
-        if isinstance(candidate, Event) and candidate.organizer and candidate.attendees:
-            if policy.facts.is_owner(candidate.organizer.address):
-                return Side.GROUPWARE, "the organizer's copy decides"
-            return Side.CRM, "the organizer's record in the CRM decides"
-    return Side.CRM, "nobody organizes this, so the CRM decides"
 
 
 def _merge_entries(

@@ -10,9 +10,10 @@ import hashlib
 from msgspec import Struct
 
 from accord.model.diff import diff, normalise
-from accord.model.item import Event, Item
+from accord.model.item import Absence, Event, Item, Task, TaskStatus
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
+from accord.model.occurrences import first_and_last
 from accord.model.traits import KindTraits
 from accord.rules.facts import Facts
 from accord.rules.program import Program
@@ -25,6 +26,8 @@ ORGANIZERS = frozenset(
     }
 )  # fmt: skip
 """The fields of a meeting that only its organizer may change."""
+
+_DONE = (TaskStatus.COMPLETED, TaskStatus.CANCELLED)
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -90,6 +93,18 @@ class Policy(Struct, frozen=True, kw_only=True):
     def changed_by(self, to: Side, stored: Item, wanted: Item) -> tuple[str, ...]:
         """Return the fields in which what `to` stores differs from what was carried there."""
         return diff(stored, wanted, self.flows(to))
+
+    def past(self, item: Item) -> bool:
+        """Tell whether an item lies behind us: over, or a task that is done or overdue.
+
+        Raises UnknownZone or OverflowError for times that can't be told.
+        """
+        if isinstance(item, Task) and item.status in _DONE:
+            return True
+        if not isinstance(item, Event | Task | Absence):
+            return False
+        times = first_and_last(item)
+        return times is not None and times[1] is not None and times[1] <= self.facts.now
 
     @property
     def invites(self) -> bool:

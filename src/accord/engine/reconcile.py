@@ -23,6 +23,7 @@ from accord.engine.plan import Frozen, Pairing, Skip, Step, Update
 from accord.engine.policy import Policy
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Denied, Observation, Seen, Snapshot, Unknown
+from accord.model.zones import UnknownZone
 from accord.rules.program import RuleFailed
 
 __all__ = ["TABLE", "Both", "Case", "Said", "reconcile", "said"]
@@ -34,7 +35,7 @@ def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
         if case.pairing is None:
             return _unpaired(case, policy)
         return _paired(case.pairing, case, policy)
-    except RuleFailed as error:
+    except (RuleFailed, UnknownZone, OverflowError) as error:
         return _failed(case, str(error))
 
 
@@ -45,7 +46,7 @@ def _unpaired(case: Case, policy: Policy) -> tuple[Step, ...]:
         case Seen(crm), None:
             return newcomer(Side.CRM, crm, policy)
         case None, Seen(groupware):
-            return newcomer(Side.GROUPWARE, groupware, policy)
+            return newcomer(Side.GROUPWARE, groupware, policy, claimed=bool(case.claimed))
         case _:
             return tuple(
                 _noted(side, observation)
@@ -55,11 +56,22 @@ def _unpaired(case: Case, policy: Policy) -> tuple[Step, ...]:
 
 
 def _noted(side: Side, observation: Unknown | Denied) -> Skip:
-    """Record that a ref nobody has paired can't be read, so that `explain` can tell."""
+    """Record that a ref nobody has paired can't be read, so that `explain` can tell.
+
+    What has no version to wait for is asked again, or it would never be seen.
+    """
     version = observation.version if isinstance(observation, Unknown) else ""
     return Skip(
-        side=side, ref=observation.ref, version=version, why=f"can't be read: {observation.why}"
+        side=side,
+        ref=observation.ref,
+        version=version,
+        parked="retry" if _fleeting(observation) else "",
+        why=f"can't be read: {observation.why}",
     )
+
+
+def _fleeting(observation: Observation | None) -> bool:
+    return isinstance(observation, Unknown) and not observation.version
 
 
 def _failed(case: Case, why: str) -> tuple[Step, ...]:
@@ -89,11 +101,12 @@ def _paired(pairing: Pairing, case: Case, policy: Policy) -> tuple[Step, ...]:
             Side.GROUPWARE: said(pairing.groupware, case.groupware),
         },
         erased=any(isinstance(o, Deleted) and o.erased for o in (case.crm, case.groupware)),
+        fleeting=_fleeting(case.crm) or _fleeting(case.groupware),
         why=_reason(case),
         policy=policy,
     )
     frozen = Frozen(pairing.frozen) if pairing.frozen else None
-    if frozen is not None and not frozen.returns:
+    if frozen is not None and (not frozen.returns or Said.GONE in both.said.values()):
         return _rest(both, frozen)
     return TABLE[both.said[Side.CRM], both.said[Side.GROUPWARE]](both)
 
@@ -108,11 +121,13 @@ def _reason(case: Case) -> str:
 
 
 def _rest(both: Both, frozen: Frozen) -> tuple[Step, ...]:
-    """Leave a pair alone that was let go for good; forget it when nothing is left of it."""
+    """Leave a pair alone that was let go; forget it when nothing is left of it.
+
+    Deleting what is left on one side says nothing about the other any more.
+    """
     words = both.said
-    if words[Side.CRM] is Said.GONE and words[Side.GROUPWARE] is Said.GONE:
-        return forget(both)
-    if frozen is not Frozen.UNLINKED and Said.GONE in words.values():
+    tidied = frozen in (Frozen.PAST, Frozen.DECLINED) and words[Side.GROUPWARE] is not Said.CHANGED
+    if words[Side.CRM] is Said.GONE and (tidied or words[Side.GROUPWARE] is Said.GONE):
         return forget(both)
     changed = next((side for side in Side if words[side] is Said.CHANGED), None)
     if changed is None:
@@ -148,7 +163,8 @@ def _wait(both: Both) -> tuple[Step, ...]:
     """One side can't be read: nothing follows from that, and nothing is forgotten."""
     side = next(side for side in Side if both.said[side] is Said.BLIND)
     why = f"can't be read at present: {both.why or 'no reason given'}"
-    parked = "" if both.said[side.other] in (Said.SAME, Said.BLIND) else "retry"
+    waiting = both.said[side.other] not in (Said.SAME, Said.BLIND)
+    parked = "retry" if waiting or both.fleeting else ""
     return (skip(both, side, why, parked),)
 
 
