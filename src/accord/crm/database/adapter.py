@@ -1,0 +1,135 @@
+"""The built-in CRM as an adapter: the port, the feed and the people over one database.
+
+`session` holds the calls a user's rights decide on; `admin` is for those who run the CRM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from accord.crm.database import counter, feed, people, users
+from accord.crm.database.session import DatabaseSession
+from accord.crm.database.store import Store
+from accord.crm.database.traits import TRAITS
+from accord.crm.database.viewer import Viewer
+from accord.db import Database, migrate
+from accord.model.parts import Person
+from accord.model.traits import Traits
+from accord.ports.adapter import Finding, Hint
+from accord.ports.clock import Clock, system_clock
+from accord.ports.errors import AccordError
+
+PACKAGE = "accord.crm.database"
+
+
+class DatabaseCrm:
+    """Be the CRM in a database; its tables are made or brought up to date on the way."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        owned: bool = False,
+        page: int = TRAITS.page,
+        clock: Clock = system_clock,
+        shared: bool = False,
+    ) -> None:
+        """Work on `database`, which somebody else closes where it is `shared`.
+
+        With `owned`, tasks that somebody else does are in their owner's scope, too. Raises
+        TooNew where a newer Accord has written the database.
+        """
+        migrate(database, PACKAGE)
+        self._instance = counter.prepare(database)
+        self._shared = shared
+        self.store = Store(database, owned=owned, page=page, clock=clock)
+
+    @property
+    def traits(self) -> Traits:
+        """Return what this CRM can do."""
+        return TRAITS
+
+    @property
+    def instance(self) -> str:
+        """Return the id of this very CRM; a copy of the database elsewhere has another."""
+        return self._instance
+
+    @property
+    def revision(self) -> int:
+        """Return the highest revision so far; it only ever grows."""
+        with self.store.read(single=True) as tx:
+            return counter.highest(tx)
+
+    @property
+    def requests(self) -> int:
+        """Return how many transactions were opened."""
+        return self.store.requests
+
+    def open(self, principal: str) -> DatabaseSession:
+        """Act as a user; raises AuthFailed for a stranger or an inactive one."""
+        self._viewer(principal)
+        return DatabaseSession(self.store, principal)
+
+    def hints(self, cursor: str) -> tuple[tuple[Hint, ...], str]:
+        """Return whom changes since `cursor` concern; raises CursorExpired for a lost one."""
+        with self.store.read() as tx:
+            return feed.hints(tx, cursor)
+
+    def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        """Return the active user of each known address, casefolded."""
+        with self.store.read(single=True) as tx:
+            return people.user_names(tx, addresses)
+
+    def identities(self, user: str) -> tuple[Person, ...]:
+        """Return a user under each of their addresses, the main one first."""
+        with self.store.read() as tx:
+            found = users.users(tx, [user])
+        return tuple(
+            Person(address=address, name=one.display_name or one.name)
+            for one in found
+            for address in one.addresses
+        )
+
+    def contacts(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        """Return the one contact that has each address, casefolded."""
+        with self.store.read(single=True) as tx:
+            return people.contacts(tx, addresses)
+
+    def settle(self) -> str:
+        """Say that the database has moved here for good; returns the instance id it keeps."""
+        self._instance = counter.settle(self.store.database)
+        return self._instance
+
+    def check(self, principal: str = "") -> tuple[Finding, ...]:
+        """Say whether the database answers, and whether the user may sign in and has a name."""
+        try:
+            where = f"{self.store.database!r}, revision {self.revision}"
+            found = [Finding(subject="database", ok=True, detail=where)]
+        except AccordError as error:
+            hint = "check that the database server runs and can be reached"
+            return (Finding(subject="database", ok=False, detail=str(error), hint=hint),)
+        if principal:
+            found += self._check_user(principal)
+        return tuple(found)
+
+    def close(self) -> None:
+        """Close the database, unless it is shared."""
+        if not self._shared:
+            self.store.database.close()
+
+    def _check_user(self, principal: str) -> list[Finding]:
+        try:
+            viewer = self._viewer(principal)
+        except AccordError as error:
+            hint = "add the user or let them in again: accord crm users"
+            return [Finding(subject="user", ok=False, detail=str(error), hint=hint)]
+        found = [Finding(subject="user", ok=True, detail=f"{principal} may sign in")]
+        if not viewer.addresses:
+            hint = f"give {principal} the address of their mailbox: accord crm users"
+            detail = f"{principal} has no e-mail address, so meetings can't find them"
+            found.append(Finding(subject="addresses", ok=False, detail=detail, hint=hint))
+        return found
+
+    def _viewer(self, principal: str) -> Viewer:
+        with self.store.read() as tx:
+            return self.store.viewer(tx, principal)
