@@ -45,6 +45,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WHERE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_NO_VALUE = re.compile(r'No value with name "([^"]*)"')
 _STATUS = re.compile(r"^[A-Z_]+: ")
 
 
@@ -207,6 +208,8 @@ def _invalid(message: str) -> InvalidExpression:
 
 def _spoken(message: str) -> str:
     """Return a message of the CEL library without its status codes, shortened."""
+    if found := _NO_VALUE.search(message):
+        return f"{found.group(1)} says nothing here"
     return re.sub(r" \[[A-Z_]+\]$", "", _STATUS.sub("", message))[:300]
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import fields
 
-from accord.rules.rule import Rule
+from accord.rules.rule import Rule, said
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -48,11 +46,11 @@ def render_key(key: str) -> str:
 def _rule(rule: Rule) -> list[str]:
     lines = ["[[rule]]", f"name = {_text(rule.name)}", f"kind = {_text(rule.kind)}"]
     tables: list[str] = []
-    for name, value in _said(rule):
+    for name, value in said(rule).items():
         if name in ("name", "kind"):
             continue
         if isinstance(value, Struct):
-            lines += [f"{name}.{key} = {render_value(each)}" for key, each in _said(value)]
+            lines += [f"{name}.{key} = {render_value(each)}" for key, each in said(value).items()]
         elif isinstance(value, Mapping):
             tables += _tables(f"rule.{name}", value)
         else:
@@ -69,31 +67,10 @@ def _tables(name: str, value: Mapping[str, Any]) -> list[str]:
     for key, each in value.items():
         if key in plain:
             continue
-        entries = dict(_said(each)) if isinstance(each, Struct) else each
+        entries = said(each) if isinstance(each, Struct) else each
         lines += ["", f"[{name}.{render_key(key)}]"]
         lines += [f"{render_key(inner)} = {render_value(v)}" for inner, v in entries.items()]
     return lines
-
-
-def _said(part: Struct) -> list[tuple[str, Any]]:
-    """Return what a rule or a part of it says beyond its defaults, in order."""
-    silent = _silent(type(part))
-    values = {name: getattr(part, name) for name in part.__struct_fields__}
-    return [
-        (name, value)
-        for name, value in values.items()
-        if name not in silent or value != silent[name]
-    ]
-
-
-@cache
-def _silent(part: type[Struct]) -> dict[str, Any]:
-    """Return the defaults of a part."""
-    return {
-        info.name: info.default_factory() if callable(info.default_factory) else info.default
-        for info in fields(part)
-        if not info.required
-    }
 
 
 def _text(text: str | StrEnum) -> str:

@@ -150,8 +150,8 @@ def item_values(expression: Expression, item: Item, facts: Facts) -> dict[str, A
     for name in expression.names:
         if name.startswith("item."):
             field = name[5:]
-            if field in shapes(kind_of(item)):
-                values[name] = view(item, field)
+            if field in shapes(kind_of(item)) and (value := view(item, field)) is not UNSET:
+                values[name] = value
         elif name in _FACTS:
             values[name] = _FACTS[name](facts)
     return values

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -182,6 +183,35 @@ class Rule(_Part, frozen=True, kw_only=True):
 
     @property
     def version(self) -> str:
-        """Return the id of this very content: equal rules have equal versions."""
-        data = msgspec.json.encode(self, order="deterministic")
+        """Return the id of this very content: equal rules have equal versions.
+
+        Defaults don't count, so that a key added to Rule later changes no version.
+        """
+        data = msgspec.json.encode(_plain(self), order="deterministic")
         return hashlib.sha256(data).hexdigest()[:16]
+
+
+def said(part: Struct) -> dict[str, Any]:
+    """Return what a rule or a part of it says beyond its defaults, in order."""
+    silent = _silent(type(part))
+    values = {name: getattr(part, name) for name in part.__struct_fields__}
+    return {
+        name: value for name, value in values.items() if name not in silent or value != silent[name]
+    }
+
+
+@cache
+def _silent(part: type[Struct]) -> dict[str, Any]:
+    return {
+        info.name: info.default_factory() if callable(info.default_factory) else info.default
+        for info in msgspec.structs.fields(part)
+        if not info.required
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return {name: _plain(each) for name, each in said(value).items()}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value

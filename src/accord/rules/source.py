@@ -98,7 +98,7 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
 def _overlong_key(text: str) -> int | None:
     """Return the line of a key with too many parts: reading those takes squared time."""
     for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > KEY_LIMIT:
+        if line.count(".") >= KEY_LIMIT:
             found = _KEY.match(line.lstrip("[ \t"))
             if found and len(_PIECE.findall(found.group(1))) > KEY_LIMIT:
                 return number

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from accord.model.fields import FIELDS, default_of
 from accord.model.item import CLASSES, Item, kind_of
@@ -85,7 +85,9 @@ def given(field: str, shape: Shape | None, value: Any) -> Any:
 
 
 def view(item: Item, name: str) -> Any:
-    """Return what `item.<name>` shows: cut to bounds, times in UTC, `null` for no time."""
+    """Return what `item.<name>` shows: cut to bounds, times in UTC; UNSET for no time."""
+    if name.startswith("has_"):
+        return getattr(item, name[4:]) is not None
     match name:
         case "recurs":
             return getattr(item, "recurs", None) or getattr(item, "rule", None) is not None
@@ -227,7 +229,7 @@ def _moment(item: Item, name: str, value: datetime) -> datetime:
 
 
 def _nothing(shape: Shape) -> Any:
-    empty: dict[str, Any] = {"person": {"address": "", "name": ""}, "text": ""}
+    empty: dict[str, Any] = {"person": {"address": "", "name": ""}, "text": "", "time": UNSET}
     return empty.get(shape.word)
 
 
@@ -235,6 +237,11 @@ def _virtual(kind: Kind) -> dict[str, Shape]:
     found = {}
     if kind in (Kind.EVENT, Kind.TASK):
         found["recurs"] = Shape(cel="bool", word="yes or no", annotation=bool, writable=False)
+    if kind is Kind.TASK:
+        for name in ("start", "due", "completed"):
+            found[f"has_{name}"] = Shape(
+                cel="bool", word="yes or no", annotation=bool, writable=False
+            )
     if kind is not Kind.ABSENCE:
         found["everyone"] = Shape(
             cel="list<string>", word="texts", annotation=tuple, writable=False
@@ -252,7 +259,7 @@ _SIMPLE: dict[Any, tuple[str, str, bool]] = {
     Body | None: ("string", "text", True),
     Person | None: (_PERSON, "person", True),
     datetime: ("timestamp", "time", False),
-    datetime | None: ("dyn", "time or null", False),
+    datetime | None: ("timestamp", "time", False),
     tuple[str, ...]: ("list<string>", "texts", True),
     tuple[Person, ...]: (f"list<{_PERSON}>", "people", True),
 }

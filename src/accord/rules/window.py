@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from accord.model.item import Absence, Event, Item
 from accord.model.occurrences import first_and_last
-from accord.model.zones import UnknownZone
 from accord.rules.failure import RuleFailed
 from accord.rules.rule import Window
 
@@ -30,9 +29,12 @@ def window_times(window: Window, item: Item) -> tuple[datetime | None, datetime 
     if not isinstance(item, Event | Absence):
         return None, None
     try:
-        first, last = first_and_last(item)
-    except (UnknownZone, OverflowError) as error:
+        found = first_and_last(item)
+    except (ValueError, OverflowError) as error:
         raise RuleFailed("window", str(error)) from error
+    if found is None:
+        return None, None
+    first, last = found
     enters = None if window.future is None else _shifted(first, -window.future)
     leaves = None if window.past is None or last is None else _shifted(last, window.past)
     return enters, leaves

@@ -6,7 +6,17 @@ import pytest
 
 from accord.model.fields import FIELDS
 from accord.model.kinds import Direction, Kind, Side
-from accord.rules.rule import Clash, Deletion, Deletions, FieldRule, Meetings, OneWay, Rule
+from accord.rules.rule import (
+    Clash,
+    Deletion,
+    Deletions,
+    FieldRule,
+    Filters,
+    GuardLimits,
+    Meetings,
+    OneWay,
+    Rule,
+)
 from tests.unit.rules.given import program
 
 CRM, GROUPWARE = Side.CRM, Side.GROUPWARE
@@ -173,3 +183,11 @@ def test_equal_rules_have_equal_versions_and_others_don_t() -> None:
     same = Rule(name="a", kind=Kind.EVENT, lookups={"y": {}, "x": {"a": "1"}})
     other = Rule(name="a", kind=Kind.EVENT, lookups={"x": {"a": "2"}, "y": {}})
     assert one.version == same.version != other.version
+
+
+def test_a_default_said_aloud_is_the_same_version() -> None:
+    silent = Rule(name="a", kind=Kind.EVENT)
+    aloud = Rule(name="a", kind=Kind.EVENT, filter=Filters(crm=""), guard=GuardLimits(deletes=10))
+    assert aloud == silent
+    assert aloud.version == silent.version
+    assert Rule(name="a", kind=Kind.EVENT, guard=GuardLimits(deletes=11)).version != silent.version
