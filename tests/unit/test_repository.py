@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import accord
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("runtime", "demo", "dev")
 MAX_LINES = 500
@@ -121,3 +123,8 @@ def pins(lock: str) -> dict[str, str]:
 
 def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0] for each in requirements}
+
+
+def test_the_package_tells_the_version_it_is_released_under() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        assert tomllib.load(file)["project"]["version"] == accord.__version__
