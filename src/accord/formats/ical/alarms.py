@@ -40,7 +40,8 @@ def read_reminders(
         if texts != ["\n".join(_plain(reminder))]:
             kept.extend(texts)
     if kept:
-        extras[_ALARM] = tuple(kept)
+        # Alarms have no order of their own.
+        extras[_ALARM] = tuple(sorted(kept))
     return tuple(sorted(found, key=lambda one: (one.before_end, one.minutes)))
 
 

@@ -33,6 +33,7 @@ from accord.formats.limits import Limits
 from accord.formats.lines import Line
 from accord.formats.tree import Component
 from accord.model.item import Event
+from accord.model.occurrences import TooMany, starts_of
 from accord.model.recurrence import EventStatus, Override
 
 SPLIT = "X-ACCORD-SPLIT-FROM"
@@ -170,7 +171,7 @@ def _recurring(event: Event, props: Props, clock: Clock) -> Event:
     start = Moment(event.start, event.all_day, event.time_zone)
     extras = dict(event.extras)
     values: dict[str, Any] = {}
-    rules = props.get("RRULE", ())
+    rules = [line for line in props.get("RRULE", ()) if line.value.strip()]
     if len(rules) > 1:
         raise refuse(rules[1], "more than one rule in an entry isn't supported")
     if rules:
@@ -198,6 +199,8 @@ def _extra_dates(
     for line in lines:
         if line.param("VALUE").upper() != "PERIOD":
             continue
+        if any("T" not in text.partition("/")[0].upper() for text in line.value.split(",")):
+            raise refuse(line, "a period must have times")
         starts = line._replace(value=",".join(x.partition("/")[0] for x in line.value.split(",")))
         for local, text in zip(clock.dates([starts], start), line.value.split(","), strict=True):
             dates.append(local)
@@ -230,12 +233,25 @@ def _overridden(
     for component, props in changed:
         override, sequence = _override(series, component, props, clock, limits)
         when = override.recurrence_id
+        if sequence < series.sequence and not _occurs(series, when):
+            # The series was changed later, and no longer has this occurrence.
+            continue
         if sequence >= latest.get(when, -1):
             latest[when] = sequence
             found[when] = override
         highest = max(highest, sequence)
     overrides = tuple(found[when] for when in sorted(found))
     return msgspec.structs.replace(series, overrides=overrides, sequence=highest)
+
+
+def _occurs(series: Event, when: datetime) -> bool:
+    if when == series.start or when in series.rdates:
+        return True
+    try:
+        found = starts_of(series.rule, series.start, when, when) if series.rule else ()
+        return when in found
+    except (TooMany, OverflowError):
+        return True
 
 
 def _override(

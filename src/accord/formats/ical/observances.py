@@ -117,7 +117,8 @@ def _onsets(one: Observance, first_year: int, last_year: int) -> list[datetime]:
 
 def _yearly(line: Line, start: datetime, first_year: int, last_year: int) -> list[datetime]:
     parts = dict(part.partition("=")[::2] for part in line.value.strip().upper().split(";"))
-    if parts.get("FREQ") != "YEARLY" or parts.keys() - _YEARLY_PARTS:
+    yearly = parts.get("FREQ") == "YEARLY" and parts.get("INTERVAL", "1") == "1"
+    if not yearly or parts.keys() - _YEARLY_PARTS:
         raise refuse(line, "a time zone must change by the year")
     last = datetime(last_year, 12, 31, 23, 59, 59)
     # UNTIL stands in UTC beside a local start, which dateutil refuses to compare.
@@ -133,4 +134,6 @@ def _yearly(line: Line, start: datetime, first_year: int, last_year: int) -> lis
     return list(islice(rule, MOST_ONSETS))
 
 
-_YEARLY_PARTS = {"FREQ", "UNTIL", "BYMONTH", "BYDAY", "BYMONTHDAY", "WKST"}
+_YEARLY_PARTS = frozenset(
+    ("FREQ", "INTERVAL", "UNTIL", "BYMONTH", "BYDAY", "BYMONTHDAY", "BYHOUR", "BYMINUTE", "WKST")
+)

@@ -14,7 +14,7 @@ from accord.formats.ical import fields
 from accord.formats.ical.events import read_event
 from accord.formats.ical.props import DROPPED, NAMESPACE, components, raw
 from accord.formats.ical.tasks import read_task
-from accord.formats.ical.zones import Zones
+from accord.formats.ical.zones import Zones, by_name
 from accord.formats.limits import IMPORT, LIMITS, Limits
 from accord.formats.lines import Text, unfold
 from accord.formats.tree import Component, parse
@@ -69,7 +69,7 @@ def read_all(data: bytes | str, *, limits: Limits = IMPORT) -> list[Document | R
     text = unfold(data, limits)
     try:
         roots = parse(text, limits)
-        zones = _zones(roots, limits)
+        zones = _zones(roots, limits, _calendar_zone(roots))
         return list(_documents(roots, zones, limits, text))
     except Refused as error:
         raise _placed(error, text) from error
@@ -144,9 +144,18 @@ def _made_uid(part: Component) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _zones(roots: list[Component], limits: Limits) -> Zones:
+def _calendar_zone(roots: list[Component]) -> str | None:
+    """Return the zone that an exported calendar as a whole lies in (X-WR-TIMEZONE)."""
+    for root in roots:
+        line = root.find("X-WR-TIMEZONE")
+        if line is not None:
+            return by_name(line.value)
+    return None
+
+
+def _zones(roots: list[Component], limits: Limits, floating: str | None = None) -> Zones:
     found = (part.raw for root in roots for part in root.children if part.name == "VTIMEZONE")
-    return Zones(found, limits.zones)
+    return Zones(found, limits.zones, floating)
 
 
 def _with_frame(document: Document, roots: list[Component]) -> Document:

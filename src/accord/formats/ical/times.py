@@ -59,7 +59,7 @@ class Clock:
         if is_utc:
             return Moment(local, False, "UTC")
         tzid = line.param("TZID")
-        return Moment(local, False, self.zone(tzid, local, line) if tzid else None)
+        return Moment(local, False, self.zone(tzid, local, line) if tzid else self._zones.floating)
 
     def zone(self, tzid: str, at: datetime, line: Line) -> str:
         """Return the IANA zone of a TZID for a local time."""

@@ -25,8 +25,14 @@ HORIZON = 10
 class Zones:
     """Be the time zone definitions of one text, by TZID."""
 
-    def __init__(self, definitions: Iterable[list[str]], most: int) -> None:
-        """Keep the undivided lines of each definition; raises Refused for more than `most`."""
+    def __init__(
+        self, definitions: Iterable[list[str]], most: int, floating: str | None = None
+    ) -> None:
+        """Keep the undivided lines of each definition; raises Refused for more than `most`.
+
+        `floating` is the zone that times without one lie in.
+        """
+        self.floating = floating
         self._raw: dict[str, tuple[str, ...]] = {}
         for raw in definitions:
             tzid = _value(raw, "TZID")
@@ -123,12 +129,10 @@ def _probes(
     offsets = [definition.first_offset, *(change.after for change in changes)]
     moments = [change.at for change in changes]
     if exact is not None:
-        before = [
-            at
-            for at, offset in zip(moments, offsets[1:], strict=True)
-            if _local(at, offset) <= exact
-        ]
-        offset = offsets[len(before)]
+        # Of an hour that comes twice the first counts, of one that is skipped the old offset.
+        around = zip(moments, offsets, offsets[1:], strict=False)
+        over = [at for at, *pair in around if _local(at, max(pair)) <= exact]
+        offset = offsets[len(over)]
         yield (exact - offset).replace(tzinfo=UTC), offset
         return
     months = [datetime(y, m, 15, tzinfo=UTC) for y in range(first, last + 1) for m in range(1, 13)]
