@@ -33,7 +33,7 @@ def migrate(database: Database, package: str) -> None:
             tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('accord migrate'))"))
         current = revision(tx, package)  # others may have been faster
         if current is None:
-            schema.METADATA.create_all(tx.connection)
+            schema.METADATA.create_all(tx.connection, checkfirst=False)
             stamp(tx, package, schema.HEAD)
         elif current > schema.HEAD:
             raise TooNew(
