@@ -51,6 +51,16 @@ class Accord:
             self._adapters[target] = self._build(found)
             return self._adapters[target]
 
+    def build(self, target: Target) -> Adapter:
+        """Return a new adapter of a target that need not be stored; raises ConfigError."""
+        return self._build(target)
+
+    def forget(self, target: Target) -> None:
+        """Close the adapter of a target that has changed; the next use builds it anew."""
+        with self._lock:
+            for key in {target.id, target.name} & self._adapters.keys():
+                self._adapters.pop(key).close()
+
     def close(self) -> None:
         """Let go of all connections."""
         with self._lock:

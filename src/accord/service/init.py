@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
+from accord.rules.render import render_value
 from accord.service.bootstrap import open_crm
 from accord.service.config import FILE, Config, load
 
@@ -65,7 +66,9 @@ def init(
             field="config",
             hint="edit it, or write a fresh one with --force (key and database stay)",
         )
-    text = TEMPLATE.format(database=_text(database), key_file=_text(key_file), crm=_text(crm))
+    text = TEMPLATE.format(
+        database=render_value(database), key_file=render_value(key_file), crm=render_value(crm)
+    )
     fresh = file.with_name(f".{FILE}.new")
     _write(fresh, text)
     try:
@@ -102,9 +105,3 @@ def _write(path: Path, text: str) -> None:
         ) from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def _text(value: str) -> str:
-    from accord.rules.render import render_value
-
-    return render_value(value)

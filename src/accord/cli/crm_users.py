@@ -1,0 +1,130 @@
+"""`accord crm users`: who there is in the built-in CRM, their addresses, groups and rights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from accord.cli import exits
+from accord.cli.call import Call, CallArgument
+from accord.cli.crm import administration
+from accord.model.kinds import Kind
+
+if TYPE_CHECKING:
+    from accord.crm.database.users import User
+
+users = App(name="users", help="List, add and change users and groups.")
+
+Name = Annotated[str, Parameter(help="The user's name.")]
+Addresses = Annotated[
+    tuple[str, ...], Parameter(name="--address", help="An address; again for more, the main first.")
+]
+Display = Annotated[str | None, Parameter(help="The name as people write it.")]
+Zone = Annotated[str | None, Parameter(help="Their time zone, such as Europe/Berlin.")]
+Contacts = Annotated[str | None, Parameter(help="Which contacts they have: own, all or list.")]
+
+
+@users.default
+@users.command(name="list")
+def list_(*, call: CallArgument) -> int:
+    """List all users."""
+    with administration(call) as admin:
+        found = admin.users()
+    for user in found:
+        _show(call, user)
+    return exits.OK
+
+
+@users.command
+def add(
+    name: Name,
+    /,
+    *,
+    address: Addresses = (),
+    display_name: Display = None,
+    time_zone: Zone = None,
+    contacts: Contacts = None,
+    admin: Annotated[bool, Parameter(help="May see and change everything.")] = False,
+    call: CallArgument,
+) -> int:
+    """Add a user."""
+    values = _given(
+        display_name=display_name, time_zone=time_zone, contacts=contacts, admin=admin or None
+    )
+    with administration(call) as crm:
+        _show(call, crm.add_user(name, *address, **values))
+    return exits.OK
+
+
+@users.command
+def change(
+    name: Name,
+    /,
+    *,
+    address: Addresses = (),
+    display_name: Display = None,
+    time_zone: Zone = None,
+    contacts: Contacts = None,
+    admin: Annotated[bool | None, Parameter(negative="--no-admin")] = None,
+    active: Annotated[bool | None, Parameter(negative="--no-active")] = None,
+    call: CallArgument,
+) -> int:
+    """Change what is named of a user; their addresses are replaced as a whole."""
+    values = _given(
+        addresses=address or None,
+        display_name=display_name,
+        time_zone=time_zone,
+        contacts=contacts,
+        admin=admin,
+        active=active,
+    )
+    with administration(call) as crm:
+        crm.user(name)
+        _show(call, crm.change_user(name, **values))
+    return exits.OK
+
+
+@users.command
+def group(
+    name: Annotated[str, Parameter(help="The group's name.")],
+    *members: Annotated[str, Parameter(help="All of its members, by user name.")],
+    call: CallArgument,
+) -> int:
+    """Make a group, or give it other members."""
+    with administration(call) as crm:
+        crm.put_group(name, *members)
+        found = crm.groups()[name]
+    call.data({"group": name, "members": found})
+    call.say(f"{name}: {', '.join(found) or 'nobody'}", markup=False)
+    return exits.OK
+
+
+@users.command
+def level(
+    name: Name,
+    kind: Annotated[Kind, Parameter(help="The kind of records.")],
+    right: Annotated[str, Parameter(help="none, read or write.")],
+    /,
+    *,
+    call: CallArgument,
+) -> int:
+    """Say what a user may do at all with records of a kind."""
+    with administration(call) as crm:
+        crm.set_level(name, kind, right)
+        _show(call, crm.user(name))
+    return exits.OK
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _show(call: Call, user: User) -> None:
+    call.data(user)
+    parts = [user.name, user.display_name, ", ".join(user.addresses) or "no address"]
+    parts += [word for word, said in (("admin", user.admin), ("inactive", not user.active)) if said]
+    if user.groups:
+        parts.append(f"in {', '.join(user.groups)}")
+    parts += [f"{kind}: {right}" for kind, right in user.levels.items()]
+    call.say("  ".join(part for part in parts if part), markup=False)

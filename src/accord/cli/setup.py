@@ -1,0 +1,59 @@
+"""`accord init`: a new installation, and blocks of text for a first target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from accord.cli import exits
+from accord.cli.call import CallArgument
+
+init = App(name="init", help="Write a commented accord.toml, the key file and the database.")
+
+NEXT = """\
+Next:
+  accord crm users add alice --address alice@example.com   a user of the built-in CRM
+  accord init dav --output company.toml                    ask for a CalDAV server, and test it
+  accord import company.toml                               bring it into Accord
+  accord check                                             test every connection
+  accord plan                                              see what would happen
+  accord sync --all                                        let it happen
+"""
+
+
+@init.default
+def installation(
+    *,
+    folder: Annotated[Path, Parameter(help="Where to write accord.toml.")] = Path(),
+    database: Annotated[str, Parameter(help="The database's address.")] = "sqlite:///accord.db",
+    key_file: Annotated[str, Parameter(help="Where the key is kept.")] = "accord.key",
+    crm: Annotated[str, Parameter(help="The CRM's address.")] = "database:",
+    force: Annotated[bool, Parameter(help="Write accord.toml anew if it is there.")] = False,
+    call: CallArgument,
+) -> int:
+    """Write a commented accord.toml, the key file and the database.
+
+    Nothing that is there already is touched: with --force accord.toml is written anew, key file
+    and database still stay.
+    """
+    from accord.service.init import init as make
+
+    folder = call.here / folder
+    made = make(folder, database=database, key_file=key_file, crm=crm, force=force)
+    call.data({"made": made.made, "kept": made.kept})
+    for path in made.made:
+        call.say(f"made  {path}", markup=False)
+    for path in made.kept:
+        call.say(f"kept  {path}", markup=False)
+    call.say()
+    call.say(NEXT, markup=False, end="")
+    return exits.OK
+
+
+init.command(
+    "accord.cli.setup_dav:dav",
+    name="dav",
+    help="Ask for a CalDAV/CardDAV server, test it and print its target and links.",
+)

@@ -1,0 +1,103 @@
+"""Plans as people read them: a line a step, its reason, the fields beneath, mail named in red."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from accord.cli.words import plural, short
+
+if TYPE_CHECKING:
+    from accord.cli.call import Call
+    from accord.engine.plan import Plan, Step
+
+PLACES = {"crm": "CRM", "groupware": "mailbox"}
+SIGNS = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "pair": ("=", "cyan"),
+    "unpair": ("/", "magenta"),
+    "conflict": ("!", "bold yellow"),
+    "skip": (".", "dim"),
+    "hold": ("?", "bold magenta"),
+}
+QUIET = ("skip",)
+
+
+def show_plan(call: Call, plan: Plan | None, name: str, *, everything: bool = False) -> None:
+    """Print a plan; skips are only counted unless `everything` is wanted."""
+    from accord.service.view import name_of
+
+    if plan is None or call.json or call.quiet:
+        return
+    shown = [step for step in plan.steps if everything or name_of(step) not in QUIET]
+    call.say(Text.assemble((name, "bold"), f": {_summary(plan)}"))
+    for step in shown:
+        show_step(call, step)
+    rest = len(plan.steps) - len(shown)
+    if rest:
+        call.say(f"  {plural(rest, 'item')} left alone; --all-steps shows why", style="dim")
+    if plan.mails:
+        who = ", ".join(plan.mails)
+        call.say(Text.assemble(("  mail would go to: ", "bold red"), who))
+
+
+def show_step(call: Call, step: Step, indent: str = "  ") -> None:
+    """Print one step with its reason and its fields."""
+    from accord.service.view import step_view
+
+    view = step_view(step)
+    held = view.get("held")
+    what = held or view
+    sign, style = SIGNS[view["step"]]
+    call.say(Text.assemble(indent, (f"{sign} ", style), _title(view, what)))
+    call.say(Text(f"{indent}    {_reason(view)}", style="dim"))
+    for line in what.get("fields", ()):
+        call.say(Text.assemble(f"{indent}    {line['label']}: ", *_values(line, what["step"])))
+    if what.get("mails"):
+        who = ", ".join(what["mails"])
+        call.say(Text.assemble(f"{indent}    ", ("mail to: ", "red"), who))
+
+
+def _summary(plan: Plan) -> str:
+    from accord.service.view import name_of
+
+    counts: dict[str, int] = {}
+    for step in plan.steps:
+        name = name_of(step)
+        if name not in QUIET:
+            counts[name] = counts.get(name, 0) + 1
+    return ", ".join(f"{count} {_words(name)}" for name, count in counts.items()) or "nothing to do"
+
+
+def _words(name: str) -> str:
+    return {"hold": "held", "unpair": "let go", "conflict": "in conflict"}.get(name, f"to {name}")
+
+
+def _title(view: dict[str, Any], what: dict[str, Any]) -> str:
+    words = "held: " if view is not what else ""
+    words += what["step"]
+    if what.get("side"):
+        words += f" in the {PLACES[what['side']]}"
+    label = what.get("label") or what.get("ref") or what.get("crm") or what.get("groupware") or ""
+    when = f" ({short(what['when'])})" if what.get("when") else ""
+    return f"{words}: {label}{when}"
+
+
+def _reason(view: dict[str, Any]) -> str:
+    return f"{view['cause']} ({view['why']})" if view["step"] == "hold" else str(view["why"])
+
+
+def _values(line: dict[str, Any], step: str) -> list[Any]:
+    if step == "create":
+        return [(short(line["after"]), "green")]
+    if step == "conflict":
+        return [
+            "CRM ",
+            (short(line["crm"]), "cyan"),
+            ", mailbox ",
+            (short(line["groupware"]), "magenta"),
+        ]
+    return [(short(line["before"]), "red"), " → ", (short(line["after"]), "green")]

@@ -1,0 +1,182 @@
+"""`accord plan` and `accord sync`: the way of a change, shown before and while it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from accord.cli import exits
+from accord.cli.call import Call, CallArgument
+from accord.cli.errors import ADVICE, Usage
+from accord.cli.show import show_plan
+from accord.cli.words import plural
+
+if TYPE_CHECKING:
+    from accord.service.accord import Accord
+    from accord.service.report import Report
+    from accord.service.visit import Progress
+    from accord.state.records import Link
+
+LINKS = Parameter(help="Links by name, or all of a user or target.")
+
+
+def plan(
+    *links: Annotated[str, LINKS],
+    full: Annotated[bool, Parameter(help="List everything anew.")] = False,
+    all_steps: Annotated[bool, Parameter(help="Show what stays as it is, too.")] = False,
+    call: CallArgument,
+) -> int:
+    """Show what a synchronization would do, field by field, and write nothing.
+
+    Each step has its reason; addresses that would get mail are named.
+    """
+    from accord.service.opening import Options
+
+    codes = []
+    with call.accord() as accord:
+        for report in _visit(call, accord, links, Options(dry=True, full=full, cause="plan")):
+            call.data(_with_plan(report))
+            show_plan(call, report.plan, report.name, everything=all_steps)
+            codes.append(_end(call, report))
+    return exits.worst(codes)
+
+
+def sync(
+    *links: Annotated[str, LINKS],
+    all_links: Annotated[bool, Parameter(name="--all", help="Synchronize every link.")] = False,
+    full: Annotated[bool, Parameter(help="List everything anew.")] = False,
+    call: CallArgument,
+) -> int:
+    """Synchronize links: both sides are read, compared, and brought to agreement.
+
+    Exit codes: 0 done; 1 an item failed; 2 wrong arguments or configuration; 3 a side could
+    not be reached or refused the credentials. What is held or in conflict waits and is no
+    failure: `accord held` and `accord conflicts` list it.
+    """
+    from accord.service.opening import Options
+
+    if bool(links) == all_links:
+        hint = "name links, users or targets, or give --all; `accord links` lists them"
+        raise Usage("which links?" if not links else "links and --all exclude each other", hint)
+    codes = []
+    with call.accord() as accord:
+        for report in _visit(call, accord, links, Options(full=full)):
+            call.data(report.as_json())
+            show_report(call, report)
+            codes.append(_end(call, report))
+    return exits.worst(codes)
+
+
+def show_report(call: Call, report: Report) -> None:
+    """Print a line about one link's visit, and what somebody has to look at."""
+    if report.error:
+        return
+    parts = [*_side("CRM", report.crm), *_side("mailbox", report.groupware)]
+    for count, word in ((report.paired, "paired"), (report.unpaired, "let go")):
+        if count:
+            parts.append(f"{count} {word}")
+    text = ", ".join(parts) or "nothing to do"
+    cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
+    call.say(f"[bold]{_plain(report.name)}[/]: {text} [dim]({cost})[/]")
+    for count, command, what in (
+        (report.held, "held", "waits for approval"),
+        (report.conflicts, "conflicts", "in conflict"),
+        (report.failed, "journal", "failed"),
+    ):
+        if count:
+            call.say(f"  [yellow]{count} {what}[/]: `accord {command}`")
+
+
+def visited(call: Call, reports: Sequence[Report]) -> int:
+    """Print the reports of a decision's visits and return the exit code."""
+    for report in reports:
+        call.data(report.as_json())
+        show_report(call, report)
+    return exits.worst([_end(call, report) for report in reports])
+
+
+def _visit(call: Call, accord: Accord, words: Sequence[str], options: Any) -> Iterator[Report]:
+    """Visit links mailbox by mailbox, so that results show as they come."""
+    from accord.service.choose import choose
+    from accord.service.sync import sync as synchronize
+
+    chosen = choose(accord, words)
+    working = [link for link in chosen if not _rests(call, accord, link)]
+    grouped: dict[tuple[str, str], list[Link]] = {}
+    for link in working:
+        grouped.setdefault((link.target, link.principal), []).append(link)
+    for number, some in enumerate(grouped.values(), 1):
+        title = some[0].principal
+        if len(grouped) > 1:
+            title = f"{title} ({number} of {len(grouped)})"
+        with progress_bar(call, title) as progress:
+            reports = synchronize(accord, some, options, progress)
+        yield from reports
+
+
+def _rests(call: Call, accord: Accord, link: Link) -> bool:
+    with accord.state.read() as tx:
+        paused = link.paused or bool(tx.settings.get("paused", False))
+    if paused:
+        call.note(f"{link.name}: paused; `accord resume` lets it go on", markup=False)
+    return paused
+
+
+@contextmanager
+def progress_bar(call: Call, title: str) -> Iterator[Progress]:
+    """Show how far the work is, where a terminal can show it."""
+    if call.quiet or not call.errors.is_terminal:
+        yield _no_progress
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=call.errors, transient=True) as shown:
+        bar = shown.add_task(_plain(title), total=None)
+
+        def progress(phase: str, done: int, total: int) -> None:
+            text = f"{_plain(title)}: {phase}"
+            shown.update(bar, description=text, completed=done, total=total or None)
+
+        yield progress
+
+
+def _no_progress(_phase: str, _done: int, _total: int) -> None:
+    pass
+
+
+def _end(call: Call, report: Report) -> int:
+    """Say why a visit ended early; return its exit code."""
+    if report.error:
+        if not call.json:
+            call.errors.print(f"[bold]{_plain(report.name)}[/]: [red]{_plain(report.error)}[/]")
+            advice = ADVICE.get(report.action, "")
+            if advice:
+                call.errors.print(f"    {advice}", style="dim")
+        return exits.BY_ACTION.get(report.action, exits.FAILED)
+    return exits.FAILED if report.failed else exits.OK
+
+
+def _with_plan(report: Report) -> dict[str, Any]:
+    from accord.service.view import plan_view
+
+    plan = plan_view(report.plan) if report.plan is not None else {"steps": [], "mails": []}
+    return {**report.as_json(), **plan}
+
+
+def _side(name: str, counts: Any) -> list[str]:
+    done = [
+        f"{getattr(counts, word)} {word}"
+        for word in ("created", "updated", "deleted", "failed")
+        if getattr(counts, word)
+    ]
+    return [f"{name} {' '.join(done)}"] if done else []
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

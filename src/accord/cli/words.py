@@ -1,0 +1,79 @@
+"""Values of items in few words, for people: one line, cut to a bearable length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct, UnsetType
+
+NOTHING = "—"
+LONGEST = 100
+
+
+def short(value: Any, longest: int = LONGEST) -> str:
+    """Return a value in one line of at most `longest` characters."""
+    text = " ".join(_words(value).split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return `3 links`, `1 link`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def moment(value: datetime | None) -> str:
+    """Return an instant in the machine's own time, to the second."""
+    return NOTHING if value is None else f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _words(value: Any) -> str:
+    match value:
+        case None | "" | () | [] | {}:
+            return NOTHING
+        case True:
+            return "yes"
+        case False:
+            return "no"
+        case Enum():
+            return str(value.value)
+        case datetime():
+            return _time(value)
+        case str():
+            return _iso(value)
+        case list() | tuple():
+            return ", ".join(_words(each) for each in value)
+        case Struct():
+            said = {name: getattr(value, name) for name in value.__struct_fields__}
+            return _table({k: v for k, v in said.items() if not isinstance(v, UnsetType)})
+        case Mapping():
+            return _table(value)
+        case _:
+            return str(value)
+
+
+def _table(value: Mapping[str, Any]) -> str:
+    """Return what distinguishes a part of an item: its address, text or whatever it says."""
+    said = {name: each for name, each in value.items() if each not in (None, "", [], (), {}, False)}
+    for name in ("address", "number", "text"):
+        if name in said:
+            rest = said.get("name") or said.get("type") or said.get("reply")
+            return f"{said[name]}" + (f" ({_words(rest)})" if rest and name != "text" else "")
+    return ", ".join(f"{name} {_words(each)}" for name, each in said.items()) or NOTHING
+
+
+def _time(value: datetime) -> str:
+    clock = f"{value:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return clock if value.tzinfo is None else f"{clock} {value:%Z}"
+
+
+def _iso(text: str) -> str:
+    """Return a moment in canonical JSON as people read it; any other text as it is."""
+    if len(text) < 16 or text[4:5] != "-" or text[10:11] != "T":
+        return text
+    try:
+        return _time(datetime.fromisoformat(text))
+    except ValueError:
+        return text

@@ -1,0 +1,137 @@
+"""One readable TOML text for targets, links, rules and mappings: import with a plan, and export.
+
+A changed rule comes into force at once, but the next visit holds every write that follows from
+it for approval. Import adds and changes; it removes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from accord.rules.problem import RuleErrors
+from accord.rules.rule import Rule
+from accord.rules.source import Source
+from accord.rules.text import rules_in
+from accord.service.accord import Accord
+from accord.service.transfer_check import check_import
+from accord.service.transfer_diff import Outcome, Standing, Wanted, differences
+from accord.service.transfer_export import export
+from accord.service.transfer_text import DEFAULT_RULES, Reading, read_links, read_targets
+from accord.state.records import Link
+from accord.state.state import Tx
+
+__all__ = ["Outcome", "export", "import_"]
+
+
+def import_(
+    accord: Accord,
+    text: str,
+    file: str = "",
+    *,
+    plan: bool = False,
+    by: str = "",
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Bring targets, links and rules of a text into the database; with `plan` only say what.
+
+    `folder` is where relative files in the text begin. Raises RuleErrors with everything that
+    is wrong, each with file, line and hint; then nothing was stored.
+    """
+    source = Source(text, file)
+    with accord.state.read() as tx:
+        standing = _standing(tx)
+    environ = os.environ if environ is None else environ
+    reading = Reading(source=source, environ=environ, folder=folder or Path.cwd())
+    wanted = _read(accord, reading, standing)
+    _require(reading)
+    check_import(accord, reading, wanted, standing)
+    _require(reading)
+    changed = tuple(differences(wanted, standing))
+    if not plan and changed:
+        accord.state.run(lambda tx: _store(tx, wanted, standing, by))
+        for name, target in wanted.targets.items():
+            if standing.targets.get(name) != target:
+                accord.forget(target)
+    warnings = tuple(dict.fromkeys(reading.problems))
+    return Outcome(stored=not plan, differences=changed, warnings=warnings)
+
+
+def _standing(tx: Tx) -> Standing:
+    rules = {name: tx.rules.active(name) for name in tx.rules.names()}
+    links = {link.name: link for link in tx.links.all()}
+    return Standing(
+        targets={target.name: target for target in tx.targets.all()},
+        links=links,
+        rules={name: rule for name, rule in rules.items() if rule is not None},
+        paired=frozenset(name for name, link in links.items() if tx.pairings.count(link.id)),
+    )
+
+
+def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
+    for key in reading.source.data:
+        if key not in ("target", "link", "rule"):
+            hint = "the text holds [[target]], [[link]] and [[rule]]"
+            reading.wrong((key,), f"there is no table {key[:60]!r}", hint=hint)
+    read_targets(reading, standing.targets)
+    targets = {name: target for name, (target, _) in reading.targets.items()}
+    read_links(reading, standing.links, standing.targets | targets, _addresses(accord))
+    links = {name: link for name, (link, _) in reading.links.items()}
+    rules: dict[str, Rule] = {}
+    try:
+        rules = {rule.name: rule for rule in rules_in(reading.source)}
+    except RuleErrors as error:
+        reading.problems += error.problems
+    made = _make_rules(reading, links, standing.rules | rules)
+    return Wanted(targets=targets, links=links, rules=rules | made, made=frozenset(made))
+
+
+def _addresses(accord: Accord) -> Callable[[str], str]:
+    """Return the lookup of a CRM user's main address, each asked for once."""
+    found: dict[str, str] = {}
+
+    def address_of(user: str) -> str:
+        if user not in found:
+            accord.crm.open(user).close()
+            identities = accord.crm.identities(user)
+            found[user] = identities[0].address if identities else ""
+        return found[user]
+
+    return address_of
+
+
+def _make_rules(
+    reading: Reading, links: Mapping[str, Link], known: Mapping[str, Rule]
+) -> dict[str, Rule]:
+    """Return the default rules that links need; say where a rule isn't there or doesn't fit."""
+    made: dict[str, Rule] = {}
+    for name, link in links.items():
+        place = reading.links[name][1]
+        rule = known.get(link.rule)
+        if rule is None and link.rule == DEFAULT_RULES[link.kind]:
+            made[link.rule] = Rule(name=link.rule, kind=link.kind)
+        elif rule is None:
+            hint = f"rules there: {', '.join(sorted(known))}" if known else "add it as a [[rule]]"
+            reading.wrong((*place, "rule"), f"there is no rule {link.rule!r}", hint=hint)
+        elif rule.kind is not link.kind:
+            message = f"the rule {rule.name!r} is for {rule.kind}s, the link for {link.kind}s"
+            reading.wrong((*place, "rule"), message, hint="name another rule")
+    return made
+
+
+def _store(tx: Tx, wanted: Wanted, standing: Standing, by: str) -> None:
+    for name, target in wanted.targets.items():
+        if standing.targets.get(name) != target:
+            tx.targets.put(target)
+    for rule in wanted.rules.values():
+        version = tx.rules.put(rule)
+        tx.rules.activate(rule.name, version, by)
+    tx.links.put_many(list(wanted.links.values()))
+
+
+def _require(reading: Reading) -> None:
+    if reading.failed:
+        found = dict.fromkeys(reading.problems)
+        raise RuleErrors(sorted(found, key=lambda problem: (problem.line, problem.path)))

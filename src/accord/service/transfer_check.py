@@ -1,0 +1,132 @@
+"""Checks of an import that ask adapters: settings, kinds, passwords, rules beside both traits.
+
+Only what the import touches is asked about, so that a small import costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accord.model.kinds import Side
+from accord.model.traits import Traits
+from accord.ports.adapter import Adapter
+from accord.ports.errors import AccordError, ConfigError
+from accord.rules.check import check
+from accord.rules.defaults import kind_on
+from accord.rules.problem import Problem
+from accord.rules.rule import Rule
+from accord.service.accord import Accord
+from accord.service.transfer_diff import Standing, Wanted
+from accord.service.transfer_text import Reading
+from accord.state.records import Link, Target
+
+_LASTING = ("user", "kind", "target", "principal", "folder")
+
+
+def check_import(accord: Accord, reading: Reading, wanted: Wanted, standing: Standing) -> None:
+    """Note what is wrong with what a text asks for, as far as adapters can tell."""
+    with _Built(accord, reading, wanted, standing) as built:
+        for name in wanted.targets:
+            _check_target(reading, name, built, standing)
+        if reading.failed:
+            return
+        for name, link in wanted.links.items():
+            _check_link(reading, name, link, built, standing)
+        reading.problems += _check_rules(accord, reading, wanted, standing, built)
+
+
+class _Built:
+    """Build adapters of targets as they would be after the import, each once."""
+
+    def __init__(
+        self, accord: Accord, reading: Reading, wanted: Wanted, standing: Standing
+    ) -> None:
+        self._accord = accord
+        self._adapters: dict[str, Adapter] = {}
+        targets = {**standing.targets, **wanted.targets}
+        self.targets = {target.id: target for target in targets.values()}
+
+    def __enter__(self) -> _Built:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for adapter in self._adapters.values():
+            adapter.close()
+
+    def adapter(self, target: str) -> Adapter:
+        if target not in self._adapters:
+            self._adapters[target] = self._accord.build(self.targets[target])
+        return self._adapters[target]
+
+    def traits(self, target: str) -> Traits | None:
+        try:
+            return self.adapter(target).traits
+        except AccordError:
+            return None
+
+
+def _check_target(reading: Reading, name: str, built: _Built, standing: Standing) -> None:
+    target, place = reading.targets[name]
+    stored = standing.targets.get(name)
+    if stored and stored.adapter != target.adapter and _used(stored, standing):
+        hint = "give the new target a name of its own"
+        message = f"the target {name!r} is a {stored.adapter} with links on it"
+        reading.wrong((*place, "adapter"), message, hint=hint)
+        return
+    try:
+        built.adapter(target.id)
+    except ConfigError as error:
+        where = (*place, error.field) if error.field else place
+        reading.wrong(where, str(error), hint=error.hint)
+
+
+def _used(target: Target, standing: Standing) -> bool:
+    return any(link.target == target.id for link in standing.links.values())
+
+
+def _check_link(reading: Reading, name: str, link: Link, built: _Built, standing: Standing) -> None:
+    place = reading.links[name][1]
+    stored = standing.links.get(name)
+    if stored is not None and name in standing.paired:
+        for key in _LASTING:
+            if getattr(stored, key) != getattr(link, key):
+                message = (
+                    f"the link {name!r} has synchronized {stored.kind}s of {stored.principal}; "
+                    f"its {key} can't change"
+                )
+                reading.wrong((*place, key), message, hint="add another link with name = …")
+    traits = built.traits(link.target)
+    kind = kind_on(link.kind, Side.GROUPWARE)
+    if traits is not None and kind not in traits.kinds:
+        carried = ", ".join(sorted(str(each) for each in traits.kinds))
+        key = "kind" if "kind" in reading.source.data["link"][place[1]] else "kinds"
+        message = f"the target {built.targets[link.target].name} carries no {kind}s"
+        reading.wrong((*place, key), message, hint=f"it carries: {carried}")
+    try:
+        built.adapter(link.target).open(link.principal).close()
+    except ConfigError as error:
+        reading.wrong(place, str(error), hint=error.hint)
+    except AccordError:
+        pass  # whether the server answers is a matter of `accord check`
+
+
+def _check_rules(
+    accord: Accord, reading: Reading, wanted: Wanted, standing: Standing, built: _Built
+) -> Iterator[Problem]:
+    """Check rules beside the traits of every pair of sides they would work between."""
+    links = {**standing.links, **wanted.links}.values()
+    records = accord.crm.traits
+    for rule in {**standing.rules, **wanted.rules}.values():
+        fresh = rule.name in wanted.rules
+        used = [link for link in links if link.rule == rule.name]
+        touched = [link for link in used if fresh or link.name in wanted.links]
+        source = reading.source if _written(reading, rule) else None
+        for target in sorted({link.target for link in touched}):
+            yield from check(rule, records, built.traits(target), source)
+        if fresh and not used:
+            yield from check(rule, records, None, source)
+
+
+def _written(reading: Reading, rule: Rule) -> bool:
+    tables = reading.source.data.get("rule", [])
+    return any(table.get("name") == rule.name for table in tables)

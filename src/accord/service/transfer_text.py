@@ -1,0 +1,291 @@
+"""Configuration text to targets and links: `[[target]]` and `[[link]]`, read strictly.
+
+`transfer` compares the result with what is stored. Everything wrong is told at once, with file,
+line and hint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from accord.model.kinds import Kind, Side
+from accord.ports.errors import AccordError, ConfigError
+from accord.ports.settings import Setting, SettingType
+from accord.rules.problem import Problem, Severity, instead
+from accord.rules.source import Path as Place
+from accord.rules.source import Source
+from accord.rules.text import read
+from accord.service import registry
+from accord.service.secret_refs import FORMS, SecretMissing, is_reference, resolve
+from accord.state.records import Link, Mode, Target
+
+DEFAULT_RULES = {
+    Kind.EVENT: "events",
+    Kind.TASK: "tasks",
+    Kind.CONTACT: "contacts",
+    Kind.ABSENCE: "absences",
+}
+"""The rule of a link that names none; made with its defaults where there is none of that name."""
+
+_NAME = re.compile(r"[^\s/][^/\x00-\x1f]{0,98}[^\s/]|[^\s/]")
+
+
+class Reading(Struct):
+    """Gather what a text says: targets and links with their places, and what is wrong."""
+
+    source: Source
+    environ: Mapping[str, str]
+    folder: Path
+    problems: list[Problem] = []
+    targets: dict[str, tuple[Target, Place]] = {}
+    links: dict[str, tuple[Link, Place]] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether anything noted so far keeps the text from being imported."""
+        return any(problem.severity is Severity.ERROR for problem in self.problems)
+
+    def wrong(self, place: Place, message: str, **more: Any) -> None:
+        """Note a problem at its place."""
+        self.problems.append(self.source.problem(place, message, **more))
+
+
+class LinkTable(Struct, frozen=True, kw_only=True):
+    """Be one `[[link]]`: `users` and `kinds` stand for one link per user and kind."""
+
+    target: str
+    name: str = ""
+    user: str = ""
+    users: tuple[str, ...] = ()
+    kind: str = ""
+    kinds: tuple[str, ...] = ()
+    principal: str = ""
+    folder: str = ""
+    rule: str = ""
+    mode: Mode = Mode.ACTIVE
+
+
+def read_targets(reading: Reading, standing: Mapping[str, Target]) -> None:
+    """Read all `[[target]]`; secrets not given anew stay those of the `standing` targets."""
+    for number, table in enumerate(_tables(reading, "target")):
+        place: Place = ("target", number)
+        name = _name(reading, table, place)
+        adapter = table.get("adapter")
+        if not isinstance(adapter, str):
+            hint = f"use one of: {', '.join(registry.GROUPWARE)}"
+            reading.wrong(place, "adapter is missing", hint=f"add adapter = …; {hint}")
+            continue
+        try:
+            declared = registry.groupware(adapter).SETTINGS
+        except ConfigError as error:
+            reading.wrong((*place, "adapter"), str(error), hint=error.hint)
+            continue
+        stored = standing.get(name)
+        settings, secrets = _settings(reading, table, place, declared)
+        if stored is not None and stored.adapter == adapter:
+            secrets = {**stored.secrets, **secrets}
+        target = Target(
+            id=stored.id if stored else name,
+            name=name,
+            adapter=adapter,
+            side=Side.GROUPWARE,
+            settings=settings,
+            secrets=secrets,
+        )
+        if name in reading.targets:
+            line = reading.source.line((*reading.targets[name][1], "name"))
+            reading.wrong((*place, "name"), f"the name {name!r} is taken by line {line}")
+        elif name:
+            reading.targets[name] = (target, place)
+
+
+def read_links(
+    reading: Reading,
+    standing: Mapping[str, Link],
+    targets: Mapping[str, Target],
+    address_of: Callable[[str], str],
+) -> None:
+    """Read all `[[link]]`; `address_of` gives a CRM user's main address, or raises AccordError."""
+    for number, table in enumerate(_tables(reading, "link")):
+        place: Place = ("link", number)
+        given = read(LinkTable, table, place, reading.source, reading.problems)
+        if given is None:
+            continue
+        if given.target not in targets:
+            hint = instead(given.target, targets) if targets else "add a [[target]] of that name"
+            reading.wrong((*place, "target"), f"there is no target {given.target!r}", hint=hint)
+            continue
+        users = _several(reading, place, "user", given.user, given.users)
+        kinds = _kinds(reading, place, given)
+        _single(reading, place, given, users, kinds)
+        for user in users:
+            principal = _principal(reading, place, user, given.principal, address_of)
+            for kind in kinds:
+                link = _link(given, user, kind, principal, targets[given.target])
+                _add_link(reading, standing, link, place)
+
+
+def _tables(reading: Reading, key: str) -> list[dict[str, Any]]:
+    found = reading.source.data.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        reading.wrong((key,), "must be tables", hint=f"write [[{key}]]")
+        return []
+    return found
+
+
+def _name(reading: Reading, table: Mapping[str, Any], place: Place) -> str:
+    name = table.get("name")
+    if name is None:
+        reading.wrong(place, "name is missing", hint="add name = …")
+    elif not isinstance(name, str) or not _NAME.fullmatch(name):
+        reading.wrong((*place, "name"), "must be a text of 1 to 100 characters without /")
+    else:
+        return name
+    return ""
+
+
+def _settings(
+    reading: Reading, table: Mapping[str, Any], place: Place, declared: Sequence[Setting]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return plain settings and secrets of a target."""
+    by_name = {setting.name: setting for setting in declared}
+    plain: dict[str, Any] = {}
+    secret: dict[str, Any] = {}
+    for key, value in table.items():
+        if key in ("name", "adapter"):
+            continue
+        setting = by_name.get(key)
+        here = (*place, key)
+        if setting is None:
+            hint = instead(key, [*by_name, "name", "adapter"])
+            reading.wrong(here, f"there is no setting {key[:60]!r} here", hint=hint)
+        elif setting.secret:
+            secret[key] = _secret(reading, here, setting, value)
+        elif is_reference(value) and setting.type is not SettingType.TABLE:
+            reading.wrong(here, f"{key} is no secret", hint="write its value")
+        elif setting.type is SettingType.FILE and isinstance(value, str):
+            plain[key] = str(reading.folder / Path(value).expanduser())
+        else:
+            plain[key] = value
+    return plain, secret
+
+
+def _secret(reading: Reading, place: Place, setting: Setting, value: Any) -> Any:
+    if setting.type is SettingType.TABLE:
+        if not isinstance(value, dict):
+            reading.wrong(place, "must be a table", hint=f'write [target.{setting.name}] "who" = …')
+            return {}
+        return {key: _resolved(reading, (*place, key), each) for key, each in value.items()}
+    return _resolved(reading, place, value)
+
+
+def _resolved(reading: Reading, place: Place, value: Any) -> str:
+    if isinstance(value, str):
+        reading.wrong(
+            place,
+            "a secret stands in this text, where others may read it",
+            severity=Severity.WARNING,
+            hint=f"write {FORMS}",
+        )
+        return value
+    if not is_reference(value):
+        reading.wrong(place, "a secret is given by reference", hint=f"write {FORMS}")
+        return ""
+    try:
+        return resolve(value, reading.environ, reading.folder)
+    except SecretMissing as error:
+        reading.wrong(place, str(error), hint=error.hint)
+        return ""
+
+
+def _several(
+    reading: Reading, place: Place, key: str, one: str, many: tuple[str, ...]
+) -> tuple[str, ...]:
+    if bool(one) == bool(many):
+        said = f"both {key} and {key}s are given" if one else f"{key} is missing"
+        reading.wrong(place, said, hint=f"write {key} = … for one, or {key}s = […] for several")
+        return ()
+    return (one,) if one else tuple(dict.fromkeys(many))
+
+
+def _kinds(reading: Reading, place: Place, given: LinkTable) -> tuple[Kind, ...]:
+    found = []
+    for text in _several(reading, place, "kind", given.kind, given.kinds):
+        if text in DEFAULT_RULES:
+            found.append(Kind(text))
+            continue
+        key = "kind" if given.kind else "kinds"
+        hint = instead(text, [str(kind) for kind in DEFAULT_RULES])
+        reading.wrong((*place, key), f"there is no kind {text[:60]!r} to link", hint=hint)
+    return tuple(found)
+
+
+def _single(
+    reading: Reading,
+    place: Place,
+    given: LinkTable,
+    users: Sequence[str],
+    kinds: Sequence[Kind],
+) -> None:
+    """Refuse what only one link can have where a table stands for several."""
+    for key, several, what in (
+        ("name", len(users) * len(kinds) > 1, "several links"),
+        ("rule", len(kinds) > 1, "several kinds"),
+        ("folder", len(kinds) > 1, "several kinds"),
+        ("principal", len(users) > 1, "several users"),
+    ):
+        if getattr(given, key) and several:
+            hint = "write a [[link]] for each"
+            reading.wrong((*place, key), f"{key} can't be the same for {what}", hint=hint)
+    if given.name and not _NAME.fullmatch(given.name):
+        reading.wrong((*place, "name"), "must be a text of 1 to 100 characters without /")
+
+
+def _principal(
+    reading: Reading, place: Place, user: str, said: str, address_of: Callable[[str], str]
+) -> str:
+    """Return the mailbox of a user, who must be one of the CRM's."""
+    try:
+        address = address_of(user)
+    except AccordError as error:
+        key = "user" if "user" in reading.source.data["link"][place[1]] else "users"
+        hint = f"add them: accord crm users add {user} --address …"
+        reading.wrong((*place, key), str(error), hint=hint)
+        return ""
+    if not address and not said:
+        hint = 'add principal = "…", the address of the mailbox'
+        reading.wrong(place, f"the CRM knows no address of {user}", hint=hint)
+    return said or address
+
+
+def _link(given: LinkTable, user: str, kind: Kind, principal: str, target: Target) -> Link:
+    name = given.name or f"{user}-{kind}"
+    return Link(
+        id=name,
+        name=name,
+        user=user,
+        kind=kind,
+        target=target.id,
+        principal=principal,
+        folder=given.folder,
+        rule=given.rule or DEFAULT_RULES[kind],
+        mode=given.mode,
+    )
+
+
+def _add_link(reading: Reading, standing: Mapping[str, Link], link: Link, place: Place) -> None:
+    if link.name in reading.links:
+        line = reading.source.line(reading.links[link.name][1])
+        hint = "give one of them another name = …"
+        reading.wrong(place, f"the link {link.name!r} is there already in line {line}", hint=hint)
+        return
+    stored = standing.get(link.name)
+    if stored is not None:
+        link = replace(link, id=stored.id, paused=stored.paused)
+    reading.links[link.name] = (link, place)
