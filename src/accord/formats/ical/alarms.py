@@ -35,10 +35,11 @@ def read_reminders(
         if reminder is None:
             kept.append(rezoned(part, zoned))
         else:
-            found.setdefault(reminder, []).append(rezoned(part, zoned))
+            found.setdefault(reminder, []).append("" if _is_plain(part) else rezoned(part, zoned))
     for reminder, texts in found.items():
-        if texts != ["\n".join(_plain(reminder))]:
-            kept.extend(texts)
+        plain = "\n".join(_plain(reminder))
+        if texts != [""]:
+            kept.extend(text or plain for text in texts)
     if kept:
         # Alarms have no order of their own.
         extras[_ALARM] = tuple(sorted(kept))
@@ -59,6 +60,19 @@ def alarm_lines(reminders: Iterable[Reminder], extras: Mapping[str, object]) -> 
     for reminder in reminders:
         lines.extend(known.get(reminder) or _plain(reminder))
     return lines
+
+
+def _is_plain(part: Component) -> bool:
+    """Tell whether an alarm says only when; servers spell the same duration in other ways."""
+    said = {line.name: line for line in part.lines}
+    return (
+        not part.children
+        and len(part.lines) == len(said) == 3
+        and (text := said.get("DESCRIPTION")) is not None
+        and (action := said.get("ACTION")) is not None
+        and (text.value, action.value) == (_DESCRIPTION, "DISPLAY")
+        and not (text.params or action.params or said["TRIGGER"].params.keys() - {"RELATED"})
+    )
 
 
 def _plain(reminder: Reminder) -> list[str]:
