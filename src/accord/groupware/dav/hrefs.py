@@ -19,7 +19,11 @@ def origin(url: str) -> str:
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     port = parts.port
-    return f"{scheme}://{host}" if port in (None, _DEFAULT.get(scheme)) else f"{scheme}://{host}:{port}"
+    return (
+        f"{scheme}://{host}"
+        if port in (None, _DEFAULT.get(scheme))
+        else f"{scheme}://{host}:{port}"
+    )
 
 
 def tidy(path: str) -> str:
@@ -37,20 +41,29 @@ def tidy(path: str) -> str:
     return "/" + "/".join(kept) + ("/" if folder and kept else "")
 
 
-def ref_of(href: str, base: str) -> str:
-    """Return the ref for an href found in an answer from the address `base`.
+def ref_of(href: str, base: str, home: str) -> str:
+    """Return the ref for an href found in an answer about the ref `base`.
 
-    On the same server it is the bare path; on another one the whole address.
+    On the target itself (`home` is its origin) that is the bare path; on another host the
+    whole address.
     """
+    foreign = "" if base.startswith("/") else origin(base)
     if _PLAIN(href) and "//" not in href and "/." not in href:
-        return href
+        return foreign + href
     if "://" not in href and not href.startswith("//"):
         if not href.startswith("/"):
             href = urlsplit(base).path.rpartition("/")[0] + "/" + href
-        return tidy(href.partition("?")[0])
-    parts = urlsplit(href if "://" in href else f"{urlsplit(base).scheme}:{href}")
+        return foreign + tidy(href.partition("?")[0])
+    parts = urlsplit(href if "://" in href else f"{urlsplit(home).scheme}:{href}")
     where, path = origin(parts.geturl()), tidy(parts.path or "/")
-    return path if where == origin(base) else where + path
+    return path if same_server(where, home) else where + path
+
+
+def same_server(one: str, home: str) -> bool:
+    """Tell whether an origin is the target's, or the same host's with https instead of http."""
+    if one == home:
+        return True
+    return home.startswith("http://") and one == "https://" + home.removeprefix("http://")
 
 
 def folder_of(ref: str) -> str:

@@ -1,4 +1,4 @@
-"""What an administrator sets for a CalDAV/CardDAV target; `adapter.build` works with the checked result.
+"""What an administrator sets for a CalDAV/CardDAV target; `build` works with the checked result.
 
 Command line, console form and docs render from SETTINGS.
 """
@@ -84,7 +84,7 @@ SETTINGS = (
         label="Further hosts of this server",
         default="",
         advanced=True,
-        help="hosts that may get the credentials too, separated by blanks; *.example.com is allowed",
+        help="hosts that may get the credentials too, separated by blanks; *.example.com works",
     ),
     Setting(
         name="proxy",
@@ -217,18 +217,13 @@ def configure(given: Mapping[str, Any], where: str = "dav") -> Config:
     for name, least in (("concurrency", 1), ("page", 1), ("timeout", 0.001), ("max_megabytes", 1)):
         if values[name] < least:
             raise ConfigError(f"{where}: {name!r} must be at least {least}", field=name)
-    return Config(
-        where=where,
-        url=values["url"] if parts.path else values["url"] + "/",
-        trusted_hosts=tuple(values["trusted_hosts"].casefold().split()),
-        max_bytes=int(values["max_megabytes"] * 1024 * 1024),
-        concurrency=int(values["concurrency"]),
-        page=int(values["page"]),
-        timeout=float(values["timeout"]),
-        **{name: values[name] or "" for name in _TEXTS},
-        **{name: _table(values[name], name, where) for name in ("users", "passwords")},
-        **{name: values[name] for name in ("verify", "create_missing")},
-    )
+    values |= {name: values[name] or "" for name in _TEXTS}
+    values |= {name: _table(values[name], name, where) for name in ("users", "passwords")}
+    values |= {"concurrency": int(values["concurrency"]), "page": int(values["page"])}
+    values["url"] = values["url"] if parts.path else values["url"] + "/"
+    values["trusted_hosts"] = tuple(values["trusted_hosts"].casefold().split())
+    values["max_bytes"] = int(values.pop("max_megabytes") * 1024 * 1024)
+    return Config(where=where, **values)
 
 
 def login(config: Config, principal: str) -> Login:
@@ -292,5 +287,7 @@ def _fill(template: str, principal: str, *, escape: bool = False) -> str:
 
 
 def _same_person(user: str, principal: str) -> bool:
-    names = {principal.casefold(), principal.casefold().partition("@")[0]}
-    return user.casefold() in names or user.casefold().partition("@")[0] in names
+    one, other = user.casefold(), principal.casefold()
+    if "@" in one and "@" in other:
+        return one == other
+    return one.partition("@")[0] == other.partition("@")[0]

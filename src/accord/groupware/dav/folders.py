@@ -1,0 +1,104 @@
+"""A person's collections as folders: the default of each kind, and making those that lack.
+
+`session.folders` and `make_folder` use this (RFC 4791 5.3.1, RFC 5689).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from accord.groupware.dav import wire
+from accord.groupware.dav.client import Client
+from accord.groupware.dav.discovery import COMPONENTS, Collection, Place
+from accord.groupware.dav.hrefs import origin, ref_of, tidy
+from accord.groupware.dav.settings import Config
+from accord.model.kinds import Kind
+from accord.ports.adapter import Folder
+from accord.ports.errors import Denied
+
+_SETTING = {Kind.EVENT: "calendar", Kind.TASK: "task_list", Kind.CONTACT: "address_book"}
+
+
+def folders(config: Config, place: Place) -> tuple[Folder, ...]:
+    """Return the collections as folders; of several defaults the one for fewest kinds first."""
+    defaults = {kind: default(config, place, kind) for kind in _SETTING}
+    found = [
+        Folder(
+            id=each.ref,
+            name=each.name,
+            kinds=each.kinds,
+            default=each.ref in {d.ref for d in defaults.values() if d is not None},
+            writable=each.writable,
+        )
+        for each in place.collections
+    ]
+    return tuple(sorted(found, key=lambda f: (not f.default, len(f.kinds), f.name.casefold())))
+
+
+def default(config: Config, place: Place, kind: Kind) -> Collection | None:
+    """Return the collection for items of a kind where nobody chose; None where there is none.
+
+    That is the one the settings name; else the server's choice; else the first that may be
+    written, tasks going where events go if that calendar takes them.
+    """
+    wanted = _wanted(config, kind)
+    if wanted:
+        return named(place, wanted, kind)
+    writable = [each for each in place.holding(kind) if each.writable]
+    if kind is not Kind.CONTACT:
+        events = default(config, place, Kind.EVENT) if kind is Kind.TASK else None
+        preferred = (place.default, events.ref if events else "")
+        chosen = next((each for ref in preferred for each in writable if each.ref == ref), None)
+        if chosen is not None:
+            return chosen
+    return next(iter(writable), None)
+
+
+def lacking(config: Config, place: Place) -> list[tuple[str, Kind]]:
+    """Return name and kind of collections that are to be made for this person."""
+    if not config.create_missing:
+        return []
+    wanted = ((_wanted(config, kind), kind) for kind in _SETTING)
+    return [(name, kind) for name, kind in wanted if name and named(place, name, kind) is None]
+
+
+def named(place: Place, name: str, kind: Kind) -> Collection | None:
+    """Return the collection of this path or name that holds items of a kind."""
+    ref = name if name.endswith("/") else name + "/"
+    ref = tidy(ref) if name.startswith("/") else ref
+    holding = place.holding(kind)
+    made = f"/{_made_name(name, kind)}/"  # a person may have renamed what we made
+    by_ref = (each for each in holding if each.ref == ref or each.ref.endswith(made))
+    by_name = (each for each in holding if each.name == name)
+    return next(by_ref, None) or next(by_name, None)
+
+
+def make(client: Client, place: Place, name: str, kind: Kind) -> None:
+    """Make a collection; its place follows from name and kind, so trying again makes no second.
+
+    Raises Denied or Rejected where the server doesn't allow it.
+    """
+    homes = place.card_homes if kind is Kind.CONTACT else place.calendar_homes
+    if not homes:
+        raise Denied(f"the server has no place for collections of kind {kind}")
+    ref = f"{homes[0]}{_made_name(name, kind)}/"
+    if kind is Kind.CONTACT:
+        method, body = "MKCOL", wire.make_address_book(name)
+    else:
+        components = [text for text, each in COMPONENTS.items() if each is kind]
+        method, body = "MKCALENDAR", wire.make_calendar(name, components)
+    headers = {"Content-Type": "application/xml; charset=utf-8"}
+    reply, unsure = client.write(method, ref, body, headers)
+    there = reply.status == 405 or "resource-must-be-null" in reply.conditions
+    if not reply.ok and not (there and unsure):
+        raise reply.error(ref)
+
+
+def _made_name(name: str, kind: Kind) -> str:
+    return f"accord-{kind}-{hashlib.sha256(f'{kind}/{name}'.encode()).hexdigest()[:12]}"
+
+
+def _wanted(config: Config, kind: Kind) -> str:
+    """Return the name or ref that the settings give; a whole address counts as its ref."""
+    wanted = str(getattr(config, _SETTING[kind])).strip()
+    return ref_of(wanted, "/", origin(config.url)) if "://" in wanted else wanted

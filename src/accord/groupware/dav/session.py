@@ -1,0 +1,201 @@
+"""One person's calendars and address books, opened: the port's calls, each a few lines.
+
+`adapter.open` makes it; `sync`, `find` and `write` do the work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
+
+from accord.groupware.dav import find, folders, sync, write
+from accord.groupware.dav.client import Client
+from accord.groupware.dav.discovery import Collection, Place, probe
+from accord.groupware.dav.listing import SYNC, Report, report
+from accord.groupware.dav.sync import Shelf
+from accord.model.kinds import Kind
+from accord.model.observe import Listing, Observation, Snapshot
+from accord.ports.adapter import (
+    Ask,
+    Draft,
+    Folder,
+    Known,
+    Mark,
+    Outcome,
+    Question,
+    Removal,
+    Revision,
+)
+from accord.ports.errors import Gone
+
+if TYPE_CHECKING:
+    from accord.groupware.dav.adapter import DavAdapter
+
+FRESH = 30.0
+"""Seconds for which one link's report may serve the other links on the same folder."""
+
+
+class _Shared(Struct):
+    """Be a report that each kind may take once, so that one request serves several links."""
+
+    report: Report
+    made: float
+    writes: int
+    taken: set[Kind]
+
+
+class DavSession:
+    """Be a person's collections on one server; belongs to one thread."""
+
+    def __init__(self, adapter: DavAdapter, principal: str, client: Client) -> None:
+        """Speak for `principal`; nothing is asked before the first call."""
+        self._adapter = adapter
+        self._principal = principal
+        self._client = client
+        self._shared: dict[tuple[str, str], _Shared] = {}
+        self._others: dict[tuple[str, Kind], dict[str, str]] = {}
+        self._open = True
+
+    def folders(self) -> tuple[Folder, ...]:
+        """Return the calendars and address books, the ones to use by default first.
+
+        Makes those that the settings name and the person lacks, where the settings say so.
+        """
+        place = self._place()
+        for name, kind in folders.lacking(self._adapter.config, place):
+            folders.make(self._client, place, name, kind)
+            place = self._place(fresh=True)
+        return folders.folders(self._adapter.config, place)
+
+    def make_folder(self, name: str, kind: Kind) -> Folder:
+        """Return the folder of that name for items of a kind, made where it isn't there yet.
+
+        Raises Denied or Rejected where the server doesn't allow it.
+        """
+        place = self._place()
+        found = folders.named(place, name, kind)
+        if found is None:
+            folders.make(self._client, place, name, kind)
+            place = self._place(fresh=True)
+            found = folders.named(place, name, kind)
+        if found is None:
+            raise Gone(f"{name!r} was made, but the server doesn't list it")
+        listed = folders.folders(self._adapter.config, place)
+        return next(each for each in listed if each.id == found.ref)
+
+    def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
+        """Yield what changed since `cursor`, page by page; one request where nothing did."""
+        self._check()
+        syncs = True if cursor else self._collection(folder, kind).syncs
+        told = self._report(folder, kind, cursor, syncs)
+        shelf = self._shelf(folder, kind, look=bool(told.members))
+        yield from sync.pages(self._client, shelf, told, known, self._adapter.config.page)
+
+    def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
+        """Say what each ref holds now; what left the folder is looked for in the others."""
+        shelf = self._shelf(folder, kind)
+        return find.fetch(self._client, self._place(), shelf, asks, self._adapter.config.page)
+
+    def lookup(
+        self, folder: str, kind: Kind, questions: Sequence[Question]
+    ) -> list[tuple[Snapshot, ...]]:
+        """Find items in the folder by key (their name), marker or uid (a query)."""
+        shelf, size = self._shelf(folder, kind), self._adapter.config.page
+        return find.lookup(self._client, self._place(), shelf, questions, size)
+
+    def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
+        """Create items; a key that is there already answers with that item."""
+        return write.create(self._desk(folder, kind), drafts)
+
+    def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
+        """Change the fields named, each item only in the version given."""
+        return write.update(self._desk(folder, kind), revisions)
+
+    def delete(self, folder: str, kind: Kind, removals: Sequence[Removal]) -> list[Outcome]:
+        """Delete items, each only in the version given; DAV has no trash."""
+        return write.delete(self._desk(folder, kind), removals)
+
+    def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
+        """Store markers on items Accord made; a person's own items stay as they are."""
+        return write.mark(self._desk(folder, kind), marks)
+
+    def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
+        """Answer Gone: what DAV deletes stays deleted."""
+        self._check()
+        return Gone(f"{ref}: a DAV server can't bring back what was deleted")
+
+    def probe(self, folder: str, kind: Kind) -> bool:
+        """Try to read a folder; tell whether it offers sync-collection. Raises ConfigError."""
+        told = report(self._client, folder, "", self._collection(folder, kind).syncs)
+        return told.cursor.startswith(SYNC)
+
+    def close(self) -> None:
+        """Let go; the connections stay with the adapter for the next session."""
+        self._open = False
+        self._shared.clear()
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        self.close()
+
+    def _check(self) -> None:
+        if not self._open:
+            raise RuntimeError("the session is closed")
+
+    def _place(self, *, fresh: bool = False) -> Place:
+        self._check()
+        return self._adapter.place(self._principal, fresh=fresh)
+
+    def _collection(self, folder: str, kind: Kind) -> Collection:
+        """Return what is known of a folder; one outside the person's home is asked for itself."""
+        place = self._place()
+        found = place.collection(folder) or self._adapter.shared.get((self._principal, folder))
+        if found is None:
+            found = probe(self._adapter.http, self._client.auth, folder, kind)
+            self._adapter.shared[self._principal, folder] = found
+        return found
+
+    def _shelf(self, folder: str, kind: Kind, *, look: bool = True) -> Shelf:
+        """Return the folder as this call reads it; without `look` nothing is asked for it."""
+        self._check()
+        readonly = not self._collection(folder, kind).writable if look else False
+        others = self._others.setdefault((folder, kind), {})
+        return Shelf(folder=folder, kind=kind, readonly=readonly, others=others)
+
+    def _desk(self, folder: str, kind: Kind) -> write.Desk:
+        self._adapter.wrote(folder)
+        return write.Desk(
+            client=self._client,
+            place=self._place(),
+            collection=self._collection(folder, kind),
+            shelf=self._shelf(folder, kind),
+            size=self._adapter.config.page,
+        )
+
+    def _report(self, folder: str, kind: Kind, cursor: str, syncs: bool) -> Report:
+        now, writes = time.monotonic(), self._adapter.writes(folder)
+        shared = self._shared.get((folder, cursor))
+        if (
+            shared is not None
+            and kind not in shared.taken
+            and shared.writes == writes
+            and now - shared.made < FRESH
+        ):
+            shared.taken.add(kind)
+            return shared.report
+        told = report(self._client, folder, cursor, syncs)
+        self._shared = {(folder, cursor): _Shared(told, now, writes, {kind})}
+        return told

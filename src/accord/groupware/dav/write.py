@@ -1,0 +1,304 @@
+"""Conditional writes: create under a name made from the key, change and delete one version only.
+
+`session` calls these in batches; each item answers for itself (RFC 4791 5.3.2, RFC 6638 3.2, 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from accord.groupware.dav import codec, silence
+from accord.groupware.dav.client import (
+    Client,
+    Loaded,
+    etag_of,
+    folder_error,
+    join_version,
+    schedule_tag_of,
+)
+from accord.groupware.dav.discovery import Collection, Place
+from accord.groupware.dav.errors import item_error
+from accord.groupware.dav.find import load
+from accord.groupware.dav.http import Reply
+from accord.groupware.dav.sync import Shelf, snapshot_of
+from accord.model.kinds import Kind
+from accord.model.observe import Snapshot
+from accord.ports.adapter import Draft, Mark, Outcome, Removal, Revision, Written
+from accord.ports.errors import AccordError, Denied, Gone, ItemError, Rejected, Stale
+
+_TYPES = {
+    Kind.EVENT: "text/calendar; charset=utf-8; component=VEVENT",
+    Kind.TASK: "text/calendar; charset=utf-8; component=VTODO",
+    Kind.CONTACT: "text/vcard; charset=utf-8",
+}
+T = TypeVar("T")
+
+
+class Sent(Struct, frozen=True):
+    """Be a write that succeeded, with what was sent; what stands there is still to be read."""
+
+    ref: str
+    version: str
+    snapshot: Snapshot
+
+
+class Desk(Struct, frozen=True):
+    """Be where one batch is written: whose, in which folder, on what kind of server."""
+
+    client: Client
+    place: Place
+    collection: Collection
+    shelf: Shelf
+    size: int
+
+
+def create(desk: Desk, drafts: Sequence[Draft]) -> list[Outcome]:
+    """Put new items under names made from their keys; a key that is there answers with its item."""
+    return _read_back(desk, _each(desk, drafts, lambda draft: _create(desk, draft)))
+
+
+def update(desk: Desk, revisions: Sequence[Revision]) -> list[Outcome]:
+    """Change items in the version given; what stands there is read first, in one request."""
+    stored = load(desk.client, desk.shelf, [each.ref for each in revisions], desk.size)
+    done = _each(desk, revisions, lambda each: _update(desk, each, stored[each.ref]))
+    return _read_back(desk, done)
+
+
+def delete(desk: Desk, removals: Sequence[Removal]) -> list[Outcome]:
+    """Delete items in the version given, without mail where none is allowed."""
+    stored: dict[str, Loaded] = {}
+    quiet = [each.ref for each in removals if not each.notify]
+    if quiet and desk.place.schedules and desk.shelf.kind is Kind.EVENT:
+        stored = load(desk.client, desk.shelf, quiet, desk.size)
+    done = _each(desk, removals, lambda each: _delete(desk, each, stored.get(each.ref)))
+    return [each for each in done if not isinstance(each, Sent)]
+
+
+def mark(desk: Desk, marks: Sequence[Mark]) -> list[Outcome]:
+    """Store markers on items that Accord made; other people's items stay as they are."""
+    stored = load(desk.client, desk.shelf, [each.ref for each in marks], desk.size)
+    return _read_back(desk, _each(desk, marks, lambda each: _mark(desk, each, stored[each.ref])))
+
+
+def _each(
+    desk: Desk, asked: Sequence[T], act: Callable[[T], Written | Sent]
+) -> list[Outcome | Sent]:
+    """Do all at once, as far as connections go; what stops the session is raised at the end."""
+    outcomes: list[Outcome | Sent] = []
+    stop: AccordError | None = None
+    for outcome in desk.client.pool.map(lambda one: _outcome(act, one), asked):
+        if isinstance(outcome, Written | Sent | ItemError):
+            outcomes.append(outcome)
+        else:
+            stop = stop or outcome
+    if stop is not None:
+        raise stop
+    return outcomes
+
+
+def _outcome(act: Callable[[T], Written | Sent], one: T) -> Written | Sent | AccordError:
+    try:
+        return act(one)
+    except AccordError as error:
+        return error
+
+
+def _create(desk: Desk, draft: Draft) -> Written | Sent:
+    _writable(desk)
+    kind = desk.shelf.kind
+    ref = desk.shelf.folder + codec.resource_name(kind, draft.key)
+    body = codec.new_body(
+        kind,
+        draft.item,
+        key=draft.key,
+        marker=draft.marker,
+        agents=codec.Agent.SERVER if draft.notify else codec.Agent.NONE,
+        own=desk.place.addresses,
+        vcard4=desk.collection.vcard4,
+    )
+    headers = {"Content-Type": _TYPES[kind], "If-None-Match": "*"}
+    reply, _ = desk.client.write("PUT", ref, body, headers)
+    if reply.ok:
+        return _sent(desk, ref, body, reply)
+    if reply.status == 412:
+        return _made_before(desk, ref, draft.key)
+    if reply.status in (404, 410):
+        raise folder_error(reply, desk.shelf.folder)
+    raise item_error(reply.error(ref))
+
+
+def _made_before(desk: Desk, ref: str, key: str) -> Written:
+    loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref]
+    if loaded.error is not None:
+        raise item_error(loaded.error)
+    try:
+        snapshot = snapshot_of(desk.shelf, loaded)
+    except codec.Unreadable as why:
+        raise Rejected(f"{ref}: made before and unreadable by now: {why}") from why
+    if snapshot.key not in ("", key):
+        raise Rejected(f"{ref}: another item has this name", code="name-taken")
+    return Written(ref=ref, version=loaded.version, snapshot=snapshot)
+
+
+def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
+    _writable(desk)
+    content = _standing(desk, stored)
+    condition = _condition(revision, stored)
+    if not revision.notify:
+        silence.refuse_to_mail(desk.place, stored.text, content.silent, revision)
+    body = codec.changed_body(
+        desk.shelf.kind,
+        stored.text,
+        codec.revised(content.item, revision),
+        key=content.key,
+        marker=revision.marker or content.marker,
+        agents=_agents(content, notify=revision.notify),
+        own=desk.place.addresses,
+    )
+    return _replace(desk, revision.ref, body, condition)
+
+
+def _condition(revision: Revision, stored: Loaded) -> dict[str, str]:
+    """Return the header that makes the write conditional; raises Stale where it would fail."""
+    version = revision.version
+    if not etag_of(version):
+        raise Stale(f"{revision.ref}: the version to change is not known", code="version")
+    if etag_of(stored.version) == etag_of(version):
+        return {"If-Match": etag_of(version)}
+    # Where only replies of others came in, the server merges them (RFC 6638 3.2.10).
+    tag = schedule_tag_of(version)
+    if tag and tag == schedule_tag_of(stored.version) and silence.only_replies(revision):
+        return {"If-Schedule-Tag-Match": tag}
+    raise Stale(f"{revision.ref}: it is in another version by now", code="version")
+
+
+def _agents(content: codec.Content, *, notify: bool) -> codec.Agent:
+    """Say who mails attendees from now on; only what Accord made silent itself may change."""
+    if not content.key or not content.silent:
+        return codec.Agent.KEEP
+    return codec.Agent.SERVER if notify else codec.Agent.NONE
+
+
+def _replace(desk: Desk, ref: str, body: bytes, condition: dict[str, str]) -> Written | Sent:
+    headers = {"Content-Type": _TYPES[desk.shelf.kind], **condition}
+    reply, unsure = desk.client.write("PUT", ref, body, headers)
+    if reply.ok:
+        return _sent(desk, ref, body, reply)
+    if reply.status == 412 and unsure:
+        return _written_before(desk, ref, body, reply)
+    if reply.status in (404, 409, 412) and not reply.conditions:
+        # With If-Match some servers say 404 and some 412 for what is gone.
+        _standing(desk, desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref])
+    raise item_error(reply.error(ref))
+
+
+def _written_before(desk: Desk, ref: str, body: bytes, reply: Reply) -> Written:
+    """Tell whether it was our own earlier try that changed the version."""
+    loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref]
+    content = _standing(desk, loaded)
+    if content.item != codec.decode(desk.shelf.kind, body.decode()).item:
+        raise item_error(reply.error(ref))
+    return Written(ref=ref, version=loaded.version, snapshot=snapshot_of(desk.shelf, loaded))
+
+
+def _delete(desk: Desk, removal: Removal, stored: Loaded | None) -> Written:
+    _writable(desk)
+    headers = {"If-Match": etag_of(removal.version)}
+    if not removal.version:
+        raise Stale(f"{removal.ref}: no version to delete", code="version")
+    if stored is not None:
+        if stored.error is not None:
+            raise item_error(stored.error)
+        if etag_of(stored.version) != etag_of(removal.version):
+            raise Stale(f"{removal.ref}: it is in another version by now", code="version")
+        silence.refuse_to_cancel(desk.place, stored.text, removal.ref)
+    if desk.place.schedules and not removal.notify:
+        headers["Schedule-Reply"] = "F"
+    reply, unsure = desk.client.write("DELETE", removal.ref, b"", headers)
+    if reply.ok or (unsure and reply.status in (404, 410)):
+        return Written(ref=removal.ref)
+    if reply.status == 412 and not reply.conditions:
+        # Some servers say 412 also for what is gone.
+        loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [removal.ref])
+        if isinstance(loaded[removal.ref].error, Gone):
+            raise Gone(f"{removal.ref}: it isn't there any more", code="404")
+    raise item_error(reply.error(removal.ref))
+
+
+def _mark(desk: Desk, mark: Mark, stored: Loaded) -> Written | Sent:
+    content = _standing(desk, stored)
+    ours = bool(content.key) and desk.collection.writable
+    mails = desk.place.schedules and not content.silent
+    if content.marker == mark.marker or not ours or mails:
+        snapshot = snapshot_of(desk.shelf, stored)
+        return Written(ref=mark.ref, version=stored.version, snapshot=snapshot)
+    body = codec.changed_body(
+        desk.shelf.kind,
+        stored.text,
+        content.item,
+        key=content.key,
+        marker=mark.marker,
+        agents=codec.Agent.KEEP,
+        own=desk.place.addresses,
+    )
+    return _replace(desk, mark.ref, body, {"If-Match": etag_of(stored.version)})
+
+
+def _standing(desk: Desk, stored: Loaded) -> codec.Content:
+    """Return what an item holds now; raises Gone, Denied, or Rejected where it is unreadable."""
+    if stored.error is not None:
+        raise item_error(stored.error)
+    if not codec.holds(desk.shelf.kind, stored.text):
+        raise Gone(f"{stored.ref}: it holds another kind of item now")
+    try:
+        return codec.decode(desk.shelf.kind, stored.text)
+    except codec.Unreadable as why:
+        raise Rejected(f"{stored.ref}: {why}", code="unreadable") from why
+
+
+def _writable(desk: Desk) -> None:
+    if not desk.collection.writable:
+        raise Denied(f"{desk.collection.ref}: this login may only read here", code="read-only")
+
+
+def _sent(desk: Desk, ref: str, body: bytes, reply: Reply) -> Sent:
+    etag = reply.headers.get("etag", "")
+    etag = "" if etag.startswith("W/") else etag  # If-Match takes none of those
+    version = join_version(etag, reply.headers.get("schedule-tag", ""))
+    return Sent(ref, version, snapshot_of(desk.shelf, Loaded(ref, version, body.decode())))
+
+
+def _read_back(desk: Desk, outcomes: Sequence[Outcome | Sent]) -> list[Outcome]:
+    """Read what the server made of what was sent, in as few requests as possible.
+
+    An ETag should say that the very bytes sent are what is stored (RFC 4791 5.3.4), but
+    Radicale gives one too where it has cut a value, and a base must be what is really there.
+    """
+    refs = [each.ref for each in outcomes if isinstance(each, Sent)]
+    try:
+        loaded = load(desk.client, desk.shelf, refs, desk.size) if refs else {}
+    except AccordError:  # the writes are done, whatever became of reading
+        loaded = {}
+    return [_completed(desk, o, loaded.get(o.ref)) if isinstance(o, Sent) else o for o in outcomes]
+
+
+def _completed(desk: Desk, sent: Sent, loaded: Loaded | None) -> Written:
+    """Return the write with what was read just after it.
+
+    Where the server gave no version, the one read is the write's own only if nobody edited
+    in between, and so if what stands there is what was sent.
+    """
+    try:
+        found = None if loaded is None or loaded.error else snapshot_of(desk.shelf, loaded)
+    except codec.Unreadable:
+        found = None
+    if found is None:
+        snapshot = sent.snapshot if etag_of(sent.version) and loaded is None else None
+        return Written(ref=sent.ref, version=sent.version, snapshot=snapshot)
+    same = etag_of(found.version) == etag_of(sent.version)
+    if same or (not etag_of(sent.version) and found.item == sent.snapshot.item):
+        return Written(ref=sent.ref, version=found.version, snapshot=found)
+    return Written(ref=sent.ref, version=sent.version, snapshot=found)

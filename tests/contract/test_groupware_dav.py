@@ -1,0 +1,131 @@
+"""The DAV adapter keeps every promise of the groupware contract on three real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from accord.groupware.dav import DavAdapter, build
+from accord.model.kinds import Kind
+from accord.sandbox.cyrus import Cyrus
+from accord.sandbox.radicale import Radicale
+from accord.sandbox.xandikos import Xandikos
+from accord.testing import GroupwareContract
+from accord.testing.groupware import (
+    MailContract,
+    MovesContract,
+    PlantContract,
+    UnreadableContract,
+)
+from accord.testing.place import SecondSession
+from tests.peers import Account, new_account
+
+
+def adapter_for(account: Account, **more: Any) -> DavAdapter:
+    """Return an adapter that sees the three collections of an account as the ones to use."""
+    return build(
+        {
+            "url": account.url,
+            "user": account.user,
+            "password": account.password or "none is asked for",
+            "calendar": account.calendar,
+            "task_list": account.tasks,
+            "address_book": account.contacts,
+            **more,
+        }
+    )
+
+
+class ClientHand(SecondSession):
+    """Another DAV client at the same collections."""
+
+    adapter: DavAdapter
+
+    def __init__(self, adapter: DavAdapter, account: Account) -> None:
+        super().__init__(adapter, account.user)
+        self.account = account
+
+    def move(self, folder: str, kind: Kind, ref: str) -> str:
+        with self.adapter.open(self.principal) as session:
+            target = session.make_folder("elsewhere", kind).id
+        name = ref.rpartition("/")[2]
+        text = self._get(ref)
+        self._put(target + name, text, kind)
+        self._send("DELETE", ref)
+        return target
+
+    def corrupt(self, folder: str, kind: Kind, ref: str) -> None:
+        self._put(ref, self._get(ref).replace("DTSTART", "X-DTSTART"), kind)
+
+    def plant(self, folder: str, kind: Kind, ref: str) -> Any:
+        end = "END:VCARD" if kind is Kind.CONTACT else "END:V" + ("EVENT" if kind is Kind.EVENT else "TODO")
+        text = self._get(ref).replace(end, f"X-OTHER-PROGRAM;X-P=1:its own\r\n{end}")
+        self._put(ref, text, kind)
+        return self.planted(folder, kind, ref)
+
+    def planted(self, folder: str, kind: Kind, ref: str) -> Any:
+        lines = self._get(ref).splitlines()
+        return [line for line in lines if "X-OTHER-PROGRAM" in line]
+
+    def _get(self, ref: str) -> str:
+        return str(self._send("GET", ref).text)
+
+    def _put(self, ref: str, text: str, kind: Kind) -> None:
+        form = "vcard" if kind is Kind.CONTACT else "calendar"
+        self._send("PUT", ref, content=text.encode(), headers={"Content-Type": f"text/{form}"})
+
+    def _send(self, method: str, ref: str, **more: Any) -> Any:
+        with self.account.client() as client:
+            reply = client.request(method, self.adapter.http.url(ref), **more)
+        assert reply.is_success, (method, ref, reply.status_code, reply.text)
+        return reply
+
+
+class DavContract(GroupwareContract, MovesContract, PlantContract):
+    """Be what is the same on all servers."""
+
+    @pytest.fixture
+    def adapter(self, account: Account) -> Iterator[DavAdapter]:
+        adapter = adapter_for(account)
+        yield adapter
+        adapter.close()
+
+    @pytest.fixture
+    def principal(self, account: Account) -> str:
+        return account.user
+
+    @pytest.fixture
+    def other_hand(self, adapter: DavAdapter, account: Account) -> ClientHand:
+        return ClientHand(adapter, account)
+
+
+class TestRadicale(DavContract):
+    @pytest.fixture
+    def account(self, radicale: Radicale) -> Account:
+        return new_account(radicale)
+
+
+class TestXandikos(DavContract):
+    @pytest.fixture
+    def account(self, xandikos: Xandikos) -> Account:
+        return new_account(xandikos)
+
+
+class TestCyrus(DavContract, UnreadableContract, MailContract):
+    @pytest.fixture
+    def account(self, cyrus: Cyrus) -> Account:
+        return new_account(cyrus)
+
+    @pytest.fixture
+    def own(self, account: Account) -> str:
+        return account.address
+
+    @pytest.fixture
+    def mailed(self, account: Account, cyrus: Cyrus) -> Callable[[], list[str]]:
+        def sent() -> list[str]:
+            mails = [mail for mail in cyrus.sent() if mail.sender == account.address]
+            return [to for mail in mails for to in mail.recipients]
+
+        return sent
