@@ -184,9 +184,7 @@ def _entering(rule: Rule) -> Iterator[str]:
         if text:
             yield f"From the {PLACES[side]} only those take part where {text.strip()}."
     if defaults.creates_in(rule).reaches(Side.CRM):
-        yield f"From the mailbox {_SCOPES[defaults.scope_of(rule)]}.".replace(
-            "CATEGORIES", ", ".join(rule.categories) or "none chosen"
-        )
+        yield f"Of the mailbox's items {_scoped(rule)}."
     if defaults.direction_of(rule).reaches(Side.CRM):
         yield f"Private entries of the mailbox {_PRIVATE[rule.private]}."
     if rule.filter.crm or rule.filter.groupware:
@@ -196,6 +194,17 @@ def _entering(rule: Rule) -> Iterator[str]:
     ends += [f"{window.future} days ahead"] if window.future is not None else []
     if ends:
         yield f"Only what happens within {' and '.join(ends)}; {_LEAVINGS[window.leaving]} later."
+
+
+def _scoped(rule: Rule) -> str:
+    """Return which items of the mailbox enter the CRM."""
+    scope, chosen = defaults.scope_of(rule), ", ".join(rule.categories)
+    if scope is Scope.ALL:
+        return "every one enters the CRM"
+    if scope is Scope.CATEGORY:
+        return f"those enter the CRM that have one of these categories: {chosen or 'none named'}"
+    people = "those enter the CRM that name a contact or another user of it"
+    return f"{people}, or have one of these categories: {chosen}" if chosen else people
 
 
 def _fields(rule: Rule) -> Iterator[str]:
@@ -269,12 +278,6 @@ _DELETIONS = {
     Deletion.PROPAGATE: "it is deleted in the THERE too",
     Deletion.KEEP: "the one in the THERE stays",
     Deletion.UNLINK: "the one in the THERE stays and is no longer kept in agreement",
-}
-_SCOPES = {
-    Scope.ALL: "every one enters the CRM",
-    Scope.CATEGORY: "those of these categories enter the CRM: CATEGORIES",
-    Scope.PEOPLE: "those enter the CRM that name a contact or user of the CRM, "
-    "or have a chosen category (CATEGORIES)",
 }
 _PRIVATE = {
     Private.SKIP: "stay out of the CRM",
