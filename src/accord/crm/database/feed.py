@@ -69,15 +69,15 @@ def _position(tx: Tx, cursor: str) -> int:
 def _concerned(tx: Tx, lines: Iterable[Any], since: int) -> dict[tuple[str, str], set[int]]:
     """Return the users each changed record concerns, those who just lost it included."""
     concerned: dict[tuple[str, str], set[int]] = {}
-    shared: dict[str, list[str]] = {}
+    shared: dict[str, dict[str, None]] = {}
     for _, kind, ref, user in lines:
         users = concerned.setdefault((kind, ref), set())
         if user is not None:
             users.add(user)
-        elif ref not in shared.setdefault(kind, []):
-            shared[kind].append(ref)
+        else:
+            shared.setdefault(kind, {})[ref] = None
     for kind, refs in shared.items():
-        for ref, users in _holders(tx, Kind(kind), refs, since).items():
+        for ref, users in _holders(tx, Kind(kind), list(refs), since).items():
             concerned[kind, ref] |= users
     return concerned
 

@@ -33,24 +33,21 @@ NOBODY = Present()
 def load(tx: Tx, refs: Sequence[str]) -> dict[str, Present]:
     """Return the people of appointments; those without any are left out."""
     gathered: dict[str, tuple[list[Attendee], list[Person], set[int]]] = {}
-    for row in tx.connection.execute(_select(), {"refs": list(refs)}):
-        ref, invited, address, name, role, reply, kind, rsvp, user = tuple(row)
-        attendees, people, users = gathered.setdefault(ref, ([], [], set()))
-        if invited:
-            attendees.append(
-                Attendee(
-                    address=address,
-                    name=name,
-                    role=_ROLES[role],
-                    reply=_REPLIES[reply],
-                    attendee_kind=_KINDS[kind],
-                    rsvp=bool(rsvp),
-                )
-            )
+    made: dict[Any, Attendee | Person] = {}  # the same people come again and again
+    for ref, user, *values in tx.connection.execute(_select(), {"refs": list(refs)}).all():
+        here = gathered.get(ref)
+        if here is None:
+            here = gathered[ref] = ([], [], set())
+        key = tuple(values)
+        one = made.get(key)
+        if one is None:
+            one = made[key] = _decode(*values)
+        if isinstance(one, Attendee):
+            here[0].append(one)
         else:
-            people.append(Person(address=address, name=name))
+            here[1].append(one)
         if user is not None:
-            users.add(user)
+            here[2].add(user)
     return {
         ref: Present(tuple(attendees), tuple(people), frozenset(users))
         for ref, (attendees, people, users) in gathered.items()
@@ -83,6 +80,21 @@ _REPLIES = {str(word): word for word in Reply}
 _KINDS = {str(word): word for word in AttendeeKind}
 
 
+def _decode(
+    invited: bool, address: str, name: str, role: str, reply: str, kind: str, rsvp: bool
+) -> Attendee | Person:
+    if not invited:
+        return Person(address=address, name=name)
+    return Attendee(
+        address=address,
+        name=name,
+        role=_ROLES[role],
+        reply=_REPLIES[reply],
+        attendee_kind=_KINDS[kind],
+        rsvp=bool(rsvp),
+    )
+
+
 def _row(ref: str, at: int, one: Attendee, invited: bool, known: Known) -> dict[str, Any]:
     return {
         "appointment_id": ref,
@@ -106,6 +118,7 @@ def _select() -> Select[Any]:
     return (
         select(
             c.appointment_id,
+            c.user_id,
             c.invited,
             c.address,
             c.name,
@@ -113,7 +126,6 @@ def _select() -> Select[Any]:
             c.reply,
             c.attendee_kind,
             c.rsvp,
-            c.user_id,
         )
         .where(c.appointment_id.in_(bindparam("refs", expanding=True)))
         .order_by(c.appointment_id, c.position)

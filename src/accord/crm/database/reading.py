@@ -43,7 +43,7 @@ def observe(noun: Noun, viewer: Viewer, record: Record, owned: bool) -> Observat
         return _denied(viewer, record) if denied else OutOfScope(record.ref, _left(noun))
     if granted is Right.NONE:
         return _denied(viewer, record)
-    return Seen(snapshot(noun, viewer, record))
+    return Seen(record.snapshot(noun.folder, readonly=granted < Right.REPLY))
 
 
 def in_scope(viewer: Viewer, record: Record, owned: bool) -> bool:

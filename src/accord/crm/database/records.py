@@ -93,7 +93,7 @@ def load(tx: Tx, noun: Noun, viewer: Viewer, refs: Sequence[str]) -> dict[str, R
     for some in chunks(dict.fromkeys(refs), PAGE):
         given = {"refs": some, "viewer": viewer.id}
         people = participants.load(tx, some) if noun is EVENT else {}
-        for row in tx.connection.execute(_select(noun.kind), given):
+        for row in tx.connection.execute(_select(noun.kind), given).all():
             record = _record(noun, viewer, tuple(row), people)
             found[record.ref] = record
         _add_shares(tx, noun, viewer, found, some)

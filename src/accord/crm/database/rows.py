@@ -38,29 +38,40 @@ class Part(NamedTuple):
     read: Callable[..., Any]
 
 
+class Layout(NamedTuple):
+    """Be the columns of a kind in order: those that are the field itself, others, pairs."""
+
+    plain: tuple[str, ...]
+    single: tuple[Part, ...]
+    pairs: tuple[Part, ...]
+
+
 def columns(kind: Kind) -> tuple[str, ...]:
     """Return the names of the columns of a kind, in the order in which `decode` wants them."""
-    return _COLUMNS[kind]
+    plain, single, pairs = _LAYOUTS[kind]
+    return plain + tuple(name for part in (*single, *pairs) for name in part.columns)
 
 
 def encode(kind: Kind, item: Item) -> dict[str, Any]:
     """Return the columns of an item."""
-    row: dict[str, Any] = {}
-    for field, names, write, _ in _PARTS[kind]:
-        row.update(zip(names, write(getattr(item, field)), strict=True))
+    plain, single, pairs = _LAYOUTS[kind]
+    row = {name: getattr(item, name) for name in plain}
+    for part in (*single, *pairs):
+        row.update(zip(part.columns, part.write(getattr(item, part.field)), strict=True))
     return row
 
 
 def decode(kind: Kind, values: Sequence[Any], **more: Any) -> Item:
     """Return the item in `values`, ordered as `columns`; `more` are fields kept elsewhere."""
-    at = 0
-    for field, names, _, read in _PARTS[kind]:
-        if len(names) == 1:
-            more[field] = read(values[at])
-            at += 1
-        else:
-            more[field] = read(values[at], values[at + 1])
-            at += 2
+    plain, single, pairs = _LAYOUTS[kind]
+    more.update(zip(plain, values, strict=False))
+    at = len(plain)
+    for part in single:
+        more[part.field] = part.read(values[at])
+        at += 1
+    for part in pairs:
+        more[part.field] = part.read(values[at], values[at + 1])
+        at += 2
     item: Item = CLASSES[kind](**more)
     return item
 
@@ -88,10 +99,6 @@ def new_id() -> str:
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _STRINGS: msgspec.json.Decoder[tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...])
 _REMINDERS: msgspec.json.Decoder[tuple[Reminder, ...]] = msgspec.json.Decoder(tuple[Reminder, ...])
-
-
-def _plain(*names: str) -> list[Part]:
-    return [Part(name, (name,), lambda value: (value,), lambda value: value) for name in names]
 
 
 def _choice(name: str, words: type[StrEnum]) -> Part:
@@ -136,19 +143,21 @@ def _structures(kind: Kind, **types: Any) -> list[Part]:
     return [_structure(kind, name, type_) for name, type_ in types.items()]
 
 
-def _parts(kind: Kind) -> tuple[Part, ...]:
-    common = [
-        *_plain("uid"),
-        _choice("privacy", Privacy),
-        *_structures(kind, categories=tuple[str, ...], extras=Extras),
-    ]
-    return (*common, *_OWN[kind](kind))
+def _layout(kind: Kind) -> Layout:
+    plain, parts = _OWN[kind](kind)
+    common = _structures(kind, categories=tuple[str, ...], extras=Extras)
+    every = [_choice("privacy", Privacy), *common, *parts]
+    return Layout(
+        ("uid", *plain),
+        tuple(part for part in every if len(part.columns) == 1),
+        tuple(part for part in every if len(part.columns) == 2),
+    )
 
 
-def _event(kind: Kind) -> list[Part]:
-    return [
-        *_plain("title", "start", "end", "time_zone", "end_time_zone", "all_day", "location"),
-        *_plain("online_meeting", "url", "priority", "sequence", "split_from"),
+def _event(kind: Kind) -> tuple[tuple[str, ...], list[Part]]:
+    times = ("start", "end", "time_zone", "end_time_zone", "all_day")
+    texts = ("title", "location", "online_meeting", "url", "priority", "sequence", "split_from")
+    return (*times, *texts), [
         _choice("status", EventStatus),
         _choice("busy", Busy),
         _body(),
@@ -165,10 +174,9 @@ def _event(kind: Kind) -> list[Part]:
     ]
 
 
-def _task(kind: Kind) -> list[Part]:
-    return [
-        *_plain("title", "start", "due", "time_zone", "all_day", "percent", "completed"),
-        *_plain("priority"),
+def _task(kind: Kind) -> tuple[tuple[str, ...], list[Part]]:
+    times = ("start", "due", "time_zone", "all_day", "completed")
+    return (*times, "title", "percent", "priority"), [
         _choice("status", TaskStatus),
         _body(),
         _person("assignee"),
@@ -183,35 +191,28 @@ def _task(kind: Kind) -> list[Part]:
     ]
 
 
-def _contact(kind: Kind) -> list[Part]:
-    return [
-        *_plain("full_name", "prefix", "given", "middle", "family", "suffix", "nickname"),
-        *_plain("organization", "department", "job_title", "birthday", "anniversary", "notes"),
-        *_structures(
-            kind,
-            mails=tuple[Mailto, ...],
-            phones=tuple[Phone, ...],
-            addresses=tuple[PostalAddress, ...],
-            urls=tuple[str, ...],
-            photo=Attachment,
-        ),
-    ]
+def _contact(kind: Kind) -> tuple[tuple[str, ...], list[Part]]:
+    names = ("full_name", "prefix", "given", "middle", "family", "suffix", "nickname")
+    rest = ("organization", "department", "job_title", "birthday", "anniversary", "notes")
+    return (*names, *rest), _structures(
+        kind,
+        mails=tuple[Mailto, ...],
+        phones=tuple[Phone, ...],
+        addresses=tuple[PostalAddress, ...],
+        urls=tuple[str, ...],
+        photo=Attachment,
+    )
 
 
-def _absence(_kind: Kind) -> list[Part]:
-    return [
-        *_plain("title", "start", "end", "time_zone", "all_day", "absence_kind", "message"),
-        *_plain("outside_message"),
-    ]
+def _absence(_kind: Kind) -> tuple[tuple[str, ...], list[Part]]:
+    times = ("start", "end", "time_zone", "all_day")
+    return (*times, "title", "absence_kind", "message", "outside_message"), []
 
 
-_OWN: dict[Kind, Callable[[Kind], list[Part]]] = {
+_OWN: dict[Kind, Callable[[Kind], tuple[tuple[str, ...], list[Part]]]] = {
     Kind.EVENT: _event,
     Kind.TASK: _task,
     Kind.CONTACT: _contact,
     Kind.ABSENCE: _absence,
 }
-_PARTS = {kind: _parts(kind) for kind in _OWN}
-_COLUMNS = {
-    kind: tuple(name for part in parts for name in part.columns) for kind, parts in _PARTS.items()
-}
+_LAYOUTS = {kind: _layout(kind) for kind in _OWN}
