@@ -62,11 +62,12 @@ class Text:
         return 0
 
 
-def unfold(data: bytes | str, limits: Limits) -> Text:
+def unfold(data: bytes | str, limits: Limits, *, fallback: str = "") -> Text:
     """Return the content lines of a text.
 
     Takes any line ends, a byte order mark and UTF-16; control characters are left out.
-    Raises Refused where the text is too large or isn't in a known encoding.
+    `fallback` is the encoding of what isn't UTF-8. Raises Refused where the text is too large
+    or isn't in a known encoding.
     """
     raw = _bytes(data, limits)
     if b"\r" in raw:
@@ -81,11 +82,7 @@ def unfold(data: bytes | str, limits: Limits) -> Text:
     joined = (
         raw.replace(b"\n ", b"").replace(b"\n\t", b"") if b"\n " in raw or b"\n\t" in raw else raw
     )
-    try:
-        lines = joined.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        line = Text(raw, []).physical(joined.count(b"\n", 0, error.start) + 1)
-        raise Refused("a byte isn't UTF-8, which the standard asks for", line=line) from error
+    lines = _decode(joined, raw, fallback).split("\n")
     longest = max(map(len, lines))
     if longest > limits.line:
         raise Refused(f"a line has {longest:,} characters, more than {limits.line:,}")
@@ -208,6 +205,16 @@ def _bytes(data: bytes | str, limits: Limits) -> bytes:
         except UnicodeDecodeError as error:
             raise Refused(f"the text starts like UTF-16 but isn't: {error.reason}") from error
     return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _decode(joined: bytes, raw: bytes, fallback: str) -> str:
+    try:
+        return joined.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if fallback:
+            return joined.decode(fallback, "replace")
+        line = Text(raw, []).physical(joined.count(b"\n", 0, error.start) + 1)
+        raise Refused("a byte isn't UTF-8, which the standard asks for", line=line) from error
 
 
 def _name(name: str, number: int) -> str:
