@@ -16,7 +16,7 @@ from accord.rules.facts import Facts
 from accord.rules.failure import RuleFailed
 from accord.rules.routes import OWNER, item_values, item_variables
 from accord.rules.rule import Leaving, Private, Rule, Scope
-from accord.rules.shape import is_private
+from accord.rules.shape import is_private, reduced
 from accord.rules.values import everyone
 from accord.rules.window import window_times
 
@@ -52,6 +52,8 @@ def admit(
     private = side is Side.GROUPWARE and hides(rule, item, facts)
     if private and not paired and rule.private is not Private.BUSY:
         return Verdict(inside=False, why=private_why(rule, facts), private=True)
+    if private:
+        item = reduced(item)
     why = filtered(condition, side, item, facts)
     if why is None and side is Side.GROUPWARE and not paired:
         why = unscoped(rule, item, facts)
@@ -109,11 +111,14 @@ def filtered(expression: Expression | None, side: Side, item: Item, facts: Facts
 
 
 def unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
-    """Return why a mailbox item doesn't enter the CRM; None where it may."""
+    """Return why a mailbox item doesn't enter the CRM; None where it may.
+
+    A private one whose time may enter does so whoever takes part: nothing else is known of it.
+    """
     if rule.kind is Kind.ABSENCE and getattr(item, "busy", None) is not Busy.OUT_OF_OFFICE:
         return "not an out-of-office entry"
     scope = defaults.scope_of(rule)
-    if scope is Scope.ALL:
+    if scope is Scope.ALL or hides(rule, item, facts):
         return None
     wanted = {category.casefold() for category in rule.categories}
     if any(category.casefold() in wanted for category in item.categories):

@@ -40,7 +40,7 @@ from accord.rules.rule import (
     Rule,
     Scope,
 )
-from accord.rules.shape import ABSENT_TITLE, is_private
+from accord.rules.shape import ABSENT_TITLE, is_private, reduced
 
 
 class Reason(Struct, frozen=True, kw_only=True):
@@ -120,6 +120,8 @@ def _filter(program: Program, side: Side, item: Item, facts: Facts) -> tuple[boo
     expression = program.filter(side)
     if expression is None:
         return True, "there is no filter"
+    if side is Side.GROUPWARE and hides(program.rule, item, facts):
+        item = reduced(item)
     why = filtered(expression, side, item, facts)
     text = f"{why or 'it passes'}: {expression.text.strip()}"
     if is_private(item.privacy):
@@ -141,6 +143,8 @@ def _scope(rule: Rule, side: Side, item: Item, facts: Facts, paired: bool) -> tu
     if paired:
         return True, "it has its counterpart in the CRM already"
     why = unscoped(rule, item, facts)
+    if why is None and hides(rule, item, facts):
+        return True, "its time may enter whoever takes part"
     return why is None, why or f"the scope is {defaults.scope_of(rule)}"
 
 

@@ -248,7 +248,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "private": {
         "skip": "stays out of the CRM; one that turns private later is reduced to its time",
-        "busy": 'enters as "Busy", with its time and nothing else',
+        "busy": 'enters as "Busy", with its time and nothing else, whoever takes part',
         "full": "enters in full where the person agreed, and stays out where not",
     },
     "scope": {

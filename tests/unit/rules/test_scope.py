@@ -90,6 +90,20 @@ class TestPrivacy:
         found = verdict(program(**ALL, private=Private.BUSY), GROUPWARE, self.private)
         assert (found.inside, found.private) == (True, True)
 
+    @pytest.mark.parametrize("scope", list(Scope))
+    def test_reduced_ones_enter_whoever_takes_part(self, scope: Scope) -> None:
+        rule = program(scope=scope, categories=("x",), private=Private.BUSY)
+        assert verdict(rule, GROUPWARE, self.private).inside
+        assert verdict(rule, GROUPWARE, rule.discreet(self.private, FACTS)).inside
+        assert not verdict(program(private=Private.BUSY), GROUPWARE, event()).inside
+
+    def test_filters_see_no_more_of_private_ones_than_the_crm_would(self) -> None:
+        rule = program(private=Private.BUSY, filter=Filters(groupware='item.title == "Busy"'))
+        assert verdict(rule, GROUPWARE, event(title="x", privacy=Privacy.PRIVATE)).inside
+        assert not verdict(rule, GROUPWARE, event(title="x", organizer=EVA)).inside
+        rule = program(filter=Filters(crm='item.title == "x"'), private=Private.BUSY)
+        assert verdict(rule, CRM, event(title="x", privacy=Privacy.PRIVATE)).inside
+
     def test_in_full_only_by_consent(self) -> None:
         rule = program(**ALL, private=Private.FULL)
         found = verdict(rule, GROUPWARE, self.private)
