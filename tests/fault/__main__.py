@@ -1,0 +1,29 @@
+"""`python -m tests.fault --kills 500`: the long crash test; prints its figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.fault.kills import crash_test
+
+
+def main() -> int:
+    """Run the crash test and return 1 if anything was doubled, lost or left open."""
+    parser = argparse.ArgumentParser(prog="tests.fault")
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    figures = crash_test(given.kills, given.seed)
+    for problem in (*figures.duplicates, *figures.losses, *figures.errors):
+        print(problem)
+    print(
+        f"{figures.kills} kills, {figures.items} items, {figures.edits} edits: "
+        f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
+        f"{figures.orphans} orphan intents, {figures.restless} passes that never rested"
+    )
+    return 0 if figures.clean and figures.kills >= given.kills else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
