@@ -12,7 +12,7 @@ from typing import Any, Literal
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 
-from accord.db.migrate import upgrade, version_table
+from accord.db.migrate import migrations_of, upgrade, version_table
 from accord.db.open import open_database
 from accord.db.types import Foreign, Instant, Json, Line
 
@@ -29,7 +29,8 @@ def draft(package: str) -> str:
     metadata = import_module(f"{package}.schema").METADATA
     database = open_database("sqlite://")
     with database.begin(foreign_keys=False) as tx:
-        upgrade(tx, package, "head")
+        if any((migrations_of(package) / "versions").glob("*.py")):
+            upgrade(tx, package, "head")
         options = {"target_metadata": metadata, "version_table": version_table(package).name}
         context = MigrationContext.configure(tx.connection, opts=options)
         script = produce_migrations(context, metadata)

@@ -75,8 +75,8 @@ def upgrade(tx: Tx, package: str, to: str) -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    folder = Path(str(import_module(package).__file__)).parent / "migrations"
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    folder = str(migrations_of(package)).replace("%", "%%")
+    config.set_main_option("script_location", folder)
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
 
@@ -93,6 +93,11 @@ def upgrade(tx: Tx, package: str, to: str) -> None:
         environment.run_migrations()
     if tx.dialect == "sqlite" and tx.execute(text("PRAGMA foreign_key_check")).first():
         raise RuntimeError(f"the migrations of {package} to {to} left references to nothing")
+
+
+def migrations_of(package: str) -> Path:
+    """Return the folder of the package's migrations."""
+    return Path(str(import_module(package).__file__)).parent / "migrations"
 
 
 def version_table(package: str) -> Table:

@@ -84,6 +84,7 @@ def test_pending_changes_by_ref(state: State) -> None:
         tx.pending.put(pending("1", "c1", "g1"))
         tx.pending.put(pending("2", "c1", cause=Cause.REJECTED, at=NOW + timedelta(1)))
         tx.pending.put(pending("3", "c3", link="b"))
+        tx.pending.put(pending("4", groupware="g4"))
         found = tx.pending.by_refs("a", Side.CRM, ["c1", "c3", ""])
         assert {ref: ids(each) for ref, each in found.items()} == {"c1": ["1", "2"]}
         assert ids(tx.pending.by_refs("a", Side.GROUPWARE, ["g1"])["g1"]) == ["1"]
