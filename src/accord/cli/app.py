@@ -89,5 +89,6 @@ def _add_common(app: App) -> None:
         config: Annotated[Path | None, Parameter(help="The accord.toml to use.")] = None,
         json: Annotated[bool, Parameter(help="Print JSON, one object a line.")] = False,
         quiet: Annotated[bool, Parameter(help="Print nothing but errors.")] = False,
+        verbose: Annotated[bool, Parameter(help="Log every request to standard error.")] = False,
     ) -> object:
-        return begin(app, tokens, Call(config=config, json=json, quiet=quiet))
+        return begin(app, tokens, Call(config=config, json=json, quiet=quiet, verbose=verbose))

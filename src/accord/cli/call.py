@@ -33,6 +33,7 @@ class Call:
         config: Path | None = None,
         json: bool = False,
         quiet: bool = False,
+        verbose: bool = False,
         environ: Mapping[str, str] | None = None,
         here: Path | None = None,
         opener: Callable[[Config], Accord] | None = None,
@@ -41,6 +42,7 @@ class Call:
         self.file = config
         self.json = json
         self.quiet = quiet
+        self.verbose = verbose
         self.environ = os.environ if environ is None else environ
         self.here = here or Path.cwd()
         self._opener = opener
@@ -70,8 +72,10 @@ class Call:
     @contextmanager
     def accord(self) -> Iterator[Accord]:
         """Open Accord for the command, and close it afterwards."""
+        from accord.cli.logs import log_to_errors
         from accord.service.bootstrap import open_accord
 
+        log_to_errors(verbose=self.verbose)
         accord = (self._opener or open_accord)(self.config())
         try:
             yield accord

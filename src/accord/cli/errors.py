@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from accord.rules.problem import Problem
+    from accord.service.report import Report
 
 ADVICE = {
     "retry": "Nothing is wrong with the data; try again later.",
@@ -72,6 +73,18 @@ def advice(error: AccordError) -> str:
     if isinstance(error, AuthFailed) and "user" in error.code:
         return "`accord crm users` lists the CRM's users."
     return ADVICE.get(error.action, "")
+
+
+def advise(call: Call, report: Report) -> int:
+    """Say why a visit ended early and what to do about it; return its exit code."""
+    if not call.json:
+        call.errors.print(report.name, style="bold", markup=False, end="")
+        call.errors.print(": ", end="")
+        call.errors.print(report.error, style="red", markup=False)
+        advice = ADVICE.get(report.action, "")
+        if advice:
+            call.errors.print(f"    {advice}", style="dim")
+    return exits.BY_ACTION.get(report.action, exits.FAILED)
 
 
 def show_problems(call: Call, problems: Iterable[Problem]) -> None:

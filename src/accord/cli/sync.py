@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
-from accord.cli.errors import ADVICE, Usage
+from accord.cli.errors import Usage, advise
 from accord.cli.show import show_plan
 from accord.cli.words import plural
 
@@ -149,14 +149,8 @@ def _no_progress(_phase: str, _done: int, _total: int) -> None:
 
 
 def _end(call: Call, report: Report) -> int:
-    """Say why a visit ended early; return its exit code."""
     if report.error:
-        if not call.json:
-            call.errors.print(f"[bold]{_plain(report.name)}[/]: [red]{_plain(report.error)}[/]")
-            advice = ADVICE.get(report.action, "")
-            if advice:
-                call.errors.print(f"    {advice}", style="dim")
-        return exits.BY_ACTION.get(report.action, exits.FAILED)
+        return advise(call, report)
     return exits.FAILED if report.failed else exits.OK
 
 

@@ -31,7 +31,7 @@ def moment(value: datetime | None) -> str:
 
 def _words(value: Any) -> str:
     match value:
-        case None | "" | () | [] | {}:
+        case _ if value in (None, "", (), [], {}):
             return NOTHING
         case True:
             return "yes"

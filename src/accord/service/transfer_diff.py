@@ -114,7 +114,7 @@ def _target_view(target: Target | None) -> dict[str, Any]:
             secrets |= {f"{name}.{who}": _Secret(each) for who, each in value.items()}
         else:
             secrets[name] = _Secret(value)
-    return {"adapter": target.adapter, **target.settings, **secrets}
+    return {"adapter": target.adapter, **_flat(target.settings), **secrets}
 
 
 def _link_view(link: Link | None, targets: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""`accord check`: everything tested, each fault with the way to mend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accord.cli import exits
+from accord.cli.call import Call, CallArgument
+from accord.cli.words import plural
+
+if TYPE_CHECKING:
+    from accord.service.check import Checked
+
+
+def check(*, call: CallArgument) -> int:
+    """Test every connection and say what is wrong and how to mend it.
+
+    Configuration, key file, database, CRM, every target and mailbox, folders, clocks, rules and
+    what was left open. Writes on no side. Exit code 1 says that something is wrong.
+    """
+    from accord.service.check import check as service
+
+    faults, area = 0, ""
+    config = call.config()
+    with call.accord() as accord:
+        for one in service(accord, config):
+            call.data(one)
+            if one.area != area:
+                area = one.area
+                call.say(area, style="bold", markup=False)
+            _show(call, one)
+            faults += not one.ok
+    if faults:
+        call.say(f"\n{plural(faults, 'fault')} found.", style="red")
+        return exits.FAILED
+    call.say("\nAll is well.", style="green")
+    return exits.OK
+
+
+def _show(call: Call, one: Checked) -> None:
+    sign, style = ("✓", "green") if one.ok else ("✗", "bold red")
+    call.say(f"  {sign} ", style=style, end="")
+    call.say(f"{one.subject}: {one.detail}" if one.detail else one.subject, markup=False)
+    if one.hint:
+        call.say(f"      {one.hint}", style="yellow", markup=False)

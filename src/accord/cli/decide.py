@@ -1,0 +1,172 @@
+"""`accord held` and `accord conflicts`: what waits for a person, and their decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from accord.cli import exits
+from accord.cli.ask import agreed
+from accord.cli.call import Call, CallArgument
+from accord.cli.errors import Usage
+from accord.cli.show import show_step
+from accord.cli.sync import progress_bar, visited
+from accord.cli.words import moment, plural
+from accord.model.kinds import Side
+
+if TYPE_CHECKING:
+    from accord.service.accord import Accord
+    from accord.service.decisions import Waiting
+    from accord.state.records import Cause
+
+held = App(name="held", help="List what waits for approval; approve or reject it.")
+conflicts = App(name="conflicts", help="List open conflicts; resolve one.")
+
+Ids = Annotated[str, Parameter(help="Ids, as the list shows them.")]
+Link = Annotated[str, Parameter(help="Only of this link.")]
+All = Annotated[bool, Parameter(name="--all", help="All that wait.")]
+Yes = Annotated[bool, Parameter(help="Don't ask.")]
+
+
+@held.default
+def list_held(*, link: Link = "", call: CallArgument) -> int:
+    """List what waits for approval, with what each change would do."""
+    from accord.state.records import Cause
+
+    with call.accord() as accord:
+        _list(call, _waiting(accord, Cause.HELD, link), "Nothing is held.")
+    return exits.OK
+
+
+@held.command
+def approve(
+    *ids: Ids, all_held: All = False, link: Link = "", yes: Yes = False, call: CallArgument
+) -> int:
+    """Approve held changes and carry them out.
+
+    They are planned again first, and only what is still identical is done; what has changed
+    meanwhile is held again.
+    """
+    from accord.service import decisions
+    from accord.state.records import Cause
+
+    with call.accord() as accord:
+        chosen = _chosen(accord, Cause.HELD, ids, link, everything=all_held)
+        if not ids:
+            _list(call, chosen, "Nothing is held.")
+        if not chosen:
+            return exits.OK
+        if not ids and not agreed(call, f"Approve {plural(len(chosen), 'change')}?", yes=yes):
+            return exits.OK
+        with progress_bar(call, "approved") as progress:
+            reports = decisions.approve(accord, [one.pending.id for one in chosen], progress)
+        return visited(call, reports)
+
+
+@held.command
+def reject(
+    *ids: Ids, all_held: All = False, link: Link = "", yes: Yes = False, call: CallArgument
+) -> int:
+    """Reject held changes: they are not done, and the very same ones aren't asked about again."""
+    from accord.service import decisions
+    from accord.state.records import Cause
+
+    with call.accord() as accord:
+        chosen = _chosen(accord, Cause.HELD, ids, link, everything=all_held)
+        if chosen and not ids:
+            _list(call, chosen, "")
+            if not agreed(call, f"Reject {plural(len(chosen), 'change')}?", yes=yes):
+                return exits.OK
+        decisions.reject(accord, [one.pending.id for one in chosen])
+    call.data({"rejected": [one.pending.id for one in chosen]})
+    call.say(f"{plural(len(chosen), 'change')} rejected")
+    return exits.OK
+
+
+@conflicts.default
+def list_conflicts(*, link: Link = "", call: CallArgument) -> int:
+    """List open conflicts with both sides' values."""
+    from accord.state.records import Cause
+
+    with call.accord() as accord:
+        _list(call, _waiting(accord, Cause.CONFLICT, link), "There are no open conflicts.")
+    return exits.OK
+
+
+@conflicts.command
+def resolve(
+    *ids: Ids,
+    all_open: All = False,
+    link: Link = "",
+    take: Annotated[Side, Parameter(help="The side whose values stand from now on.")],
+    plan: Annotated[bool, Parameter(help="Only show what would be done.")] = False,
+    call: CallArgument,
+) -> int:
+    """Settle conflicts: the values of one side are written on the other."""
+    from accord.cli.show import show_plan
+    from accord.service import decisions
+    from accord.service.view import plan_view
+    from accord.state.records import Cause
+
+    with call.accord() as accord:
+        chosen = _chosen(accord, Cause.CONFLICT, ids, link, everything=all_open)
+        reports = [decisions.resolve(accord, one.pending.id, take, dry=plan) for one in chosen]
+        if not plan:
+            return visited(call, reports)
+        for report in reports:
+            show_plan(call, report.plan, report.name, everything=True)
+            if report.plan is not None:
+                call.data({**report.as_json(), **plan_view(report.plan)})
+    return exits.OK
+
+
+def _waiting(accord: Accord, cause: Cause, link: str) -> list[Waiting]:
+    from accord.service.choose import choose
+    from accord.service.decisions import waiting
+
+    if not link:
+        return waiting(accord, cause)
+    return [one for each in choose(accord, [link]) for one in waiting(accord, cause, each.id)]
+
+
+def _chosen(
+    accord: Accord, cause: Cause, ids: tuple[str, ...], link: str, *, everything: bool
+) -> list[Waiting]:
+    if bool(ids) == (everything or bool(link)):
+        raise Usage("which of them?", "name ids as the list shows them, or give --all or --link")
+    found = _waiting(accord, cause, link)
+    if not ids:
+        return found
+    chosen = []
+    for id_ in ids:
+        fitting = [one for one in found if one.pending.id == id_]
+        fitting = fitting or [one for one in found if one.pending.id.startswith(id_)]
+        if len(fitting) != 1:
+            why = "fits several" if fitting else "is not waiting"
+            command = "conflicts" if cause == "conflict" else "held"
+            raise Usage(f"{id_} {why}", f"`accord {command}` lists what waits")
+        chosen += fitting
+    return chosen
+
+
+def _list(call: Call, found: list[Waiting], none: str) -> None:
+    from accord.service.view import step_view
+
+    for one in found:
+        pending = one.pending
+        call.data(
+            {
+                "id": pending.id,
+                "link": one.link.name,
+                "since": pending.at,
+                "why": pending.why,
+                "approved": pending.approved,
+                **step_view(one.step),
+            }
+        )
+        head = f"{pending.id}  {one.link.name}  since {moment(pending.at)}"
+        call.say(head, style="bold", markup=False)
+        show_step(call, one.step)
+    if not found and none:
+        call.say(none)

@@ -1,0 +1,136 @@
+"""`accord explain`, `journal` and `schema`: why things are as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from accord.cli import exits
+from accord.cli.call import Call, CallArgument
+from accord.cli.show import PLACES
+from accord.cli.words import moment, short
+
+if TYPE_CHECKING:
+    from accord.service.explain import Explanation, Where
+    from accord.state.records import Entry
+
+JOURNAL = 50
+
+
+def explain(
+    *item: Annotated[str, Parameter(help="A ref or uid, or words of the title.")],
+    call: CallArgument,
+) -> int:
+    """Say why an item did or did not synchronize: rule, decision, versions, history, error."""
+    from accord.cli.errors import Usage
+    from accord.service.explain import explain as service
+
+    text = " ".join(item)
+    if not text.strip():
+        raise Usage("which item?", "name it by ref, uid or words of its title")
+    with call.accord() as accord:
+        found = service(accord, text)
+    for one in found:
+        call.data(one)
+        _explain(call, one)
+    if found:
+        return exits.OK
+    raise Usage(
+        f"Accord has never seen {text!r}",
+        "synchronize first; of private entries no title is kept, so name them by ref or uid",
+    )
+
+
+def journal(
+    *,
+    run: Annotated[str | None, Parameter(help="Only of this run.")] = None,
+    link: Annotated[str | None, Parameter(help="Only of this link.")] = None,
+    user: Annotated[str | None, Parameter(help="Only of this CRM user.")] = None,
+    item: Annotated[str | None, Parameter(help="Only of the item with this ref.")] = None,
+    step: Annotated[int | None, Parameter(help="Only this step.")] = None,
+    before: Annotated[int | None, Parameter(help="Only steps with a smaller number.")] = None,
+    limit: Annotated[int, Parameter(help="How many at most.")] = JOURNAL,
+    call: CallArgument,
+) -> int:
+    """List what was done, newest first, with numbers for `accord undo`."""
+    from accord.service.choose import choose
+
+    with call.accord() as accord:
+        ids = [one.id for one in choose(accord, [link])] if link else [None]
+        with accord.state.read() as tx:
+            links = {one.id: one.name for one in tx.links.all()}
+            found = [
+                entry
+                for id_ in ids
+                for entry in tx.journal.query(
+                    run=run, link=id_, user=user, ref=item, id=step, before=before, limit=limit
+                )
+            ]
+    found = sorted(found, key=lambda entry: -entry.id)[:limit]
+    for entry in found:
+        name = links.get(entry.link, entry.link)
+        call.data({**msgspec.to_builtins(entry), "link": name})
+        _entry(call, entry, name)
+    if not found:
+        call.say("Nothing was done yet." if not any((run, link, user, item, step)) else "Nothing.")
+    elif len(found) == limit:
+        call.say(f"… older ones: --before {found[-1].id}", style="dim")
+    return exits.OK
+
+
+def schema(*, call: CallArgument) -> int:
+    """Print the JSON schema of items, as `accord crm put` reads and `show` prints them."""
+    from accord.model.canonical import schema as of_items
+
+    text = msgspec.json.encode(of_items())
+    call.raw((text if call.json else msgspec.json.format(text)).decode() + "\n")
+    return exits.OK
+
+
+def _explain(call: Call, one: Explanation) -> None:
+    title = one.label or "(private or without title)"
+    call.say(f"{title}: {one.outcome}", style="bold", markup=False)
+    call.say(f"  why: {one.why or 'nothing was decided yet'}", markup=False)
+    call.say(f"  link: {one.link} ({one.kind}s of {one.user})", markup=False)
+    version = f", version {one.rule_version}" if one.rule_version else ""
+    call.say(f"  rule: {one.rule}{version}; decided {moment(one.decided)}", markup=False)
+    if one.uid:
+        call.say(f"  uid: {one.uid}", markup=False)
+    call.say(f"  CRM: {_where(one.crm)}", markup=False)
+    call.say(f"  mailbox: {_where(one.groupware)}", markup=False)
+    for waits in one.waiting:
+        call.say(f"  waits: {waits}", style="yellow", markup=False)
+    if one.error:
+        call.say(f"  last error: {one.error}", style="red", markup=False)
+    for entry in one.history:
+        _entry(call, entry, "", indent="  ")
+
+
+def _where(where: Where) -> str:
+    if not where.ref:
+        return "nothing there"
+    parts = [where.ref]
+    if where.version:
+        parts.append(f"version {where.version}")
+    if where.modified:
+        parts.append(f"changed {moment(where.modified)}")
+    if where.by:
+        parts.append(f"by {where.by}")
+    return ", ".join(parts)
+
+
+def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
+    undone = f"  undone by #{entry.undone_by}" if entry.undone_by else ""
+    where = f"{link}  " if link else ""
+    head = f"{indent}#{entry.id}  {moment(entry.at)}  {where}"
+    place = PLACES[str(entry.side)]
+    call.say(f"{head}{entry.step} in the {place}: {entry.kind} {entry.ref}{undone}", markup=False)
+    who = f" (by {entry.actor})" if entry.actor else ""
+    call.say(f"{indent}      {entry.why}{who}; run {entry.run}", style="dim", markup=False)
+    for change in entry.fields:
+        turn = f"{short(change.before)} → {short(change.after)}"
+        call.say(f"{indent}      {change.field}: {turn}", markup=False)
+    if entry.error:
+        call.say(f"{indent}      failed: {entry.error}", style="red", markup=False)

@@ -1,0 +1,211 @@
+"""Test everything that can be tested, and say what is wrong and how to mend it.
+
+Asks every server, but writes on no side. `accord check` and later the console show the result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from accord.ports.adapter import Finding
+from accord.ports.errors import AccordError, ConfigError
+from accord.rules import check as rules
+from accord.rules.problem import Problem, Severity
+from accord.service.accord import Accord
+from accord.service.config import Config
+from accord.service.opening import find_folder
+from accord.state.records import Cause, Link, Target
+from accord.state.state import Tx
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """Be one finding and the thing it is about: `key file`, `crm`, `target company`, …"""
+
+    area: str
+    subject: str
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
+def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
+    """Yield what was tested, as it is done: files, CRM, targets and people, rules, open work."""
+    if config is not None:
+        yield from _files(config)
+    yield from _crm(accord)
+    with accord.state.read() as tx:
+        targets, links = tx.targets.all(), tx.links.all()
+    for target in targets:
+        yield from _target(accord, target, [one for one in links if one.target == target.id])
+    if not links:
+        hint = "`accord init dav` writes a first target with links; `accord import` reads it"
+        yield Checked(area="links", subject="links", ok=False, detail="none yet", hint=hint)
+    yield from _rules(accord, targets, links)
+    with accord.state.read() as tx:
+        yield from _open_work(tx, links)
+
+
+def _files(config: Config) -> Iterator[Checked]:
+    file = config.file
+    where = str(file) if file else "all from the environment"
+    yield Checked(area="configuration", subject="accord.toml", ok=True, detail=where)
+    yield _permission("key file", config.key_file, "with it passwords and private entries")
+    if config.database.startswith("sqlite:///"):
+        path = Path(config.database.removeprefix("sqlite:///").partition("?")[0])
+        yield _permission("database", path, "everybody's calendars")
+    else:
+        yield Checked(area="database", subject="server", ok=True, detail=config.shown_database)
+
+
+def _permission(area: str, path: Path, what: str) -> Checked:
+    open_to_others = os.name == "posix" and path.exists() and path.stat().st_mode & 0o077
+    return Checked(
+        area=area,
+        subject="file",
+        ok=not open_to_others,
+        detail=f"others may read {path} and {what}" if open_to_others else str(path),
+        hint=f"chmod 600 {path}" if open_to_others else "",
+    )
+
+
+def _crm(accord: Accord) -> Iterator[Checked]:
+    yield from _findings("crm", accord.crm.check())
+    yield _instance(accord, "crm", "crm", accord.crm.instance)
+    with accord.state.read() as tx:
+        users = sorted({link.user for link in tx.links.all()})
+    for user in users:
+        found = [one for one in accord.crm.check(user) if one.subject not in _ABOUT_ALL]
+        yield from _findings(f"crm user {user}", found)
+
+
+def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Checked]:
+    area = f"target {target.name}"
+    try:
+        adapter = accord.adapter(target.id)
+    except ConfigError as error:
+        yield Checked(area=area, subject="settings", ok=False, detail=str(error), hint=error.hint)
+        return
+    yield from _findings(area, adapter.check())
+    for principal in dict.fromkeys(link.principal for link in links):
+        who = f"{area}, {principal}"
+        found = [one for one in adapter.check(principal) if one.subject not in _ABOUT_ALL]
+        yield from _findings(who, found)
+        if all(one.ok for one in found):
+            yield from _folders(accord, who, [x for x in links if x.principal == principal])
+    yield _instance(accord, area, f"target/{target.id}", adapter.instance)
+
+
+_ABOUT_ALL = ("connection", "encryption", "database")
+"""Subjects that are the same for everybody on a target, said once."""
+
+
+def _findings(area: str, found: Iterable[Finding]) -> Iterator[Checked]:
+    for one in found:
+        yield Checked(area=area, subject=one.subject, ok=one.ok, detail=one.detail, hint=one.hint)
+
+
+def _folders(accord: Accord, area: str, links: list[Link]) -> Iterator[Checked]:
+    """Try the folder of each link, as a visit would."""
+    for link in links:
+        subject = f"link {link.name}"
+        try:
+            with accord.adapter(link.target).open(link.principal) as session:
+                folder = find_folder(session, link)
+                found = {one.id: one for one in session.folders()}[folder]
+        except AccordError as error:
+            hint = getattr(error, "hint", "")
+            yield Checked(area=area, subject=subject, ok=False, detail=str(error), hint=hint)
+            continue
+        yield Checked(
+            area=area,
+            subject=subject,
+            ok=found.writable,
+            detail=f"works in {found.name}" + ("" if found.writable else ", which is read-only"),
+            hint="" if found.writable else "name another folder in the link, or ask for access",
+        )
+
+
+def _instance(accord: Accord, area: str, name: str, instance: str, revision: int = 0) -> Checked:
+    with accord.state.begin() as tx:
+        trouble = tx.instances.observe(name, instance, revision)
+    if trouble is None:
+        return Checked(area=area, subject="instance", ok=True, detail=instance)
+    hint = "if a backup was restored or the system moved, say so before synchronizing"
+    return Checked(area=area, subject="instance", ok=False, detail=trouble.why, hint=hint)
+
+
+def _rules(accord: Accord, targets: list[Target], links: list[Link]) -> Iterator[Checked]:
+    with accord.state.read() as tx:
+        active = {name: tx.rules.active(name) for name in tx.rules.names()}
+    names = {target.id: target.name for target in targets}
+    for link in links:
+        if active.get(link.rule) is None:
+            hint = "import a rule of that name, or name another one in the link"
+            detail = f"the link {link.name} wants the rule {link.rule!r}, which isn't in force"
+            yield Checked(area="rules", subject=link.rule, ok=False, detail=detail, hint=hint)
+    for name, rule in active.items():
+        used = sorted({link.target for link in links if link.rule == name})
+        if rule is None or not used:
+            continue
+        problems: dict[str, Problem] = {}
+        for target in used:
+            try:
+                traits = accord.adapter(target).traits
+            except AccordError:
+                traits = None
+            found = rules.check(rule, accord.crm.traits, traits)
+            problems |= {f"{one.path} {one.message}": one for one in found}
+        errors = [one for one in problems.values() if one.severity is Severity.ERROR]
+        for one in errors:
+            yield Checked(area="rules", subject=name, ok=False, detail=one.message, hint=one.hint)
+        if not errors:
+            minded = "; ".join(one.message for one in problems.values())
+            where = ", ".join(names[target] for target in used)
+            detail = f"fits {where}" + (f"; mind: {minded}" if minded else "")
+            yield Checked(area="rules", subject=name, ok=True, detail=detail)
+
+
+def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
+    """Say what is left open: interrupted writes, held changes, failures, pauses."""
+    names = {link.id: link.name for link in links}
+    intents = Counter(intent.link for intent in tx.intents.all())
+    if intents:
+        some = ", ".join(f"{names.get(link, link)} ({n})" for link, n in intents.items())
+        yield Checked(
+            area="state",
+            subject="interrupted writes",
+            ok=False,
+            detail=f"a visit ended in the middle, or is under way: {some}",
+            hint="`accord sync` settles them first thing; nothing is done twice",
+        )
+    else:
+        yield Checked(area="state", subject="interrupted writes", ok=True, detail="none")
+    pending = [one for one in tx.pending.all() if not one.refused and one.link in names]
+    for cause, command in _WAITING.items():
+        count = sum(one.cause is cause for one in pending)
+        if count:
+            detail = f"{count} {cause}; {command} shows them"
+            yield Checked(area="state", subject="waiting", ok=True, detail=detail)
+    rejected = [one for one in pending if one.cause is Cause.REJECTED]
+    for one in rejected[:_SHOWN]:
+        yield Checked(
+            area="state",
+            subject=f"refused item on {names[one.link]}",
+            ok=False,
+            detail=one.why,
+            hint=f"mend it, or see `accord explain {one.ref_crm or one.ref_groupware}`",
+        )
+    if tx.settings.get("paused", False):
+        hint = "`accord resume --all` lets it go on"
+        yield Checked(
+            area="state", subject="pause", ok=False, detail="everything is paused", hint=hint
+        )
+
+
+_WAITING = {Cause.HELD: "`accord held`", Cause.CONFLICT: "`accord conflicts`"}
+_SHOWN = 20
