@@ -60,7 +60,7 @@ class ClientHand(SecondSession):
         self._put(ref, self._get(ref).replace("DTSTART", "X-DTSTART"), kind)
 
     def plant(self, folder: str, kind: Kind, ref: str) -> Any:
-        end = "END:VCARD" if kind is Kind.CONTACT else "END:V" + ("EVENT" if kind is Kind.EVENT else "TODO")
+        end = {Kind.EVENT: "END:VEVENT", Kind.TASK: "END:VTODO", Kind.CONTACT: "END:VCARD"}[kind]
         text = self._get(ref).replace(end, f"X-OTHER-PROGRAM;X-P=1:its own\r\n{end}")
         self._put(ref, text, kind)
         return self.planted(folder, kind, ref)

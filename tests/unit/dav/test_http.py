@@ -21,8 +21,8 @@ def moved(to: str, status: int = 301) -> httpx2.Response:
 
 
 def test_a_redirect_on_the_same_server_is_followed_with_method_and_body() -> None:
-    http, auth, script = http_of({"/a": moved("/b"), "/b": moved("https://dav.test/c/", 308)})
-    script.answers["/c/"] = httpx2.Response(200)
+    answers = {"/a": moved("/b"), "/b": moved("https://dav.test/c/", 308), "/c/": ok()}
+    http, auth, script = http_of(answers)
     reply = http.ask(auth, "PROPFIND", "/a", body=b"<x/>", headers={"Depth": "0"})
     assert reply.status == 200
     assert reply.ref == "/c/"

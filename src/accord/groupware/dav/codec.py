@@ -173,7 +173,8 @@ def _encode(kind: Kind, item: Item, key: str, marker: str, stored: str, *, vcard
         item = msgspec.structs.replace(item, extras=extras)
     try:
         if isinstance(item, Contact):
-            return vcard.encode(item, marker=marker, before=stored.encode())
+            version = "4.0" if vcard4 or value_of(stored, "VERSION") == "4.0" else "3.0"
+            return vcard.encode(item, marker=marker, version=version)
         if isinstance(item, Event | Task):
             return shield.raised(ical.encode(item, marker=marker, before=stored.encode()))
     except Refused as why:

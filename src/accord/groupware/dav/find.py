@@ -41,10 +41,10 @@ def fetch(
     found: dict[str, Observation] = {}
     missing: list[Ask] = []
     for ask in asks:
-        seen = observe(shelf, loaded[ask.ref])
+        version = loaded[ask.ref].version
+        seen = observe(shelf, loaded[ask.ref], version)
         if isinstance(seen, Deleted):
             missing.append(ask)
-        version = loaded[ask.ref].version
         found[ask.ref] = seen or Unknown(ask.ref, "it holds another kind of item now", version)
     if missing:
         found |= _missing(client, place, shelf, missing)

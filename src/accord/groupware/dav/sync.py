@@ -13,6 +13,7 @@ from msgspec import Struct
 from accord.groupware.dav import codec
 from accord.groupware.dav.client import Client, Loaded, etag_of
 from accord.groupware.dav.errors import error_for
+from accord.groupware.dav.http import TooLarge
 from accord.groupware.dav.listing import Member, Report
 from accord.model.kinds import Kind
 from accord.model.observe import (
@@ -67,19 +68,19 @@ def pages(
     yield Listing(completeness=final, observations=tuple(_read(shelf, ready)), cursor=report.cursor)
 
 
-def observe(shelf: Shelf, loaded: Loaded) -> Observation | None:
-    """Return what a loaded item is; None where it is of another kind.
+def observe(shelf: Shelf, loaded: Loaded, version: str) -> Observation | None:
+    """Return what a loaded item is, in this version; None where it is of another kind.
 
     Raises nothing: an item that can't be read is Unknown.
     """
     if loaded.error is not None:
-        return _trouble(loaded.ref, loaded.error, loaded.version)
+        return _trouble(loaded.ref, loaded.error, version)
     if not codec.holds(shelf.kind, loaded.text):
         return None
     try:
         return Seen(snapshot_of(shelf, loaded))
     except codec.Unreadable as why:
-        return Unknown(loaded.ref, str(why), loaded.version)
+        return Unknown(loaded.ref, str(why), version)
 
 
 def snapshot_of(shelf: Shelf, loaded: Loaded) -> Snapshot:
@@ -131,11 +132,12 @@ def _read(shelf: Shelf, batch: _Batch) -> Iterator[Observation]:
         elif each.ref in batch.unchanged:
             yield Unchanged(each.ref)
         else:
-            seen = observe(shelf, loaded[each.ref])
+            found = loaded[each.ref]
+            seen = observe(shelf, found, found.version or each.etag)
             if seen is not None:
                 yield seen
             else:
-                shelf.others[each.ref] = etag_of(loaded[each.ref].version)
+                shelf.others[each.ref] = etag_of(found.version)
 
 
 def _concerns(shelf: Shelf, member: Member) -> bool:
@@ -152,10 +154,13 @@ def _absent(ref: str, status: int) -> Observation:
 
 
 def _trouble(ref: str, error: errors.AccordError, version: str) -> Observation:
+    """Return what a refusal says about a ref; what may pass has no version, and is asked again."""
     match error:
         case errors.Gone():
             return Deleted(ref)
         case errors.Denied() | errors.AuthFailed():
             return Denied(ref, str(error))
+        case errors.Retry() if not isinstance(error, TooLarge):
+            return Unknown(ref, str(error))
         case _:
             return Unknown(ref, str(error), version)

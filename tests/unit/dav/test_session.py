@@ -1,0 +1,669 @@
+"""A session against a server that can be made to misbehave: what is said, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from accord.groupware.dav import DavSession, codec
+from accord.model.diff import diff, patch
+from accord.model.item import Event
+from accord.model.kinds import Kind
+from accord.model.observe import (
+    Completeness,
+    Deleted,
+    Denied,
+    Listing,
+    Moved,
+    Observation,
+    Seen,
+    Snapshot,
+    Unchanged,
+    Unknown,
+)
+from accord.ports import errors
+from accord.ports.adapter import Ask, Draft, Mark, Question, Removal, Revision, Written
+from tests.unit.dav.fake import FakeDav, event, lose, todo
+from tests.unit.dav.server import failed, multistatus, refused
+
+Open = Callable[..., DavSession]
+CAL, OTHER, BOOK = "/alice/cal/", "/alice/other/", "/alice/book/"
+
+
+@pytest.fixture
+def dav() -> FakeDav:
+    return FakeDav()
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    with ExitStack() as stack:
+
+        def open_with(dav: FakeDav, **more: Any) -> DavSession:
+            adapter = dav.adapter(**more)
+            stack.callback(adapter.close)
+            session = stack.enter_context(adapter.open("alice"))
+            session.folders()
+            return session
+
+        yield open_with
+
+
+@pytest.fixture
+def session(dav: FakeDav, opened: Open) -> DavSession:
+    return opened(dav)
+
+
+def pull(
+    session: DavSession,
+    cursor: str = "",
+    kind: Kind = Kind.EVENT,
+    known: dict[str, str] | None = None,
+) -> list[Listing]:
+    have = {f"{CAL}{name}.ics": version for name, version in (known or {}).items()}
+    return list(
+        session.changes(CAL, kind, cursor, lambda refs: {r: have[r] for r in refs if r in have})
+    )
+
+
+def said(pages: list[Listing]) -> dict[str, Observation]:
+    return {each.ref.rpartition("/")[2]: each for page in pages for each in page.observations}
+
+
+def draft(key: str = "k1", **values: Any) -> Draft:
+    more = {name: values.pop(name) for name in ("notify", "marker") if name in values}
+    start, end = datetime(2026, 3, 1, 9), datetime(2026, 3, 1, 10)
+    base: dict[str, Any] = {"title": "t", "start": start, "end": end, "time_zone": "UTC"}
+    return Draft(item=Event(**{**base, **values}), key=key, **more)
+
+
+def create(session: DavSession, one: Draft) -> Snapshot:
+    (answer,) = session.create(CAL, Kind.EVENT, [one])
+    assert isinstance(answer, Written)
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=answer.ref)])
+    assert isinstance(seen, Seen)
+    return seen.snapshot
+
+
+def revision(before: Snapshot, notify: bool = False, **values: Any) -> Revision:
+    after = patch(before.item, values)
+    return Revision(
+        ref=before.ref,
+        version=before.version,
+        before=before.item,
+        after=after,
+        changed=diff(before.item, after),
+        notify=notify,
+    )
+
+
+# pulls
+
+
+def test_nothing_changed_costs_one_request(dav: FakeDav, session: DavSession) -> None:
+    for n in range(10):
+        dav.put(f"{CAL}{n}.ics", event(f"u{n}"))
+    first = pull(session)
+    count = len(dav.asked)
+    (page,) = pull(session, first[-1].cursor)
+    assert page == Listing(completeness=Completeness.DELTA, cursor=first[-1].cursor)
+    assert dav.since(count) == [f"REPORT {CAL}"]
+
+
+def test_nothing_changed_costs_one_request_also_in_a_new_session(dav: FakeDav) -> None:
+    adapter = dav.adapter()
+    with adapter.open("alice") as session:
+        cursor = pull(session)[-1].cursor
+    adapter.close()
+    adapter = dav.adapter()
+    count = len(dav.asked)
+    with adapter.open("alice") as session:
+        pull(session, cursor)
+    assert dav.since(count) == [f"REPORT {CAL}"]
+    adapter.close()
+
+
+def test_pages_are_loaded_in_chunks_and_known_items_not_at_all(dav: FakeDav, opened: Open) -> None:
+    known = {f"i{n}": dav.put(f"{CAL}i{n}.ics", event(f"u{n}")) for n in range(10)}
+    known["i3"] = '"older"'
+    session = opened(dav, page=4)
+    count = len(dav.asked)
+    pages = pull(session, known=known)
+    assert [page.completeness for page in pages] == [
+        Completeness.PARTIAL,
+        Completeness.PARTIAL,
+        Completeness.COMPLETE,
+    ]
+    assert [bool(page.cursor) for page in pages] == [False, False, True]
+    seen = said(pages)
+    assert {name for name, each in seen.items() if isinstance(each, Seen)} == {"i3.ics"}
+    assert sum(isinstance(each, Unchanged) for each in seen.values()) == 9
+    assert len(dav.since(count)) == 2
+    assert dav.asked[-1].read().count(b"<D:href>") == 1
+
+
+def test_one_report_serves_events_and_tasks(dav: FakeDav, session: DavSession) -> None:
+    dav.put(f"{CAL}e.ics", event("e"))
+    dav.put(f"{CAL}t.ics", todo("t"))
+    count = len(dav.asked)
+    events, tasks = pull(session), pull(session, kind=Kind.TASK)
+    assert (set(said(events)), set(said(tasks))) == ({"e.ics"}, {"t.ics"})
+    assert events[-1].cursor == tasks[-1].cursor
+    assert len(dav.since(count)) == 3  # one report, one item each
+    pull(session, kind=Kind.TASK)
+    assert len(dav.since(count)) == 5  # the same kind once more is a new question
+
+
+def test_a_shared_report_is_not_used_after_a_write(dav: FakeDav, session: DavSession) -> None:
+    pull(session)
+    with session._adapter.open("alice") as other:
+        create(other, draft())
+    (task,) = pull(session, kind=Kind.TASK)
+    (back,) = pull(session)
+    assert task.cursor == back.cursor
+    assert len(back.observations) == 1
+
+
+def test_a_task_among_events_is_not_loaded_twice_where_the_type_is_not_told(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.after.append(without_types)
+    dav.put(f"{CAL}t.ics", todo("t"))
+    assert said(pull(session)) == {}
+    count = len(dav.asked)
+    assert said(pull(session)) == {}
+    assert len(dav.since(count)) == 1
+    dav.put(f"{CAL}t.ics", event("t"))
+    assert set(said(pull(session))) == {"t.ics"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no calendar at all",
+        event("u").replace("DTSTART", "X-NO"),
+        event("u").replace("20260301T090000Z", "yesterday"),
+        "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:u\n",
+        event("u", "t", "RRULE:FREQ=SOMETIMES"),
+    ],
+)
+def test_an_unreadable_item_is_unknown_with_its_version(
+    dav: FakeDav, session: DavSession, text: str
+) -> None:
+    version = dav.put(f"{CAL}bad.ics", text)
+    dav.put(f"{CAL}good.ics", event("g"))
+    seen = said(pull(session))
+    bad = seen["bad.ics"]
+    assert isinstance(bad, Unknown)
+    assert bad.version == version
+    assert bad.why
+    assert isinstance(seen["good.ics"], Seen)
+    assert isinstance(said(pull(session, known={"bad": version}))["bad.ics"], Unchanged)
+
+
+def test_each_item_answers_for_itself(dav: FakeDav, session: DavSession) -> None:
+    for name in ("ok", "denied", "gone", "failed", "missing", "halved"):
+        dav.put(f"{CAL}{name}.ics", event(name))
+    half = (
+        f"<D:href>{CAL}halved.ics</D:href><D:propstat><D:prop><C:calendar-data/></D:prop>"
+        "<D:status>HTTP/1.1 403 Forbidden</D:status></D:propstat>"
+    )
+
+    def trick(request: httpx2.Request) -> httpx2.Response | None:
+        if b"multiget" not in request.read():
+            return None
+        return multistatus(
+            dav._item(f"{CAL}ok.ics"),
+            refused(f"{CAL}denied.ics", 403),
+            refused(f"{CAL}gone.ics", 404),
+            refused(f"{CAL}failed.ics", 500),
+            half,
+            dav._item(f"{CAL}ok.ics"),
+            refused(f"{CAL}nobody-asked.ics", 404),
+        )
+
+    dav.tricks.append(trick)
+    seen = said(pull(session))
+    for name in ("failed.ics", "missing.ics"):  # without a version they are asked for again
+        assert seen[name] == Unknown(f"{CAL}{name}", seen[name].why)  # type: ignore[union-attr]
+    kinds = {name.partition(".")[0]: type(each) for name, each in seen.items()}
+    assert kinds == {
+        "ok": Seen,
+        "denied": Denied,
+        "gone": Deleted,
+        "failed": Unknown,
+        "missing": Unknown,
+        "halved": Denied,
+    }
+
+
+def test_an_answer_that_is_too_large_is_asked_for_in_halves(dav: FakeDav, opened: Open) -> None:
+    for n in range(4):
+        dav.put(f"{CAL}{n}.ics", event(f"u{n}", "x" * 300_000))
+    dav.put(f"{CAL}huge.ics", event("huge", "x" * 2_000_000))
+    session = opened(dav, max_megabytes=1)
+    seen = said(pull(session))
+    assert {name for name, each in seen.items() if isinstance(each, Seen)} == {
+        "0.ics",
+        "1.ics",
+        "2.ics",
+        "3.ics",
+    }
+    assert isinstance(seen["huge.ics"], Unknown)
+    assert seen["huge.ics"].version == '"5"'
+
+
+def test_a_broken_page_breaks_the_pull(dav: FakeDav, session: DavSession) -> None:
+    dav.put(f"{CAL}a.ics", event("a"))
+
+    def cut(request: httpx2.Request, reply: httpx2.Response) -> httpx2.Response | None:
+        if b"multiget" in request.read():
+            return httpx2.Response(207, content=reply.content[:-30])
+        return None
+
+    dav.after.append(cut)
+    with pytest.raises(errors.Retry):
+        pull(session)
+
+
+# asking and looking up
+
+
+def test_what_left_the_folder_is_found_by_uid_then_by_marker(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.put(f"{OTHER}x.ics", event("u1"))
+    dav.put(f"{CAL}renamed.ics", event("u2"))
+    dav.put(f"{OTHER}y.ics", event("new uid", "t", "X-ACCORD-ID:crm/event/3"))
+    asks = [
+        Ask(ref=f"{CAL}1.ics", uid="u1", marker="crm/event/1"),
+        Ask(ref=f"{CAL}2.ics", uid="u2"),
+        Ask(ref=f"{CAL}3.ics", uid="u3", marker="crm/event/3"),
+        Ask(ref=f"{CAL}4.ics", uid="u4", marker="crm/event/4"),
+        Ask(ref=f"{CAL}5.ics"),
+    ]
+    assert session.fetch(CAL, Kind.EVENT, asks) == [
+        Moved(f"{CAL}1.ics", OTHER, f"{OTHER}x.ics"),
+        Moved(f"{CAL}2.ics", CAL, f"{CAL}renamed.ics"),
+        Moved(f"{CAL}3.ics", OTHER, f"{OTHER}y.ics"),
+        Deleted(f"{CAL}4.ics"),
+        Deleted(f"{CAL}5.ics"),
+    ]
+
+
+def test_many_missing_items_are_looked_for_in_few_requests(
+    dav: FakeDav, session: DavSession
+) -> None:
+    for n in range(30):
+        dav.put(f"{OTHER}{n}.ics", event(f"u{n}"))
+    asks = [Ask(ref=f"{CAL}{n}.ics", uid=f"u{n}", marker=f"m{n}") for n in range(30)]
+    count = len(dav.asked)
+    seen = session.fetch(CAL, Kind.EVENT, asks)
+    assert all(isinstance(each, Moved) for each in seen)
+    assert len(dav.since(count)) <= 6
+
+
+def test_items_of_a_folder_that_is_gone_are_not_deleted(dav: FakeDav, session: DavSession) -> None:
+    del dav.folders[CAL]
+    dav.tricks.append(empty_multiget)
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=f"{CAL}1.ics", uid="u")])
+    assert isinstance(seen, Denied)
+    dav.tricks.clear()
+    with pytest.raises(errors.ConfigError):
+        session.fetch(CAL, Kind.EVENT, [Ask(ref=f"{CAL}1.ics", uid="u")])
+
+
+def test_a_closed_collection_proves_nothing(dav: FakeDav, session: DavSession) -> None:
+    dav.tricks.append(
+        lambda r: httpx2.Response(403) if r.method == "REPORT" and r.url.path == OTHER else None
+    )
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=f"{CAL}1.ics", uid="u")])
+    assert isinstance(seen, Denied)
+
+
+def test_what_a_loose_filter_returns_is_looked_at_again(dav: FakeDav, session: DavSession) -> None:
+    dav.put(f"{CAL}1.ics", event("u1"))
+    dav.put(f"{CAL}11.ics", event("u11"))
+    (one,) = session.lookup(CAL, Kind.EVENT, [Question(uid="u1")])
+    assert [each.ref for each in one] == [f"{CAL}1.ics"]
+
+
+# creating
+
+
+def test_a_create_is_conditional_and_named_after_its_key(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft("k1", marker="crm/event/7"))
+    (put,) = [each for each in dav.asked if each.method == "PUT"]
+    assert put.headers["If-None-Match"] == "*"
+    assert put.url.path == made.ref == CAL + codec.resource_name(Kind.EVENT, "k1")
+    assert (made.key, made.marker, made.folder) == ("k1", "crm/event/7", CAL)
+    assert made.item.uid
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_lost_answer_to_a_create_makes_one_item(
+    dav: FakeDav, session: DavSession, times: int
+) -> None:
+    dav.after.append(lose(times))
+    made = create(session, draft("k1"))
+    assert list(dav.items) == [made.ref]
+    assert made.key == "k1"
+
+
+def test_an_answer_lost_for_good_is_a_retry_and_the_next_try_finds_the_item(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.after.append(lose(3))
+    with pytest.raises(errors.Retry):
+        session.create(CAL, Kind.EVENT, [draft("k1")])
+    made = create(session, draft("k1", title="again"))
+    assert isinstance(made.item, Event)
+    assert made.item.title == "t"
+    assert len(dav.items) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "condition", "error", "code"),
+    [
+        (403, "C:no-uid-conflict", errors.Rejected, "403 no-uid-conflict"),
+        (409, "C:no-uid-conflict", errors.Rejected, "409 no-uid-conflict"),
+        (
+            403,
+            "C:valid-calendar-object-resource",
+            errors.Rejected,
+            "403 valid-calendar-object-resource",
+        ),
+        (403, "C:max-resource-size", errors.Rejected, "403 max-resource-size"),
+        (403, "D:need-privileges", errors.Denied, "403 need-privileges"),
+        (403, "", errors.Denied, "403"),
+        (413, "", errors.Rejected, "413"),
+        (415, "", errors.Rejected, "415"),
+        (400, "", errors.Rejected, "400"),
+        (405, "", errors.Denied, "405"),
+    ],
+)
+def test_a_refused_create_says_why_and_the_others_go_on(
+    dav: FakeDav, session: DavSession, status: int, condition: str, error: type, code: str
+) -> None:
+    bad = codec.resource_name(Kind.EVENT, "bad")
+    dav.tricks.append(
+        lambda r: (
+            failed(status, condition) if r.method == "PUT" and r.url.path.endswith(bad) else None
+        )
+    )
+    first, refusal, last = session.create(CAL, Kind.EVENT, [draft("a"), draft("bad"), draft("b")])
+    assert isinstance(first, Written)
+    assert isinstance(last, Written)
+    assert isinstance(refusal, error)
+    assert isinstance(refusal, errors.ItemError)
+    assert refusal.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, errors.AuthFailed), (404, errors.ConfigError), (500, errors.Retry), (507, errors.Retry)],
+)
+def test_what_concerns_all_stops_the_batch(
+    dav: FakeDav, session: DavSession, status: int, error: type[Exception]
+) -> None:
+    dav.tricks.append(lambda r: httpx2.Response(status) if r.method == "PUT" else None)
+    with pytest.raises(error):
+        session.create(CAL, Kind.EVENT, [draft("a"), draft("b")])
+
+
+def test_a_folder_that_may_only_be_read_is_not_written(dav: FakeDav, opened: Open) -> None:
+    dav.read_only = True
+    session = opened(dav)
+    dav.put(f"{CAL}1.ics", event("u1"))
+    count = len(dav.asked)
+    (answer,) = session.create(CAL, Kind.EVENT, [draft("a")])
+    assert isinstance(answer, errors.Denied)
+    assert dav.since(count) == []
+    (seen,) = pull(session)[-1].observations
+    assert isinstance(seen, Seen)
+    assert seen.snapshot.readonly
+
+
+def test_where_no_etag_is_given_all_are_read_back_at_once(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.gives_etags = False
+    count = len(dav.asked)
+    answers = session.create(CAL, Kind.EVENT, [draft(f"k{n}") for n in range(10)])
+    assert len(dav.since(count)) == 11
+    for each in answers:
+        assert isinstance(each, Written)
+        assert each.version == dav.items[each.ref][0]
+
+
+def test_an_edit_between_write_and_reading_back_is_not_taken_for_ours(
+    dav: FakeDav, session: DavSession
+) -> None:
+    def meddle(request: httpx2.Request, reply: httpx2.Response) -> None:
+        if request.method == "PUT":
+            ref = request.url.path
+            dav.put(ref, dav.text(ref).replace("SUMMARY:t", "SUMMARY:theirs"))
+
+    dav.after.append(meddle)
+    for gives in (True, False):
+        dav.gives_etags = gives
+        (answer,) = session.create(CAL, Kind.EVENT, [draft(f"k{gives}")])
+        assert isinstance(answer, Written)
+        assert answer.version != dav.items[answer.ref][0]
+        assert bool(answer.version) is gives
+        assert answer.snapshot is not None
+        assert answer.snapshot.version == dav.items[answer.ref][0]
+
+
+def test_what_the_server_made_of_it_is_what_stands(dav: FakeDav, session: DavSession) -> None:
+    def cut(request: httpx2.Request, reply: httpx2.Response) -> None:
+        if request.method == "PUT":
+            etag, text = dav.items[request.url.path]
+            dav.items[request.url.path] = (etag, text.replace("SUMMARY:long title", "SUMMARY:long"))
+
+    dav.after.append(cut)
+    (answer,) = session.create(CAL, Kind.EVENT, [draft(title="long title")])
+    assert isinstance(answer, Written)
+    assert answer.snapshot is not None
+    assert answer.snapshot.version == answer.version
+    assert isinstance(answer.snapshot.item, Event)
+    assert answer.snapshot.item.title == "long"
+
+
+# changing
+
+
+def test_an_update_is_conditional_and_keeps_what_accord_does_not_know(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.put(f"{CAL}1.ics", event("u1", "t", "X-OTHER;P=1:kept", "CREATED:20200101T000000Z"))
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=f"{CAL}1.ics")])
+    assert isinstance(seen, Seen)
+    (answer,) = session.update(CAL, Kind.EVENT, [revision(seen.snapshot, title="new")])
+    assert isinstance(answer, Written)
+    text = dav.text(f"{CAL}1.ics")
+    assert "X-OTHER;P=1:kept\n" in text
+    assert "CREATED:20200101T000000Z\n" in text
+    assert "SUMMARY:new\n" in text
+    assert "X-ACCORD" not in text
+    (put,) = [each for each in dav.asked if each.method == "PUT"]
+    assert put.headers["If-Match"] == '"1"'
+
+
+def test_a_stale_update_is_seen_before_anything_is_sent(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft())
+    dav.put(made.ref, dav.text(made.ref).replace("SUMMARY:t", "SUMMARY:theirs"))
+    (answer,) = session.update(CAL, Kind.EVENT, [revision(made, title="ours")])
+    assert isinstance(answer, errors.Stale)
+    assert dav.lines.count(f"PUT {made.ref}") == 1
+
+
+def test_an_edit_in_the_last_moment_is_stale_too(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft())
+
+    def meddle(request: httpx2.Request) -> None:
+        if request.method == "PUT":
+            dav.put(made.ref, dav.text(made.ref).replace("SUMMARY:t", "SUMMARY:theirs"))
+
+    dav.tricks.append(meddle)
+    (answer,) = session.update(CAL, Kind.EVENT, [revision(made, title="ours")])
+    assert isinstance(answer, errors.Stale)
+    assert "SUMMARY:theirs" in dav.text(made.ref)
+
+
+def test_a_lost_answer_to_an_update_is_recognized_as_our_own(
+    dav: FakeDav, session: DavSession
+) -> None:
+    made = create(session, draft())
+    dav.after.append(lose())
+    (answer,) = session.update(CAL, Kind.EVENT, [revision(made, title="ours")])
+    assert isinstance(answer, Written)
+    assert answer.version == dav.items[made.ref][0]
+
+
+def test_after_a_lost_answer_somebody_elses_edit_is_stale(
+    dav: FakeDav, session: DavSession
+) -> None:
+    made = create(session, draft())
+
+    def lose_and_meddle(request: httpx2.Request, reply: httpx2.Response) -> None:
+        if request.method == "PUT" and "SUMMARY:ours" in dav.text(made.ref):
+            dav.put(made.ref, dav.text(made.ref).replace("SUMMARY:ours", "SUMMARY:theirs"))
+            raise httpx2.ReadError("reset")
+
+    dav.after.append(lose_and_meddle)
+    (answer,) = session.update(CAL, Kind.EVENT, [revision(made, title="ours")])
+    assert isinstance(answer, errors.Stale)
+
+
+def test_sequence_rises_only_with_what_attendees_see(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft())
+    session.update(CAL, Kind.EVENT, [revision(made, categories=("x",))])
+    assert "SEQUENCE" not in dav.text(made.ref)
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=made.ref)])
+    assert isinstance(seen, Seen)
+    later: dict[str, Any] = {"start": datetime(2026, 3, 2, 9), "end": datetime(2026, 3, 2, 10)}
+    session.update(CAL, Kind.EVENT, [revision(seen.snapshot, **later)])
+    assert "SEQUENCE:1\n" in dav.text(made.ref)
+
+
+def test_an_item_gone_meanwhile_is_gone_however_the_server_says_it(
+    dav: FakeDav, session: DavSession
+) -> None:
+    made = create(session, draft())
+
+    def vanish(request: httpx2.Request) -> None:
+        if request.method in ("PUT", "DELETE") and made.ref in dav.items:
+            dav.remove(made.ref)
+
+    dav.tricks.append(vanish)
+    (update,) = session.update(CAL, Kind.EVENT, [revision(made, title="x")])
+    assert isinstance(update, errors.Gone)
+    dav.put(made.ref, event("u"))
+    dav.tricks.append(lambda r: httpx2.Response(412) if r.method == "DELETE" else None)
+    (delete,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version='"1"')])
+    assert isinstance(delete, errors.Gone)
+
+
+# deleting
+
+
+def test_a_delete_is_conditional(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft())
+    (answer,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version=made.version)])
+    assert answer == Written(ref=made.ref)
+    assert dav.asked[-1].headers["If-Match"] == made.version
+    (again,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version=made.version)])
+    assert isinstance(again, errors.Gone)
+
+
+def test_a_lost_answer_to_a_delete_counts_as_done(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft())
+    dav.after.append(lose(method="DELETE"))
+    (answer,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version=made.version)])
+    assert answer == Written(ref=made.ref)
+
+
+def test_nothing_is_deleted_without_a_version(dav: FakeDav, session: DavSession) -> None:
+    made = create(session, draft())
+    (answer,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version="")])
+    assert isinstance(answer, errors.Stale)
+    assert made.ref in dav.items
+
+
+# marking
+
+
+def test_only_what_accord_made_is_marked(dav: FakeDav, session: DavSession) -> None:
+    ours = create(session, draft())
+    theirs = dav.put(f"{CAL}theirs.ics", event("theirs"))
+    before = dav.text(f"{CAL}theirs.ics")
+    marks = [Mark(ref=ours.ref, marker="crm/event/1"), Mark(ref=f"{CAL}theirs.ics", marker="m")]
+    marked, left = session.mark(CAL, Kind.EVENT, marks)
+    assert isinstance(marked, Written)
+    assert isinstance(left, Written)
+    assert "X-ACCORD-ID:crm/event/1\n" in dav.text(ours.ref)
+    assert marked.version == dav.items[ours.ref][0]
+    assert (dav.text(f"{CAL}theirs.ics"), left.version) == (before, theirs)
+    count = len(dav.asked)
+    session.mark(CAL, Kind.EVENT, marks[:1])
+    assert [line.split()[0] for line in dav.since(count)] == ["REPORT"]
+
+
+# folders
+
+
+def test_folders_are_made_once_and_found_again(dav: FakeDav, session: DavSession) -> None:
+    made = session.make_folder("CRM contacts", Kind.CONTACT)
+    assert made.kinds == {Kind.CONTACT}
+    assert session.make_folder("CRM contacts", Kind.CONTACT) == made
+    tasks = session.make_folder("CRM tasks", Kind.TASK)
+    assert tasks.id != made.id
+    assert [each.method for each in dav.asked if each.method.startswith("MK")] == [
+        "MKCOL",
+        "MKCALENDAR",
+    ]
+
+
+def test_a_named_folder_is_made_only_where_the_settings_say_so(dav: FakeDav, opened: Open) -> None:
+    session = opened(dav, address_book="CRM", create_missing=False)
+    assert not any(each.default and Kind.CONTACT in each.kinds for each in session.folders())
+    session = opened(dav, address_book="CRM", create_missing=True)
+    (default,) = [each for each in session.folders() if each.default and Kind.CONTACT in each.kinds]
+    assert default.id not in (CAL, OTHER, BOOK)
+    made = len(dav.folders)
+    session = opened(dav, address_book="CRM", create_missing=True)
+    assert len(dav.folders) == made
+
+
+def test_a_closed_session_refuses(dav: FakeDav) -> None:
+    adapter = dav.adapter()
+    with adapter.open("alice") as session:
+        pass
+    for call in (
+        session.folders,
+        lambda: list(session.changes(CAL, Kind.EVENT, "sync:1", lambda refs: {})),
+        lambda: session.fetch(CAL, Kind.EVENT, []),
+        lambda: session.create(CAL, Kind.EVENT, []),
+    ):
+        with pytest.raises(RuntimeError):
+            call()
+    adapter.close()
+
+
+def without_types(request: httpx2.Request, reply: httpx2.Response) -> httpx2.Response:
+    text = reply.text.replace("text/calendar; component=VTODO", "text/calendar")
+    return httpx2.Response(
+        reply.status_code, text=text, headers={"ETag": reply.headers.get("etag", "")}
+    )
+
+
+def empty_multiget(request: httpx2.Request) -> httpx2.Response | None:
+    if request.method == "REPORT":
+        return multistatus(refused(f"{CAL}1.ics", 404))
+    return None
