@@ -20,6 +20,7 @@ from accord.ports.errors import Retry
 T = TypeVar("T")
 
 ATTEMPTS = 6
+WAIT_SECONDS = 10.0
 
 
 class Database:
@@ -87,12 +88,14 @@ class Database:
     def _alone(self, writer: threading.Lock) -> Iterator[None]:
         if getattr(self._busy, "here", False):
             raise RuntimeError("a transaction is open already in this thread")
-        with writer:
-            self._busy.here = True
-            try:
-                yield
-            finally:
-                self._busy.here = False
+        if not writer.acquire(timeout=WAIT_SECONDS):
+            raise Contended("another thread writes for too long", after=1)
+        self._busy.here = True
+        try:
+            yield
+        finally:
+            self._busy.here = False
+            writer.release()
 
 
 @contextmanager

@@ -14,11 +14,10 @@ from typing import Any
 from sqlalchemy import URL, Connection, create_engine, event, exc, make_url
 from sqlalchemy.pool import StaticPool
 
-from accord.db.database import Database
+from accord.db.database import WAIT_SECONDS, Database
 from accord.db.errors import unreachable
 from accord.ports.errors import ConfigError
 
-BUSY_SECONDS = 10
 _HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
 
 
@@ -54,7 +53,7 @@ def _open_sqlite(url: URL) -> Database:
     pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"max_overflow": -1}
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False},
         **pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -88,7 +87,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _switch_to_wal(connection: Any) -> None:
     # SQLite answers BUSY at once, whatever the timeout, while another process switches too.
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL").close()
@@ -119,8 +118,8 @@ def _open_postgres(url: URL) -> Database:
         pool_pre_ping=True,
         max_overflow=20,
         connect_args={
-            "options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s",
-            "connect_timeout": BUSY_SECONDS,
+            "options": f"-c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
+            "connect_timeout": round(WAIT_SECONDS),
         },
     )
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

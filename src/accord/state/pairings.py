@@ -78,11 +78,13 @@ class Pairings(Repository):
         self.put_many(link, [pairing])
 
     def put_many(self, link: str, pairings: Sequence[Pairing]) -> None:
-        """Store pairings of one link in two statements; raises Taken as `put` does."""
+        """Store pairings of one link in three statements; raises Taken as `put` does."""
         snapshots = [each for p in pairings for each in (p.crm, p.groupware)]
         digests = iter(self._blobs.put_items(snapshots))
         rows = [_row(link, pairing, next(digests), next(digests)) for pairing in pairings]
-        self.db.upsert(PAIRINGS, rows, ["id"])
+        # Not an upsert: two pairs may have swapped their refs.
+        self.remove_many(pairing.id for pairing in pairings)
+        self.db.insert(PAIRINGS, rows)
 
     def remove(self, key: str) -> bool:
         """Forget a pairing; tell whether there was one."""

@@ -200,6 +200,19 @@ def test_sqlite_takes_the_write_lock_first(sqlite: Database, tmp_path: Path) -> 
     other.close()
 
 
+def test_sqlite_does_not_wait_for_ever(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accord.db.database.WAIT_SECONDS", 0.01)
+
+    def write() -> None:
+        with sqlite.begin():
+            pass
+
+    with ThreadPoolExecutor() as pool:
+        with sqlite.begin(), pytest.raises(Contended, match="too long"):
+            pool.submit(write).result()
+        pool.submit(write).result()
+
+
 def test_sqlite_runs_as_designed(sqlite: Database, tmp_path: Path) -> None:
     def pragma(tx: Tx, name: str) -> object:
         return tx.execute(text(f"PRAGMA {name}")).scalar()

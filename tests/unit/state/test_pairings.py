@@ -94,6 +94,14 @@ def test_a_ref_is_paired_once_per_link(state: State, side: dict) -> None:
         assert tx.pairings.count("a") == 1
 
 
+def test_two_pairs_may_swap_their_refs(state: State) -> None:
+    with state.begin() as tx:
+        tx.pairings.put_many("a", [pairing(1), pairing(2)])
+        swapped = [pairing(1, crm=snapshot("c2")), pairing(2, crm=snapshot("c1"))]
+        tx.pairings.put_many("a", swapped)
+        assert list(tx.pairings.all("a")) == swapped
+
+
 def test_removing_frees_the_refs(state: State) -> None:
     with state.begin() as tx:
         tx.pairings.put_many("a", [pairing(1), pairing(2)])
