@@ -51,7 +51,7 @@ def journal(
     item: Annotated[str | None, Parameter(help="Only of the item with this ref.")] = None,
     step: Annotated[int | None, Parameter(help="Only this step.")] = None,
     before: Annotated[int | None, Parameter(help="Only steps with a smaller number.")] = None,
-    limit: Annotated[int, Parameter(help="How many at most.")] = JOURNAL,
+    limit: Annotated[int, Parameter(help="How many at most.", show_default=True)] = JOURNAL,
     call: CallArgument,
 ) -> int:
     """List what was done, newest first, with numbers for `accord undo`."""

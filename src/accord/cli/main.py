@@ -15,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(__version__)
         return 0
     # Only here, so that asking for the version costs nothing.
-    from accord.cli.app import NAMES, make_app
+    from accord.cli.app import make_app
+    from accord.cli.commands import NAMES
     from accord.cli.run import run
 
     called = next((word for word in words if word in NAMES), "")

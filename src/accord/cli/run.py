@@ -8,11 +8,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnknownCommandError
 
 from accord.cli import exits
 from accord.cli.call import Call
+from accord.cli.commands import NAMES
 from accord.cli.errors import Usage, tell
+from accord.rules.problem import instead
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -23,8 +25,7 @@ def run(app: App, words: Sequence[str]) -> int:
     try:
         result = app.meta(list(words), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        rough = Call(json="--json" in words)
-        return tell(rough, Usage(str(error), "`accord --help` lists commands and options."))
+        return tell(Call(json="--json" in words), _worded(error, words))
     return result if isinstance(result, int) else exits.OK
 
 
@@ -39,6 +40,15 @@ def start(app: App, words: Sequence[str], call: Call) -> int:
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 (the edge: all ends in words)
         return tell(call, error)
     return result if isinstance(result, int) else exits.OK
+
+
+def _worded(error: CycloptsError, words: Sequence[str]) -> Usage:
+    first = next((word for word in words if not word.startswith("-")), "")
+    if isinstance(error, UnknownCommandError) and first not in NAMES:
+        # Its own text would load every command.
+        return Usage(f"there is no command {first!r}", instead(first, NAMES))
+    command = f"accord {first}" if first in NAMES else "accord"
+    return Usage(str(error), f"`{command} --help` lists what is possible.")
 
 
 def _stop_quietly() -> int:

@@ -27,9 +27,13 @@ Next:
 def installation(
     *,
     folder: Annotated[Path, Parameter(help="Where to write accord.toml.")] = Path(),
-    database: Annotated[str, Parameter(help="The database's address.")] = "sqlite:///accord.db",
-    key_file: Annotated[str, Parameter(help="Where the key is kept.")] = "accord.key",
-    crm: Annotated[str, Parameter(help="The CRM's address.")] = "database:",
+    database: Annotated[
+        str, Parameter(help="The database's address.", show_default=True)
+    ] = "sqlite:///accord.db",
+    key_file: Annotated[
+        str, Parameter(help="Where the key is kept.", show_default=True)
+    ] = "accord.key",
+    crm: Annotated[str, Parameter(help="The CRM's address.", show_default=True)] = "database:",
     force: Annotated[bool, Parameter(help="Write accord.toml anew if it is there.")] = False,
     call: CallArgument,
 ) -> int:

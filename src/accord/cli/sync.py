@@ -13,9 +13,11 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage, advise
 from accord.cli.show import show_plan
 from accord.cli.words import plural
+from accord.state.records import Mode
 
 if TYPE_CHECKING:
     from accord.service.accord import Accord
+    from accord.service.opening import Options
     from accord.service.report import Report
     from accord.service.visit import Progress
     from accord.state.records import Link
@@ -37,8 +39,9 @@ def plan(
 
     codes = []
     with call.accord() as accord:
-        for report in _visit(call, accord, links, Options(dry=True, full=full, cause="plan")):
-            call.data(_with_plan(report))
+        options = Options(dry=True, full=full, cause="plan")
+        for link, report in _visit(call, accord, links, options):
+            call.data(_with_plan(link, report))
             show_plan(call, report.plan, report.name, everything=all_steps)
             codes.append(_end(call, report))
     return exits.worst(codes)
@@ -63,15 +66,19 @@ def sync(
         raise Usage("which links?" if not links else "links and --all exclude each other", hint)
     codes = []
     with call.accord() as accord:
-        for report in _visit(call, accord, links, Options(full=full)):
-            call.data(report.as_json())
-            show_report(call, report)
+        for link, report in _visit(call, accord, links, Options(full=full)):
+            call.data({**report.as_json(), "mode": link.mode, "paused": link.paused})
+            if not link.paused:
+                show_report(call, report, observed=link.mode is Mode.OBSERVE)
             codes.append(_end(call, report))
     return exits.worst(codes)
 
 
-def show_report(call: Call, report: Report) -> None:
-    """Print a line about one link's visit, and what somebody has to look at."""
+def show_report(call: Call, report: Report, *, observed: bool = False) -> None:
+    """Print a line about one link's visit, and what somebody has to look at.
+
+    Of a link that is only `observed` the counts say what would have been done.
+    """
     if report.error:
         return
     parts = [*_side("CRM", report.crm), *_side("mailbox", report.groupware)]
@@ -79,6 +86,8 @@ def show_report(call: Call, report: Report) -> None:
         if count:
             parts.append(f"{count} {word}")
     text = ", ".join(parts) or "nothing to do"
+    if observed and parts:
+        text = f"only observed, nothing written; would be: {text}"
     cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
     call.say(f"[bold]{_plain(report.name)}[/]: {text} [dim]({cost})[/]")
     for count, command, what in (
@@ -98,13 +107,26 @@ def visited(call: Call, reports: Sequence[Report]) -> int:
     return exits.worst([_end(call, report) for report in reports])
 
 
-def _visit(call: Call, accord: Accord, words: Sequence[str], options: Any) -> Iterator[Report]:
+def _visit(
+    call: Call, accord: Accord, words: Sequence[str], options: Options
+) -> Iterator[tuple[Link, Report]]:
     """Visit links mailbox by mailbox, so that results show as they come."""
+    from msgspec.structs import replace
+
     from accord.service.choose import choose
+    from accord.service.report import Report
     from accord.service.sync import sync as synchronize
 
     chosen = choose(accord, words)
-    working = [link for link in chosen if not _rests(call, accord, link)]
+    with accord.state.read() as tx:
+        stopped = bool(tx.settings.get("paused", False))
+    working = []
+    for link in chosen:
+        if link.paused or stopped:
+            call.note(f"{link.name}: paused; `accord resume` lets it go on", markup=False)
+            yield replace(link, paused=True), Report(link=link.id, name=link.name)
+        else:
+            working.append(link)
     grouped: dict[tuple[str, str], list[Link]] = {}
     for link in working:
         grouped.setdefault((link.target, link.principal), []).append(link)
@@ -114,15 +136,7 @@ def _visit(call: Call, accord: Accord, words: Sequence[str], options: Any) -> It
             title = f"{title} ({number} of {len(grouped)})"
         with progress_bar(call, title) as progress:
             reports = synchronize(accord, some, options, progress)
-        yield from reports
-
-
-def _rests(call: Call, accord: Accord, link: Link) -> bool:
-    with accord.state.read() as tx:
-        paused = link.paused or bool(tx.settings.get("paused", False))
-    if paused:
-        call.note(f"{link.name}: paused; `accord resume` lets it go on", markup=False)
-    return paused
+        yield from zip(some, reports, strict=True)
 
 
 @contextmanager
@@ -154,11 +168,11 @@ def _end(call: Call, report: Report) -> int:
     return exits.FAILED if report.failed else exits.OK
 
 
-def _with_plan(report: Report) -> dict[str, Any]:
+def _with_plan(link: Link, report: Report) -> dict[str, Any]:
     from accord.service.view import plan_view
 
     plan = plan_view(report.plan) if report.plan is not None else {"steps": [], "mails": []}
-    return {**report.as_json(), **plan}
+    return {**report.as_json(), "mode": link.mode, "paused": link.paused, **plan}
 
 
 def _side(name: str, counts: Any) -> list[str]:

@@ -1,0 +1,44 @@
+"""The commands by name, and where each lives; nothing is loaded here."""
+
+from __future__ import annotations
+
+HELP = """\
+Keep a CRM and people's mailboxes in agreement.
+
+Begin with `accord init`, then `accord import FILE`, `accord check`, `accord plan`
+and `accord sync`. Every command knows `--json`.
+"""
+
+COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Set up": (
+        ("init", "setup:init", "Write a commented accord.toml, the key file and the database."),
+        ("import", "transfer:import_", "Bring targets, links and rules of a file into Accord."),
+        ("export", "transfer:export", "Print targets, links and rules, without secrets."),
+        ("check", "check:check", "Test every connection; say what is wrong and how to mend it."),
+        ("rules", "rules:rules", "List rules; show one, explain it, or tell its history."),
+    ),
+    "Work": (
+        ("plan", "sync:plan", "Show what a synchronization would do, and write nothing."),
+        ("sync", "sync:sync", "Synchronize links."),
+        ("undo", "undo:undo", "Undo a step, an item, a user or a run, on both sides."),
+        ("pause", "links:pause", "Stop all writes of a link, or of all."),
+        ("resume", "links:resume", "Let a link, or all, write again."),
+        ("mode", "links:mode", "Say how far a link goes: observe, pilot or active."),
+    ),
+    "Decide": (
+        ("held", "decide:held", "List what waits for approval; approve or reject it."),
+        ("conflicts", "decide:conflicts", "List open conflicts; resolve one."),
+    ),
+    "Look": (
+        ("explain", "look:explain", "Say why an item did or did not synchronize."),
+        ("journal", "look:journal", "List what was done, newest first."),
+        ("links", "links:links", "List links and how they stand."),
+        ("schema", "look:schema", "Print the JSON schema of items."),
+    ),
+    "CRM": (("crm", "crm:crm", "Read and edit the built-in CRM."),),
+    "Try": (("demo", "demo:demo", "Play a week against a real CalDAV server on this machine."),),
+}
+"""The commands by group: name, module and function, and what each does."""
+
+NAMES = frozenset(name for commands in COMMANDS.values() for name, *_ in commands)
+"""The names of all commands."""
