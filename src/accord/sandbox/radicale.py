@@ -71,7 +71,11 @@ class Radicale(Peer):
         properties = (
             {"tag": "VADDRESSBOOK"}
             if card
-            else {"tag": "VCALENDAR", _COMPONENTS: "VEVENT,VTODO,VJOURNAL"}
+            else {
+                "tag": "VCALENDAR",
+                "D:displayname": collection,
+                _COMPONENTS: "VEVENT,VTODO,VJOURNAL",
+            }
         )
         (place / ".Radicale.props").write_text(json.dumps(properties), encoding="utf-8")
         for name, text in objects.items():

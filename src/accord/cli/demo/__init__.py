@@ -2,3 +2,42 @@
 
 Everything goes through the code that real use takes; the server is a process of its own.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from accord.cli import exits
+from accord.cli.call import CallArgument
+
+
+def demo(
+    *,
+    keep: Annotated[
+        Path | None, Parameter(help="A new folder to leave configuration and database in.")
+    ] = None,
+    entries: Annotated[int, Parameter(help="Past entries in the three mailboxes.")] = 600,
+    series: Annotated[int, Parameter(help="Past series in the three mailboxes.")] = 300,
+    call: CallArgument,
+) -> int:
+    """Play a week against a real CalDAV server on this machine.
+
+    Fills the built-in CRM and three mailboxes, synchronizes, changes things on both sides, and
+    checks every claim it makes. Needs Radicale, which comes with the extra `demo`.
+    """
+    from accord.cli.demo.hands import DemoFailed
+    from accord.cli.demo.narrate import Narrator
+    from accord.cli.demo.story import Size, play
+    from accord.sandbox.process import PeerFailed, PeerMissing
+
+    narrator = Narrator(machine=call.json)
+    try:
+        play(narrator, Size(entries, series), keep)
+    except (DemoFailed, PeerFailed, PeerMissing) as error:
+        narrator.finish(ok=False, error=str(error))
+        return exits.FAILED
+    narrator.finish(ok=True)
+    return exits.OK

@@ -15,6 +15,9 @@ from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Step, Unpai
 from accord.model.kinds import Side
 from accord.service.report import Report
 
+_WIDTH = 120
+"""The width of what is piped: wide enough for the tables."""
+
 _PLACES = {Side.CRM: "CRM", Side.GROUPWARE: "mailbox"}
 
 
@@ -24,7 +27,8 @@ class Narrator:
     def __init__(self, *, machine: bool) -> None:
         """Speak to people, or (`machine`) keep silent until `finish`."""
         self._machine = machine
-        self._console = Console(quiet=machine, highlight=False, soft_wrap=not sys.stdout.isatty())
+        width = None if sys.stdout.isatty() else _WIDTH
+        self._console = Console(quiet=machine, highlight=False, width=width)
         self.told: list[dict[str, Any]] = []
 
     def scene(self, title: str, text: str = "") -> None:

@@ -194,7 +194,7 @@ class Story:
         self._tell.scene("Two people, one entry, the same field")
         self._tell.say("“Quarter figures” gets another title on both sides at once")
         self.desks["anna"].set("Quarter figures", title="Quarter figures Q4")
-        self.boxes["anna"].set("Quarter figures", SUMMARY="Figures, finally")
+        self.boxes["anna"].set("Quarter figures", SUMMARY="Figures at last")
         steps = self._show_plan("anna-event")
         self._must(any(isinstance(s, Conflict) for s in steps), "the plan names the conflict")
         (report,) = self._run("anna-event")
@@ -202,8 +202,8 @@ class Story:
         entry = self._journal(report.run, "conflict")
         self._tell.say(f"the losing title is kept: `accord undo {entry}` brings it back")
         undo(self.accord, select(self.accord, str(entry)))
-        self._must(self.desks["anna"].has("Figures, finally"), "the losing value returned")
-        self._must(self.boxes["anna"].has("Figures, finally"), "on both sides")
+        self._must(self.desks["anna"].has("Figures at last"), "the losing value returned")
+        self._must(self.boxes["anna"].has("Figures at last"), "on both sides")
 
     def _delete_against_edit(self) -> None:
         self._tell.scene("A deletion against an edit")
