@@ -16,7 +16,7 @@ from accord.cli.demo.hands import DemoFailed, Desk, Mailbox
 from accord.cli.demo.narrate import Narrator
 from accord.crm.database import DatabaseCrm
 from accord.crm.database.admin import Administration
-from accord.engine.plan import Conflict, Hold, Step
+from accord.engine.plan import Conflict, Hold, Skip, Step
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.recurrence import Busy
@@ -24,6 +24,7 @@ from accord.sandbox.radicale import Radicale
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.decisions import reject, waiting
+from accord.service.explain import explain
 from accord.service.init import init
 from accord.service.opening import Options
 from accord.service.report import Report
@@ -177,7 +178,16 @@ class Story:
         self._must(desk.has("Sales call 1"), "Clara's sales calls are in the CRM")
         self._must(not desk.has("Doctor"), "what is private stays private")
         self._must(self.boxes["ben"].has("Absent"), "Ben's absence is an out-of-office entry")
+        self._unreadable(reports)
         self._quiet("Once more: nothing is left to do")
+
+    def _unreadable(self, reports: Sequence[Report]) -> None:
+        """Tell what became of the entries that other programs left broken."""
+        steps = [step for report in reports if report.plan for step in report.plan.steps]
+        broken = [s for s in steps if isinstance(s, Skip) and s.why.startswith("can't be read")]
+        self._must(len(broken) >= len(week.PEOPLE), "broken entries are left alone, not deleted")
+        (told, *_) = explain(self.accord, broken[0].ref)
+        self._tell.say(f"`accord explain {broken[0].ref}`: {told.outcome}, {told.why}")
 
     def _merge(self) -> None:
         self._tell.scene("Two people, one entry, different fields")
