@@ -21,8 +21,10 @@ def as_written(
     """
     if found is not None and found.version == version:
         return found
-    if old is not None:
-        return msgspec.structs.replace(old, ref=ref, version=version, item=sent)
+    known = found or old
+    if known is not None:
+        item = patch(sent, {"uid": known.item.uid})
+        return msgspec.structs.replace(known, ref=ref, version=version, item=item)
     return Snapshot(ref=ref, version=version, item=sent)
 
 

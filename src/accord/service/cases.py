@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.match import match
-from accord.engine.plan import Frozen, Pairing, Skip
+from accord.engine.plan import Pairing, Skip
 from accord.engine.reconcile import Case
 from accord.model.kinds import Side
 from accord.model.observe import (
@@ -19,12 +19,16 @@ from accord.model.observe import (
     Denied,
     Moved,
     Observation,
+    OutOfScope,
     Seen,
     Snapshot,
     Unknown,
 )
-from accord.ports.adapter import Ask, Question
-from accord.service.ends import belongs, marker_of, parse_marker
+from accord.ports.adapter import Ask
+from accord.service import counterparts
+from accord.service.counterparts import ask_for
+from accord.service.discreet import discreet
+from accord.service.ends import belongs, marker_of
 from accord.service.pull import Pulled, confirm, tombstones
 from accord.service.visit import Decided, Visit
 from accord.state.records import Cause, Pending
@@ -32,31 +36,23 @@ from accord.state.state import Tx
 
 
 class Gathered(Struct, frozen=True, kw_only=True):
-    """Be the questions for the engine, and the skips that need no question."""
+    """Be the questions for the engine, and the skips that need no question.
+
+    `blind` are refs that could not be read this time, `over` the ids of pending changes whose
+    items are gone.
+    """
 
     cases: tuple[Case, ...]
     decided: tuple[Decided, ...] = ()
-
-
-def discreet(visit: Visit, observation: Observation) -> Observation:
-    """Return a mailbox observation without private content, which is stored nowhere.
-
-    What was reduced can't be written back, so it is read-only to Accord from here on.
-    """
-    if not isinstance(observation, Seen):
-        return observation
-    snapshot = observation.snapshot
-    item = visit.policy.program.discreet(snapshot.item, visit.policy.facts)
-    if item == snapshot.item:
-        return observation
-    return Seen(msgspec.structs.replace(snapshot, item=item, readonly=True))
+    blind: frozenset[tuple[Side, str]] = frozenset()
+    over: tuple[str, ...] = ()
 
 
 def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
     """Return every case that this visit has to decide."""
     said = {Side.CRM: dict(crm.observations), Side.GROUPWARE: dict(groupware.observations)}
     pulled = {Side.CRM: crm, Side.GROUPWARE: groupware}
-    pairs = _load_pairs(visit, said, pulled)
+    pairs, asked = _load_pairs(visit, said, pulled)
     _ask_about_doubts(visit, said, pulled, pairs)
     _make_discreet(visit, said)
     cases = {
@@ -67,7 +63,8 @@ def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
         )
         for pairing in pairs.values()
     }
-    return _with_newcomers(visit, said, pulled, pairs, cases)
+    gathered = _with_newcomers(visit, said, pulled, pairs, cases)
+    return msgspec.structs.replace(gathered, over=_over(asked, said, pairs))
 
 
 def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
@@ -116,8 +113,11 @@ def _sides(case: Case) -> tuple[tuple[Side, Observation | None], ...]:
 
 def _load_pairs(
     visit: Visit, said: dict[Side, dict[str, Observation]], pulled: dict[Side, Pulled]
-) -> dict[str, Pairing]:
-    """Load the pairings of all refs that were mentioned, are due, pending or missing."""
+) -> tuple[dict[str, Pairing], list[Pending]]:
+    """Load the pairings of all refs that were mentioned, are due, pending or missing.
+
+    Returned with the pending changes that were asked about.
+    """
     link = visit.link.id
     pairs: dict[str, Pairing] = {}
     with visit.state.read() as tx:
@@ -125,7 +125,8 @@ def _load_pairs(
         for side, ref in tx.windows.due(link, visit.now):
             wanted[side].add(ref)
             said[side].setdefault(ref, Unknown(ref=ref))
-        for pending in _asked_for(visit, tx):
+        asked = _asked_for(visit, tx)
+        for pending in asked:
             for side, ref in (
                 (Side.CRM, pending.ref_crm),
                 (Side.GROUPWARE, pending.ref_groupware),
@@ -141,13 +142,34 @@ def _load_pairs(
             found = tx.pairings.by_refs(link, side, wanted[side])
             pairs |= {pairing.id: pairing for pairing in found.values()}
         _refresh_pending(visit, tx, said, pairs)
-    return pairs
+    return pairs, asked
 
 
 def _asked_for(visit: Visit, tx: Tx) -> list[Pending]:
-    """Return what is to be looked at again: retries that are due and what was approved."""
-    held = tx.pending.by_link(visit.link.id, Cause.HELD)
-    return [*tx.pending.due(visit.link.id, visit.now), *(p for p in held if p.approved)]
+    """Return what is to be looked at again: what is due, what was approved; on a full visit all.
+
+    A change that somebody said no to is left alone.
+    """
+    if not visit.full:
+        return tx.pending.due(visit.link.id, visit.now)
+    everything = tx.pending.by_link(visit.link.id)
+    return [one for one in everything if not one.refused and one.cause is not Cause.CONFLICT]
+
+
+def _over(
+    asked: Sequence[Pending], said: dict[Side, dict[str, Observation]], pairs: dict[str, Pairing]
+) -> tuple[str, ...]:
+    """Return the pending changes of items that are gone and that no pair knows."""
+    paired = {(side, pairing.side(side).ref) for pairing in pairs.values() for side in Side}
+    over = []
+    for one in asked:
+        refs = [(Side.CRM, one.ref_crm), (Side.GROUPWARE, one.ref_groupware)]
+        named = [(side, ref) for side, ref in refs if ref]
+        if paired.isdisjoint(named) and all(
+            isinstance(said[side].get(ref), Deleted | Moved | OutOfScope) for side, ref in named
+        ):
+            over.append(one.id)
+    return tuple(over)
 
 
 def _refresh_pending(
@@ -192,10 +214,7 @@ def _ask_about_doubts(
 
 
 def _ask(ref: str, pairing: Pairing | None, side: Side) -> Ask:
-    if pairing is None:
-        return Ask(ref=ref)
-    base = pairing.side(side)
-    return Ask(ref=ref, uid=base.item.uid, marker=base.marker)
+    return Ask(ref=ref) if pairing is None else ask_for(pairing.side(side))
 
 
 def _with_newcomers(
@@ -205,9 +224,9 @@ def _with_newcomers(
     pairs: dict[str, Pairing],
     cases: dict[str, Case],
 ) -> Gathered:
-    paired = {side: {p.side(side).ref: p for p in pairs.values()} for side in Side}
+    paired = {side: {p.side(side).ref for p in pairs.values()} for side in Side}
     alone = {side: _alone(visit, side, said[side], paired[side]) for side in Side}
-    _find_counterparts(visit, said, pulled, alone, paired, cases)
+    decided = counterparts.find(visit, said, pulled, alone, paired, cases)
     matches = match(
         list(alone[Side.CRM].values()),
         list(alone[Side.GROUPWARE].values()),
@@ -215,20 +234,30 @@ def _with_newcomers(
     )
     new = [Case(crm=Seen(c), groupware=Seen(g)) for c, g in matches.pairs]
     new += [Case(crm=Seen(snapshot)) for snapshot in matches.crm]
-    new += [Case(groupware=Seen(_unmarked(visit, snapshot))) for snapshot in matches.groupware]
+    mine = counterparts.unmarked(visit, matches.groupware)
+    new += [Case(groupware=Seen(snapshot)) for snapshot in mine]
     new += _unreadable(said, paired)
-    decided = [
+    decided += [
         Decided(case=Case(), steps=_ambiguous(group.crm, group.groupware, group.why))
         for group in matches.ambiguous
     ]
-    return Gathered(cases=(*cases.values(), *new), decided=tuple(decided))
+    return Gathered(cases=(*cases.values(), *new), decided=tuple(decided), blind=_blind(said))
+
+
+def _blind(said: dict[Side, dict[str, Observation]]) -> frozenset[tuple[Side, str]]:
+    return frozenset(
+        (side, ref)
+        for side in Side
+        for ref, observation in said[side].items()
+        if isinstance(observation, Unknown | Denied)
+    )
 
 
 def _alone(
     visit: Visit,
     side: Side,
     said: dict[str, Observation],
-    paired: dict[str, Pairing],
+    paired: set[str],
 ) -> dict[str, Snapshot]:
     """Return the items without a pairing that this link looks after."""
     found = {}
@@ -241,118 +270,8 @@ def _alone(
     return found
 
 
-def _find_counterparts(
-    visit: Visit,
-    said: dict[Side, dict[str, Observation]],
-    pulled: dict[Side, Pulled],
-    alone: dict[Side, dict[str, Snapshot]],
-    paired: dict[Side, dict[str, Pairing]],
-    cases: dict[str, Case],
-) -> None:
-    """Look new items' counterparts up on the other side, where the pull didn't list them all.
-
-    A pair one of whose items came back under another ref is put together again.
-    """
-    for side in Side:
-        other = side.other
-        if not alone[side] or pulled[other].complete:
-            found: list[Snapshot] = []
-        else:
-            found = _look_up(visit, other, list(alone[side].values()))
-            if other is Side.GROUPWARE:
-                found = [s.snapshot for s in _discreet_all(visit, found)]
-        for snapshot in found:
-            if snapshot.ref not in paired[other]:
-                alone[other].setdefault(snapshot.ref, snapshot)
-    _reunite(visit, said, alone, paired, cases)
-
-
-def _discreet_all(visit: Visit, found: Sequence[Snapshot]) -> list[Seen]:
-    seen = (discreet(visit, Seen(snapshot)) for snapshot in found)
-    return [observation for observation in seen if isinstance(observation, Seen)]
-
-
-def _look_up(visit: Visit, other: Side, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    end = visit.end(other)
-    questions = []
-    for snapshot in snapshots:
-        if other is Side.GROUPWARE:
-            marker = marker_of(visit.instance, visit.link.kind, snapshot.ref)
-            questions.append(Question(marker=marker, uid=snapshot.item.uid))
-        elif snapshot.item.uid:
-            questions.append(Question(uid=snapshot.item.uid))
-    found = [s for group in end.session.lookup(end.folder, end.kind, questions) for s in group]
-    if other is Side.CRM:
-        found += _marked(visit, snapshots)
-    unique = {snapshot.ref: snapshot for snapshot in found}
-    with visit.state.read() as tx:
-        taken = tx.pairings.by_refs(visit.link.id, other, unique)
-    return [s for ref, s in unique.items() if ref not in taken or _may_return(taken[ref])]
-
-
-def _marked(visit: Visit, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    refs = set()
-    for snapshot in snapshots:
-        instance, kind, ref = parse_marker(snapshot.marker)
-        if instance == visit.instance and kind == visit.link.kind:
-            refs.add(ref)
-    asked = confirm(visit.crm, [Ask(ref=ref) for ref in sorted(refs)])
-    return [o.snapshot for o in asked.values() if isinstance(o, Seen)]
-
-
-def _may_return(pairing: Pairing) -> bool:
-    return pairing.frozen == Frozen.MOVED
-
-
-def _reunite(
-    visit: Visit,
-    said: dict[Side, dict[str, Observation]],
-    alone: dict[Side, dict[str, Snapshot]],
-    paired: dict[Side, dict[str, Pairing]],
-    cases: dict[str, Case],
-) -> None:
-    """Take pairs apart whose mailbox item stands under a new ref, so that both meet again."""
-    gone = {
-        pairing.groupware.item.uid: pairing
-        for pairing in paired[Side.GROUPWARE].values()
-        if pairing.groupware.item.uid
-        and isinstance(said[Side.GROUPWARE].get(pairing.groupware.ref), Deleted | Moved)
-    }
-    for snapshot in list(alone[Side.GROUPWARE].values()):
-        pairing = gone.get(snapshot.item.uid)
-        if pairing is None:
-            continue
-        observation = said[Side.CRM].get(pairing.crm.ref)
-        if not isinstance(observation, Seen):
-            asked = confirm(visit.crm, [_ask(pairing.crm.ref, pairing, Side.CRM)])
-            observation = asked[pairing.crm.ref]
-        if not isinstance(observation, Seen):
-            continue
-        del alone[Side.GROUPWARE][snapshot.ref]
-        moved = msgspec.structs.replace(
-            pairing,
-            frozen="",
-            groupware=msgspec.structs.replace(
-                pairing.groupware, ref=snapshot.ref, version="", folder=snapshot.folder
-            ),
-        )
-        cases[pairing.id] = Case(pairing=moved, crm=observation, groupware=Seen(snapshot))
-
-
-def _unmarked(visit: Visit, snapshot: Snapshot) -> Snapshot:
-    """Strip the marker of a person's own duplicate of a marked item: it is new, and theirs."""
-    instance, _, ref = parse_marker(snapshot.marker)
-    if instance != visit.instance:
-        return msgspec.structs.replace(snapshot, marker="")
-    with visit.state.read() as tx:
-        pairing = tx.pairings.by_refs(visit.link.id, Side.CRM, [ref]).get(ref)
-    if pairing is None or pairing.groupware.ref == snapshot.ref:
-        return snapshot
-    return msgspec.structs.replace(snapshot, marker="")
-
-
 def _unreadable(
-    said: dict[Side, dict[str, Observation]], paired: dict[Side, dict[str, Pairing]]
+    said: dict[Side, dict[str, Observation]], paired: dict[Side, set[str]]
 ) -> list[Case]:
     cases = []
     for side in Side:

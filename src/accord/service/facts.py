@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from accord.model.item import Contact, Event, Item, Task
 from accord.model.observe import Observation, Seen
 from accord.model.parts import Person
-from accord.ports.adapter import People
 from accord.rules.facts import Facts
 from accord.service.visit import Visit
 
 FULL_CONSENT = "private"
 
 
-def facts_of(visit: Visit, people: People, observations: Iterable[Observation]) -> Facts:
+def facts_of(visit: Visit, observations: Iterable[Observation]) -> Facts:
     """Return the facts for one link over what was observed."""
+    people = visit.people
     identities = people.identities(visit.link.user)
     addresses = sorted({a.casefold() for o in observations for a in _addresses(o)})
     with visit.state.read() as tx:

@@ -26,14 +26,15 @@ from accord.engine.policy import Policy
 from accord.engine.reconcile import Case
 from accord.model.diff import FieldChange, diff
 from accord.model.item import Item
-from accord.model.kinds import Side
+from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.model.parts import Privacy
+from accord.rules.program import RuleFailed
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.codec import decode_step, encode_step
 from accord.state.ids import new_id
-from accord.state.records import Cause, Decision, Entry, Pending
+from accord.state.records import Cause, Decision, Entry, Intent, Pending
 from accord.state.state import Tx
 
 _HISTORY = 10_000
@@ -55,6 +56,8 @@ class Ledger:
         self._pending: list[Pending] = []
         self._settled: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._intents: list[str] = []
+        self._uncertain: dict[str, Update] = {}
+        self._ended: list[Pairing] = []
         self._refs: list[tuple[str, str]] = []
         self._private: set[str] = set()
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
@@ -63,6 +66,10 @@ class Ledger:
         """Note that a write's outcome is known."""
         self._intents.append(intent)
 
+    def reopen(self, intent: str, step: Update) -> None:
+        """Note that a write whose outcome isn't known yet stands on other bases now."""
+        self._uncertain[intent] = step
+
     def pair(self, pairing: Pairing) -> None:
         """Keep a pairing, in place of any other that has one of its refs."""
         self._pairings[pairing.id] = pairing
@@ -70,10 +77,25 @@ class Ledger:
             self._private.add(pairing.id)
         self._removed.discard(pairing.id)
 
+    def standing(self, pairing: Pairing | None) -> Pairing | None:
+        """Return a pairing as this batch has left it so far."""
+        return pairing and self._pairings.get(pairing.id, pairing)
+
+    def advance(self, pairing: Pairing, rule: str) -> None:
+        """Let a pairing stand under another rule version, unless it has gone."""
+        if pairing.id not in self._removed:
+            standing = self._pairings.get(pairing.id, pairing)
+            self.pair(msgspec.structs.replace(standing, rule=rule))
+
     def forget(self, pairing: str) -> None:
         """Let go of a pairing's row."""
         self._pairings.pop(pairing, None)
         self._removed.add(pairing)
+
+    def end(self, pairing: Pairing) -> None:
+        """Let go of a pairing whose record is gone, and of what was open about it."""
+        self.forget(pairing.id)
+        self._ended.append(pairing)
 
     def claim_ref(self, uid: str, ref: str) -> None:
         """Note which CRM record a claimed meeting became."""
@@ -84,6 +106,19 @@ class Ledger:
         for side, ref in ((Side.CRM, crm), (Side.GROUPWARE, groupware)):
             if ref:
                 self._settled[side].add(ref)
+
+    def watch(self, side: Side, snapshot: Snapshot) -> None:
+        """Index when the passing of time alone will change the decision about an item."""
+        window = self._visit.rule.window
+        if window.past is None and window.future is None:
+            return
+        try:
+            enters, leaves = self._visit.policy.program.window_times(snapshot.item)
+        except RuleFailed:
+            return
+        coming = [m for m in (enters, leaves) if m is not None and m > self._visit.now]
+        if coming:
+            self._moments[side][snapshot.ref] = min(coming)
 
     def wrote(
         self,
@@ -147,15 +182,30 @@ class Ledger:
             for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):
                 if refs:
                     tx.pending.settle(link, side, refs, cause)
+        self._end(tx)
         self._close_conflicts(tx)
-        tx.pending.put_many(self._unrefused(tx))
+        tx.pending.put_many(self._patient(tx))
         tx.decisions.put_many(list(self._decisions.values()))
         self._journal(tx)
         self._redact(tx)
         self._index_windows(tx)
         for uid, ref in self._refs:
             tx.claims.set_ref(visit.instance, uid, ref)
-        tx.intents.close_many(self._intents)
+        tx.intents.close_many([*self._intents, *self._uncertain])
+        tx.intents.open_many([self._intent(key, step) for key, step in self._uncertain.items()])
+
+    def _intent(self, key: str, step: Update) -> Intent:
+        visit = self._visit
+        return Intent(
+            id=key,
+            link=visit.link.id,
+            run=visit.run,
+            side=step.side,
+            ref=step.before.ref,
+            pairing=step.pairing,
+            step=encode_step(step),
+            at=visit.now,
+        )
 
     def _remove_rivals(self, tx: Tx) -> None:
         """Drop older pairings that hold a ref which now belongs to another pair."""
@@ -164,6 +214,15 @@ class Ledger:
             refs = [pairing.side(side).ref for pairing in self._pairings.values()]
             rivals = tx.pairings.by_refs(link, side, refs).values()
             self._removed |= {other.id for other in rivals} - self._pairings.keys()
+
+    def _end(self, tx: Tx) -> None:
+        link, visit = self._visit.link.id, self._visit
+        tx.pending.settle(link, Side.CRM, {p.crm.ref for p in self._ended})
+        tx.pending.settle(link, Side.GROUPWARE, {p.groupware.ref for p in self._ended})
+        if visit.link.kind is Kind.EVENT:
+            for pairing in self._ended:
+                for uid in {pairing.crm.item.uid, pairing.groupware.item.uid} - {""}:
+                    tx.claims.release(visit.instance, uid, link)
 
     def _close_conflicts(self, tx: Tx) -> None:
         """Drop open conflicts about fields that have come to agree."""
@@ -175,20 +234,17 @@ class Ledger:
                     continue
                 step = decode_step(pending.step)
                 fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
-                if not open_fields(refs[ref], fields, visit.policy):
+                if not _still_open(refs[ref], fields, visit.policy):
                     tx.pending.remove(pending.id)
 
-    def _unrefused(self, tx: Tx) -> list[Pending]:
-        """Return what is to be pending, without what somebody has already said no to."""
+    def _patient(self, tx: Tx) -> list[Pending]:
+        """Return what is to be pending; what failed before waits longer each time."""
         kept = []
         for pending in self._pending:
             side = Side.CRM if pending.ref_crm else Side.GROUPWARE
             ref = pending.ref_crm or pending.ref_groupware
             known = tx.pending.by_refs(self._visit.link.id, side, [ref]).get(ref, [])
             same = [p for p in known if p.cause is pending.cause]
-            if any(p.refused and p.fingerprint == pending.fingerprint for p in same):
-                self._report.held -= pending.cause is Cause.HELD
-                continue
             if pending.cause is Cause.RETRY and same:
                 pending = _again(pending, same[0].tries + 1)
             kept.append(pending)
@@ -210,7 +266,7 @@ class Ledger:
 
     def _index_windows(self, tx: Tx) -> None:
         for pairing in self._pairings.values():
-            self._watch(Side.CRM, pairing.crm)
+            self.watch(Side.CRM, pairing.crm)
         for side, moments in self._moments.items():
             if moments:
                 tx.windows.put_many(self._visit.link.id, side, moments)
@@ -223,25 +279,17 @@ class Ledger:
             if telling:
                 tx.journal.redact(telling)
 
-    def _watch(self, side: Side, snapshot: Snapshot) -> None:
-        """Index when the passing of time alone will change the decision about an item."""
-        window = self._visit.rule.window
-        if window.past is None and window.future is None:
-            return
-        enters, leaves = self._visit.policy.program.window_times(snapshot.item)
-        coming = [m for m in (enters, leaves) if m is not None and m > self._visit.now]
-        if coming:
-            self._moments[side][snapshot.ref] = min(coming)
-
     def _skip(self, step: Skip, case: Case) -> None:
         self._report.side(step.side).skipped += 1
         subject = _snapshot(case, step.side)
         self._decide(step.side, step.ref, subject, step, step.version)
+        if not step.parked and case.pairing is None:
+            self._settled[step.side].add(step.ref)
         if step.parked:
             cause = Cause.RETRY if step.parked == "retry" else Cause.REJECTED
             self._park(step, case, cause, step.why)
         if subject is not None:
-            self._watch(step.side, subject)
+            self.watch(step.side, subject)
 
     def _pair(self, step: Pair, case: Case) -> None:
         old = case.pairing
@@ -249,7 +297,7 @@ class Ledger:
             id=step.pairing,
             crm=step.crm,
             groupware=step.groupware,
-            rule=old.rule if old and not self._visit.activating else self._visit.rule.version,
+            rule=old.rule if old is not None else self._visit.rule.version,
             content=step.content,
             made=old.made if old is not None else None,
         )
@@ -267,8 +315,10 @@ class Ledger:
 
     def _unpair(self, step: Unpair, case: Case) -> None:
         self._report.unpaired += 1
-        if step.forget or case.pairing is None:
+        if case.pairing is None:
             self.forget(step.pairing)
+        elif step.forget:
+            self.end(case.pairing)
         else:
             standing = self._pairings.get(step.pairing)
             if standing is None:
@@ -380,6 +430,13 @@ def open_fields(pairing: Pairing, fields: set[str], policy: Policy) -> tuple[str
     here = diff(pairing.groupware.item, wanted, policy.flows(Side.GROUPWARE) & fields)
     there = diff(pairing.crm.item, back, policy.flows(Side.CRM) & fields)
     return tuple(dict.fromkeys((*here, *there)))
+
+
+def _still_open(pairing: Pairing, fields: set[str], policy: Policy) -> bool:
+    try:
+        return bool(open_fields(pairing, fields, policy))
+    except RuleFailed:
+        return True
 
 
 def _again(pending: Pending, tries: int) -> Pending:

@@ -9,35 +9,51 @@ from collections.abc import Sequence
 
 import msgspec
 
+from accord.engine.plan import Pairing
 from accord.engine.reconcile import Case
-from accord.model.item import Event
-from accord.model.kinds import Kind
+from accord.model.item import Event, Item
+from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen
 from accord.service.visit import Visit
+from accord.state.records import Cause
 from accord.state.state import Tx
+
+PATIENCE = 3
+"""How often a participant's calendar waits for the organizer's before it brings a meeting in."""
 
 
 def with_claims(visit: Visit, cases: Sequence[Case]) -> list[Case]:
     """Return the cases, each knowing whether another link's copy gives the content.
 
     Outside previews, meetings the CRM already has are claimed for their organizer's link, or
-    for this one where the organizer has none.
+    for this one where the organizer has none. One that the CRM doesn't have is left to the
+    organizer's link for some visits. Of an outside organizer's meeting the copy with the highest
+    SEQUENCE gives the content.
     """
     if visit.link.kind is not Kind.EVENT:
         return list(cases)
-    wanted = {
-        uid: organizer for case in cases if (uid := _uid(case)) for organizer in [_organizer(case)]
-    }
+    cases = [_ahead(visit, case) for case in cases]
+    wanted = {uid: _organizer(case) for case in cases if (uid := _uid(case))}
     if not wanted:
-        return list(cases)
-    with visit.state.read() as tx:
-        claims = {c.uid: c.link for c in tx.claims.get_many(visit.instance, wanted).values()}
-        hosts = _hosts(tx, visit, set(wanted.values()))
-    for uid, organizer in wanted.items():
-        claims.setdefault(uid, hosts.get(organizer, visit.link.id))
-    if visit.lease is not None:
-        _claim(visit, cases, claims)
+        return cases
     mine = visit.link.id
+    with visit.state.read() as tx:
+        held = {c.uid: c.link for c in tx.claims.get_many(visit.instance, wanted).values()}
+        links = {link: tx.links.get(link) for link in set(held.values())}
+        there = {name: link.user for name, link in links.items() if link is not None}
+        hosts = _hosts(tx, visit, set(wanted.values()))
+        impatient = _impatient(tx, visit, cases)
+    claims: dict[str, str] = {}
+    for uid, organizer in wanted.items():
+        holder = there.get(held.get(uid, ""))
+        if visit.policy.facts.is_owner(organizer) and holder != visit.link.user:
+            claims[uid] = mine
+        elif holder is not None:
+            claims[uid] = held[uid]
+        else:
+            claims[uid] = mine if uid in impatient else hosts.get(organizer, mine)
+    if visit.lease is not None:
+        claims |= _claim(visit, cases, claims, held)
     return [
         msgspec.structs.replace(case, claimed=claims[uid])
         if (uid := _uid(case)) and claims[uid] != mine
@@ -60,18 +76,76 @@ def take_over(tx: Tx, instance: str, uid: str, link: str) -> None:
     tx.claims.release(instance, uid, link)
 
 
-def _claim(visit: Visit, cases: Sequence[Case], claims: dict[str, str]) -> None:
+def _impatient(tx: Tx, visit: Visit, cases: Sequence[Case]) -> set[str]:
+    """Return the uids of mailbox items that have waited often enough for somebody else."""
+    waiting = {case.groupware.ref: _uid(case) for case in cases if case.groupware and _uid(case)}
+    pending = tx.pending.by_refs(visit.link.id, Side.GROUPWARE, waiting)
+    return {
+        waiting[ref]
+        for ref, found in pending.items()
+        if any(one.cause is Cause.RETRY and one.tries >= PATIENCE for one in found)
+    }
+
+
+def _claim(
+    visit: Visit, cases: Sequence[Case], claims: dict[str, str], held: dict[str, str]
+) -> dict[str, str]:
+    """Put claims on record and return those that stand.
+
+    What the CRM has is claimed at once, what it lacks when it is created; a claim that goes to
+    another link takes the content with it.
+    """
     refs: dict[str, dict[str, str]] = {}
     for case in cases:
         uid = _uid(case)
         if uid and isinstance(case.crm, Seen):
             refs.setdefault(claims[uid], {})[uid] = case.crm.snapshot.ref
-    if not refs:
-        return
+    passed = {uid: link for uid, link in claims.items() if held.get(uid, link) != link}
+    if not refs and not passed:
+        return {}
+    standing: dict[str, str] = {}
     with visit.state.begin() as tx:
+        for uid, link in passed.items():
+            _pass_on(tx, visit.instance, uid, held[uid], link)
         for link, by_uid in refs.items():
             for uid, claim in tx.claims.claim_many(visit.instance, by_uid, link).items():
-                claims[uid] = claim.link
+                standing[uid] = claim.link
+    return standing
+
+
+def _pass_on(tx: Tx, instance: str, uid: str, former: str, link: str) -> None:
+    tx.claims.pass_on(instance, uid, link)
+    for other, pair in tx.pairings.by_uid(uid):
+        pairing = tx.pairings.get(pair)
+        if other == former and pairing is not None:
+            tx.pairings.put(other, msgspec.structs.replace(pairing, content=False))
+
+
+def _ahead(visit: Visit, case: Case) -> Case:
+    """Let this copy of an outside organizer's meeting give the content if it is the newest."""
+    pairing = case.pairing
+    if pairing is None or pairing.content or not isinstance(case.groupware, Seen):
+        return case
+    item = case.groupware.snapshot.item
+    if not isinstance(item, Event) or item.organizer is None or not item.uid:
+        return case
+    with visit.state.read() as tx:
+        claim = tx.claims.get(visit.instance, item.uid)
+        pairs = [p for link, p in tx.pairings.by_uid(item.uid) if claim and link == claim.link]
+        giving = list(tx.pairings.get_many(pairs).values())
+    inside = item.organizer.address.casefold() in visit.policy.facts.users
+    newest = max((_sequence(one) for one in giving), default=-1)
+    if claim is None or inside or item.sequence <= newest:
+        return case
+    if visit.lease is not None:
+        with visit.state.begin() as tx:
+            _pass_on(tx, visit.instance, item.uid, claim.link, visit.link.id)
+    return msgspec.structs.replace(case, pairing=msgspec.structs.replace(pairing, content=True))
+
+
+def _sequence(pairing: Pairing) -> int:
+    item = pairing.groupware.item
+    return item.sequence if isinstance(item, Event) else 0
 
 
 def _hosts(tx: Tx, visit: Visit, addresses: set[str]) -> dict[str, str]:
@@ -88,12 +162,17 @@ def _hosts(tx: Tx, visit: Visit, addresses: set[str]) -> dict[str, str]:
     return found
 
 
+def is_meeting(item: Item) -> bool:
+    """Tell whether several people take part, so that several mailboxes may hold it."""
+    return isinstance(item, Event) and (item.organizer is not None or bool(item.attendees))
+
+
 def _uid(case: Case) -> str:
     """Return the uid of an unpaired meeting; appointments of one person need no claim."""
     if case.pairing is not None:
         return ""
     for observation in (case.crm, case.groupware):
-        if isinstance(observation, Seen) and isinstance(observation.snapshot.item, Event):
+        if isinstance(observation, Seen) and is_meeting(observation.snapshot.item):
             return observation.snapshot.item.uid
     return ""
 

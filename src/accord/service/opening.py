@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -27,6 +24,7 @@ from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.ends import End, groupware_kind
 from accord.service.facts import facts_of
+from accord.service.holder import is_dead, myself
 from accord.service.visit import Progress, Visit
 from accord.state.records import Lease, Link, Mode
 
@@ -78,9 +76,7 @@ def opened(
             links=(link,),
         )
         lease = None if options.dry else take_lease(accord, place, stack)
-        visit = open_visit(accord, session, place, link, options, progress, lease, stack)
-        learn(accord, visit, ())
-        yield visit
+        yield open_visit(accord, session, place, link, options, progress, lease, stack)
 
 
 def find_folder(session: Session, link: Link) -> str:
@@ -108,9 +104,12 @@ def find_folder(session: Session, link: Link) -> str:
 
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
     """Take the folder's lease until `stack` closes; raises Retry while another holds it."""
-    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
     with accord.state.begin() as tx:
-        lease = tx.leases.acquire(f"folder:{folder.scope}", holder, LEASE_SECONDS)
+        name = f"folder:{folder.scope}"
+        standing = tx.leases.get(name)
+        if standing is not None and is_dead(standing.holder):
+            tx.leases.release(standing)
+        lease = tx.leases.acquire(name, myself(), LEASE_SECONDS)
     if lease is None:
         raise Retry("this folder is being synchronized by another process", after=LEASE_SECONDS)
 
@@ -149,7 +148,7 @@ def open_visit(
     if not options.dry:
         with accord.state.begin() as tx:
             run = tx.runs.start(link.id, options.cause)
-    return Visit(
+    visit = Visit(
         state=accord.state,
         link=link,
         run=run,
@@ -159,11 +158,15 @@ def open_visit(
         crm=ends[Side.CRM],
         groupware=ends[Side.GROUPWARE],
         instance=accord.crm.instance,
+        people=accord.crm,
         lease=lease if link.mode is not Mode.OBSERVE else None,
         now=accord.clock(),
         progress=progress,
         activating=bool(settled) and settled != rule.version,
+        full=options.full,
     )
+    learn(visit, ())
+    return visit
 
 
 def _ends(
@@ -212,9 +215,9 @@ def _policy(link: Link, rule: Rule, ends: dict[Side, End], first: bool, now: dat
     )
 
 
-def learn(accord: Accord, visit: Visit, observations: Iterable[Observation]) -> None:
-    """Put the facts into the policies, and load those that older pairings stand under."""
-    facts = facts_of(visit, accord.crm, observations)
+def learn(visit: Visit, observations: Iterable[Observation]) -> None:
+    """Put the facts about what was observed into the policy; older rules' policies go."""
+    facts = facts_of(visit, observations)
     visit.knowing({visit.rule.version: msgspec.structs.replace(visit.policy, facts=facts)})
 
 

@@ -12,13 +12,14 @@ import msgspec
 from accord.engine.plan import Create, Delete, Pairing, Step, Update
 from accord.engine.reconcile import Case
 from accord.engine.settle import settle
-from accord.model.diff import FieldChange
+from accord.model.diff import FieldChange, patch
 from accord.model.fields import same
-from accord.model.item import Item, kind_of
+from accord.model.item import Item, TaskStatus, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
+from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Ask, Mark, Question, Written
-from accord.service.apply import enter_create, enter_delete
+from accord.service.commit import enter_create, enter_delete
 from accord.service.ends import back_marker
 from accord.service.ledger import Ledger
 from accord.service.report import Report
@@ -48,20 +49,29 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
     seen = _ask_about(visit, steps)
     with visit.state.read() as tx:
         pairings = tx.pairings.get_many({i.pairing for i in intents if i.pairing})
+        uids = {s.item.uid for _, s in steps if isinstance(s, Create) and s.item.uid}
+        claims = {c.uid: c.link for c in tx.claims.get_many(visit.instance, uids).values()}
     ledger = Ledger(visit, report)
+    updates: dict[str, list[tuple[Update, Snapshot]]] = {}
     for intent, step in steps:
         pairing = pairings.get(intent.pairing)
         match step:
             case Create() if intent.id in found:
-                _enter_created(visit, step, found[intent.id], pairing, ledger)
-            case Update() if pairing is not None:
-                _enter_updated(step, seen.get(intent.id), pairing, ledger)
+                claim = claims.get(step.item.uid, visit.link.id)
+                claimed = "" if claim == visit.link.id else claim
+                case = Case(pairing=pairing, claimed=claimed)
+                _enter_created(visit, step, found[intent.id], case, ledger)
+            case Update():
+                after = _written(step, seen.get(intent.id))
+                if after is not None:
+                    updates.setdefault(intent.pairing, []).append((step, after))
             case Delete() if pairing is not None:
-                if isinstance(seen.get(intent.id), Deleted | Moved):
-                    written = Written(ref=step.before.ref)
-                    case = Case(pairing=pairing)
-                    enter_delete(step, written, case, ledger)
+                written = _deleted(step, seen.get(intent.id))
+                if written is not None:
+                    enter_delete(step, written, Case(pairing=pairing), ledger)
         ledger.close_intent(intent.id)
+    for key, done in updates.items():
+        _enter_updated(done, pairings.get(key), ledger)
     with visit.state.begin() as tx:
         ledger.flush(tx)
 
@@ -109,47 +119,75 @@ def _ask_about(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Obse
     return seen
 
 
-def _enter_created(
-    visit: Visit, step: Create, found: Snapshot, pairing: Pairing | None, ledger: Ledger
-) -> None:
+def _enter_created(visit: Visit, step: Create, found: Snapshot, case: Case, ledger: Ledger) -> None:
     sent = visit.policy.changed_by(step.side, found.item, step.item)
     version = "" if sent else found.version
-    base = found if not sent else msgspec.structs.replace(found, version="", item=step.item)
+    item = patch(step.item, {"uid": found.item.uid}) if sent else found.item
+    base = msgspec.structs.replace(found, version=version, item=item)
     written = Written(ref=found.ref, version=version, snapshot=base)
-    enter_create(visit, _settled(step), written, Case(pairing=pairing), ledger)
+    enter_create(visit, _settled(step), written, case, ledger)
+
+
+def _written(step: Update, observation: Observation | None) -> Snapshot | None:
+    """Return what an update left behind; None where its values aren't there.
+
+    It is the item as sent unless exactly that is found, so that later edits stay visible.
+    """
+    if not isinstance(observation, Seen):
+        return None
+    found = observation.snapshot
+    if not all(_holds(found.item, step.after, change.field) for change in step.changes):
+        return None
+    if found.item == step.after:
+        return found
+    return msgspec.structs.replace(step.before, version="", item=step.after)
+
+
+def _deleted(step: Delete, observation: Observation | None) -> Written | None:
+    """Return the answer to a delete that happened; a record that lives on was called off."""
+    match observation:
+        case Deleted() | Moved(trash=True):
+            return Written(ref=step.before.ref)
+        case Seen(snapshot) if _called_off(snapshot.item) and not _called_off(step.before.item):
+            return Written(ref=snapshot.ref, version=snapshot.version, snapshot=snapshot)
+        case _:
+            return None
+
+
+def _called_off(item: Item) -> bool:
+    return getattr(item, "status", None) in (EventStatus.CANCELLED, TaskStatus.CANCELLED)
 
 
 def _enter_updated(
-    step: Update, observation: Observation | None, pairing: Pairing, ledger: Ledger
+    updates: list[tuple[Update, Snapshot]], pairing: Pairing | None, ledger: Ledger
 ) -> None:
-    """Enter an update whose values are there; the bases move only by what surely travelled."""
-    if not isinstance(observation, Seen):
-        return
-    item = observation.snapshot.item
-    fields = [change.field for change in step.changes]
-    if not all(_holds(item, step.after, field) for field in fields):
-        return
+    """Enter updates of a pair that happened; the bases move only by what surely travelled."""
+    done: dict[Side, tuple[Update, Snapshot]] = {}
+    now: dict[Side, Snapshot] = {}
+    for step, after in updates:
+        done[step.side] = (_settled(_typed(step)), after)
+        now.setdefault(step.side.other, step.base)
+    for step, _ in updates:
+        now[step.side] = step.before
+    if pairing is not None:
+        failed = frozenset(side.other for side in done if side.other not in done)
+        ledger.pair(settle(pairing, now[Side.CRM], now[Side.GROUPWARE], done, failed))
+    for side, (step, after) in done.items():
+        other = now[side.other].ref
+        ledger.wrote(step, after.ref, step.before, after, other, step.pairing)
+
+
+def _typed(step: Update) -> Update:
+    """Return an update that was stored with its changes as parts of items again."""
     changes = tuple(
         FieldChange(
-            field=field,
-            before=getattr(step.before.item, field),
-            after=getattr(step.after, field),
+            field=change.field,
+            before=getattr(step.before.item, change.field),
+            after=getattr(step.after, change.field),
         )
-        for field in fields
+        for change in step.changes
     )
-    done = _settled(msgspec.structs.replace(step, changes=changes))
-    after = msgspec.structs.replace(step.before, version="", item=step.after)
-    now = {step.side: step.before, step.side.other: step.base}
-    settled = settle(
-        pairing,
-        now[Side.CRM],
-        now[Side.GROUPWARE],
-        {step.side: (done, after)},
-        frozenset({step.side.other}),
-    )
-    ledger.pair(settled)
-    other = pairing.side(step.side.other).ref
-    ledger.wrote(done, step.before.ref, step.before, after, other, pairing.id)
+    return msgspec.structs.replace(step, changes=changes)
 
 
 def _holds(item: Item, wanted: Item, field: str) -> bool:

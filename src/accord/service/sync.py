@@ -9,35 +9,29 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
-import msgspec
-
-from accord.engine.guard import guard
-from accord.engine.plan import Plan, Skip, Step
-from accord.engine.reconcile import Case, reconcile
+from accord.engine.plan import Plan, Skip
 from accord.model.kinds import Side
 from accord.ports.adapter import Known, Session
 from accord.ports.errors import AccordError, ConfigError
-from accord.rules.program import program_of
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.cases import Gathered, again, gather
 from accord.service.ends import groupware_kind
-from accord.service.meetings import with_claims
 from accord.service.opening import (
     Options,
     Place,
     find_folder,
-    learn,
     open_visit,
     settled_key,
     silent,
     take_lease,
 )
+from accord.service.planning import decide
 from accord.service.pull import Pulled, pull
 from accord.service.recover import recover
 from accord.service.report import Report
 from accord.service.visit import Decided, Progress, Visit
-from accord.state.records import Cause, Lease, Link
+from accord.state.records import Lease, Link
 from accord.state.state import Tx
 
 ROUNDS = 3
@@ -163,12 +157,13 @@ def _serve(
         return
     if lease is not None:
         for visit in visits:
-            recover(visit, reports[visit.link.id])
+            if _writes(visit):
+                recover(visit, reports[visit.link.id])
     activating = any(visit.activating for visit in visits)
     with accord.state.read() as tx:
         cursor = tx.cursors.get(folder.scope, Side.GROUPWARE)
     anew = options.full or activating or any(visit.policy.first for visit in visits)
-    known = _known(accord, visits, Side.GROUPWARE, nothing=activating)
+    known = _known(accord, visits, Side.GROUPWARE)
     pulled = pull(
         visits[0].groupware, "" if anew else cursor, known, _counting(progress, "reading")
     )
@@ -181,24 +176,33 @@ def _serve(
             tx.cursors.put(folder.scope, Side.GROUPWARE, pulled.cursor)
 
 
-def _known(accord: Accord, visits: Sequence[Visit], side: Side, *, nothing: bool) -> Known:
-    """Return the lookup of versions already decided about."""
+def _known(accord: Accord, visits: Sequence[Visit], side: Side) -> Known:
+    """Return the lookup of versions that every link on the folder has decided about.
+
+    A full visit decides anew about what it skipped, an activating one about everything.
+    """
 
     def known(refs: Sequence[str]) -> dict[str, str]:
-        if nothing:
-            return {}
-        found: dict[str, str] = {}
+        common: dict[str, str] | None = None
         with accord.state.read() as tx:
             for visit in visits:
-                found |= tx.pairings.versions(visit.link.id, side, refs)
-                found |= {
-                    ref: version
-                    for ref, version in tx.decisions.versions(visit.link.id, side, refs).items()
-                    if version
-                }
-        return found
+                found = _decided_about(tx, visit, side, refs)
+                if common is not None:
+                    found = {r: v for r, v in found.items() if common.get(r) == v}
+                common = found
+        return common or {}
 
     return known
+
+
+def _decided_about(tx: Tx, visit: Visit, side: Side, refs: Sequence[str]) -> dict[str, str]:
+    if visit.activating:
+        return {}
+    found = tx.pairings.versions(visit.link.id, side, refs)
+    if not visit.full:
+        decisions = tx.decisions.versions(visit.link.id, side, refs)
+        found |= {ref: version for ref, version in decisions.items() if version}
+    return found
 
 
 def _counting(progress: Progress, phase: str) -> Callable[[int], None]:
@@ -224,62 +228,30 @@ def _visit_link(
         with accord.state.read() as tx:
             cursor = tx.cursors.get(visit.link.id, Side.CRM)
         anew = options.full or visit.activating
-        known = _known(accord, [visit], Side.CRM, nothing=visit.activating)
+        known = _known(accord, [visit], Side.CRM)
         crm = pull(visit.crm, "" if anew else cursor, known, _counting(visit.progress, "reading"))
-        learn(accord, visit, (*crm.observations.values(), *groupware.observations.values()))
-        decided = decide(visit, gather(visit, crm, groupware))
+        gathered = gather(visit, crm, groupware)
+        decided = decide(visit, gathered)
         plan = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
         report.plan = plan
         if not _writes(visit):
             report.count_planned(plan)
+            _close(visit, report, options)
             return False
         carry_out(visit, decided, report)
-        _finish(visit, crm, report)
+        _finish(visit, crm, gathered, report)
     except AccordError as error:
         fail(report, error)
-        if visit.lease is not None:
-            with visit.state.begin() as tx:
-                tx.runs.finish(visit.run, report.as_json(), report.error)
+        _close(visit, report, options)
         return False
     return True
 
 
-def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
-    """Return the steps for each case, guarded; `plan` shows exactly these."""
-    cases = with_claims(visit, gathered.cases)
-    _load_policies(visit, cases)
-    decided = [Decided(case=case, steps=_reconcile(visit, case)) for case in cases]
-    decided += gathered.decided
-    with visit.state.read() as tx:
-        count = tx.pairings.count(visit.link.id)
-        approved = {
-            p.fingerprint for p in tx.pending.by_link(visit.link.id, Cause.HELD) if p.approved
-        }
-    flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
-    guarded = iter(guard(flat, visit.rule, count, approved, activating=visit.activating).steps)
-    return [
-        Decided(case=one.case, steps=tuple(next(guarded) for _ in one.steps)) for one in decided
-    ]
-
-
-def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
-    versions = {case.pairing.rule for case in cases if case.pairing is not None}
-    with visit.state.read() as tx:
-        for version in versions - visit.policies.keys():
-            rule = tx.rules.get(version)
-            if rule is not None:
-                policy = msgspec.structs.replace(visit.policy, program=program_of(rule))
-                visit.policies[version] = policy
-
-
-def _reconcile(visit: Visit, case: Case) -> tuple[Step, ...]:
-    if case.pairing is None:
-        return reconcile(case, visit.policy)
-    standing = visit.policy_of(case.pairing.rule)
-    if visit.activating and case.pairing.rule != visit.rule.version:
-        policy = msgspec.structs.replace(visit.policy, former=standing.program)
-        return reconcile(case, policy)
-    return reconcile(case, standing)
+def _close(visit: Visit, report: Report, options: Options) -> None:
+    """End the run of a visit that came to nothing, or that only looks; previews have none."""
+    if not options.dry:
+        with visit.state.begin() as tx:
+            tx.runs.finish(visit.run, report.as_json(), report.error)
 
 
 def carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
@@ -308,20 +280,18 @@ def park(visit: Visit, decided: Decided, report: Report) -> None:
     apply(visit, [Decided(case=decided.case, steps=tuple(steps))], report)
 
 
-def _finish(visit: Visit, crm: Pulled, report: Report) -> None:
+def _finish(visit: Visit, crm: Pulled, gathered: Gathered, report: Report) -> None:
     link = visit.link.id
     with visit.state.begin() as tx:
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         tx.cursors.put(link, Side.CRM, crm.cursor)
         tx.settings.put(settled_key(visit.link), visit.rule.version)
-        _clear_due(tx, visit)
+        tx.pending.remove_many(gathered.over)
+        for side, ref in tx.windows.due(link, visit.now):
+            if (side, ref) not in gathered.blind:
+                tx.windows.remove(link, side, [ref])
         tx.runs.finish(visit.run, report.as_json(), "")
-
-
-def _clear_due(tx: Tx, visit: Visit) -> None:
-    for side, ref in tx.windows.due(visit.link.id, visit.now):
-        tx.windows.remove(visit.link.id, side, [ref])
 
 
 def fail(report: Report, error: AccordError) -> None:

@@ -34,7 +34,7 @@ from accord.ports.adapter import Ask, Question
 from accord.ports.errors import AccordError, ConfigError
 from accord.rules.rule import Invitations
 from accord.service.accord import Accord
-from accord.service.apply import apply, create_key
+from accord.service.apply import apply, create_keys
 from accord.service.opening import Options, opened
 from accord.service.pull import confirm
 from accord.service.report import Report
@@ -164,11 +164,12 @@ def _over(visit: Visit, one: Decided, made: Create) -> Decided:
         return one
     found = _now(visit, made.side, made.source.ref, None)
     if not isinstance(found, Seen):
-        end, key = visit.end(made.side), create_key(visit.link.id, made)
-        (answers,) = end.session.lookup(end.folder, end.kind, [Question(key=key)])
+        end = visit.end(made.side)
+        questions = [Question(key=key) for key in create_keys(visit.link.id, made)]
+        answers = [s for many in end.session.lookup(end.folder, end.kind, questions) for s in many]
         if not answers:
             return Decided(case=one.case, steps=())
-        found = Seen(answers[0])
+        found = Seen(answers[-1])
     return Decided(case=one.case, steps=(msgspec.structs.replace(step, source=found.snapshot),))
 
 

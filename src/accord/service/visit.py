@@ -15,6 +15,7 @@ from accord.engine.plan import Step
 from accord.engine.policy import Policy
 from accord.engine.reconcile import Case
 from accord.model.kinds import Side
+from accord.ports.adapter import People
 from accord.rules.rule import Rule
 from accord.service.ends import End
 from accord.state.records import Lease, Link
@@ -27,10 +28,14 @@ Progress = Callable[[str, int, int], None]
 
 
 class Decided(Struct, frozen=True, kw_only=True):
-    """Be one case with the steps the engine took it to."""
+    """Be one case with the steps the engine took it to.
+
+    `rule` is the version to which the steps bring the pair, where that isn't its own.
+    """
 
     case: Case
     steps: tuple[Step, ...]
+    rule: str = ""
 
 
 class Visit(Struct, kw_only=True):
@@ -38,7 +43,8 @@ class Visit(Struct, kw_only=True):
 
     `policies` has one per rule version that pairings still stand under, `policy` the active
     one. `instance` is the CRM's. `lease` is None in previews, which write nothing. While
-    `activating`, the rule has just changed and pairs move to its new version.
+    `activating`, the rule has just changed and pairs move to its new version. A `full` visit
+    lists everything and looks at everything anew.
     """
 
     state: State
@@ -50,10 +56,12 @@ class Visit(Struct, kw_only=True):
     crm: End
     groupware: End
     instance: str
+    people: People
     lease: Lease | None
     now: datetime
     progress: Progress
     activating: bool = False
+    full: bool = False
 
     def end(self, side: Side) -> End:
         """Return one end."""

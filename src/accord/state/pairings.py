@@ -126,6 +126,17 @@ class Pairings(Repository):
         """Return (link, pairing id) of every pairing of this uid."""
         return self._ids(PAIRINGS.c.uid == uid)
 
+    def by_uids(self, link: str, uids: Iterable[str]) -> dict[str, list[Pairing]]:
+        """Return a link's pairings by uid: the mailbox item's, else the record's."""
+        rows: list[AnyRow] = []
+        for part in chunks(sorted(set(uids) - {""})):
+            query = select(PAIRINGS).where(PAIRINGS.c.link == link, PAIRINGS.c.uid.in_(part))
+            rows.extend(self.db.execute(query.order_by(PAIRINGS.c.id)))
+        found: dict[str, list[Pairing]] = {}
+        for row, pairing in zip(rows, self._load(rows), strict=True):
+            found.setdefault(row.uid, []).append(pairing)
+        return found
+
     def _ids(self, condition: Any) -> list[tuple[str, str]]:
         query = select(PAIRINGS.c.link, PAIRINGS.c.id).where(condition).order_by(PAIRINGS.c.id)
         return [(link, key) for link, key in self.db.execute(query)]

@@ -1,0 +1,210 @@
+"""Enter what a batch of writes achieved: pairings, journal, what failed, what is over.
+
+`apply` and `recover` gather it here in a ledger, which is written in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from accord.engine.plan import (
+    Conflict,
+    Create,
+    Delete,
+    Frozen,
+    Hold,
+    Pair,
+    Pairing,
+    Skip,
+    Unpair,
+    Update,
+)
+from accord.engine.policy import pairing_id
+from accord.engine.reconcile import Case
+from accord.engine.settle import as_written, settle
+from accord.model.kinds import Kind, Side
+from accord.model.observe import Seen, Snapshot
+from accord.ports.adapter import Outcome, Written
+from accord.ports.errors import Gone, ItemError, Rejected, Stale
+from accord.service.ledger import Ledger
+from accord.service.visit import Decided, Visit
+from accord.service.writes import Job
+from accord.state.records import Cause
+
+
+def commit(
+    visit: Visit,
+    decided: Decided,
+    jobs: Sequence[Job],
+    outcomes: dict[str, Outcome],
+    ledger: Ledger,
+) -> bool:
+    """Enter one case's outcome; tell whether it has to be planned again."""
+    mine = [job for job in jobs if job.decided is decided]
+    stale = _failures(mine, outcomes, ledger)
+    paired = decided.case.pairing is not None or not _unmet(decided, mine, outcomes)
+    for step in () if stale else decided.steps:
+        if isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict)):
+            ledger.note(step, decided.case)
+    for job in mine:
+        outcome = outcomes.get(job.intent)
+        if isinstance(outcome, Written):
+            if isinstance(job.step, Create):
+                enter_create(visit, job.step, outcome, decided.case, ledger)
+            elif isinstance(job.step, Delete):
+                enter_delete(job.step, outcome, decided.case, ledger)
+    _enter_updates(decided, mine, outcomes, ledger, paired=paired)
+    done = all(isinstance(outcomes.get(job.intent), Written) for job in mine)
+    for step in decided.steps:
+        if isinstance(step, Unpair) and done:
+            ledger.note(step, decided.case)
+    if done:
+        advance(decided, ledger)
+    return stale
+
+
+def _unmet(decided: Decided, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> bool:
+    """Tell whether a first meeting has to be repeated because not all of it could be done."""
+    waits = any(isinstance(step, Hold) for step in decided.steps)
+    return waits or any(
+        not isinstance(outcomes.get(job.intent), Written | Rejected) for job in jobs
+    )
+
+
+def advance(decided: Decided, ledger: Ledger) -> None:
+    """Let a pair stand under another rule, once nothing of the way there waits any more."""
+    waits = any(isinstance(s, Hold) or (isinstance(s, Skip) and s.parked) for s in decided.steps)
+    if decided.rule and decided.case.pairing is not None and not waits:
+        ledger.advance(decided.case.pairing, decided.rule)
+
+
+def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger) -> bool:
+    """Close the intents whose outcome is known; park refusals; tell whether any was stale."""
+    stale = False
+    for job in jobs:
+        outcome = outcomes.get(job.intent)
+        if outcome is None:
+            continue
+        ledger.close_intent(job.intent)
+        match outcome:
+            case Stale() | Gone():
+                stale = True
+            case Rejected():
+                ledger.failed(job.step, job.decided.case, str(outcome), Cause.REJECTED)
+            case ItemError():
+                ledger.failed(job.step, job.decided.case, str(outcome), Cause.RETRY)
+    return stale
+
+
+def enter_create(visit: Visit, step: Create, written: Written, case: Case, ledger: Ledger) -> None:
+    """Pair what was created with what it was made from."""
+    copy = as_written(written.ref, written.version, step.item, written.snapshot)
+    if step.alone:
+        ledger.wrote(step, copy.ref, None, copy, "", "")
+        return
+    crm, groupware = (copy, step.source) if step.side is Side.CRM else (step.source, copy)
+    pairing = Pairing(
+        id=pairing_id(visit.link.id, crm.ref, groupware.ref),
+        crm=crm,
+        groupware=groupware,
+        rule=case.pairing.rule if case.pairing is not None else visit.rule.version,
+        content=case.pairing.content if case.pairing is not None else not case.claimed,
+        made=case.pairing.made if case.pairing is not None else step.side,
+    )
+    if step.pairing and step.pairing != pairing.id:
+        ledger.forget(step.pairing)
+    ledger.pair(pairing)
+    ledger.settle(crm.ref, groupware.ref)
+    if step.side is Side.CRM and visit.link.kind is Kind.EVENT and step.item.uid:
+        ledger.claim_ref(step.item.uid, crm.ref)
+    ledger.wrote(step, copy.ref, None, copy, step.source.ref, pairing.id)
+
+
+def enter_delete(step: Delete, written: Written, case: Case, ledger: Ledger) -> None:
+    """Forget the pairing of what was deleted; where a record lives on, mark that instead."""
+    pairing = case.pairing
+    counterpart = pairing.side(step.side.other).ref if pairing is not None else ""
+    if pairing is not None and written.snapshot is not None:
+        kept = written.snapshot
+        sides = {str(step.side): kept}
+        ledger.pair(msgspec.structs.replace(pairing, frozen=str(Frozen.UNLINKED), **sides))
+    elif pairing is not None and step.side is Side.CRM:
+        ledger.end(pairing)
+    else:
+        ledger.forget(step.pairing)
+    if pairing is not None:
+        ledger.watch(step.side.other, _now(case, step.side.other))
+    crm, groupware = (
+        (step.before.ref, counterpart) if step.side is Side.CRM else (counterpart, step.before.ref)
+    )
+    ledger.settle(crm, groupware)
+    ledger.wrote(step, step.before.ref, step.before, written.snapshot, counterpart, step.pairing)
+
+
+def _enter_updates(
+    decided: Decided,
+    jobs: Sequence[Job],
+    outcomes: dict[str, Outcome],
+    ledger: Ledger,
+    *,
+    paired: bool,
+) -> None:
+    """Move a pairing's bases by what its updates achieved; what waits has not travelled."""
+    done: dict[Side, tuple[Update, Snapshot]] = {}
+    failed: set[Side] = {
+        step.held.side
+        for step in decided.steps
+        if isinstance(step, Hold) and isinstance(step.held, Update)
+    }
+    failed |= {step.side for step in decided.steps if isinstance(step, Skip)}
+    for job in jobs:
+        if not isinstance(job.step, Update):
+            continue
+        outcome = outcomes.get(job.intent)
+        if isinstance(outcome, Written):
+            old = job.step.before
+            after = as_written(outcome.ref, outcome.version, job.step.after, outcome.snapshot, old)
+            done[job.step.side] = (job.step, after)
+        else:
+            failed.add(job.step.side)
+    if not paired:
+        for step, after in done.values():
+            ledger.wrote(step, after.ref, step.before, after, step.base.ref, "")
+        return
+    pairing = ledger.standing(decided.case.pairing or _met(decided))
+    if pairing is None or not done:
+        return
+    crm, groupware = (_now(decided.case, side) for side in Side)
+    settled = settle(pairing, crm, groupware, done, frozenset(failed))
+    ledger.pair(settled)
+    for job in jobs:
+        if isinstance(job.step, Update) and job.intent not in outcomes:
+            # Uncertain yet: what it brings over is the other side as it stands now.
+            after = done[job.step.side.other][1]
+            ledger.reopen(job.intent, msgspec.structs.replace(job.step, base=after))
+    if not failed:
+        ledger.settle(pairing.crm.ref, pairing.groupware.ref)
+    for side, (step, after) in done.items():
+        other = settled.side(side.other).ref
+        ledger.wrote(step, after.ref, step.before, after, other, settled.id)
+
+
+def _met(decided: Decided) -> Pairing | None:
+    """Return the pairing that a first meeting has just made, as the ledger holds it."""
+    for step in decided.steps:
+        if isinstance(step, Pair):
+            return Pairing(
+                id=step.pairing, crm=step.crm, groupware=step.groupware, content=step.content
+            )
+    return None
+
+
+def _now(case: Case, side: Side) -> Snapshot:
+    observation = case.crm if side is Side.CRM else case.groupware
+    if isinstance(observation, Seen):
+        return observation.snapshot
+    if case.pairing is None:
+        raise LookupError(f"an update without a snapshot on the {side} side")
+    return case.pairing.side(side)

@@ -1,0 +1,103 @@
+"""Turn cases into guarded steps: each under the rule its pair stands under.
+
+`accord plan` shows exactly what `decide` returns; `apply` does exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
+from accord.engine.plan import Create, Delete, Hold, Plan, Unpair, Update
+from accord.engine.reconcile import Case, reconcile
+from accord.model.kinds import Side
+from accord.model.observe import Observation, Seen
+from accord.rules.program import program_of
+from accord.service.cases import Gathered
+from accord.service.meetings import with_claims
+from accord.service.opening import learn
+from accord.service.visit import Decided, Visit
+from accord.state.codec import decode_step
+from accord.state.records import Cause, Pending
+
+RULE_CHANGED = "rule change: nothing changes before you approve"
+
+
+def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
+    """Return the steps for each case, guarded; `plan` shows exactly these."""
+    learn(visit, _observations(gathered.cases))
+    cases = with_claims(visit, gathered.cases)
+    _load_policies(visit, cases)
+    with visit.state.read() as tx:
+        count = tx.pairings.count(visit.link.id)
+        held = tx.pending.by_link(visit.link.id, Cause.HELD)
+    waiting = _waiting(held)
+    refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
+    decided = [_reconcile(visit, case, waiting, refs) for case in cases]
+    decided += gathered.decided
+    flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
+    guarded = iter(guard(flat, visit.rule, count, waiting).steps)
+    return [
+        msgspec.structs.replace(one, steps=tuple(next(guarded) for _ in one.steps))
+        for one in decided
+    ]
+
+
+def _observations(cases: Sequence[Case]) -> Iterator[Observation]:
+    """Yield everything whose people rules may ask about, the bases of pairs included."""
+    for case in cases:
+        for observation in (case.crm, case.groupware):
+            if observation is not None:
+                yield observation
+        if case.pairing is not None:
+            yield Seen(case.pairing.crm)
+            yield Seen(case.pairing.groupware)
+
+
+def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
+    versions = {case.pairing.rule for case in cases if case.pairing is not None}
+    with visit.state.read() as tx:
+        for version in versions - visit.policies.keys():
+            rule = tx.rules.get(version)
+            if rule is not None:
+                policy = msgspec.structs.replace(visit.policy, program=program_of(rule))
+                visit.policies[version] = policy
+
+
+def _waiting(held: Sequence[Pending]) -> Waiting:
+    causes = {}
+    for one in held:
+        step = decode_step(one.step)
+        cause = step.cause if isinstance(step, Hold) else one.why
+        causes[subject(step)] = f"{cause} (said no to before)" if one.refused else cause
+    return Waiting(
+        approved=frozenset(one.fingerprint for one in held if one.approved),
+        refused=frozenset(one.fingerprint for one in held if one.refused),
+        held=causes,
+    )
+
+
+def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:
+    """Decide a case; a pair made under an older rule moves to the new one only if approved."""
+    pairing = case.pairing
+    if pairing is None:
+        steps = reconcile(case, visit.policy)
+        if visit.activating:
+            steps = await_approval(steps, waiting.approved, RULE_CHANGED)
+        return Decided(case=case, steps=steps)
+    if pairing.rule == visit.rule.version or pairing.rule not in visit.policies:
+        return Decided(case=case, steps=reconcile(case, visit.policy))
+    standing = visit.policies[pairing.rule]
+    former = msgspec.structs.replace(visit.policy, former=standing.program)
+    steps = reconcile(case, former)
+    moved = Decided(case=case, steps=steps, rule=visit.rule.version)
+    effects = [s for s in steps if isinstance(s, Create | Update | Delete | Unpair)]
+    if all(fingerprint(step) in waiting.approved for step in effects):
+        return moved
+    held = any((side, pairing.side(side).ref) in refs for side in Side)
+    if held and not visit.activating:
+        return Decided(case=case, steps=reconcile(case, standing))
+    steps = await_approval(steps, waiting.approved, RULE_CHANGED)
+    return msgspec.structs.replace(moved, steps=steps)
