@@ -31,8 +31,10 @@ def demo(
     from accord.cli.demo.hands import DemoFailed
     from accord.cli.demo.narrate import Narrator
     from accord.cli.demo.story import Size, play
+    from accord.cli.logs import log_to_errors
     from accord.sandbox.process import PeerFailed, PeerMissing
 
+    log_to_errors(verbose=call.verbose)
     narrator = Narrator(machine=call.json)
     try:
         play(narrator, Size(entries, series), keep)
