@@ -44,18 +44,22 @@ class Line(NamedTuple):
 class Text:
     """Be an unfolded text; `lines` are its content lines without their ends."""
 
-    __slots__ = ("_data", "lines")
+    __slots__ = ("_data", "_sparse", "lines")
 
-    def __init__(self, data: bytes, lines: list[str]) -> None:
-        """Keep the lines, and the bytes for telling where an error stands."""
+    def __init__(self, data: bytes, lines: list[str], sparse: bool = False) -> None:
+        """Keep the lines, and the bytes for telling where an error stands.
+
+        `sparse` says that `lines` leaves empty lines out.
+        """
         self._data = data
+        self._sparse = sparse
         self.lines = lines
 
     def physical(self, number: int) -> int:
         """Return the line an editor shows for the unfolded line `number`."""
         seen = 0
         for physical, line in enumerate(self._data.split(b"\n"), 1):
-            if physical == 1 or line[:1] not in (b" ", b"\t"):
+            if physical == 1 or (line[:1] not in (b" ", b"\t") and (line or not self._sparse)):
                 seen += 1
             if seen == number:
                 return physical
@@ -78,15 +82,23 @@ def unfold(data: bytes | str, limits: Limits, *, fallback: str = "") -> Text:
         raise Refused(f"the text has more than {limits.lines:,} lines")
     if _CONTROL.search(raw):
         raw = raw.translate(None, _CONTROL_BYTES)
+    sparse = b"\n\n " in raw or b"\n\n\t" in raw
+    joined = _without_empty_lines(raw) if sparse else raw
     # Unfolding bytes before decoding heals writers that fold inside a character.
-    joined = (
-        raw.replace(b"\n ", b"").replace(b"\n\t", b"") if b"\n " in raw or b"\n\t" in raw else raw
-    )
-    lines = _decode(joined, raw, fallback).split("\n")
-    longest = max(map(len, lines))
+    if b"\n " in joined or b"\n\t" in joined:
+        joined = joined.replace(b"\n ", b"").replace(b"\n\t", b"")
+    text = Text(raw, [], sparse)
+    text.lines = _decode(joined, text, fallback).split("\n")
+    longest = max(map(len, text.lines))
     if longest > limits.line:
         raise Refused(f"a line has {longest:,} characters, more than {limits.line:,}")
-    return Text(raw, lines)
+    return text
+
+
+def _without_empty_lines(raw: bytes) -> bytes:
+    while b"\n\n" in raw:
+        raw = raw.replace(b"\n\n", b"\n")
+    return raw
 
 
 def parse(text: str, number: int, *, bare: bool = False) -> Line:
@@ -207,13 +219,13 @@ def _bytes(data: bytes | str, limits: Limits) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
-def _decode(joined: bytes, raw: bytes, fallback: str) -> str:
+def _decode(joined: bytes, text: Text, fallback: str) -> str:
     try:
         return joined.decode("utf-8")
     except UnicodeDecodeError as error:
         if fallback:
             return joined.decode(fallback, "replace")
-        line = Text(raw, []).physical(joined.count(b"\n", 0, error.start) + 1)
+        line = text.physical(joined.count(b"\n", 0, error.start) + 1)
         raise Refused("a byte isn't UTF-8, which the standard asks for", line=line) from error
 
 

@@ -257,9 +257,7 @@ def _occurs(series: Event, when: datetime) -> bool:
 def _override(
     series: Event, component: Component, props: Props, clock: Clock, limits: Limits
 ) -> tuple[Override, int]:
-    line = props["RECURRENCE-ID"][0]
-    if line.param("RANGE"):
-        raise refuse(line, f"a change from one occurrence on (RANGE={line.param('RANGE')[:20]})")
+    line = _recurrence_id(props)
     start = Moment(series.start, series.all_day, series.time_zone)
     when = clock.in_zone(clock.read(line), start, line)
     length = series.end - series.start
@@ -283,6 +281,13 @@ def _override(
     if extras:
         values["extras"] = extras
     return Override(recurrence_id=when, **values), one.sequence
+
+
+def _recurrence_id(props: Props) -> Line:
+    line = props["RECURRENCE-ID"][0]
+    if line.param("RANGE"):
+        raise refuse(line, f"a change from one occurrence on (RANGE={line.param('RANGE')[:20]})")
+    return line
 
 
 def _extras_patch(series: Event, one: Event, props: Props) -> Extras:
@@ -311,7 +316,7 @@ def _lone_occurrence(
 ) -> tuple[Event, Props]:
     """Return the event of an invitation to a single occurrence of somebody else's series."""
     component, props = changed[0]
-    line = props["RECURRENCE-ID"][0]
+    line = _recurrence_id(props)
     if len(changed) > 1:
         raise refuse(line, f"{len(changed)} single occurrences of a series that isn't there")
     clock = Clock(zones, limits, props)

@@ -86,6 +86,9 @@ def decode_all(data: bytes | str, *, limits: Limits = IMPORT) -> list[Event | Ta
 def _documents(
     roots: list[Component], zones: Zones, limits: Limits, text: Text
 ) -> Iterator[Document | Refused]:
+    for root in roots:
+        if root.name == "VCALENDAR" and root.bad is not None:
+            yield _placed(root.bad, text)
     for part in (part for root in roots for part in _parts(root)):
         if part.name not in _KINDS and part.name not in _HELPERS:
             reason = f"{part.name} is neither an entry nor a task"
@@ -160,6 +163,9 @@ def _zones(roots: list[Component], limits: Limits, floating: str | None = None) 
 
 def _with_frame(document: Document, roots: list[Component]) -> Document:
     """Keep what the calendar around the entry says besides, its lines and other components."""
+    for root in roots:
+        if root.bad is not None:
+            raise root.bad
     lines = [raw(line) for root in roots for line in root.lines if line.name not in _FRAME]
     others = [
         part

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from accord.formats.ical.definitions import definition
+from accord.formats.ical.fields import one_line
 from accord.formats.ical.sheet import Sheet
 from accord.formats.ical.values import format_utc
 from accord.formats.ical.write import event_sheets, task_sheets
@@ -41,7 +42,7 @@ def encode(
     if not item.uid:
         raise ValueError("a calendar object needs a uid")
     stamp = format_utc(now or datetime.now(UTC))
-    head = [f"UID:{escape(item.uid)}", f"DTSTAMP:{stamp}", f"LAST-MODIFIED:{stamp}"]
+    head = [f"UID:{one_line(item.uid)}", f"DTSTAMP:{stamp}", f"LAST-MODIFIED:{stamp}"]
     created = _CREATED.search(before) if before else None
     if created is not None:
         head.append(f"CREATED:{created[1].decode()}")

@@ -117,12 +117,20 @@ def _known() -> dict[str, str]:
 @lru_cache(maxsize=512)
 def _by_rules(raw: tuple[str, ...], first: int, last: int, exact: datetime | None) -> str | None:
     definition = Definition(list(raw))
-    probes = list(_probes(definition, first, last, exact))
-    return next((name for name in _candidates(probes) if _agrees(name, probes)), None)
+    for slack in (timedelta(0), _SLACK):
+        probes = list(_probes(definition, first, last, exact, slack))
+        found = next((name for name in _candidates(probes) if _agrees(name, probes)), None)
+        if found is not None:
+            return found
+    return None
+
+
+_SLACK = timedelta(hours=3)
+"""Notes lets summer and winter begin at the same local hour: wrong, but only for that night."""
 
 
 def _probes(
-    definition: Definition, first: int, last: int, exact: datetime | None
+    definition: Definition, first: int, last: int, exact: datetime | None, slack: timedelta
 ) -> Iterator[tuple[datetime, timedelta]]:
     """Yield instants with the offset that the definition gives them."""
     changes = definition.transitions(first, last)
@@ -136,9 +144,10 @@ def _probes(
         yield (exact - offset).replace(tzinfo=UTC), offset
         return
     months = [datetime(y, m, 15, tzinfo=UTC) for y in range(first, last + 1) for m in range(1, 13)]
-    edges = [at - timedelta(seconds=1) for at in moments if at.year >= first]
+    inside = [at for at in moments if at.year >= first]
+    edges = [x for at in inside for x in (at - slack - timedelta(seconds=1), at + slack)]
     index = 0
-    for at in sorted({*months, *edges, *(at for at in moments if at.year >= first)}):
+    for at in sorted({*months, *edges}):
         while index < len(moments) and moments[index] <= at:
             index += 1
         yield at, offsets[index]

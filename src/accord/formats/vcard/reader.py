@@ -14,11 +14,12 @@ from accord.formats.lines import Line, Text, unescape, unfold
 from accord.formats.tree import Component, parse
 from accord.formats.vcard.entries import MANY, read_many
 from accord.formats.vcard.kept import NAMESPACE, Entry, Extras, Props, entry
-from accord.formats.vcard.photos import read_photo
+from accord.formats.vcard.photos import read_photo, write_photo
 from accord.formats.vcard.singles import NAMES, read_singles
 from accord.model.item import Contact
 
 _ENCODINGS = {"utf-8": "utf-8", "us-ascii": "cp1252", "windows-1252": "cp1252"}
+VERSIONS = ("3.0", "4.0")
 _DROPPED = frozenset({"VERSION", "PRODID", "REV", "UID", "X-ACCORD-ID"})
 _MODELLED = _DROPPED | NAMES.keys() | {one.name for one in MANY} | {"PHOTO"}
 
@@ -117,7 +118,10 @@ def _card(root: Component, limits: Limits) -> Card:
     pictures = props.get("PHOTO")
     if pictures:
         values["photo"] = read_photo(pictures[0], limits)
-        extras[NAMESPACE + "PHOTO"] = tuple(one.raw for one in pictures)
+        lines = [one.raw for one in pictures]
+        photo = values["photo"]
+        if lines not in ([write_photo(photo, None, version, limits)] for version in VERSIONS):
+            extras[NAMESPACE + "PHOTO"] = tuple(lines)
     for name, entries in props.items():
         if name not in _MODELLED:
             extras[NAMESPACE + name] = _unknown(entries)
