@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from accord.crm.database import counter, feed, people, users
+from accord.crm.database import counter, feed, people
 from accord.crm.database.session import DatabaseSession
 from accord.crm.database.store import Store
 from accord.crm.database.traits import TRAITS
@@ -75,20 +75,15 @@ class DatabaseCrm:
         with self.store.read() as tx:
             return feed.hints(tx, cursor)
 
+    def identities(self, user: str) -> tuple[Person, ...]:
+        """Return a user under each of their addresses, the main one first; none for strangers."""
+        with self.store.read(single=True) as tx:
+            return people.identities(tx, user)
+
     def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the active user of each known address, casefolded."""
         with self.store.read(single=True) as tx:
             return people.user_names(tx, addresses)
-
-    def identities(self, user: str) -> tuple[Person, ...]:
-        """Return a user under each of their addresses, the main one first."""
-        with self.store.read() as tx:
-            found = users.users(tx, [user])
-        return tuple(
-            Person(address=address, name=one.display_name or one.name)
-            for one in found
-            for address in one.addresses
-        )
 
     def contacts(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the one contact that has each address, casefolded."""

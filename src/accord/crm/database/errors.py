@@ -37,14 +37,14 @@ def refusal(code: str, message: str) -> ItemError:
     return CODES[code](message, code=code)
 
 
-def rejected(error: exc.DBAPIError | Taken) -> ItemError | None:
+def rejected(error: exc.DBAPIError | OverflowError | Taken) -> ItemError | None:
     """Return the refusal of one item's data; None where the data isn't to blame."""
-    if isinstance(error, Taken):
+    if isinstance(error, Taken | OverflowError):
         return refusal("refused-by-database", str(error))
     origin = error.orig
     state = getattr(origin, "sqlstate", None) or ""
     about_data = isinstance(error, exc.DataError | exc.IntegrityError) or state[:2] in _DATA
-    about_data = about_data or isinstance(origin, sqlite3.DataError | OverflowError)
+    about_data = about_data or isinstance(origin, sqlite3.DataError)
     if not about_data:
         return None
     text = str(origin).split("\n")[0]

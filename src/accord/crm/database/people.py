@@ -15,6 +15,7 @@ from sqlalchemy import Select, bindparam, func, select
 from accord.crm.database.schema import CONTACT_MAILS, CONTACTS, USER_ADDRESSES, USERS
 from accord.db import Tx
 from accord.db.tx import chunks
+from accord.model.parts import Person
 
 
 class Known(Struct, frozen=True):
@@ -42,6 +43,19 @@ def resolve(tx: Tx, addresses: Iterable[str]) -> Known:
         users.update((address, user) for address, user, _ in rows)
     rest = [address for address in wanted if address not in users]
     return Known(users, contacts(tx, rest))
+
+
+def identities(tx: Tx, user: str) -> tuple[Person, ...]:
+    """Return a user under each of their addresses, the primary one first."""
+    query = (
+        select(USER_ADDRESSES.c.shown, USERS.c.display_name, USERS.c.name)
+        .join(USERS, USERS.c.id == USER_ADDRESSES.c.user_id)
+        .where(USERS.c.name == user)
+        .order_by(USER_ADDRESSES.c.position)
+    )
+    return tuple(
+        Person(address=row.shown, name=row.display_name or row.name) for row in tx.execute(query)
+    )
 
 
 def user_names(tx: Tx, addresses: Iterable[str]) -> Mapping[str, str]:

@@ -150,7 +150,7 @@ class DatabaseSession:
             return []
         try:
             return self._store.run(lambda tx: work(tx, batch))
-        except (exc.DBAPIError, Taken) as error:
+        except (exc.DBAPIError, OverflowError, Taken) as error:
             refused = errors.rejected(error)
             if refused is None:
                 raise

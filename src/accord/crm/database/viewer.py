@@ -75,7 +75,7 @@ def _viewer(tx: Tx, name: str, condition: Any, *, active_only: bool) -> Viewer:
         admin=bool(row.admin),
         groups=frozenset(groups),
         addresses=frozenset(one.address for one in addresses),
-        person=Person(address=primary, name=row.display_name),
+        person=Person(address=primary, name=row.display_name or row.name),
         contact_mode=row.contact_mode,
         levels={row.kind: row.level for row in levels},
     )
