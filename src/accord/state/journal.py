@@ -19,7 +19,7 @@ from accord.state.blobs import Blobs
 from accord.state.codec import decode_changes, encode_changes
 from accord.state.context import Context, Repository
 from accord.state.records import Entry
-from accord.state.schema import JOURNAL, JOURNAL_FLOOR
+from accord.state.schema import JOURNAL, JOURNAL_FLOOR, PAIRINGS
 
 
 class Journal(Repository):
@@ -89,13 +89,17 @@ class Journal(Repository):
     def redact(self, ids: Iterable[int]) -> int:
         """Erase what these entries tell of items (values and images); the entries stay.
 
-        Whatever else shares the same bytes loses them too, so pairings are put anew first.
+        What pairings stand on now is spared, so they are put anew first; any other that shares
+        the same bytes loses them too.
         """
         digests: set[str] = set()
         for part in chunks(ids):
             query = select(JOURNAL.c.fields, JOURNAL.c.before, JOURNAL.c.after)
             for row in self.db.execute(query.where(JOURNAL.c.id.in_(part))):
                 digests.update(digest for digest in row if digest)
+        for column in (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob):
+            for part in chunks(sorted(digests)):
+                digests -= set(self.db.execute(select(column).where(column.in_(part))).scalars())
         return self._blobs.erase(sorted(digests))
 
     def prune(self, before: datetime) -> int:
