@@ -341,6 +341,9 @@ class Ledger:
         refs = {Side.CRM: step.crm.ref, Side.GROUPWARE: step.groupware.ref}
         if step.winner is None:
             self._park(step, case, Cause.CONFLICT, step.why)
+            for each in Side:  # without a version, for it is to be decided again
+                snapshot = step.crm if each is Side.CRM else step.groupware
+                self._decide(each, refs[each], snapshot, step, "")
         self._enter(
             step,
             side,
