@@ -87,7 +87,9 @@ class Box:
 
     def titles(self, collection: str = "") -> list[str]:
         """Return the title of every entry, in order."""
-        return sorted(value(t, "SUMMARY") or value(t, "FN") for t in self.texts(collection).values())
+        return sorted(
+            value(t, "SUMMARY") or value(t, "FN") for t in self.texts(collection).values()
+        )
 
     def text(self, title: str, collection: str = "") -> str:
         """Return the one entry with a title."""
@@ -272,8 +274,8 @@ def steps(reports: Iterable[Report]) -> list[str]:
 def meeting(title: str, hours: float = 10, **more: Any) -> Event:
     """Return an appointment in Berlin, so many hours after Monday's first."""
     begin = MONDAY + timedelta(hours=hours)
-    more = {"time_zone": BERLIN, "start": begin, "end": begin + timedelta(hours=1)} | more
-    return Event(title=title, **more)
+    usual: dict[str, Any] = {"time_zone": BERLIN, "start": begin, "end": begin + timedelta(hours=1)}
+    return Event(title=title, **(usual | more))
 
 
 def entry(title: str, hours: float = 10, *more: str, uid: str = "") -> str:
@@ -297,14 +299,15 @@ def calendar(*lines: str) -> str:
 
 
 def value(text: str, name: str) -> str:
-    """Return the value of the first property of that name, parameters left out."""
-    found = re.search(rf"^{name}(?:;[^:\r\n]*)?:(.*?)\r?$", text, re.MULTILINE)
-    return found.group(1) if found else ""
+    """Return the value of the main entry's first property of that name, without parameters."""
+    return re.sub(r'^[^":]*(?:"[^"]*"[^":]*)*:', "", line(text, name), count=1)
 
 
 def line(text: str, name: str) -> str:
-    """Return the whole first property of that name."""
-    found = re.search(rf"^{name}[;:].*?\r?$", text, re.MULTILINE)
+    """Return the main entry's whole first property of that name."""
+    begin = re.search(r"^BEGIN:(VEVENT|VTODO|VCARD)\r$", text, re.MULTILINE)
+    assert begin is not None, text
+    found = re.search(rf"^{name}[;:].*?\r?$", text[begin.start() :], re.MULTILINE)
     return found.group(0).rstrip("\r") if found else ""
 
 
