@@ -305,7 +305,7 @@ def test_19_html_body_or_meeting_link_is_destroyed(enter: Enter) -> None:
     link = "https://teams.example/l/meetup-join/19%3ameeting_abc?context=%7b%22Tid%22%7d"
     body = (
         rf"DESCRIPTION:Agenda\n\nJoin: <{link}>\n________",
-        f'X-ALT-DESC;FMTTYPE=text/html:<html><p>Agenda</p><a href="{link}">Join</a><br>________</html>',
+        f'X-ALT-DESC;FMTTYPE=text/html:<p>Agenda</p><a href="{link}">Join</a><br>________',
         f"X-MICROSOFT-SKYPETEAMSMEETINGURL:{link}",
     )
     box.put("call.ics", entry("Call", 10, *body))
