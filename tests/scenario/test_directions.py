@@ -167,10 +167,8 @@ def test_absences_go_out_as_out_of_office_entries(enter: Enter) -> None:
     for word in ("sick", "influenza", "pneumonia"):
         assert word not in text.casefold(), word
     assert stage.events("anna") == [], "it doesn't come back as an appointment"
-    longer = {"start": MONDAY, "end": MONDAY + timedelta(7)}
-    stage.people.put(
-        "anna", Absence(title="Influenza", absence_kind="sick leave", **longer), made.ref
-    )
+    longer = Absence(start=MONDAY, end=MONDAY + timedelta(7), absence_kind="sick leave")
+    stage.people.put("anna", longer, made.ref)
     stage.sync()
     assert line(box.text("Absent"), "DTEND") == "DTEND;VALUE=DATE:20300114"
     stage.people.delete("anna", Kind.ABSENCE, made.ref)
