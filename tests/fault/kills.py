@@ -34,9 +34,7 @@ class Figures(Struct, kw_only=True):
     @property
     def clean(self) -> bool:
         """Tell whether nothing went wrong."""
-        return not (
-            self.duplicates or self.losses or self.orphans or self.restless or self.errors
-        )
+        return not (self.duplicates or self.losses or self.orphans or self.restless or self.errors)
 
 
 def crash_test(kills: int, seed: int = 1, tell: Callable[[str], None] = print) -> Figures:
@@ -44,20 +42,21 @@ def crash_test(kills: int, seed: int = 1, tell: Callable[[str], None] = print) -
     figures = Figures()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.fault.victim"])
-    with tempfile.TemporaryDirectory(prefix="accord-fault-") as folder:
-        with Radicale({"anna": "secret"}) as server:
-            world = World(server, Path(folder), seed)
-            try:
-                while figures.kills < kills and figures.clean:
-                    wanted = min(_ROUND, kills - figures.kills)
-                    _round(world, context, figures, wanted)
-                    tell(
-                        f"{figures.kills} kills at {figures.points} points, {figures.items} items, "
-                        f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
-                        f"{figures.orphans} orphan intents"
-                    )
-            finally:
-                world.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="accord-fault-") as folder,
+        Radicale({"anna": "secret"}) as server,
+    ):
+        world = World(server, Path(folder), seed)
+        try:
+            while figures.kills < kills and figures.clean:
+                _round(world, context, figures, min(_ROUND, kills - figures.kills))
+                tell(
+                    f"{figures.kills} kills at {figures.points} points, {figures.items} items, "
+                    f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
+                    f"{figures.orphans} orphan intents"
+                )
+        finally:
+            world.close()
     return figures
 
 

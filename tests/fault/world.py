@@ -59,7 +59,7 @@ class World:
     def __init__(self, server: Radicale, folder: Path, seed: int) -> None:
         """Set up CRM, mailbox and link in `folder`."""
         self.folder = folder
-        self.dice = random.Random(seed)  # noqa: S311 (repeatable)
+        self.dice = random.Random(seed)
         server.fill("anna", "calendar", {})
         self._home = f"{server.url}anna/calendar/"
         (folder / "password").write_text(server.users["anna"], encoding="utf-8")

@@ -217,7 +217,8 @@ def entry_key(field: str, entry: Any) -> str:
         case "mails":
             return str(entry.address).casefold()
         case "phones":
-            return "".join(c for c in entry.number if c.isdigit() or c in "+*#") or str(entry.number)
+            digits = "".join(c for c in entry.number if c.isdigit() or c in "+*#")
+            return digits or str(entry.number)
         case "addresses":
             return str(entry.type)
         case _:

@@ -1,6 +1,6 @@
 """How an adapter declares its settings, once: command line, console form and docs render from it.
 
-Each adapter package offers `SETTINGS` and `build(settings) -> Adapter`; `service/registry` lists them.
+Each adapter offers `SETTINGS` and `build(settings) -> Adapter`; `service/registry` lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class SettingType(StrEnum):
 
     TEXT = "text"
     URL = "url"
-    SECRET = "secret"  # noqa: S105 (a type's name)
+    SECRET = "secret"
     FLAG = "flag"
     NUMBER = "number"
     CHOICE = "choice"
