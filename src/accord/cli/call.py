@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from accord.service.config import Config
 
 
+STDIN = Path("/dev/stdin")
+"""What `-` means where a file is to be named."""
+
+
 class Call:
     """Be what a command needs of its surroundings.
 

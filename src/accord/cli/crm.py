@@ -12,7 +12,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from accord.cli import exits
-from accord.cli.call import Call, CallArgument
+from accord.cli.call import STDIN, Call, CallArgument
 from accord.cli.errors import Usage
 from accord.cli.words import moment, short
 from accord.model.canonical import InvalidItem, decode
@@ -69,7 +69,7 @@ def show(
 
 @crm.command
 def put(
-    file: Annotated[Path | None, Parameter(help="Where the JSON is; - is standard input.")] = None,
+    file: Annotated[Path | None, Parameter(help="The input; - is standard input.")] = None,
     /,
     *,
     user: As,
@@ -180,7 +180,7 @@ def _line(snapshot: Snapshot) -> str:
 
 
 def _text(call: Call, file: Path | None) -> str:
-    if file is None or str(file) == "-":
+    if file is None or file == STDIN:
         return sys.stdin.read()
     try:
         return (call.here / file).read_text(encoding="utf-8")

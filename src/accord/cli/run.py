@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cyclopts import CycloptsError, UnknownCommandError
 
 from accord.cli import exits
-from accord.cli.call import Call
+from accord.cli.call import STDIN, Call
 from accord.cli.commands import NAMES
 from accord.cli.errors import Usage, tell
 from accord.rules.problem import instead
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 def run(app: App, words: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
+    # A lone - would be taken for an option.
+    words = [str(STDIN) if word == "-" else word for word in words]
     try:
-        result = app.meta(list(words), exit_on_error=False, print_error=False)
+        result = app.meta(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return tell(Call(json="--json" in words), _worded(error, words))
     return result if isinstance(result, int) else exits.OK

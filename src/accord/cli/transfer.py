@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from accord.cli import exits
-from accord.cli.call import Call, CallArgument
+from accord.cli.call import STDIN, Call, CallArgument
 from accord.cli.errors import Usage, show_problems
 from accord.cli.words import short
 
@@ -22,7 +22,7 @@ SIGNS = {"add": ("+", "green"), "change": ("~", "yellow")}
 
 
 def import_(
-    file: Annotated[Path, Parameter(help="The text to read; - reads standard input.")],
+    file: Annotated[Path, Parameter(help="The text to read; - is standard input.")],
     /,
     *,
     plan: Annotated[bool, Parameter(help="Only say what would change.")] = False,
@@ -78,7 +78,7 @@ def export(
 
 
 def _read(call: Call, file: Path) -> tuple[str, str, Path]:
-    if str(file) == "-":
+    if file == STDIN:
         return sys.stdin.read(), "standard input", call.here
     path = call.here / file
     try:

@@ -90,13 +90,18 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
     except ConfigError as error:
         yield Checked(area=area, subject="settings", ok=False, detail=str(error), hint=error.hint)
         return
-    yield from _findings(area, adapter.check())
-    for principal in dict.fromkeys(link.principal for link in links):
-        who = f"{area}, {principal}"
-        found = [one for one in adapter.check(principal) if one.subject not in _ABOUT_ALL]
-        yield from _findings(who, found)
-        if all(one.ok for one in found):
-            yield from _folders(accord, who, [x for x in links if x.principal == principal])
+    by_principal: dict[str, list[Link]] = {}
+    for link in links:
+        by_principal.setdefault(link.principal, []).append(link)
+    if not links:
+        yield from _findings(area, adapter.check())
+    for number, (principal, some) in enumerate(by_principal.items()):
+        who, found = f"{area}, {principal}", adapter.check(principal)
+        if number == 0:
+            yield from _findings(area, [one for one in found if one.subject in _ABOUT_ALL])
+        yield from _findings(who, [one for one in found if one.subject not in _ABOUT_ALL])
+        if all(one.ok for one in found if one.subject != "encryption"):
+            yield from _folders(accord, who, some)
     yield _instance(accord, area, f"target/{target.id}", adapter.instance)
 
 
@@ -162,7 +167,9 @@ def _rules(accord: Accord, targets: list[Target], links: list[Link]) -> Iterator
             problems |= {f"{one.path} {one.message}": one for one in found}
         errors = [one for one in problems.values() if one.severity is Severity.ERROR]
         for one in errors:
-            yield Checked(area="rules", subject=name, ok=False, detail=one.message, hint=one.hint)
+            hint = one.hint or f"`accord rules show {name}` prints it; mend it and import it again"
+            detail = f"{one.path}: {one.message}" if one.path else one.message
+            yield Checked(area="rules", subject=name, ok=False, detail=detail, hint=hint)
         if not errors:
             minded = "; ".join(one.message for one in problems.values())
             where = ", ".join(names[target] for target in used)

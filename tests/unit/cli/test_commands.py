@@ -1,0 +1,572 @@
+"""Each command: what it does, what it prints for people and machines, how it fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import accord
+from accord.cli import exits
+from accord.cli.commands import COMMANDS, NAMES
+from accord.groupware.memory import MemoryGroupware
+from accord.model.item import Event
+from accord.model.kinds import Kind
+from tests.unit.cli.conftest import CONFIG, Run, event
+
+DAY: dict[str, Any] = {"start": datetime(2027, 3, 1, 10), "end": datetime(2027, 3, 1, 11)}
+
+
+def put(run: Run, title: str, **more: object) -> str:
+    """Put an event of alice's into the CRM and return its ref."""
+    row = run("crm", "put", "--as", "alice", "--json", stdin=event(title, **more)).row
+    return str(row["ref"])
+
+
+def edit(run: Run, ref: str, **values: object) -> None:
+    """Change a record of alice's in the CRM."""
+    item = json.loads(run("crm", "show", ref, "--as", "alice").out)
+    run("crm", "put", "--as", "alice", "--ref", ref, stdin=json.dumps(item | values))
+
+
+# the program
+
+
+def test_version_and_help_name_every_command(run: Run) -> None:
+    assert run("--version").out.strip() == accord.__version__
+    text = run("--help").out
+    for name in NAMES:
+        assert re.search(rf"│ {name} +\S", text), name
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"demo"}))
+def test_every_command_has_help_of_its_own(run: Run, name: str) -> None:
+    text = run(name, "--help").out
+    assert f"Usage: accord {name}" in text
+    assert "--config" in text
+    assert "--json" in text
+
+
+def test_the_version_loads_nothing() -> None:
+    probe = "import sys; from accord.cli.main import main; main(['--version'])"
+    loaded = (
+        "; print(*(n for n in ('cyclopts', 'rich', 'sqlalchemy', 'msgspec') if n in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe + loaded], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [accord.__version__, ""]
+
+
+def test_help_loads_no_command() -> None:
+    probe = "import sys; from accord.cli.main import main; main(['--help'])"
+    loaded = "; print([n for n in sys.modules if n.startswith(('sqlalchemy', 'accord.service'))])"
+    done = subprocess.run([sys.executable, "-c", probe + loaded], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_stands_where_the_table_says() -> None:
+    from importlib import import_module
+
+    for commands in COMMANDS.values():
+        for name, place, text in commands:
+            module, _, attribute = place.partition(":")
+            if name != "demo":
+                assert hasattr(import_module(f"accord.cli.{module}"), attribute)
+            assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["snyc"], "no command 'snyc'", "did you mean sync?"),
+        (["sync", "--al"], "--al", "accord sync --help"),
+        (["journal", "--limit", "many"], "many", "accord journal --help"),
+        (["mode"], "NAMES", "accord mode --help"),
+        (["crm", "show", "x"], "--as", "accord crm --help"),
+    ],
+)
+def test_wrong_words_end_with_a_hint(run: Run, words: list[str], message: str, hint: str) -> None:
+    result = run(*words, code=exits.WRONG)
+    assert message in result.err
+    assert hint in result.err
+    row = run(*words, "--json", code=exits.WRONG).row
+    assert message in row["error"]
+
+
+def test_without_an_installation_every_command_says_so(run: Run) -> None:
+    for words in (["sync", "--all"], ["plan"], ["links"], ["export"], ["check"], ["journal"]):
+        result = run(*words, code=exits.WRONG)
+        assert "there is no accord.toml" in result.err
+        assert "accord init" in result.err
+
+
+def test_a_wrong_config_is_told_with_its_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "accord.toml").write_text("\ndatabse = 'x'\n")
+    result = run("links", code=exits.WRONG)
+    assert "accord.toml:2: error: databse" in result.err
+    assert "did you mean database?" in result.err
+    row = run("links", "--json", code=exits.WRONG).row
+    assert (row["problem"]["line"], row["problem"]["hint"]) == (2, "did you mean database?")
+
+
+def test_another_config_is_used_when_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    run("init", "--folder", "other")
+    assert "no links" in run("links", "--config", "other/accord.toml").out
+    assert "no links" in run("--config", "other/accord.toml", "links").out
+
+
+def test_a_fault_of_ours_keeps_its_traceback(
+    run: Run, installed: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from accord.cli.main import main
+    from accord.service import standing
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(standing, "standing", broken)
+    assert main(["links"]) == exits.BUG
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "oops" in err
+    assert "report" in err
+
+
+def test_an_interrupt_has_its_own_code(installed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accord.service import standing
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(standing, "standing", interrupted)
+    assert "settled by the next run" in installed("links", code=exits.INTERRUPTED).err
+
+
+def test_a_pipe_that_closes_early_is_no_error(installed: Run, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m accord.cli.main schema | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+# setting up
+
+
+def test_init_says_what_comes_next(run: Run, tmp_path: Path) -> None:
+    out = run("init").out
+    assert "made" in out
+    for command in ("accord init dav", "accord import", "accord check", "accord sync --all"):
+        assert command in out
+    again = run("init", code=exits.WRONG)
+    assert "--force" in again.err
+    row = run("init", "--force", "--json").row
+    assert row["made"] == [str(tmp_path / "accord.toml")]
+    assert len(row["kept"]) == 2
+
+
+def test_import_shows_its_plan_and_does_it(
+    installed: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    (tmp_path / "c.toml").write_text(CONFIG)
+    planned = installed("import", "c.toml", "--plan").out
+    assert "+ target company" in planned
+    assert "user: alice" in planned
+    assert "Nothing was changed" in planned
+    assert "no links" in installed("links").out
+    done = installed("import", "c.toml").out
+    assert "+ link alice-event" in done
+    assert "Nothing to change" in installed("import", "c.toml").out
+    row = installed("import", "-", "--json", stdin=CONFIG).row
+    assert row["differences"] == []
+
+
+def test_import_tells_mistakes_by_line(installed: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(CONFIG.replace("users", "usres").replace("alice", "alcie"))
+    result = installed("import", "c.toml", code=exits.WRONG)
+    assert re.search(r"^c\.toml:7: error: .*alcie", result.err, re.MULTILINE)
+    assert "accord crm users add alcie" in result.err
+    assert "no links" in installed("links").out
+    assert "can't read nowhere.toml" in installed("import", "nowhere.toml", code=exits.WRONG).err
+
+
+def test_export_is_what_import_reads(linked: Run, tmp_path: Path) -> None:
+    text = linked("export").out
+    assert "[[link]]" in text
+    assert linked("export", "--output", "e.toml").out == ""
+    assert (tmp_path / "e.toml").read_text() == text
+    assert "Nothing to change" in linked("import", "e.toml").out
+    assert linked("export", "--json").row["text"] == text
+
+
+def test_check_ends_with_a_verdict(linked: Run, tmp_path: Path) -> None:
+    assert "All is well." in linked("check").out
+    rows = linked("check", "--json").rows
+    assert all(row["ok"] for row in rows)
+    (tmp_path / "accord.db").chmod(0o644)
+    result = linked("check", code=exits.FAILED)
+    assert "chmod 600" in result.out
+    assert "1 fault found." in result.out
+    assert [row["hint"] for row in linked("check", "--json", code=1).rows if not row["ok"]]
+
+
+def test_a_new_key_leaves_secrets_readable(installed: Run, tmp_path: Path) -> None:
+    text = '[[target]]\nname="t"\nadapter="dav"\nurl="http://127.0.0.1:9/"\npassword="geheim"\n'
+    assert "others may read" in installed("import", "-", stdin=text).err
+    assert installed("keys", "rotate", "--retire", "--json").row["encrypted"] > 0
+    assert len((tmp_path / "accord.key").read_text().splitlines()) == 1
+    assert "Nothing to change" in installed("import", "-", stdin=text).out
+
+
+def test_rules_are_shown_explained_and_dated(linked: Run) -> None:
+    assert "events  events  version" in linked("rules").out
+    assert 'scope = "all"' in linked("rules", "show", "events").out
+    assert "travel both ways" in linked("rules", "explain", "events").out
+    version = linked("rules", "show", "events", "--json").row["version"]
+    (row,) = linked("rules", "history", "events", "--json").rows
+    assert row["version"] == version
+    assert "did you mean events?" in linked("rules", "show", "event", code=2).err
+    assert linked("rules", "show", "events", "--version", "0", code=2).err
+
+
+# plan and sync
+
+
+def test_a_plan_names_fields_and_reasons_and_writes_nothing(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    put(linked, "Kick-off", location="Room 1")
+    out = linked("plan", "alice-event").out
+    assert "create in the mailbox: Kick-off" in out
+    assert "new in the CRM" in out
+    assert "Place: Room 1" in out
+    row = linked("plan", "alice-event", "--json").row
+    (step,) = row["steps"]
+    assert (step["step"], step["side"], step["why"]) == ("create", "groupware", "new in the CRM")
+    assert {"field": "location", "label": "Place", "before": None, "after": "Room 1"} in step[
+        "fields"
+    ]
+    assert row["groupware"]["created"] == 1
+    assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
+    assert linked("journal").out == "Nothing was done yet.\n"
+
+
+def test_sync_prints_an_object_per_link(linked: Run, mailboxes: MemoryGroupware) -> None:
+    put(linked, "One")
+    mailboxes.person("alice@x.test").add(Event(title="Two", **DAY))
+    rows = linked("sync", "--all", "--json").rows
+    assert [row["link"] for row in rows] == ["alice-event", "alice-task"]
+    first = rows[0]
+    assert (first["crm"]["created"], first["groupware"]["created"]) == (1, 1)
+    assert first["seconds"] >= 0
+    assert first["requests"] > 0
+    wanted = {"created", "updated", "deleted", "skipped", "failed"}
+    assert wanted <= first["crm"].keys() == first["groupware"].keys()
+    assert {"paired", "unpaired", "held", "conflicts", "failed", "error", "run"} <= first.keys()
+    second = linked("sync", "alice", "--json").rows
+    assert all(
+        row[side][word] == 0
+        for row in second
+        for side in ("crm", "groupware")
+        for word in ("created", "updated", "deleted", "failed")
+    )
+
+
+def test_sync_wants_to_know_what(linked: Run) -> None:
+    assert "accord links" in linked("sync", code=exits.WRONG).err
+    assert linked("sync", "alice", "--all", code=exits.WRONG).err
+    result = linked("sync", "alice-evnt", code=exits.WRONG)
+    assert "no link 'alice-evnt'" in result.err
+    assert "did you mean alice-event?" in result.err
+
+
+def test_links_are_chosen_by_name_user_or_target(linked: Run) -> None:
+    for words, count in ((["alice-task"], 1), (["alice"], 2), (["company"], 2)):
+        assert len(linked("sync", *words, "--json").rows) == count
+
+
+def test_output_for_people_is_plain_in_a_pipe(linked: Run) -> None:
+    put(linked, "One")
+    result = linked("sync", "--all")
+    assert "\x1b" not in result.out + result.err
+    assert re.search(
+        r"^alice-event: mailbox 1 created \(\d+ requests, \d+\.\d s\)$", result.out, re.MULTILINE
+    )
+    assert linked("sync", "--all", "--quiet").out == ""
+
+
+def test_an_unreachable_side_has_its_own_code(
+    linked: Run, mailboxes: MemoryGroupware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accord.ports.errors import AuthFailed, Retry
+
+    def refuse(error: Exception) -> None:
+        def open_(principal: str) -> None:
+            raise error
+
+        monkeypatch.setattr(mailboxes, "open", open_)
+
+    refuse(Retry("the server is down", after=30))
+    result = linked("sync", "--all", code=exits.UNREACHABLE)
+    assert "the server is down" in result.err
+    assert [row["action"] for row in linked("sync", "--all", "--json", code=3).rows] == [
+        "retry",
+        "retry",
+    ]
+    refuse(AuthFailed("refused"))
+    assert "login name and password" in linked("plan", code=exits.UNREACHABLE).err
+
+
+def test_an_item_that_fails_has_its_own_code(
+    linked: Run, mailboxes: MemoryGroupware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accord.groupware.memory.session import MemorySession
+    from accord.ports.errors import Rejected
+
+    def refuse(self: MemorySession, folder: str, kind: Kind, drafts: list) -> list:
+        return [Rejected("the title is too long") for _ in drafts]
+
+    monkeypatch.setattr(MemorySession, "create", refuse)
+    ref = put(linked, "Kick-off")
+    result = linked("sync", "alice-event", code=exits.FAILED)
+    assert "1 failed" in result.out
+    assert "the title is too long" in linked("explain", ref).out
+
+
+# deciding
+
+
+def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: MemoryGroupware) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
+    linked("import", "-", stdin=rule)
+    refs = [put(linked, f"Meeting {n}") for n in range(2)]
+    linked("sync", "alice-event")
+    assert linked("held").out == "Nothing is held.\n"
+    linked("crm", "delete", *refs, "--as", "alice")
+    assert "2 waits for approval" in linked("sync", "alice-event").out
+    out = linked("held").out
+    assert "held: delete in the mailbox: Meeting 0" in out
+    assert "mass deletion" in out
+    ids = [row["id"] for row in linked("held", "--json").rows]
+    assert linked("held", "--link", "alice-task", "--json").rows == []
+    assert linked("held", "reject", ids[0], "--json").row == {"rejected": [ids[0]]}
+    (row,) = linked("held", "approve", ids[1], "--json").rows
+    assert row["groupware"]["deleted"] == 1
+    person = mailboxes.person("alice@x.test")
+    assert len(person.list(Kind.EVENT)) == 1
+    assert linked("held", "--json").rows == []
+
+
+def test_approving_everything_asks_first(linked: Run, mailboxes: MemoryGroupware) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
+    linked("import", "-", stdin=rule)
+    linked("crm", "delete", _synced(linked), "--as", "alice")
+    linked("sync", "alice-event")
+    assert "--yes" in linked("held", "approve", "--all", code=exits.WRONG).err
+    linked("held", "approve", "--all", "--yes")
+    assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
+    assert "which of them?" in linked("held", "approve", code=exits.WRONG).err
+    assert "is not waiting" in linked("held", "approve", "nonsense", code=exits.WRONG).err
+
+
+def test_conflicts_show_both_values_and_are_resolved(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nclash = "hold"\n'
+    linked("import", "-", stdin=rule)
+    ref = _synced(linked)
+    person = mailboxes.person("alice@x.test")
+    (copy,) = person.list(Kind.EVENT)
+    edit(linked, ref, title="CRM title")
+    person.edit(copy.ref, title="Mailbox title")
+    assert "1 in conflict" in linked("sync", "alice-event").out
+    (row,) = linked("conflicts", "--json").rows
+    (field,) = row["fields"]
+    assert (field["crm"], field["groupware"]) == ("CRM title", "Mailbox title")
+    assert "CRM title" in linked("conflicts").out
+    planned = linked("conflicts", "resolve", row["id"], "--take", "groupware", "--plan").out
+    assert "CRM title → Mailbox title" in planned
+    assert linked("conflicts", "--json").rows
+    linked("conflicts", "resolve", row["id"], "--take", "groupware")
+    assert json.loads(linked("crm", "show", ref, "--as", "alice").out)["title"] == "Mailbox title"
+    assert linked("conflicts").out == "There are no open conflicts.\n"
+    assert linked("conflicts", "resolve", row["id"], "--take", "neither", code=exits.WRONG)
+
+
+# looking and undoing
+
+
+def test_a_story_of_one_item(linked: Run, mailboxes: MemoryGroupware) -> None:
+    ref = _synced(linked)
+    edit(linked, ref, title="Renamed")
+    linked("sync", "alice-event")
+    (told,) = linked("explain", "Renamed", "--json").rows
+    assert told["outcome"] == "synchronized"
+    assert told["crm"]["ref"] == ref
+    assert len(told["history"]) == 2
+    assert "Renamed: synchronized" in linked("explain", ref).out
+    newest, oldest = linked("journal", "--json").rows
+    assert (newest["step"], oldest["step"]) == ("update", "create")
+    assert newest["link"] == "alice-event"
+    assert f"#{newest['id']}" in linked("journal", "--link", "alice-event", "--limit", "1").out
+    assert linked("journal", "--run", oldest["run"], "--json").row["id"] == oldest["id"]
+    assert linked("journal", "--before", newest["id"], "--json").row["id"] == oldest["id"]
+    assert linked("journal", "--item", ref, "--user", "alice", "--json").rows
+    planned = linked("undo", newest["id"], "--plan").out
+    assert "Renamed → Meeting" in planned
+    (person,) = mailboxes.person("alice@x.test").list(Kind.EVENT)
+    assert person.item.title == "Renamed"
+    assert "--yes" in linked("undo", newest["id"], code=exits.WRONG).err
+    linked("undo", newest["id"], "--yes")
+    (person,) = mailboxes.person("alice@x.test").list(Kind.EVENT)
+    assert person.item.title == "Meeting"
+    assert "nothing to undo" in linked("undo", newest["id"], "--yes", code=exits.WRONG).err
+
+
+def test_what_was_never_seen_is_said_so(linked: Run) -> None:
+    assert (
+        "never seen 'Nothing of the sort'"
+        in linked("explain", "Nothing", "of", "the", "sort", code=exits.WRONG).err
+    )
+    assert linked("explain", code=exits.WRONG).err
+    assert linked("undo", "Nothing", code=exits.WRONG).err
+
+
+def test_a_skipped_item_is_explained(linked: Run, mailboxes: MemoryGroupware) -> None:
+    linked("import", "-", stdin='[[rule]]\nname = "events"\nkind = "event"\nscope = "people"\n')
+    mailboxes.person("alice@x.test").add(Event(title="Dentist", **DAY))
+    linked("sync", "alice-event")
+    (told,) = linked("explain", "Dentist", "--json").rows
+    assert told["outcome"] == "not synchronized"
+    assert "no contact or user of the CRM takes part" in told["why"]
+
+
+def test_links_can_be_paused_and_observed(linked: Run, mailboxes: MemoryGroupware) -> None:
+    put(linked, "One")
+    assert linked("pause", "alice-event", "--json").row == {"paused": ["alice-event"]}
+    rows = linked("sync", "--all", "--json").rows
+    assert {row["link"]: row["paused"] for row in rows} == {
+        "alice-event": True,
+        "alice-task": False,
+    }
+    linked("resume", "alice-event")
+    linked("mode", "alice-event", "observe")
+    out = linked("sync", "alice-event").out
+    assert "nothing written" in out
+    assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
+    linked("mode", "alice", "active")
+    linked("pause", "--all")
+    assert all(row["paused"] for row in linked("links", "--json").rows)
+    assert "paused" in linked("sync", "--all").err
+    assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
+    linked("resume", "--all")
+    linked("sync", "--all")
+    assert len(mailboxes.person("alice@x.test").list(Kind.EVENT)) == 1
+    assert "1 paired" in linked("links", "alice-event").out
+    assert linked("pause", code=exits.WRONG).err
+
+
+def test_the_schema_describes_items(run: Run) -> None:
+    schema = run("schema", "--json").row
+    assert "Event" in schema["$defs"]
+    assert json.loads(run("schema").out) == schema
+
+
+def _synced(run: Run) -> str:
+    ref = put(run, "Meeting")
+    run("sync", "alice-event")
+    return ref
+
+
+# the CRM by hand
+
+
+def test_records_are_kept_in_canonical_json(installed: Run) -> None:
+    ref = put(installed, "One", location="Here")
+    item = json.loads(installed("crm", "show", ref, "--as", "alice").out)
+    assert (item["kind"], item["title"], item["location"]) == ("event", "One", "Here")
+    edit(installed, ref, title="Two")
+    (row,) = installed("crm", "list", "event", "--as", "alice", "--json").rows
+    assert (row["ref"], row["item"]["title"]) == (ref, "Two")
+    assert "Two" in installed("crm", "list", "--as", "alice").out
+    row["item"]["title"] = "Three"
+    put_back = installed("crm", "put", "--as", "alice", "--json", stdin=json.dumps(row)).row
+    assert (put_back["ref"], put_back["item"]["title"]) == (ref, "Three")
+    deleted = installed("crm", "delete", ref, "--as", "alice", "--json").row
+    assert deleted == {"ref": ref, "deleted": True, "cancelled": False}
+    assert installed("crm", "list", "--as", "alice", "--json").rows == []
+    assert "no record" in installed("crm", "show", ref, "--as", "alice", code=1).err
+    installed("crm", "restore", "event", ref, "--as", "alice")
+    assert "Three" in installed("crm", "list", "--as", "alice").out
+
+
+def test_many_records_at_once(installed: Run, tmp_path: Path) -> None:
+    lines = "\n".join(event(f"Line {n}") for n in range(3))
+    assert len(installed("crm", "put", "-", "--as", "alice", "--json", stdin=lines).rows) == 3
+    (tmp_path / "items.json").write_text(f"[{event('A')}, {event('B')}]")
+    assert installed("crm", "put", "items.json", "--as", "alice").out.count("created") == 2
+    assert len(installed("crm", "list", "--as", "alice", "--json").rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        ("", "the input is empty"),
+        ("{", "no JSON"),
+        ('{"kind": "evnt"}', "evnt"),
+        (event(start="yesterday"), "start"),
+        (event(colour="red"), "colour"),
+        (event() + "\n" + event(start=3), "item 2"),
+    ],
+)
+def test_bad_input_is_told_and_nothing_stored(installed: Run, stdin: str, message: str) -> None:
+    result = installed("crm", "put", "--as", "alice", stdin=stdin, code=exits.WRONG)
+    assert message in result.err
+    assert installed("crm", "list", "--as", "alice", "--json").rows == []
+
+
+def test_the_rights_of_the_user_count(installed: Run) -> None:
+    installed("crm", "users", "add", "bob", "--address", "bob@x.test")
+    ref = put(installed, "Mine")
+    assert installed("crm", "list", "--as", "bob", "--json").rows == []
+    assert installed("crm", "delete", ref, "--as", "bob", code=exits.FAILED).err
+    assert "accord crm users" in installed("crm", "list", "--as", "eve", code=3).err
+
+
+def test_users_and_groups_are_kept(installed: Run) -> None:
+    installed(
+        "crm",
+        "users",
+        "add",
+        "bob",
+        "--address",
+        "b@x.test",
+        "--address",
+        "bob@x.test",
+        "--display-name",
+        "Bob B.",
+    )
+    rows = installed("crm", "users", "--json").rows
+    assert [row["name"] for row in rows] == ["alice", "bob"]
+    assert rows[1]["addresses"] == ["b@x.test", "bob@x.test"]
+    installed("crm", "users", "change", "bob", "--no-active", "--admin")
+    installed("crm", "users", "group", "sales", "alice", "bob")
+    installed("crm", "users", "level", "bob", "task", "read")
+    bob = installed("crm", "users", "list", "--json").rows[1]
+    assert (bob["active"], bob["admin"], bob["groups"]) == (False, True, ["sales"])
+    assert bob["addresses"] == ["b@x.test", "bob@x.test"]
+    assert bob["levels"] == {"task": "read"}
+    assert "bob" in installed("crm", "users").out
+    assert "already" in installed("crm", "users", "add", "bob", code=exits.WRONG).err
+    assert installed("crm", "users", "change", "eve", "--admin", code=exits.WRONG).err
+
+
+def test_another_crm_is_left_to_itself(run: Run) -> None:
+    run("init", "--crm", "memory:")
+    assert "built-in CRM" in run("crm", "users", code=exits.WRONG).err
