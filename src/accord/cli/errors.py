@@ -81,9 +81,9 @@ def advise(call: Call, report: Report) -> int:
         call.errors.print(report.name, style="bold", markup=False, end="")
         call.errors.print(": ", end="")
         call.errors.print(report.error, style="red", markup=False)
-        advice = ADVICE.get(report.action, "")
+        advice = report.hint or ADVICE.get(report.action, "")
         if advice:
-            call.errors.print(f"    {advice}", style="dim")
+            call.errors.print(f"    {advice}", style="dim", markup=False)
     return exits.BY_ACTION.get(report.action, exits.FAILED)
 
 

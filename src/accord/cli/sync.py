@@ -122,7 +122,7 @@ def _visit(
         stopped = bool(tx.settings.get("paused", False))
     working = []
     for link in chosen:
-        if link.paused or stopped:
+        if not options.dry and (link.paused or stopped):
             call.note(f"{link.name}: paused; `accord resume` lets it go on", markup=False)
             yield replace(link, paused=True), Report(link=link.id, name=link.name)
         else:

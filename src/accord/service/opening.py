@@ -137,7 +137,7 @@ def open_visit(
         rule = tx.rules.active(link.rule)
         settled = tx.settings.get(settled_key(link), "")
         first = not tx.cursors.get(link.id, Side.CRM) and not tx.pairings.count(link.id)
-        if tx.settings.get("paused", False) or link.paused:
+        if not options.dry and (tx.settings.get("paused", False) or link.paused):
             raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
     if rule is None:
         hint = "import a rule of that name"

@@ -23,7 +23,7 @@ class Report(Struct, kw_only=True):
 
     `paired`, `unpaired`, `held` and `conflicts` concern both sides together. `requests` were
     made by the whole visit, which may have served other links on the same folder too.
-    `error` says why the visit ended early, `action` what to do about it.
+    `error` says why the visit ended early, `action` what to do about it, `hint` how.
     """
 
     link: str
@@ -39,6 +39,7 @@ class Report(Struct, kw_only=True):
     seconds: float = 0.0
     error: str = ""
     action: str = ""
+    hint: str = ""
     plan: Plan | None = None
 
     def side(self, side: Side) -> Counts:
@@ -96,4 +97,5 @@ class Report(Struct, kw_only=True):
             "seconds": round(self.seconds, 3),
             "error": self.error,
             "action": self.action,
+            "hint": self.hint,
         }

@@ -298,3 +298,4 @@ def fail(report: Report, error: AccordError) -> None:
     """Say in a report why its visit ended, and what to do about it."""
     report.error = str(error)
     report.action = error.action
+    report.hint = error.hint if isinstance(error, ConfigError) else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 
 from accord.ports.errors import ConfigError
 from accord.rules.problem import RuleErrors
+from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.config import absolute, load, without_password
 from accord.service.init import init
@@ -166,7 +168,5 @@ def test_the_crm_may_live_in_another_database(tmp_path: Path) -> None:
     open_accord(config).close()
 
 
-def open_accord_closing(folder: Path):  # type: ignore[no-untyped-def]
-    from contextlib import closing
-
+def open_accord_closing(folder: Path) -> AbstractContextManager[Accord]:
     return closing(open_accord(load(None, {}, folder)))
