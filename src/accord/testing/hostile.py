@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from accord.model.parts import Person
 from accord.model.traits import Traits
 from accord.ports.adapter import Adapter, Feed, Finding, Hint, People
 from accord.ports.errors import CursorExpired
@@ -83,6 +84,10 @@ class HostileCrm(Hostile):
         if hints and self.hostility.plays(Trick.REORDER, "hints"):
             hints = tuple(self.hostility.shuffled(hints))
         return hints, after
+
+    def identities(self, user: str) -> tuple[Person, ...]:
+        """Return a user's addresses, always: they are read from what is at hand."""
+        return self._crm.identities(user)
 
     def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the users; raises Retry now and then."""
