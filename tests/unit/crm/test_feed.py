@@ -72,6 +72,18 @@ def test_tasks_contacts_and_absences_are_hinted_at(office: Office, reader: Reade
     assert reader.read() == {(Kind.CONTACT, customer.ref): {"carl"}}
 
 
+def test_a_list_hints_at_what_was_chosen_only(office: Office, reader: Reader) -> None:
+    office.admin.change_user(office.bob, contacts="list")
+    account = office.admin.put_account(office.bob, name="Acme")
+    reader.read()
+    made = office.admin.put(office.ann, contact(), account=account)
+    assert reader.read() == {(Kind.CONTACT, made.ref): {"ann"}}
+    office.admin.choose(office.bob, made.ref)
+    reader.read()
+    done(office.edit(office.ann, made, full_name="new"))
+    assert reader.read() == {(Kind.CONTACT, made.ref): {"ann", "bob"}}
+
+
 def test_what_concerns_one_user_is_hinted_at_for_one(office: Office, reader: Reader) -> None:
     made = office.create(office.ann, office.event(office.bob))
     reader.read()

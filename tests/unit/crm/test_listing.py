@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from accord.crm.database import DatabaseCrm, build, listing
 from accord.model.item import Item
 from accord.model.kinds import Kind
-from accord.model.observe import Completeness, Seen, Unchanged
+from accord.model.observe import Completeness, OutOfScope, Seen, Unchanged
 from accord.ports.adapter import Draft
 from tests.unit.crm.office import Office, absence, contact, done
 
@@ -116,6 +116,17 @@ def test_a_record_that_changes_while_listed_is_in_the_listing(office: Office) ->
         done(office.edit(office.ann, made[-1], title="moved to the end"))
         listed += [one for page in pages for one in page.observations]
     assert {one.ref for one in listed} == {snapshot.ref for snapshot in made}
+
+
+def test_what_is_lost_while_it_is_listed_is_in_the_next_pull(office: Office) -> None:
+    guests = [office.create(office.ann, office.event(office.bob)) for _ in range(16)]
+    with office.crm.open(office.bob) as session:
+        pages = session.changes("", Kind.EVENT, "", lambda refs: {})
+        first = next(pages).observations[0]
+        done(office.edit(office.ann, guests[0], attendees=()))
+        cursor = list(pages)[-1].cursor
+    assert first.ref == guests[0].ref
+    assert isinstance(office.pull(office.bob, Kind.EVENT, cursor).said[first.ref], OutOfScope)
 
 
 @pytest.mark.parametrize("kind", KINDS)

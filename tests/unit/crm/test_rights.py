@@ -17,7 +17,7 @@ from accord.model.observe import OutOfScope, Seen
 from accord.model.parts import Attendee, Person, Privacy, Reminder, Reply
 from accord.model.recurrence import Busy, Override
 from accord.ports.adapter import Draft, Mark
-from accord.ports.errors import Denied, Gone
+from accord.ports.errors import Denied, Gone, Stale
 from tests.unit.crm.office import END, START, Office, absence, address, contact, done
 
 OWNER, SECOND, GUEST, TEAM, STRANGER, ADMIN = 1, 2, 3, 4, 5, 6
@@ -283,6 +283,7 @@ def test_everybodys_own_is_their_own(office: Office) -> None:
     written = done(office.edit(office.bob, bobs, **own))
     bobs = office.see(office.bob, Kind.EVENT, mine.ref)
     assert written.snapshot == bobs
+    assert isinstance(office.edit(office.bob, mine, busy=Busy.BUSY), Stale)
     assert {name: getattr(bobs.item, name) for name in own} == own
     assert office.see(office.ann, Kind.EVENT, mine.ref) == mine
     assert office.see(office.carl, Kind.EVENT, mine.ref).version == mine.version
