@@ -164,16 +164,27 @@ def rules(start: datetime, zone: str | None, all_day: bool) -> st.SearchStrategy
     )
 
     def of(frequency: Frequency) -> st.SearchStrategy[RecurrenceRule]:
-        by: dict[str, st.SearchStrategy[Any]] = {"by_month": _numbers(1, 12)}
+        # One way of choosing days at a time, so that rules fit something.
+        none: st.SearchStrategy[dict[str, Any]] = st.just({})
+        months = none | _numbers(1, 12).map(lambda found: {"by_month": found})
+        ways = [months]
         if frequency in (Frequency.WEEKLY, Frequency.DAILY):
-            by["by_day"] = _unique(days)
+            ways.append(_unique(days).map(lambda found: {"by_day": found}))
         if frequency in (Frequency.MONTHLY, Frequency.YEARLY):
-            by["by_day"] = _unique(days | nth)
-            by["by_month_day"] = _numbers(-5, 31)
-            by["by_set_position"] = st.just(()) | _numbers(-1, 2)
+            weekly = st.builds(
+                lambda day, month, pick: {
+                    "by_day": day,
+                    **month,
+                    **({"by_set_position": pick} if day and pick else {}),
+                },
+                _unique(days | nth),
+                months,
+                st.just(()) | _numbers(-1, 2),
+            )
+            ways += [weekly, _numbers(-5, 31).map(lambda found: {"by_month_day": found})]
         if frequency is Frequency.YEARLY:
-            by["by_year_day"] = st.just(()) | _numbers(-10, 366)
-        shape = st.fixed_dictionaries({}, optional=by)
+            ways.append(_numbers(-10, 366).map(lambda found: {"by_year_day": found}))
+        shape = st.one_of(ways)
         return st.builds(
             lambda ends, by, interval, week: RecurrenceRule(
                 frequency=frequency, interval=interval, week_start=week, **ends, **by

@@ -247,25 +247,43 @@ _PERIODS = {
 }
 
 
+class _Past(Exception):
+    """Say that so many days were looked at that the end of the span is certainly behind."""
+
+
 class _Budget:
     """Be a set of numbers that counts how often it is asked.
 
-    dateutil asks for every day it looks at, also while nothing fits: a rule that never fits
-    would else be followed to the year 9999.
+    dateutil asks for every day it looks at, also while nothing fits: a rule that no longer
+    fits would else be followed to the year 9999.
     """
 
-    def __init__(self, numbers: Iterable[int]) -> None:
+    def __init__(self, numbers: Iterable[int], steps: int) -> None:
         self._numbers = frozenset(numbers)
-        self._left = STEPS
+        self._left = min(steps, STEPS)
+        self._enough = steps <= STEPS
 
     def __contains__(self, number: object) -> bool:
         self._left -= 1
         if self._left < 0:
-            raise TooMany(f"the rule takes more than {STEPS:,} steps")
+            raise _Past if self._enough else TooMany(f"the rule takes more than {STEPS:,} steps")
         return number in self._numbers
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._numbers)
+
+
+def _steps(rule: RecurrenceRule, begin: datetime, until: datetime | None) -> int:
+    """Return how many days or times dateutil looks at, at most, before it is past `until`."""
+    if until is None:
+        return STEPS + 1
+    days = max((until - begin).days, 0) + 3 * 366
+    if rule.frequency in _SUBDAILY:
+        days += max(until - begin, timedelta(0)) // (_PERIODS[rule.frequency] * rule.interval)
+    return days
+
+
+_SUBDAILY = (Frequency.HOURLY, Frequency.MINUTELY, Frequency.SECONDLY)
 
 
 def _rule(
@@ -273,6 +291,8 @@ def _rule(
 ) -> Iterator[datetime]:
     """Return dateutil's expansion from `begin`, with what the start implies spelled out."""
     ends = [end for end in (rule.until, until) if end is not None]
+    last = min(ends) if ends else None
+    steps = _steps(rule, begin, last)
     try:
         expanded = dateutil.rrule(
             _FREQUENCIES[rule.frequency],
@@ -280,15 +300,17 @@ def _rule(
             interval=rule.interval,
             wkst=_WEEKDAYS[rule.week_start.value],
             count=rule.count,
-            until=min(ends) if ends and rule.count is None else None,
+            until=last if rule.count is None else None,
             **_parts(rule, start),
         )
         fields: Any = expanded
         weekdays = fields._byweekday
-        fields._byweekday = _Budget(range(7) if weekdays is None else weekdays)
+        fields._byweekday = _Budget(range(7) if weekdays is None else weekdays, steps)
         if fields._bymonth is not None:
-            fields._bymonth = _Budget(fields._bymonth)
+            fields._bymonth = _Budget(fields._bymonth, steps)
         yield from _counted(expanded)
+    except _Past:
+        return
     except TooMany:
         raise
     except ValueError:
