@@ -177,6 +177,7 @@ class Ledger:
         self._remove_rivals(tx)
         if self._removed:
             tx.pairings.remove_many(self._removed)
+        former = tx.pairings.digests(self._private)
         tx.pairings.put_many(link, list(self._pairings.values()))
         for side, refs in self._settled.items():
             for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):
@@ -187,7 +188,7 @@ class Ledger:
         tx.pending.put_many(self._patient(tx))
         tx.decisions.put_many(list(self._decisions.values()))
         self._journal(tx)
-        self._redact(tx)
+        self._redact(tx, former)
         self._index_windows(tx)
         for uid, ref in self._refs:
             tx.claims.set_ref(visit.instance, uid, ref)
@@ -271,13 +272,14 @@ class Ledger:
             if moments:
                 tx.windows.put_many(self._visit.link.id, side, moments)
 
-    def _redact(self, tx: Tx) -> None:
-        """Erase what the journal tells of items that are, or have turned, private."""
+    def _redact(self, tx: Tx, former: set[str]) -> None:
+        """Erase what journal and former bases tell of items that are, or have turned, private."""
+        telling: list[int] = []
         for pairing in self._private:
             entries = tx.journal.query(pairing=pairing, limit=_HISTORY)
-            telling = [e.id for e in entries if e.fields or e.before or e.after]
-            if telling:
-                tx.journal.redact(telling)
+            telling += [e.id for e in entries if e.fields or e.before or e.after]
+        if telling or former:
+            tx.journal.redact(telling, former)
 
     def _skip(self, step: Skip, case: Case) -> None:
         self._report.side(step.side).skipped += 1

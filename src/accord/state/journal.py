@@ -86,20 +86,21 @@ class Journal(Repository):
             for part in chunks(ids)
         )
 
-    def redact(self, ids: Iterable[int]) -> int:
+    def redact(self, ids: Iterable[int], former: Iterable[str] = ()) -> int:
         """Erase what these entries tell of items (values and images); the entries stay.
 
+        `former` are digests of snapshots that pairings stood on, to be erased too.
         What pairings stand on now is spared, so they are put anew first; any other that shares
         the same bytes loses them too.
         """
-        digests: set[str] = set()
+        digests = set(former)
         for part in chunks(ids):
             query = select(JOURNAL.c.fields, JOURNAL.c.before, JOURNAL.c.after)
             for row in self.db.execute(query.where(JOURNAL.c.id.in_(part))):
                 digests.update(digest for digest in row if digest)
         for column in (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob):
-            for part in chunks(sorted(digests)):
-                digests -= set(self.db.execute(select(column).where(column.in_(part))).scalars())
+            for some in chunks(sorted(digests)):
+                digests -= set(self.db.execute(select(column).where(column.in_(some))).scalars())
         return self._blobs.erase(sorted(digests))
 
     def prune(self, before: datetime) -> int:

@@ -137,6 +137,15 @@ class Pairings(Repository):
             found.setdefault(row.uid, []).append(pairing)
         return found
 
+    def digests(self, ids: Iterable[str]) -> set[str]:
+        """Return under which digests the snapshots of these pairings lie."""
+        found: set[str] = set()
+        query = select(PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob)
+        for part in chunks(sorted(set(ids))):
+            for row in self.db.execute(query.where(PAIRINGS.c.id.in_(part))):
+                found.update(row)
+        return found
+
     def _ids(self, condition: Any) -> list[tuple[str, str]]:
         query = select(PAIRINGS.c.link, PAIRINGS.c.id).where(condition).order_by(PAIRINGS.c.id)
         return [(link, key) for link, key in self.db.execute(query)]
