@@ -22,6 +22,11 @@ from tests.scenario.conftest import Enter
 from tests.scenario.stage import MONDAY, Stage, entry, line, meeting, steps, value
 
 TITLES = [f"Visit {number:02d}" for number in range(12)]
+NOTHING_THERE = (
+    b'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:sync-token>http://radicale.org/ns/sync/'
+    + b"0" * 64
+    + b"</D:sync-token></D:multistatus>"
+)
 EMPTY = b'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"></D:multistatus>'
 
 
@@ -161,6 +166,19 @@ def test_05_an_empty_or_partial_listing_deletes(enter: Enter, fault: Truncate | 
     stage.desks["anna"].set(TITLES[0], location="Room 1")
     stage.sync()
     assert value(stage.boxes["anna"].text(TITLES[0]), "LOCATION") == "Room 1", "all are paired"
+
+
+def test_05_a_listing_that_wrongly_says_nothing_is_there_deletes(enter: Enter) -> None:
+    stage = enter("anna")
+    for number, title in enumerate(TITLES[:4]):
+        stage.desks["anna"].add(meeting(title, number))
+    stage.sync()
+    stage.proxy.add(Instead(Reply(207, (), NOTHING_THERE)), "REPORT", "calendar/$")
+    (report,) = stage.sync(full=True)
+    assert stage.proxy.requests[-1].fault is None, "each entry was asked for itself"
+    assert report.writes == 0 and report.unpaired == 0, steps([report])
+    stage.quiet()
+    assert len(stage.events("anna")) == len(stage.boxes["anna"].titles()) == 4
 
 
 def test_05_an_emptied_calendar_is_held(enter: Enter) -> None:

@@ -280,7 +280,7 @@ def test_19_private_entries_are_exposed(enter: Enter, private: str) -> None:
         secret = ("LOCATION:Oncology ward", "DESCRIPTION:Zebrafish", f"CLASS:{mark}")
         text = entry(f"Secretum {number}", number, *secret, "X-NOTE:Quagga", uid=f"{number}@hand")
         box.put(f"private-{number}.ics", text)
-    box.put("turns.ics", entry("Turncoat", 5, "LOCATION:Known room"))
+    box.put("turns.ics", entry("Turncoat", 5, "LOCATION:Known room", uid="5@hand"))
     box.put("public.ics", entry("Public visit", 6))
     stage.sync()
     box.edit("Turncoat", CLASS="PRIVATE", SUMMARY="Metamorphosis", LOCATION="Zebrafish lab")
@@ -294,6 +294,9 @@ def test_19_private_entries_are_exposed(enter: Enter, private: str) -> None:
     for word in ("secretum", "oncology", "zebrafish", "quagga", "metamorphosis"):
         assert word not in stored, word
     assert "LOCATION:Oncology two" in box.text("Secretum 0"), "in the mailbox all is as it was"
+    told = _everything_in(stage.folder / "accord.db")
+    for word in ("turncoat", "known room"):
+        assert word not in told, "what was known before it turned private is forgotten"
     titles = sorted(event.title for event in stage.events("anna"))
     hidden = {"skip": 1, "busy": 3}[private]  # what turned private stays, as a busy time
     assert titles == ["Busy"] * hidden + ["Public visit"]
@@ -367,13 +370,19 @@ def _occurrences(text: str, around: date) -> list[str]:
 def _everything_stored(folder: Path) -> str:
     """Return all bytes of all files, and all values of all tables, unpacked, as one text."""
     pieces = [file.read_bytes() for file in folder.iterdir() if file.is_file()]
-    for file in folder.glob("*.db"):
-        with sqlite3.connect(file) as database:
-            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            for (table,) in tables.fetchall():
-                for row in database.execute(f'SELECT * FROM "{table}"'):
-                    pieces += [piece for each in row for piece in _unpacked(each)]
-        database.close()
+    text = b"\n".join(pieces).decode("utf-8", "replace").casefold()
+    return text + "".join(_everything_in(file) for file in folder.glob("*.db"))
+
+
+def _everything_in(file: Path) -> str:
+    """Return all values of all tables of a database, unpacked, as one text."""
+    pieces = []
+    database = sqlite3.connect(file)
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    for (table,) in tables.fetchall():
+        for row in database.execute(f'SELECT * FROM "{table}"'):
+            pieces += [piece for each in row for piece in _unpacked(each)]
+    database.close()
     return b"\n".join(pieces).decode("utf-8", "replace").casefold()
 
 
