@@ -25,6 +25,7 @@ SideTraits = Mapping[Side, KindTraits | None]
 
 WARNING = Severity.WARNING
 WORDS = {Side.CRM: "inbound", Side.GROUPWARE: "outbound"}
+_SHOWN = 60
 _OWN = re.compile(r"[a-z][a-z0-9-]*:\S.*")
 _SIMPLE = re.compile(r"\s*value\.(prefix|stripPrefix|suffix|stripSuffix)\((.*)\)\s*")
 _INVERSES = {
@@ -41,6 +42,19 @@ _RESULTS: dict[str, tuple[str, ...]] = {
     "people": ("LIST<MAP<", "LIST<DYN>"),
     "entries": ("LIST<MAP<", "LIST<DYN>"),
     "own field": ("STRING", "INT", "DOUBLE", "BOOL", "NULL", "LIST<STRING>", "LIST<DYN>"),
+}
+
+
+_MEANT = {
+    "text": "a text",
+    "choice": "one of the field's words",
+    "number": "a number",
+    "yes or no": "true or false",
+    "texts": "a list of texts",
+    "person": "a person or an address",
+    "people": "a list of people",
+    "entries": "a list of entries",
+    "own field": "a text, a number, true or false, or a list of texts",
 }
 
 
@@ -88,7 +102,7 @@ def _misnamed(rule: Rule, name: str, part: FieldRule, place: Place) -> Problem |
         return place.problem("never leaves the CRM", *path, hint="leave it out")
     if name not in fields and name not in groups:
         hint = instead(name, {*fields, *groups})
-        return place.problem(f"{kind}s have no field {name[:60]!r}", *path, hint=hint)
+        return place.problem(f"{kind}s have no field {name[:_SHOWN]!r}", *path, hint=hint)
     if name not in fields and maps:
         of = ", ".join(defaults.members(kind, name))
         return place.problem("is a group, not a field", *path, hint=f"map one of: {of}")
@@ -205,7 +219,7 @@ def _expression(
     if not _gives(expression, word):
         name = expression.result.name().lower()
         hint = "string(…) makes a text" if word == "text" else ""
-        yield place.problem(f"must give a {word}, not {name}", *path, hint=hint)
+        yield place.problem(f"must give {_MEANT[word]}, not {name}", *path, hint=hint)
 
 
 def _gives(expression: Expression, word: str) -> bool:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from accord.rules.facts import Facts
 from accord.rules.failure import InvalidExpression, RuleFailed
-from accord.rules.functions import FACTS, FUNCTIONS, Tables, declarations
+from accord.rules.functions import FACTS, FUNCTIONS, SURROGATES, Tables, declarations
 
 EXPRESSION_LIMIT = 2_000
 """Characters one expression may have."""
@@ -33,7 +33,8 @@ LOOP_LIMIT = 10_000
 LOOPS = frozenset({"map", "filter", "all", "exists", "exists_one"})
 _GROWERS = frozenset({f.name for f in FUNCTIONS if f.grows} | {"matches", "contains"})
 _ENLARGING = frozenset({"replace", "join"})
-_ENLARGED = 65_536
+ENLARGED = 65_536
+"""Characters a text is thought to get where texts are replaced or joined within loops."""
 
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*)
@@ -44,6 +45,9 @@ _TOKEN = re.compile(
     |(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_NOISE = re.compile(r" \(in container ''\)| \[[A-Z_]+\]$")
+_SHOWN = 300
 _WHERE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _NO_VALUE = re.compile(r'No value with name "([^"]*)"')
 _STATUS = re.compile(r"^[A-Z_]+: ")
@@ -94,15 +98,37 @@ class Expression:
 
     def _weigh(self, values: Mapping[str, Any]) -> None:
         """Refuse to start what could handle more text than WORK_LIMIT."""
-        longest, most = 1, 1
-        for value in values.values():
-            text, entries = _size(value)
-            longest, most = max(longest, text), max(most, entries)
-        turns = min(most**self._loops, LOOP_LIMIT)
-        size = max(longest, _ENLARGED if self._enlarges else 0) + most + len(self.text)
-        growth = (1 + self._growers / self._loops) ** self._loops
-        if turns * size * growth > WORK_LIMIT:
+        longest, most = size_of(values)
+        if self._enlarges:
+            longest = max(longest, ENLARGED)
+        longest = max(longest, len(self.text))
+        if work(longest, most, self._loops, self._growers) > WORK_LIMIT:
             raise RuleFailed(self.field, "the expression's loops would handle too much text")
+
+
+def work(longest: int, most: int, loops: int, growers: int) -> float:
+    """Return how many characters an evaluation handles at most, roughly.
+
+    Loops over the longest list within each other take turns; in each, a text grows with
+    every operation that makes texts, and the texts of one loop go into the next.
+    """
+    turns: int = min(most**loops, LOOP_LIMIT)
+    growth: float = (1 + growers / loops) ** loops
+    return turns * (longest + most) * growth
+
+
+def size_of(value: Any) -> tuple[int, int]:
+    """Return the length of the longest text in a plain value and of its longest list."""
+    match value:
+        case str():
+            return len(value), 0
+        case list() | dict():
+            inner = [*value, *value.values()] if isinstance(value, dict) else value
+            sizes = [size_of(each) for each in inner]
+            longest = max((text for text, _ in sizes), default=0)
+            return longest, max((len(value), *(most for _, most in sizes)))
+        case _:
+            return 0, 0
 
 
 def compile_expression(
@@ -125,7 +151,7 @@ def _environment(variables: tuple[Variable, ...], tables: tuple[tuple[str, Any],
 def _tokens(text: str) -> list[tuple[str, str]]:
     if len(text) > EXPRESSION_LIMIT:
         raise InvalidExpression(f"the expression is longer than {EXPRESSION_LIMIT} characters")
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if "\0" in text or not SURROGATES.isdisjoint(text):
         raise InvalidExpression("the expression holds characters that can't be read")
     found = [(str(match.lastgroup), match.group()) for match in _TOKEN.finditer(text)]
     return [(kind, value) for kind, value in found if kind not in ("comment", "space")]
@@ -190,7 +216,7 @@ def _literal_pattern(arguments: list[tuple[str, str]]) -> bool:
     depth = 1
     last: list[str] = []
     for kind, value in arguments:
-        depth += (value in "([{" and kind == "sign") - (value in ")]}" and kind == "sign")
+        depth += (value in _OPENING) - (value in _CLOSING)
         if depth == 0:
             break
         last = [] if (depth, value) == (1, ",") else [*last, kind]
@@ -202,26 +228,11 @@ def _invalid(message: str) -> InvalidExpression:
     if found is None:
         return InvalidExpression(_spoken(message))
     line, column, what = found.groups()
-    what = what.replace(" (in container '')", "").replace(" [INVALID_ARGUMENT]", "")
-    return InvalidExpression(what, max(int(line), 1), max(int(column), 1))
+    return InvalidExpression(_NOISE.sub("", what), max(int(line), 1), max(int(column), 1))
 
 
 def _spoken(message: str) -> str:
     """Return a message of the CEL library without its status codes, shortened."""
     if found := _NO_VALUE.search(message):
         return f"{found.group(1)} says nothing here"
-    return re.sub(r" \[[A-Z_]+\]$", "", _STATUS.sub("", message))[:300]
-
-
-def _size(value: Any) -> tuple[int, int]:
-    """Return the length of the longest text in a plain value and of its longest list."""
-    match value:
-        case str():
-            return len(value), 1
-        case list() | dict():
-            entries = list(value.values()) + list(value) if isinstance(value, dict) else value
-            sizes = [_size(entry) for entry in entries]
-            text = max((size[0] for size in sizes), default=1)
-            return text, max([len(value), *(size[1] for size in sizes)])
-        case _:
-            return 1, 1
+    return _NOISE.sub("", _STATUS.sub("", message))[:_SHOWN]

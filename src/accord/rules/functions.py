@@ -17,6 +17,12 @@ from accord.rules.facts import Facts
 TEXT_LIMIT = 262_144
 """Characters a text may have on its way through an expression."""
 
+LIST_LIMIT = 500
+"""Entries a list may have on its way through an expression."""
+
+SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
+"""Halves of characters, which no text may have alone."""
+
 FACTS: ContextVar[Facts] = ContextVar("facts")
 """The facts of the evaluation under way; `known` and `isOwner` read them."""
 
@@ -154,9 +160,6 @@ def _inverted(table: Mapping[str, str]) -> dict[str, str]:
     """Return keys by value; of several keys the alphabetically first."""
     return {table[key]: key for key in sorted(table, reverse=True)}
 
-
-LIST_LIMIT = 500
-"""Entries a list may have on its way through an expression."""
 
 FUNCTIONS: tuple[Function, ...] = (
     Function(

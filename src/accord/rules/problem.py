@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+_COMPARED = 80
+
 
 class Severity(StrEnum):
     """Say whether a problem keeps a rule from being used."""
@@ -53,5 +55,5 @@ class RuleErrors(ValueError):
 def instead(given: object, choices: Iterable[str]) -> str:
     """Return a hint that names the choice probably meant, or all of them."""
     known = sorted(choices)
-    close = get_close_matches(str(given)[:80], known, n=1, cutoff=0.6)
+    close = get_close_matches(str(given)[:_COMPARED], known)
     return f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"

@@ -188,7 +188,7 @@ class Program:
                 value = getattr(override, move.source, UNSET)
                 if value is not UNSET:
                     values[move.target] = make(move, item, way.target_kind, facts, value)
-            changed = replace(override, **values) if values else override
+            changed = replace(override, **values)
             if not values or not shape.is_bare(changed):
                 result.append(changed)
         return result
@@ -214,7 +214,7 @@ class Program:
 
     def _assigned(self, item: Item, facts: Facts) -> Item:
         """Put the assignee's address in the CRM in place of the one the rule maps."""
-        if not self.rule.ownership or not isinstance(item, Task) or item.assignee is None:
+        if not isinstance(item, Task) or item.assignee is None:
             return item
         user = _folded(self.rule.ownership).get(item.assignee.address.casefold())
         known = sorted(address for address, name in facts.users.items() if name == user)
@@ -222,9 +222,9 @@ class Program:
             return item
         return replace(item, assignee=Person(address=known[0], name=item.assignee.name))
 
-    def _user(self, address: str, facts: Facts) -> str:
+    def _user(self, address: str, facts: Facts) -> str | None:
         folded = address.casefold()
-        return _folded(self.rule.ownership).get(folded) or facts.users.get(folded, "")
+        return _folded(self.rule.ownership).get(folded) or facts.users.get(folded)
 
     def _arriving(self, to: Side) -> frozenset[str]:
         fields = self._routes[to].fields

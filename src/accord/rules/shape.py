@@ -124,7 +124,7 @@ def without_due_reminders(item: Event | Task, facts: Facts) -> Item:
             facts,
         )
     )
-    return item if kept == item.reminders else replace(item, reminders=kept)
+    return replace(item, reminders=kept)
 
 
 def outsiders(event: Event, facts: Facts) -> bool:

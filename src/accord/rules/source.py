@@ -53,7 +53,7 @@ class Source:
 
     def begins_below(self, path: Path) -> bool:
         """Tell whether a text value of several lines begins in the line below its key."""
-        line = self._text[self.line(path) - 1].rstrip()
+        line = self._text[self.line(path) - 1].removesuffix("\r")
         return any(line.endswith(mark) and line.count(mark) == 1 for mark in ("'''", '"""'))
 
     def problem(self, path: Path, message: str, **more: Any) -> Problem:

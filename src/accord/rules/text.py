@@ -28,6 +28,7 @@ NAME_LIMIT = 100
 ENTRY_LIMIT = 10_000
 """Entries one table of a rule (fields, ownership, a lookup table) may have."""
 
+_SHOWN = 60
 _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
           list: "a list", dict: "a table"}  # fmt: skip
 
@@ -69,8 +70,8 @@ def read(wanted: Any, value: Any, path: Path, source: Source, problems: list[Pro
         return _entries(typing.get_args(wanted)[1], value, path, source, problems)
     try:
         return msgspec.convert(value, wanted)
-    except msgspec.ValidationError as error:
-        message, hint = _unfit(wanted, value, str(error))
+    except msgspec.ValidationError:
+        message, hint = _unfit(wanted, value)
         problems.append(source.problem(path, message, hint=hint))
         return None
 
@@ -92,7 +93,7 @@ def _struct(
     values = {}
     for key, each in value.items():
         if key not in keys:
-            message = f"there is no key {key[:60]!r} here"
+            message = f"there is no key {key[:_SHOWN]!r} here"
             problems.append(source.problem((*path, key), message, hint=instead(key, keys)))
         else:
             values[key] = read(keys[key], each, (*path, key), source, problems)
@@ -122,20 +123,20 @@ def _required(wanted: Any) -> Any:
     return wanted
 
 
-def _unfit(wanted: Any, value: Any, error: str) -> tuple[str, str]:
+def _unfit(wanted: Any, value: Any) -> tuple[str, str]:
     """Return message and hint for a plain value that is none of the `wanted`."""
     limits: list[Any] = []
     if typing.get_origin(wanted) is Annotated:
         wanted, *limits = typing.get_args(wanted)
     if isinstance(wanted, type) and issubclass(wanted, StrEnum):
-        shown = repr(value)[:60] if isinstance(value, str) else _word(value)
+        shown = repr(value)[:_SHOWN] if isinstance(value, str) else _word(value)
         return f"can't be {shown}", instead(value, [each.value for each in wanted])
     if typing.get_origin(wanted) is tuple:
         return "must be a list of texts", 'write ["one", "two"]'
     bounds = [_bounds(each) for each in limits]
     if bounds and isinstance(value, int | float) and not isinstance(value, bool):
         return f"must be {_WORDS[wanted]} {bounds[0]}, not {value}", ""
-    return f"must be {_WORDS.get(wanted, error)}, not {_word(value)}", ""
+    return f"must be {_WORDS[wanted]}, not {_word(value)}", ""
 
 
 def _bounds(meta: Meta) -> str:

@@ -16,17 +16,17 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from accord.model.fields import FIELDS, default_of
-from accord.model.item import CLASSES, Item, kind_of
+from accord.model.item import CLASSES, Absence, Contact, Event, Item, Task, kind_of
 from accord.model.kinds import Kind
 from accord.model.parts import Body, BodyType, Person
 from accord.model.zones import UnknownZone, instant
 from accord.rules.failure import RuleFailed
-from accord.rules.functions import LIST_LIMIT, TEXT_LIMIT
+from accord.rules.functions import LIST_LIMIT, SURROGATES, TEXT_LIMIT
 
 VIEW_TEXT = 10_000
 """Characters of a text that `item` shows; longer ones are cut there."""
 
-RANGES = {"priority": (0, 9), "percent": (0, 100)}
+RANGES = {"priority": range(10), "percent": range(101)}
 """Numbers that an expression may give for a field."""
 
 
@@ -41,6 +41,10 @@ class Shape(Struct, frozen=True, kw_only=True):
     word: str
     annotation: Any
     writable: bool = True
+
+
+_NUMBERS = range(-(2**63), 2**63)
+_NO_ZONE = "UTC"
 
 
 @cache
@@ -90,11 +94,13 @@ def view(item: Item, name: str) -> Any:
         return getattr(item, name[4:]) is not None
     match name:
         case "recurs":
-            return getattr(item, "recurs", None) or getattr(item, "rule", None) is not None
+            return _recurs(item)
         case "everyone":
             return everyone(item)[:LIST_LIMIT]
-        case "time_zone" | "end_time_zone":
-            return getattr(item, name) or getattr(item, "time_zone", None) or "UTC"
+        case "time_zone":
+            return getattr(item, name) or _NO_ZONE
+        case "end_time_zone":
+            return getattr(item, name) or view(item, "time_zone")
     value = getattr(item, name)
     if isinstance(value, datetime):
         return _moment(item, name, value)
@@ -105,13 +111,17 @@ def view(item: Item, name: str) -> Any:
 
 def everyone(item: Item) -> list[str]:
     """Return the addresses of all people an item names, casefolded, each once, in order."""
-    found: dict[str, None] = {}
-    for field in ("organizer", "assignee", "attendees", "people", "mails", "sender", "to", "cc"):
-        value = getattr(item, field, None)
-        for entry in value if isinstance(value, tuple) else (value,):
-            if entry is not None and entry.address:
-                found[entry.address.casefold()] = None
-    return list(found)
+    match item:
+        case Event():
+            named: tuple[Any, ...] = (item.organizer, *item.attendees, *item.people)
+        case Task():
+            named = (item.organizer, item.assignee)
+        case Contact():
+            named = item.mails
+        case _:
+            named = ()
+    found = [each.address.casefold() for each in named if each is not None and each.address]
+    return list(dict.fromkeys(found))
 
 
 def returned(kind: Kind, field: str, value: Any, source: Any) -> Any:
@@ -119,9 +129,7 @@ def returned(kind: Kind, field: str, value: Any, source: Any) -> Any:
 
     `source` is the value it was made from: a body keeps its type.
     """
-    shape = shapes(kind).get(field)
-    if shape is None:
-        raise RuleFailed(field, "can't be given by an expression")
+    shape = shapes(kind)[field]
     if value is None:
         return default_of(kind, field)
     if shape.annotation == Body | None:
@@ -135,9 +143,10 @@ def returned(kind: Kind, field: str, value: Any, source: Any) -> Any:
     if shape.annotation == Person | None and isinstance(value, str):
         value = {"address": value}
     result = _converted(field, value, shape.annotation)
-    low, high = RANGES.get(field, (None, None))
-    if low is not None and high is not None and not low <= result <= high:
-        raise RuleFailed(field, f"must be between {low} and {high}, not {result}")
+    if field in RANGES and result not in RANGES[field]:
+        numbers = RANGES[field]
+        message = f"must be between {numbers[0]} and {numbers[-1]}, not {result}"
+        raise RuleFailed(field, message)
     return result
 
 
@@ -192,7 +201,7 @@ def _fits(value: Any, field: str) -> bool:
 
 def readable(text: str) -> bool:
     """Tell whether a text reaches the expression engine unharmed: NUL would cut it short."""
-    return "\0" not in text and (text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text))
+    return "\0" not in text and (text.isascii() or SURROGATES.isdisjoint(text))
 
 
 def _cut(value: Any) -> Any:
@@ -204,28 +213,34 @@ def _cut(value: Any) -> Any:
             return [_cut(entry) for entry in value[:LIST_LIMIT]]
         case dict():
             return {_cut(key): _cut(value[key]) for key in list(value)[:LIST_LIMIT]}
-        case int() if not -(2**63) <= value < 2**63:
+        case int() if value not in _NUMBERS:
             return str(value)
         case _:
             return value
 
 
 def _mended(text: str) -> str:
-    return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
+    return "".join("\ufffd" if c == "\0" or c in SURROGATES else c for c in text)
 
 
 def _moment(item: Item, name: str, value: datetime) -> datetime:
     if value.tzinfo is not None:
         return value.astimezone(UTC)
-    zone = getattr(item, "time_zone", None) if name in ("start", "end", "due") else None
-    if name == "end":
-        zone = getattr(item, "end_time_zone", None) or zone
+    zones: dict[str, str | None] = {}
+    if isinstance(item, Event | Task | Absence):
+        zones = {"start": item.time_zone, "end": item.time_zone, "due": item.time_zone}
+    if isinstance(item, Event) and item.end_time_zone is not None:
+        zones["end"] = item.end_time_zone
     try:
-        return instant(value, zone)
+        return instant(value, zones.get(name))
     except UnknownZone as error:
         raise RuleFailed(name, str(error)) from error
     except (OverflowError, ValueError) as error:
         raise RuleFailed(name, "lies outside of the calendar") from error
+
+
+def _recurs(item: Item) -> bool:
+    return item.recurs if isinstance(item, Event) else isinstance(item, Task) and bool(item.rule)
 
 
 def _nothing(shape: Shape) -> Any:

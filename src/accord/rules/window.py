@@ -12,7 +12,7 @@ from accord.model.occurrences import first_and_last
 from accord.rules.failure import RuleFailed
 from accord.rules.rule import Window
 
-_LONGEST = 365 * 3000
+_LONGEST = 4_000_000
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -35,13 +35,20 @@ def window_times(window: Window, item: Item) -> tuple[datetime | None, datetime 
     if found is None:
         return None, None
     first, last = found
-    enters = None if window.future is None else _shifted(first, -window.future)
-    leaves = None if window.past is None or last is None else _shifted(last, window.past)
+    enters = None if window.future is None else _earlier(first, window.future)
+    leaves = None if window.past is None or last is None else _later(last, window.past)
     return enters, leaves
 
 
-def _shifted(moment: datetime, days: int) -> datetime:
+def _earlier(moment: datetime, days: int) -> datetime:
     try:
-        return moment + timedelta(days=max(-_LONGEST, min(days, _LONGEST)))
+        return moment - timedelta(days=min(days, _LONGEST))
     except OverflowError:
-        return _BEGIN if days < 0 else _END
+        return _BEGIN
+
+
+def _later(moment: datetime, days: int) -> datetime:
+    try:
+        return moment + timedelta(days=min(days, _LONGEST))
+    except OverflowError:
+        return _END

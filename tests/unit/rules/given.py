@@ -81,3 +81,6 @@ PLAIN = traits(
     extras=frozenset({"ical", "vcard"}),
 )
 CALENDAR_ONLY = traits("calendar", set(), (Kind.EVENT,), schedules=True)
+
+HOLDS_NOTHING = Traits(adapter="empty", kinds={})
+PEOPLE_ONLY = traits("people", set(), (Kind.CONTACT, Kind.TASK))

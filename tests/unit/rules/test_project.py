@@ -314,6 +314,21 @@ class TestMappings:
         out = rule.project(GROUPWARE, event(title="T", location="L"), FACTS)
         assert (out.title, out.location) == ("T", "")
 
+    def test_choices_go_where_texts_go(self) -> None:
+        fields = {
+            "location": FieldRule(source="busy", direction=Direction.OUTBOUND),
+            "ical:busy": FieldRule(source="busy", direction=Direction.OUTBOUND),
+        }
+        out = program(fields=fields).project(GROUPWARE, event(busy=Busy.FREE), FACTS)
+        assert (out.location, out.extras) == ("free", {"ical:busy": "free"})
+        assert type(out.location) is str
+
+    def test_own_fields_are_no_choices(self) -> None:
+        with pytest.raises(RuleFailed, match="crm:busy needs an expression to become busy"):
+            program(fields={"busy": FieldRule(source="crm:busy")})
+        with pytest.raises(RuleFailed, match="busy needs an expression to become status"):
+            program(fields={"busy": FieldRule(source="status")})
+
     def test_mappings_that_can_not_be_are_refused(self) -> None:
         for name, part in {
             "start": FieldRule(outbound="value", inbound="value"),
@@ -413,6 +428,11 @@ class TestPrivacy:
         facts = msgspec.structs.replace(FACTS, consents=True)
         full = program(private=Private.FULL).project(CRM, item, facts)
         assert full.overrides[0].title == "Doctor"
+        for private in (Private.BUSY, Private.SKIP):
+            busy = program(private=private).project(CRM, item, facts)
+            assert busy.overrides[0].title == "Busy"
+        unasked = program(private=Private.FULL).project(CRM, item, FACTS)
+        assert unasked.overrides[0].title == "Busy"
 
     def test_tasks_and_contacts(self) -> None:
         hidden = {"privacy": Privacy.PRIVATE, "categories": ("x",), "extras": {"a:b": "c"}}
@@ -652,6 +672,7 @@ class TestOwnership:
         assert rule.owner(task(assignee=ZOE), FACTS) == "anna"
         assert rule.owner(task(assignee=Person(address="info@FIRM.example")), FACTS) == "bob"
         assert rule.owner(event(), FACTS) == "anna"
+        assert program(ownership={"a@b": "c"}).project(CRM, event(), FACTS) == event()
 
     def test_assignees_are_known_to_the_crm_by_their_own_address(self) -> None:
         rule = program(

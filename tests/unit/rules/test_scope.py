@@ -69,6 +69,9 @@ class TestKind:
     def test_mail_is_no_matter_of_a_rule_for_events(self) -> None:
         assert not verdict(program(), GROUPWARE, Mail()).inside
 
+    def test_the_reason_to_let_in(self) -> None:
+        assert verdict(program(), CRM, event()).why == "the rule lets it in"
+
     def test_a_rule_switched_off(self) -> None:
         for side in Side:
             found = verdict(program(direction=Direction.NONE), side, event(), paired=True)
@@ -131,6 +134,18 @@ class TestPrivacy:
         rule = program(filter=Filters(groupware="false"))
         found = verdict(rule, GROUPWARE, self.private, paired=True)
         assert (found.inside, found.private) == (False, True)
+        rule = program(window=Window(past=1))
+        gone = event(start=datetime(2026, 1, 1), end=datetime(2026, 1, 2), privacy=Privacy.PRIVATE)
+        found = verdict(rule, GROUPWARE, gone, paired=True)
+        assert (found.inside, found.private) == (False, True)
+        open_one = msgspec.structs.replace(gone, privacy=Privacy.PUBLIC)
+        assert not verdict(rule, GROUPWARE, open_one, paired=True).private
+
+    def test_consents_are_the_facts_own(self) -> None:
+        rule = program(private=Private.FULL)
+        assert not verdict(rule, GROUPWARE, self.private, facts=CONSENT).inside
+        everything = program(**ALL, private=Private.FULL)
+        assert verdict(everything, GROUPWARE, self.private, facts=CONSENT).inside
 
 
 class TestFilter:
@@ -296,6 +311,9 @@ class TestInboundScope:
         rule = program(kind, direction=Direction.BOTH, scope=Scope.PEOPLE)
         assert not verdict(rule, GROUPWARE, item).inside
 
+    def test_items_are_new_unless_said_otherwise(self) -> None:
+        assert not program().scope(GROUPWARE, event(), FACTS).inside
+
     def test_counts_for_new_items_of_the_mailbox_only(self) -> None:
         for scope in (Scope.PEOPLE, Scope.CATEGORY):
             rule = program(scope=scope, leaving=Leaving.DELETE_COPY)
@@ -389,7 +407,10 @@ class TestWindow:
     def test_of_enormous_numbers(self) -> None:
         rule = program(window=Window(past=10**15, future=10**15))
         assert verdict(rule, CRM, self.at(NOW)).inside
-        assert rule.window_times(self.at(NOW))[0] < datetime(2, 1, 1, tzinfo=UTC)
+        first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+        assert rule.window_times(self.at(NOW)) == (first, last)
+        assert program(window=Window(past=1)).window_times(self.at(last))[1] == last
+        assert program(window=Window(future=1)).window_times(self.at(first))[0] == first
 
     def test_of_times_that_can_not_be_told(self) -> None:
         rule = program(window=self.window)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accord.model.kinds import Direction, Kind
+from accord.model.traits import Traits
 from accord.rules.check import check, require
 from accord.rules.problem import Problem, RuleErrors, Severity, instead
 from accord.rules.program import Program, RuleFailed
@@ -34,7 +35,9 @@ from accord.rules.rule import (
 )
 from accord.rules.source import KEY_LIMIT, TEXT_LIMIT, Source, dotted
 from accord.rules.text import ENTRY_LIMIT, NAME_LIMIT, RULE_LIMIT, parse_rules
+from tests.unit.rules.given import CALENDAR_ONLY, CRM, HOLDS_NOTHING, PEOPLE_ONLY, PLAIN
 
+OUTBOUND = Direction.OUTBOUND
 CORPUS = Path(__file__).parent / "corpus"
 
 FULL = """\
@@ -138,7 +141,7 @@ def test_all_problems_are_told_at_once_with_the_file() -> None:
         parse_rules('[[rule]]\nkind = "x"\nnaem = "y"\n', "f.toml")
     assert [problem.line for problem in errors.value.problems] == [2, 3, 1]
     assert {problem.file for problem in errors.value.problems} == {"f.toml"}
-    assert str(errors.value).count("\n") == 2
+    assert str(errors.value) == "\n".join(map(str, errors.value.problems))
 
 
 class TestHostile:
@@ -198,6 +201,64 @@ def test_without_a_text_problems_have_a_path_and_no_line() -> None:
     (problem,) = check(rule)
     assert (problem.line, problem.column, problem.file) == (0, 5, "")
     assert problem.path == "rule[0].filter.crm"
+
+
+def said(rule: Rule, crm: Traits | None, groupware: Traits | None) -> list[str]:
+    return [f"{each.message} ({each.hint})" for each in check(rule, crm, groupware)]
+
+
+def test_what_a_side_holds_is_told() -> None:
+    events, away = Rule(name="a", kind=Kind.EVENT), Rule(name="a", kind=Kind.ABSENCE)
+    assert said(events, CRM, PEOPLE_ONLY) == ["people holds no events (it holds contacts, tasks)"]
+    assert said(events, HOLDS_NOTHING, PLAIN) == ["empty holds no events ()"]
+    assert said(away, CRM, PLAIN) == []
+    assert said(away, PLAIN, PLAIN) == ["dav holds no absences (it holds contacts, events, tasks)"]
+    assert said(away, None, None) == []
+
+
+def test_own_fields_where_none_are_kept() -> None:
+    rule = Rule(name="a", kind=Kind.EVENT, fields={"crm:x": FieldRule(direction=OUTBOUND)})
+    assert said(rule, CRM, CALENDAR_ONLY) == [
+        "the mailbox keeps no own fields of 'crm' (it keeps: none)"
+    ]
+
+
+def test_without_traits_nothing_is_said_of_storage() -> None:
+    fields = {"url": FieldRule(direction=OUTBOUND), "crm:x": FieldRule(direction=OUTBOUND)}
+    assert said(Rule(name="a", kind=Kind.EVENT, fields=fields), None, None) == []
+
+
+def test_a_rule_that_is_not_in_the_text_is_checked_all_the_same() -> None:
+    rule = Rule(name="a", kind=Kind.MAIL)
+    for text in ("", "[[rule]]\nname = 'b'\nkind = 'task'\n"):
+        (problem,) = check(rule, source=Source(text))
+        assert problem.message == "e-mails are no matter of rules"
+
+
+def test_problems_come_errors_first_and_then_by_line() -> None:
+    text = (CORPUS / "bad_expressions.toml").read_text(encoding="utf-8")
+    source = Source(text)
+    lines = [problem.line for problem in check(parse_rules(text)[0], CRM, PLAIN, source)]
+    assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "below"),
+    [
+        ("'x'", False),
+        ('"x"', False),
+        ("'''\nx'''", True),
+        ('"""\nx"""', True),
+        ('"""\\\n x"""', False),
+        ("'''x'''", False),
+        ('"""x"""', False),
+        ('"""x\ny"""', False),
+        ('"""   \nx"""', False),
+    ],
+)
+def test_texts_that_begin_in_the_line_below(value: str, below: bool) -> None:
+    for text in (f"a = {value}\n", f"a = {value}\n".replace("\n", "\r\n")):
+        assert Source(text).begins_below(("a",)) is below
 
 
 WORDS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
