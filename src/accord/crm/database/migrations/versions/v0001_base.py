@@ -57,8 +57,7 @@ def _counter() -> None:
 def _facts() -> None:
     op.create_table(
         "crm_facts",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        *_texts("name", "value"),
         sa.PrimaryKeyConstraint("name", name="pk_crm_facts"),
     )
 
@@ -76,9 +75,7 @@ def _groups() -> None:
 def _shares() -> None:
     op.create_table(
         "crm_shares",
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
-        sa.Column("grantee", sa.Text(), nullable=False),
+        *_texts("kind", "ref", "grantee"),
         sa.Column("grantee_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("writes", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "ref", "grantee", "grantee_id", name="pk_crm_shares"),
@@ -113,10 +110,8 @@ def _absences() -> None:
         sa.Column("end", sa.DateTime(), nullable=False),
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("all_day", sa.Boolean(), nullable=False),
-        sa.Column("absence_kind", sa.Text(), server_default="", nullable=False),
-        sa.Column("message", sa.Text(), server_default="", nullable=False),
-        sa.Column("outside_message", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["crm_users.id"], name="fk_crm_absences_user_id"),
+        *_lines("absence_kind", "message", "outside_message"),
+        _refers("crm_absences", "user_id", "crm_users"),
     )
     op.create_index("ix_crm_absences_uid", "crm_absences", ["uid"], unique=False)
     op.create_index("ix_crm_absences_user", "crm_absences", ["user_id"], unique=False)
@@ -125,8 +120,7 @@ def _absences() -> None:
 def _accounts() -> None:
     _record(
         "crm_accounts",
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
-        sa.Column("phone", sa.Text(), server_default="", nullable=False),
+        *_lines("name", "phone"),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("addresses", sa.Text(), nullable=True),
     )
@@ -143,31 +137,18 @@ def _appointments() -> None:
         sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("start", sa.DateTime(), nullable=False),
         sa.Column("end", sa.DateTime(), nullable=False),
-        sa.Column("time_zone", sa.Text(), nullable=True),
-        sa.Column("end_time_zone", sa.Text(), nullable=True),
+        *_maybe("time_zone", "end_time_zone"),
         sa.Column("all_day", sa.Boolean(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=True),
-        sa.Column("rdates", sa.Text(), nullable=True),
-        sa.Column("exdates", sa.Text(), nullable=True),
-        sa.Column("overrides", sa.Text(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("body_type", sa.Text(), nullable=True),
-        sa.Column("location", sa.Text(), server_default="", nullable=False),
-        sa.Column("online_meeting", sa.Text(), server_default="", nullable=False),
-        sa.Column("url", sa.Text(), server_default="", nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("busy", sa.Text(), nullable=False),
+        *_maybe("rule", "rdates", "exdates", "overrides", "body", "body_type"),
+        *_lines("location", "online_meeting", "url"),
+        *_texts("status", "busy"),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("reminders", sa.Text(), nullable=True),
-        sa.Column("organizer_address", sa.Text(), nullable=True),
-        sa.Column("organizer_name", sa.Text(), nullable=True),
+        *_maybe("reminders", "organizer_address", "organizer_name"),
         sa.Column("organizer_id", sa.Integer(), nullable=True),
         sa.Column("attachments", sa.Text(), nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("split_from", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organizer_id"], ["crm_users.id"], name="fk_crm_appointments_organizer_id"
-        ),
+        _refers("crm_appointments", "organizer_id", "crm_users"),
     )
     op.create_index("ix_crm_appointments_owner", "crm_appointments", ["owner_id"], unique=False)
     op.create_index("ix_crm_appointments_start", "crm_appointments", ["start"], unique=False)
@@ -178,12 +159,9 @@ def _markers() -> None:
     op.create_table(
         "crm_markers",
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
+        *_texts("kind", "ref"),
         sa.Column("marker", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_markers_user_id", ondelete="CASCADE"
-        ),
+        _refers("crm_markers", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("user_id", "kind", "ref", name="pk_crm_markers"),
     )
     op.create_index(
@@ -197,12 +175,8 @@ def _members() -> None:
         "crm_members",
         sa.Column("group_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["group_id"], ["crm_groups.id"], name="fk_crm_members_group_id", ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_members_user_id", ondelete="CASCADE"
-        ),
+        _refers("crm_members", "group_id", "crm_groups", cascade=True),
+        _refers("crm_members", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("group_id", "user_id", name="pk_crm_members"),
     )
     op.create_index("ix_crm_members_user", "crm_members", ["user_id"], unique=False)
@@ -211,8 +185,7 @@ def _members() -> None:
 def _notes() -> None:
     _record(
         "crm_notes",
-        sa.Column("about_kind", sa.Text(), nullable=False),
-        sa.Column("about_ref", sa.Text(), nullable=False),
+        *_texts("about_kind", "about_ref"),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
     )
     op.create_index("ix_crm_notes_about", "crm_notes", ["about_kind", "about_ref"], unique=False)
@@ -222,14 +195,12 @@ def _outbox() -> None:
     op.create_table(
         "crm_outbox",
         sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
-        sa.Column("change", sa.Text(), nullable=False),
+        *_texts("kind", "ref", "change"),
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("by_id", sa.Integer(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["by_id"], ["crm_users.id"], name="fk_crm_outbox_by_id"),
-        sa.ForeignKeyConstraint(["user_id"], ["crm_users.id"], name="fk_crm_outbox_user_id"),
+        _refers("crm_outbox", "by_id", "crm_users"),
+        _refers("crm_outbox", "user_id", "crm_users"),
         sa.PrimaryKeyConstraint("revision", name="pk_crm_outbox"),
     )
 
@@ -241,7 +212,7 @@ def _queues() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("group_id", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["group_id"], ["crm_groups.id"], name="fk_crm_queues_group_id"),
+        _refers("crm_queues", "group_id", "crm_groups"),
         sa.PrimaryKeyConstraint("id", name="pk_crm_queues"),
         sa.UniqueConstraint("address", name="uq_crm_queues_address"),
         sa.UniqueConstraint("name", name="uq_crm_queues_name"),
@@ -252,13 +223,10 @@ def _scopes() -> None:
     op.create_table(
         "crm_scopes",
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
+        *_texts("kind", "ref"),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_scopes_user_id", ondelete="CASCADE"
-        ),
+        _refers("crm_scopes", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("user_id", "kind", "ref", name="pk_crm_scopes"),
     )
     op.create_index(
@@ -278,22 +246,15 @@ def _tasks() -> None:
         sa.Column("due", sa.DateTime(), nullable=True),
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("all_day", sa.Boolean(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=True),
-        sa.Column("exdates", sa.Text(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("body_type", sa.Text(), nullable=True),
+        *_maybe("rule", "exdates", "body", "body_type"),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("percent", sa.Integer(), nullable=False),
         sa.Column("completed", sa.DateTime(timezone=True), nullable=True),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("reminders", sa.Text(), nullable=True),
-        sa.Column("assignee_address", sa.Text(), nullable=True),
-        sa.Column("assignee_name", sa.Text(), nullable=True),
+        *_maybe("reminders", "assignee_address", "assignee_name"),
         sa.Column("assignee_id", sa.Integer(), nullable=True),
-        sa.Column("organizer_address", sa.Text(), nullable=True),
-        sa.Column("organizer_name", sa.Text(), nullable=True),
-        sa.Column("attachments", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["assignee_id"], ["crm_users.id"], name="fk_crm_tasks_assignee_id"),
+        *_maybe("organizer_address", "organizer_name", "attachments"),
+        _refers("crm_tasks", "assignee_id", "crm_users"),
     )
     op.create_index("ix_crm_tasks_due", "crm_tasks", ["due"], unique=False)
     op.create_index("ix_crm_tasks_owner", "crm_tasks", ["owner_id"], unique=False)
@@ -307,9 +268,7 @@ def _user_addresses() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("shown", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_user_addresses_user_id", ondelete="CASCADE"
-        ),
+        _refers("crm_user_addresses", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("address", name="pk_crm_user_addresses"),
     )
     op.create_index(
@@ -321,12 +280,9 @@ def _user_kinds() -> None:
     op.create_table(
         "crm_user_kinds",
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("level", sa.Text(), nullable=False),
+        *_texts("kind", "level"),
         sa.Column("since", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_user_kinds_user_id", ondelete="CASCADE"
-        ),
+        _refers("crm_user_kinds", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("user_id", "kind", name="pk_crm_user_kinds"),
     )
 
@@ -338,28 +294,23 @@ def _contacts() -> None:
         sa.Column("categories", sa.Text(), nullable=True),
         sa.Column("privacy", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=True),
-        sa.Column("full_name", sa.Text(), server_default="", nullable=False),
-        sa.Column("prefix", sa.Text(), server_default="", nullable=False),
-        sa.Column("given", sa.Text(), server_default="", nullable=False),
-        sa.Column("middle", sa.Text(), server_default="", nullable=False),
-        sa.Column("family", sa.Text(), server_default="", nullable=False),
-        sa.Column("suffix", sa.Text(), server_default="", nullable=False),
-        sa.Column("nickname", sa.Text(), server_default="", nullable=False),
-        sa.Column("organization", sa.Text(), server_default="", nullable=False),
-        sa.Column("department", sa.Text(), server_default="", nullable=False),
-        sa.Column("job_title", sa.Text(), server_default="", nullable=False),
-        sa.Column("mails", sa.Text(), nullable=True),
-        sa.Column("phones", sa.Text(), nullable=True),
-        sa.Column("addresses", sa.Text(), nullable=True),
-        sa.Column("urls", sa.Text(), nullable=True),
-        sa.Column("birthday", sa.Text(), server_default="", nullable=False),
-        sa.Column("anniversary", sa.Text(), server_default="", nullable=False),
-        sa.Column("notes", sa.Text(), server_default="", nullable=False),
+        *_lines(
+            "full_name",
+            "prefix",
+            "given",
+            "middle",
+            "family",
+            "suffix",
+            "nickname",
+            "organization",
+            "department",
+            "job_title",
+        ),
+        *_maybe("mails", "phones", "addresses", "urls"),
+        *_lines("birthday", "anniversary", "notes"),
         sa.Column("photo", sa.Text(), nullable=True),
         sa.Column("primary_mail", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["crm_accounts.id"], name="fk_crm_contacts_account_id"
-        ),
+        _refers("crm_contacts", "account_id", "crm_accounts"),
     )
     op.create_index("ix_crm_contacts_account_id", "crm_contacts", ["account_id"], unique=False)
     op.create_index("ix_crm_contacts_name", "crm_contacts", ["family", "given"], unique=False)
@@ -377,19 +328,13 @@ def _emails() -> None:
         sa.Column("subject", sa.Text(), server_default="", nullable=False),
         sa.Column("sent", sa.DateTime(timezone=True), nullable=True),
         sa.Column("received", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("sender", sa.Text(), nullable=True),
-        sa.Column("to", sa.Text(), nullable=True),
-        sa.Column("cc", sa.Text(), nullable=True),
-        sa.Column("bcc", sa.Text(), nullable=True),
+        *_maybe("sender", "to", "cc", "bcc"),
         sa.Column("in_reply_to", sa.Text(), server_default="", nullable=False),
-        sa.Column("references", sa.Text(), nullable=True),
-        sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("body_type", sa.Text(), nullable=True),
-        sa.Column("attachments", sa.Text(), nullable=True),
+        *_maybe("references", "body", "body_type", "attachments"),
         sa.Column("mime", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("queue_id", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["queue_id"], ["crm_queues.id"], name="fk_crm_emails_queue_id"),
+        _refers("crm_emails", "queue_id", "crm_queues"),
     )
     op.create_index("ix_crm_emails_uid", "crm_emails", ["uid"], unique=False)
 
@@ -400,22 +345,13 @@ def _participants() -> None:
         sa.Column("appointment_id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("invited", sa.Boolean(), nullable=False),
-        sa.Column("address", sa.Text(), server_default="", nullable=False),
-        sa.Column("folded", sa.Text(), server_default="", nullable=False),
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("reply", sa.Text(), nullable=False),
-        sa.Column("attendee_kind", sa.Text(), nullable=False),
+        *_lines("address", "folded", "name"),
+        *_texts("role", "reply", "attendee_kind"),
         sa.Column("rsvp", sa.Boolean(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("contact_id", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["appointment_id"],
-            ["crm_appointments.id"],
-            name="fk_crm_participants_appointment_id",
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["crm_users.id"], name="fk_crm_participants_user_id"),
+        _refers("crm_participants", "appointment_id", "crm_appointments", cascade=True),
+        _refers("crm_participants", "user_id", "crm_users"),
         sa.PrimaryKeyConstraint("appointment_id", "position", name="pk_crm_participants"),
     )
     op.create_index("ix_crm_participants_folded", "crm_participants", ["folded"], unique=False)
@@ -427,18 +363,9 @@ def _personal() -> None:
         sa.Column("appointment_id", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.Column("reminders", sa.Text(), nullable=True),
-        sa.Column("busy", sa.Text(), nullable=True),
-        sa.Column("categories", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["appointment_id"],
-            ["crm_appointments.id"],
-            name="fk_crm_personal_appointment_id",
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_personal_user_id", ondelete="CASCADE"
-        ),
+        *_maybe("reminders", "busy", "categories"),
+        _refers("crm_personal", "appointment_id", "crm_appointments", cascade=True),
+        _refers("crm_personal", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("appointment_id", "user_id", name="pk_crm_personal"),
     )
 
@@ -448,15 +375,8 @@ def _contact_choices() -> None:
         "crm_contact_choices",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("contact_id", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["crm_contacts.id"],
-            name="fk_crm_contact_choices_contact_id",
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["crm_users.id"], name="fk_crm_contact_choices_user_id", ondelete="CASCADE"
-        ),
+        _refers("crm_contact_choices", "contact_id", "crm_contacts", cascade=True),
+        _refers("crm_contact_choices", "user_id", "crm_users", cascade=True),
         sa.PrimaryKeyConstraint("user_id", "contact_id", name="pk_crm_contact_choices"),
     )
     op.create_index(
@@ -467,14 +387,8 @@ def _contact_choices() -> None:
 def _contact_mails() -> None:
     op.create_table(
         "crm_contact_mails",
-        sa.Column("contact_id", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["contact_id"],
-            ["crm_contacts.id"],
-            name="fk_crm_contact_mails_contact_id",
-            ondelete="CASCADE",
-        ),
+        *_texts("contact_id", "address"),
+        _refers("crm_contact_mails", "contact_id", "crm_contacts", cascade=True),
         sa.PrimaryKeyConstraint("contact_id", "address", name="pk_crm_contact_mails"),
     )
     op.create_index("ix_crm_contact_mails_address", "crm_contact_mails", ["address"], unique=False)
@@ -483,14 +397,10 @@ def _contact_mails() -> None:
 def _filings() -> None:
     op.create_table(
         "crm_filings",
-        sa.Column("email_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
+        *_texts("email_id", "kind", "ref"),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["email_id"], ["crm_emails.id"], name="fk_crm_filings_email_id", ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["crm_users.id"], name="fk_crm_filings_user_id"),
+        _refers("crm_filings", "email_id", "crm_emails", cascade=True),
+        _refers("crm_filings", "user_id", "crm_users"),
         sa.PrimaryKeyConstraint("email_id", "kind", "ref", name="pk_crm_filings"),
     )
     op.create_index("ix_crm_filings_ref", "crm_filings", ["kind", "ref"], unique=False)
@@ -502,14 +412,9 @@ def _leads() -> None:
         sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), server_default="", nullable=False),
-        sa.Column("account_id", sa.Text(), nullable=True),
-        sa.Column("contact_id", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["crm_accounts.id"], name="fk_crm_leads_account_id"
-        ),
-        sa.ForeignKeyConstraint(
-            ["contact_id"], ["crm_contacts.id"], name="fk_crm_leads_contact_id"
-        ),
+        *_maybe("account_id", "contact_id"),
+        _refers("crm_leads", "account_id", "crm_accounts"),
+        _refers("crm_leads", "contact_id", "crm_contacts"),
     )
     op.create_index("ix_crm_leads_contact_id", "crm_leads", ["contact_id"], unique=False)
 
@@ -522,14 +427,9 @@ def _opportunities() -> None:
         sa.Column("amount", sa.Numeric(precision=18, scale=2), nullable=True),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("closes", sa.DateTime(), nullable=True),
-        sa.Column("account_id", sa.Text(), nullable=True),
-        sa.Column("contact_id", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["crm_accounts.id"], name="fk_crm_opportunities_account_id"
-        ),
-        sa.ForeignKeyConstraint(
-            ["contact_id"], ["crm_contacts.id"], name="fk_crm_opportunities_contact_id"
-        ),
+        *_maybe("account_id", "contact_id"),
+        _refers("crm_opportunities", "account_id", "crm_accounts"),
+        _refers("crm_opportunities", "contact_id", "crm_contacts"),
     )
     op.create_index(
         "ix_crm_opportunities_contact_id", "crm_opportunities", ["contact_id"], unique=False
@@ -539,20 +439,34 @@ def _opportunities() -> None:
 def _opportunity_records() -> None:
     op.create_table(
         "crm_opportunity_records",
-        sa.Column("opportunity_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["opportunity_id"],
-            ["crm_opportunities.id"],
-            name="fk_crm_opportunity_records_opportunity_id",
-            ondelete="CASCADE",
-        ),
+        *_texts("opportunity_id", "kind", "ref"),
+        _refers("crm_opportunity_records", "opportunity_id", "crm_opportunities", cascade=True),
         sa.PrimaryKeyConstraint("opportunity_id", "kind", "ref", name="pk_crm_opportunity_records"),
     )
     op.create_index(
         "ix_crm_opportunity_records_ref", "crm_opportunity_records", ["kind", "ref"], unique=False
     )
+
+
+def _refers(table: str, column: str, to: str, *, cascade: bool = False) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        [column],
+        [f"{to}.id"],
+        name=f"fk_{table}_{column}",
+        ondelete="CASCADE" if cascade else None,
+    )
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text(), nullable=False) for name in names]
+
+
+def _lines(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text(), server_default="", nullable=False) for name in names]
+
+
+def _maybe(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text(), nullable=True) for name in names]
 
 
 def _record(name: str, *more: sa.Column[Any] | sa.Constraint) -> None:
