@@ -6,7 +6,7 @@ Unfolds bytes, takes a line apart into name, parameters and value, and puts it t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from accord.formats.errors import Refused
@@ -155,11 +155,22 @@ def clean(text: str) -> str:
     return text.translate(_CONTROL_TEXT)
 
 
-def fold(lines: Iterable[str]) -> bytes:
-    """Return content lines as bytes, none longer than 75 octets (RFC 5545 3.1)."""
+def fold(lines: Sequence[str]) -> bytes:
+    """Return content lines as bytes, none longer than 75 octets (RFC 5545 3.1).
+
+    A line end inside a line becomes an escaped one, so that no value breaks out of its line.
+    """
+    text = "\n".join(lines)
+    if text.count("\n") != len(lines) - 1 or "\r" in text:
+        lines = [one_line(line) for line in lines]
     out = [line if len(line) <= 75 and line.isascii() else _folded(line) for line in lines]
     out.append("")
     return "\r\n".join(out).encode("utf-8", "replace")
+
+
+def one_line(text: str) -> str:
+    """Return a raw text on one line."""
+    return clean(text).replace("\n", "\\n")
 
 
 def escape(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from accord.formats.errors import Refused
-from accord.formats.ical.props import NAMESPACE, Extras, rezoned
+from accord.formats.ical.props import NAMESPACE, Extras, balanced, rezoned
 from accord.formats.ical.values import duration
 from accord.formats.lines import Line, parse
 from accord.formats.tree import Component
@@ -51,7 +51,7 @@ def alarm_lines(reminders: Iterable[Reminder], extras: Mapping[str, object]) -> 
     kept = extras.get(_ALARM)
     lines: list[str] = []
     known: dict[Reminder, list[str]] = {}
-    for text in kept if isinstance(kept, tuple) else ():
+    for text in filter(balanced, kept if isinstance(kept, tuple) else ()):
         reminder = _reminder(_trigger(text))
         if reminder is None:
             lines.extend(text.split("\n"))

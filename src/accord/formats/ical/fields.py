@@ -21,7 +21,7 @@ from accord.formats.ical.props import (
     unknown,
 )
 from accord.formats.ical.values import moment, utc_moment
-from accord.formats.lines import Line, clean, split, unescape
+from accord.formats.lines import Line, split, unescape
 from accord.model.parts import Privacy
 from accord.model.recurrence import Busy, EventStatus
 
@@ -155,11 +155,6 @@ def sequence(props: Props) -> int:
     line = first(props, "SEQUENCE")
     value = line.value.strip() if line is not None else ""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
-
-
-def one_line(value: str) -> str:
-    """Return a URI that can't break out of its line."""
-    return clean(value).replace("\n", "")
 
 
 def _zoned(line: Line, zone: Callable[[str, datetime, Line], str]) -> str:

@@ -130,3 +130,15 @@ def rezoned(part: Component, zoned: Mapping[str, str]) -> str:
 def without_uid(component: Component) -> Refused:
     """Return the refusal of a component that nothing identifies."""
     return Refused(f"{component.name} has no UID", prop="UID", line=component.number)
+
+
+def balanced(text: str) -> bool:
+    """Tell whether a component closes all that it opens, and nothing else."""
+    depth = 0
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        mark = line[:6].upper()
+        depth += (mark == "BEGIN:") - (mark[:4] == "END:")
+        if depth <= 0:
+            return depth == 0 and index == len(lines) - 1
+    return False

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from accord.formats.ical.props import NAMESPACE, checksum
+from accord.formats.ical.props import NAMESPACE, balanced, checksum
 from accord.formats.ical.values import format_date, format_local
-from accord.formats.lines import clean, escape
+from accord.formats.lines import escape, one_line
 
 _NAME = re.compile(r"[A-Z0-9-]+\Z")
 _TZID = re.compile(r';TZID="?([^":;\n]+)')
@@ -82,17 +82,17 @@ class Sheet:
             elif isinstance(value, bool):
                 self.lines.append(f"{name}:{'TRUE' if value else 'FALSE'}")
             elif value is not None:
-                self.lines.append(f"{name}:{_one_line(str(value))}")
+                self.lines.append(f"{name}:{one_line(str(value))}")
 
     def raw(self, name: str, text: str) -> None:
         """Write a kept content line or component; anything else becomes a value."""
         if text.startswith((f"{name}:", f"{name};")):
-            self.lines.append(_one_line(text))
+            self.lines.append(one_line(text))
         elif text.startswith(f"BEGIN:{name}\n"):
-            if _balanced(text):
+            if balanced(text):
                 self.lines.extend(text.split("\n"))
         else:
-            self.lines.append(f"{name}:{_one_line(text)}")
+            self.lines.append(f"{name}:{one_line(text)}")
 
     def named_zones(self) -> set[str]:
         """Return the zones of all lines, those of kept lines included."""
@@ -102,19 +102,3 @@ class Sheet:
                 if ";TZID=" in line:
                     found.update(_TZID.findall(line))
         return found
-
-
-def _one_line(text: str) -> str:
-    return clean(text).replace("\n", "\\n")
-
-
-def _balanced(text: str) -> bool:
-    """Tell whether a component closes all that it opens, and nothing else."""
-    depth = 0
-    lines = text.split("\n")
-    for index, line in enumerate(lines):
-        mark = line[:6].upper()
-        depth += (mark == "BEGIN:") - (mark[:4] == "END:")
-        if depth <= 0:
-            return depth == 0 and index == len(lines) - 1
-    return False

@@ -21,7 +21,7 @@ from accord.formats.ical.props import NAMESPACE, Extras
 from accord.formats.ical.rrule import format_rule
 from accord.formats.ical.sheet import Sheet
 from accord.formats.ical.values import format_utc
-from accord.formats.lines import escape
+from accord.formats.lines import escape, one_line
 from accord.model.item import Event, Task
 from accord.model.parts import Privacy
 from accord.model.recurrence import EventStatus, Override
@@ -95,7 +95,7 @@ def _event(
 def _links(sheet: Sheet, event: Event, replaced: tuple[str, ...]) -> None:
     """Write what an occurrence can't change in the model."""
     if event.url and "URL" not in replaced:
-        sheet.put("URL", fields.one_line(event.url))
+        sheet.put("URL", one_line(event.url))
     if event.organizer is not None and "ORGANIZER" not in replaced:
         sheet.lines.append(person_line("ORGANIZER", event.organizer, sheet.kept("ORGANIZER")))
     if PERSON not in replaced:

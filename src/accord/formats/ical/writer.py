@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from accord.formats.ical.definitions import definition
-from accord.formats.ical.fields import one_line
 from accord.formats.ical.sheet import Sheet
 from accord.formats.ical.values import format_utc
 from accord.formats.ical.write import event_sheets, task_sheets
 from accord.formats.ical.zones import by_name
-from accord.formats.lines import escape, fold
+from accord.formats.lines import escape, fold, one_line
 from accord.model.diff import diff
 from accord.model.fields import FIELDS
 from accord.model.item import Event, Task
@@ -21,6 +20,7 @@ from accord.model.kinds import Kind
 
 PRODUCT = "-//Accord//Accord//EN"
 
+_ENTRIES = ("VEVENT", "VTODO", "VTIMEZONE")
 _CREATED = re.compile(rb"^CREATED[^:\r\n]{0,80}:(\d{8}T\d{6}Z)\s*$", re.MULTILINE)
 
 
@@ -71,7 +71,9 @@ def _framed(item: Event | Task, sheets: list[Sheet], product: str) -> list[str]:
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{escape(product)}"]
     frame = Sheet(item.extras)
     for text in frame.kept("VCALENDAR") if item.extras else ():
-        frame.raw(re.split("[:;\n]", text.removeprefix("BEGIN:"), maxsplit=1)[0], text)
+        name = re.split("[:;\n]", text.removeprefix("BEGIN:"), maxsplit=1)[0]
+        if name not in _ENTRIES:
+            frame.raw(name, text)
     lines += frame.lines
     year = _first_year(item)
     for name in sorted(set().union(*(sheet.named_zones() for sheet in sheets))):

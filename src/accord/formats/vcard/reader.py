@@ -81,12 +81,10 @@ def decode_all(data: bytes | str, *, limits: Limits = IMPORT) -> list[Contact | 
 
 def _unfold(data: bytes | str, limits: Limits) -> Text:
     """Unfold a text; old cards break quoted-printable lines with `=` and use other encodings."""
-    if isinstance(data, str):
+    if isinstance(data, str) and len(data) <= limits.size:
         data = data.encode("utf-8", "replace")
-    if b"QUOTED-PRINTABLE" not in data.upper():
+    if isinstance(data, str) or len(data) > limits.size or b"QUOTED-PRINTABLE" not in data.upper():
         return unfold(data, limits, fallback="cp1252")
-    if len(data) > limits.size:
-        raise Refused(f"the text has {len(data):,} bytes, more than {limits.size:,}")
     lines: list[bytes] = []
     soft = False
     for line in data.replace(b"\r\n", b"\n").split(b"\n"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from accord.formats.limits import LIMITS
-from accord.formats.lines import clean, escape, fold
+from accord.formats.lines import escape, fold, one_line
 from accord.formats.vcard.entries import MANY, write_many
 from accord.formats.vcard.kept import NAMESPACE, kept
 from accord.formats.vcard.photos import write_photo
@@ -38,7 +38,7 @@ def encode(
     version = version or str(contact.extras.get(NAMESPACE + "VERSION") or "3.0")
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     lines = ["BEGIN:VCARD", f"VERSION:{version}", f"PRODID:{escape(product)}"]
-    lines += [f"UID:{_one_line(contact.uid)}", f"REV:{moment:%Y%m%dT%H%M%SZ}"]
+    lines += [f"UID:{one_line(contact.uid)}", f"REV:{moment:%Y%m%dT%H%M%SZ}"]
     if marker:
         lines.append(f"X-ACCORD-ID:{escape(marker)}")
     body = write_singles(contact, version)
@@ -69,7 +69,7 @@ def _others(extras: Mapping[str, object], body: list[str]) -> list[str]:
         elif isinstance(value, bool):
             lines.append(f"{name}:{'TRUE' if value else 'FALSE'}")
         elif value is not None:
-            lines.append(f"{name}:{_one_line(str(value))}")
+            lines.append(f"{name}:{one_line(str(value))}")
     groups = {match[1].lower() for line in body if (match := _GROUP.match(line))}
     groups |= {match[1].lower() for line in lines if (match := _group_of_value(line))}
     return [line for line in lines if _belongs(line, groups)]
@@ -89,8 +89,8 @@ def _line(name: str, text: str) -> str:
     """Return a kept content line; a text that is none becomes a value."""
     match = _GROUP.match(text)
     if text.startswith((f"{name}:", f"{name};")) or (match and match[2].upper() == name):
-        return _one_line(text)
-    return f"{name}:{_one_line(text)}"
+        return one_line(text)
+    return f"{name}:{one_line(text)}"
 
 
 def _is_named(line: str, name: str) -> bool:
@@ -103,7 +103,3 @@ def _derived_name(contact: Contact) -> str:
     name = " ".join(part for part in parts if part)
     mail = contact.mails[0].address if contact.mails else ""
     return name or contact.organization or mail or contact.uid
-
-
-def _one_line(text: str) -> str:
-    return clean(text).replace("\n", "\\n")
