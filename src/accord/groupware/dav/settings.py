@@ -242,7 +242,8 @@ def login(config: Config, principal: str) -> Login:
             hint="add the person to 'passwords', or set 'password'",
         )
     path = _fill(config.principal_path, principal, escape=True) if principal else ""
-    if principal and not own and not path and not _same_person(user, principal):
+    fixed = not own and not path and user == config.user
+    if principal and fixed and not _same_person(user, principal):
         raise ConfigError(
             f"{config.where}: the login name {user!r} would open its own mailbox for {principal!r}",
             field="user",

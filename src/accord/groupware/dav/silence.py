@@ -104,10 +104,13 @@ def only_replies(revision: Revision) -> bool:
     return unreplied[0] == unreplied[1]
 
 
-def refuse_to_mail(place: Place, text: str, silent: bool, revision: Revision) -> None:
-    """Raise Rejected where the server would tell attendees about this change by itself."""
+def refuse_to_mail(place: Place, text: str, kept_silent: bool, revision: Revision) -> None:
+    """Raise Rejected where the server would tell attendees about this change by itself.
+
+    `kept_silent` says that Accord made the item, and keeps each attendee from the server.
+    """
     after = revision.after
-    if silent or not place.schedules or not isinstance(after, Event):
+    if kept_silent or not place.schedules or not isinstance(after, Event):
         return
     agents = Agents(text)
     if not _organizes(place, agents, after):

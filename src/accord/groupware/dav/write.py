@@ -148,7 +148,8 @@ def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
     content = _standing(desk, stored)
     condition = _condition(revision, stored)
     if not revision.notify:
-        silence.refuse_to_mail(desk.place, stored.text, content.silent, revision)
+        kept_silent = bool(content.key) and content.silent
+        silence.refuse_to_mail(desk.place, stored.text, kept_silent, revision)
     body = codec.changed_body(
         desk.shelf.kind,
         stored.text,
