@@ -1,0 +1,384 @@
+"""Every command and example of README.md and docs/ is run as printed, against a real server.
+
+A page's blocks are played in order in an empty folder: files are written, commands are run by a
+shell, and what a page shows of their output must be what they print. Only REPLACED differs: host
+names, passwords, the place of the installation, and days of March 2027, which become days of the
+weeks to come. Ids, times and request counts are read from the output and used where the page
+repeats them. `<!-- meanwhile: … -->` on a page is something a person does in a calendar app.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx2
+import pytest
+
+from accord.sandbox.postgres import fresh_database
+from accord.sandbox.radicale import Radicale
+from accord.service.config import load
+from tests.peers import serve
+from tools.docs.pages import PAGES, ROOT, Block, Command, blocks, commands
+
+README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+PASSWORD = "correct horse"
+
+REPLACED = {
+    "https://dav.example.com/": "the address of a Radicale with anna's mailbox",
+    "postgresql://accord:…@db.example.com/accord": "an empty PostgreSQL database",
+    "ANNA_PASSWORD=…": "her password",
+    "NEW_PASSWORD=…": "her new password",
+    ".venv/bin/accord": "the command of this environment",
+    ".venv/bin/python": "the interpreter of this environment",
+    "/opt/accord/.venv/bin": "the folder of this environment's programs",
+    "/var/lib/accord": "the empty folder",
+}
+"""What a page prints, and what it is replaced by in a test."""
+
+NOT_RUN = {
+    r"make (?P<target>\w+)": "the target exists; `make demo` is run small",
+    r"python3 -m venv /opt/accord/\.venv": "make setup does the same",
+    r"/opt/accord/\.venv/bin/pip install --require-hashes -r (?P<file>\S+)": "the lock exists",
+    r"/opt/accord/\.venv/bin/pip install --no-deps /opt/accord": "make setup does the same",
+    r"(sudo )?systemctl .* (?P<unit>\S+\.(timer|service))": "the unit is on the page",
+}
+"""Commands that would change the machine: what is checked instead."""
+
+ELSEWHERE = {
+    "adapters.md": (("python",), ROOT / "tests/unit/testing/test_adapter_guide.py"),
+    "rules.md": (("toml", "json"), ROOT / "tests/unit/rules/test_reference.py"),
+}
+"""Pages whose blocks of some kinds another test runs."""
+
+MONTH = re.compile(r"2027-03-(\d\d)")
+VARIES = re.compile(
+    r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b|\b01[0-9a-z]{18}\b)"
+    r"|(?P<time>20\d\d-\d\d-\d\d \d\d:\d\d:\d\d)|(?P<count>\d+ requests?|\d+\.\d s)|(?P<any>…)"
+)
+_VARIED = {"time": r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "count": r"[\d.]+ (?:requests?|s)"}
+
+
+@pytest.fixture
+def server() -> Iterator[Radicale]:
+    """A server of its own, with anna's calendar, task list and address book."""
+    for running in serve(lambda: Radicale({"anna": PASSWORD})):
+        with httpx2.Client(auth=("anna", PASSWORD)) as client:
+            for name, kind in (("calendar", "VEVENT"), ("tasks", "VTODO"), ("contacts", "")):
+                url = f"{running.url}anna/{name}/"
+                body = _collection(kind)
+                reply = client.request("MKCOL", url, content=body, headers=_XML)
+                assert reply.status_code == httpx2.codes.CREATED, reply.text
+        yield running
+
+
+@pytest.mark.peer
+def test_readme(server: Radicale, tmp_path: Path) -> None:
+    Reader(tmp_path, server).read(README)
+
+
+@pytest.mark.peer
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_operations(server: Radicale, postgres: str, tmp_path: Path) -> None:
+    with fresh_database(postgres) as url:
+        reader = Reader(tmp_path, server, database=url)
+        reader.read(README)
+        reader.read(OPERATIONS)
+
+
+@pytest.mark.slow
+@pytest.mark.peer
+def test_demo_small(tmp_path: Path) -> None:
+    """The command behind `make demo`, with few past entries; --json as the README says."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(
+        r"^demo:.*\n(\t.*\n)*\t@\$\(BIN\)/accord demo \$\(ARGS\)$", makefile, re.MULTILINE
+    )
+    words = [_accord(), "demo", "--json", "--entries", "12", "--series", "6"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert all(json.loads(line) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_no_block_goes_unrun(page: Path) -> None:
+    kinds, test = ELSEWHERE.get(page.name, ((), None))
+    if test is not None:
+        assert page.name in test.read_text(encoding="utf-8")
+    left = [
+        f"{page.name}:{block.line} ({block.kind or 'no word'})"
+        for block in blocks(page.read_text(encoding="utf-8"))
+        if block.kind not in ("text", *kinds) and page not in (README, OPERATIONS)
+        if (page.name, block.name) != ("settings.md", "accord.toml")
+    ]
+    assert left == []
+
+
+def test_settings_page_shows_what_init_writes(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    (shown,) = [block.text for block in blocks(page) if block.name == "accord.toml"]
+    subprocess.run([_accord(), "init"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "accord.toml").read_text(encoding="utf-8") == shown
+
+
+@pytest.mark.peer
+def test_a_page_that_lies_is_noticed(server: Radicale, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, server)
+    for text, why in (
+        ("```console\n$ .venv/bin/accord rules\n```", "exit code 2"),
+        ("```console\n$ echo one two\none … three\n```", "prints otherwise"),
+        ("```console\n$ echo one; echo two\none\n```", "prints otherwise"),
+        ("```console\n$ make nothing\n```", "no such target"),
+        ("```python\n1 / 0\n```", "ZeroDivisionError"),
+        ("```toml\na = = 1\n```", "TOMLDecodeError"),
+        ("```\nwhat is this\n```", "nobody knows how to run"),
+        ("<!-- meanwhile: nothing happens -->", "nobody knows how"),
+    ):
+        page = tmp_path / "page.md"
+        page.write_text(text + "\n", encoding="utf-8")
+        with pytest.raises(PageWrong, match=why):
+            reader.read(page)
+
+
+class PageWrong(AssertionError):
+    """Say what on a page isn't so."""
+
+
+class Reader:
+    """Play a page as a reader with a shell would, in one folder, until something isn't so."""
+
+    def __init__(self, folder: Path, server: Radicale, database: str = "") -> None:
+        self.folder = folder
+        self.server = server
+        self.page = Path()
+        self.text = ""
+        self.ids: dict[str, str] = {}
+        self.replaced = dict(
+            zip(
+                REPLACED,
+                (
+                    server.url,
+                    database,
+                    f"ANNA_PASSWORD='{PASSWORD}'",
+                    f"NEW_PASSWORD='{PASSWORD} 2'",
+                    _accord(),
+                    sys.executable,
+                    str(Path(sys.executable).parent),
+                    str(folder),
+                ),
+                strict=True,
+            )
+        )
+        self._shell = folder / ".shell"
+        self._shell.write_text(f"cd {folder}\n", encoding="utf-8")
+
+    def read(self, page: Path) -> None:
+        """Play all blocks of a page; raises PageWrong with page and line."""
+        self.page, self.text = page, page.read_text(encoding="utf-8")
+        for block in blocks(self.text):
+            try:
+                self._play(block)
+            except PageWrong:
+                raise
+            except Exception as error:  # noqa: BLE001 (whatever it is, the page is wrong)
+                self._fail(block.line, repr(error))
+
+    def _play(self, block: Block) -> None:
+        match block.kind:
+            case "console":
+                for command in commands(block):
+                    self._run(command)
+            case "toml":
+                tomllib.loads(block.text)
+                self._write(block)
+            case "json":
+                for line in block.text.splitlines():
+                    json.loads(line)
+                self._write(block)
+            case "ini":
+                self._unit(block)
+            case "python":
+                exec(compile(block.text, str(self.page), "exec"), {"__name__": "page"})
+            case "meanwhile":
+                self._happen(block)
+            case "text":
+                pass
+            case _:
+                self._fail(block.line, f"nobody knows how to run {block.kind!r}")
+
+    def _run(self, command: Command) -> None:
+        for pattern in NOT_RUN:
+            if found := re.fullmatch(pattern, command.text):
+                self._check(command, found.groupdict())
+                return
+        done = self._execute(self._real(command.text))
+        expected = re.search(r"; echo \$\?$", command.text) is not None
+        output = done.stdout
+        if done.returncode and not expected:
+            self._fail(command.line, f"exit code {done.returncode}: {output}")
+        if command.prints:
+            self._compare(command, output)
+
+    def _execute(self, text: str) -> subprocess.CompletedProcess[str]:
+        """Run in a shell that remembers folder and variables from one command to the next."""
+        keep = f'code=$?; {{ export -p; printf "cd %q\\n" "$PWD"; }} > {self._shell}; exit $code'
+        script = f". {self._shell}\n{text}\n{keep}"
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("ACCORD_")}
+        return subprocess.run(
+            ["bash", "-c", script],
+            env=environ | {"COLUMNS": "200", "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def _compare(self, command: Command, output: str) -> None:
+        """Compare line by line; a line that is only `…` stands for any lines."""
+        pattern, names = self._pattern(command.prints)
+        found = re.fullmatch(pattern, output.rstrip("\n") + "\n")
+        if found is None:
+            shown = "\n".join(command.prints)
+            self._fail(command.line, f"prints otherwise: {output}\nthe page says:\n{shown}")
+        else:
+            self.ids.update({shown: found[group] for group, shown in names.items()})
+
+    def _pattern(self, lines: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+        names: dict[str, str] = {}
+        parts = []
+        for line in lines:
+            if line.strip() == "…":
+                parts.append(r"(?:.*\n)*")
+                continue
+            parts.append(self._line(self._real(line), names) + r"\n")
+        return "".join(parts), names
+
+    def _line(self, line: str, names: dict[str, str]) -> str:
+        parts, last = [], 0
+        for varies in VARIES.finditer(line):
+            parts.append(re.escape(line[last : varies.start()]))
+            last = varies.end()
+            known = {shown: group for group, shown in names.items()}
+            if not varies["id"]:
+                parts.append(_VARIED.get(varies.lastgroup or "", ".*"))
+            elif varies[0] in self.ids.values():
+                parts.append(re.escape(varies[0]))
+            elif varies[0] in known:
+                parts.append(f"(?P={known[varies[0]]})")
+            else:
+                names[f"id{len(names)}"] = varies[0]
+                parts.append(f"(?P<id{len(names) - 1}>[0-9a-z-]+)")
+        return "".join([*parts, re.escape(line[last:])])
+
+    def _check(self, command: Command, named: dict[str, str]) -> None:
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        if "target" in named and not re.search(rf"^{named['target']}:", makefile, re.MULTILINE):
+            self._fail(command.line, "no such target")
+        if "file" in named and not Path(named["file"].replace("/opt/accord", str(ROOT))).is_file():
+            self._fail(command.line, "no such lock")
+        if "unit" in named and f"```ini {named['unit']}\n" not in self.text:
+            self._fail(command.line, "no such unit on the page")
+
+    def _unit(self, block: Block) -> None:
+        """Read a systemd unit, and run the command it would start."""
+        parser = configparser.ConfigParser(interpolation=None, strict=True)
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read_string(block.text)
+        if parser.has_section("Service"):
+            done = self._execute(self._real(parser["Service"]["ExecStart"]))
+            if done.returncode:
+                self._fail(block.line, f"exit code {done.returncode}: {done.stdout}")
+        elif not parser.has_section("Timer"):
+            self._fail(block.line, "neither a service nor a timer")
+
+    def _write(self, block: Block) -> None:
+        if block.name:
+            text = self._real(block.text)
+            (self.folder / block.name).write_text(text, encoding="utf-8")
+            if block.name == "accord.toml":
+                load(self.folder / block.name, {}, self.folder)
+
+    def _real(self, text: str) -> str:
+        """Put in what a test replaces, all in one pass; of several that fit the longest counts."""
+        known = {**self.replaced, **self.ids}
+        longest = sorted(known, key=len, reverse=True)
+        text = re.sub("|".join(map(re.escape, longest)), lambda m: known[m[0]], text)
+        first = datetime.now().astimezone().date() + timedelta(days=2)
+        return MONTH.sub(lambda m: str(first + timedelta(days=int(m[1]))), text)
+
+    def _happen(self, block: Block) -> None:
+        act = self._real(block.name)
+        with Phone(self.server) as phone:
+            if found := re.fullmatch(r'anna renames "(.*)" to "(.*)"', act):
+                phone.edit(found[1], f"SUMMARY:{found[1]}", f"SUMMARY:{found[2]}")
+            elif found := re.fullmatch(r'anna deletes "(.*)"', act):
+                phone.delete(found[1])
+            elif act == "anna changes her password":
+                self.server.add_user("anna", f"{PASSWORD} 2")
+            else:
+                self._fail(block.line, f"nobody knows how {act!r}")
+
+    def _fail(self, line: int, why: str) -> None:
+        raise PageWrong(f"{self.page.name}:{line}: {why}")
+
+
+class Phone(httpx2.Client):
+    """Be anna's calendar app: it changes entries by their titles."""
+
+    def __init__(self, server: Radicale) -> None:
+        super().__init__(auth=("anna", server.users["anna"]), timeout=30)
+        self.calendar = f"{server.url}anna/calendar/"
+
+    def edit(self, title: str, before: str, after: str) -> None:
+        """Replace a text in the entry of that title."""
+        url, text, etag = self._find(title)
+        assert before in text
+        headers = {"If-Match": etag, "Content-Type": "text/calendar; charset=utf-8"}
+        self.put(url, content=text.replace(before, after), headers=headers).raise_for_status()
+
+    def delete(self, title: str) -> None:  # type: ignore[override]
+        """Delete the entry of that title."""
+        url, _, etag = self._find(title)
+        self.request("DELETE", url, headers={"If-Match": etag}).raise_for_status()
+
+    def _find(self, title: str) -> tuple[str, str, str]:
+        listing = self.request("PROPFIND", self.calendar, headers={"Depth": "1"}).text
+        for href in set(re.findall(r"<(?:\w+:)?href>([^<]+\.ics)<", listing)):
+            reply = self.get(urljoin(self.calendar, href))
+            if f"\nSUMMARY:{title}\r\n" in reply.text:
+                return str(reply.url), reply.text, reply.headers["ETag"]
+        raise LookupError(title)
+
+
+_XML = {"Content-Type": "application/xml"}
+
+
+def _collection(component: str) -> str:
+    """Return the body of an extended MKCOL (RFC 5689) for a calendar or an address book."""
+    comp = (
+        f'<C:supported-calendar-component-set><C:comp name="{component}"/>'
+        "</C:supported-calendar-component-set>"
+    )
+    kind = "<C:calendar/>" if component else "<A:addressbook/>"
+    return (
+        '<D:mkcol xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" '
+        'xmlns:A="urn:ietf:params:xml:ns:carddav"><D:set><D:prop><D:resourcetype><D:collection/>'
+        f"{kind}</D:resourcetype>{comp if component else ''}</D:prop></D:set></D:mkcol>"
+    )
+
+
+def _accord() -> str:
+    return str(Path(sys.executable).parent / "accord")
