@@ -113,7 +113,7 @@ def _new(item: Item) -> list[dict[str, Any]]:
 def _changed(step: Update) -> list[dict[str, Any]]:
     kind = kind_of(step.after)
     found = step.changes or changes(step.before.item, step.after)
-    if Privacy.PUBLIC not in (step.after.privacy, step.before.item.privacy):
+    if {step.after.privacy, step.before.item.privacy} != {Privacy.PUBLIC}:
         return [_line(kind, each.field, PRIVATE, PRIVATE) for each in found]
     return [_line(kind, each.field, each.before, each.after) for each in found]
 
