@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
@@ -12,17 +14,26 @@ if TYPE_CHECKING:
     from accord.service.check import Checked
 
 
-def check(*, call: CallArgument) -> int:
+def check(
+    *,
+    accept: Annotated[
+        bool, Parameter(help="Accept a CRM that was restored or copied, as the one to work with.")
+    ] = False,
+    call: CallArgument,
+) -> int:
     """Test every connection and say what is wrong and how to mend it.
 
     Configuration, key file, database, CRM, every target and mailbox, folders, clocks, rules and
     what was left open. Writes on no side. Exit code 1 says that something is wrong.
     """
     from accord.service.check import check as service
+    from accord.service.identity import accept as accept_crm
 
     faults, area = 0, ""
     config = call.config()
     with call.accord() as accord:
+        if accept:
+            accept_crm(accord)
         for one in service(accord, config):
             call.data(one)
             if one.area != area:

@@ -140,7 +140,7 @@ def _instance(accord: Accord, area: str, name: str, instance: str, revision: int
         trouble = tx.instances.observe(name, instance, revision)
     if trouble is None:
         return Checked(area=area, subject="instance", ok=True, detail=instance)
-    hint = "if a backup was restored or the system moved, say so before synchronizing"
+    hint = "if a backup was restored or the system moved on purpose: `accord check --accept`"
     return Checked(area=area, subject="instance", ok=False, detail=trouble.why, hint=hint)
 
 

@@ -17,6 +17,7 @@ from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.cases import Gathered, again, gather
 from accord.service.ends import groupware_kind
+from accord.service.identity import verify
 from accord.service.opening import (
     Options,
     Place,
@@ -123,6 +124,8 @@ def _visit_folder(
     with ExitStack() as stack:
         try:
             lease = None if options.dry else take_lease(accord, folder, stack)
+            if lease is not None:
+                verify(accord)
             _serve(accord, session, folder, options, progress, reports, lease, stack)
         except AccordError as error:
             for link in folder.links:

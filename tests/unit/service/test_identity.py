@@ -1,0 +1,45 @@
+"""A CRM that went back in time, or is another one, is held until somebody says it is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from accord.crm import database
+from accord.db import open_database
+from accord.groupware import memory
+from accord.model.kinds import Side
+from accord.ports.errors import ConfigError
+from accord.service.accord import Accord
+from accord.service.identity import accept, verify
+from accord.state.state import State
+
+
+def _accord(folder: Path, crm: str) -> Accord:
+    state = State(open_database(f"sqlite:///{folder}/state.db"), folder / "key")
+    records = database.build({"url": f"sqlite:///{folder}/{crm}.db"})
+    return Accord(state, records, lambda target: memory.build({}))
+
+
+def test_the_crm_we_know_passes(tmp_path: Path) -> None:
+    accord = _accord(tmp_path, "crm")
+    verify(accord)
+    verify(accord)
+    accord.close()
+
+
+def test_another_crm_is_held_until_it_is_accepted(tmp_path: Path) -> None:
+    first = _accord(tmp_path, "crm")
+    verify(first)
+    with first.state.begin() as tx:
+        tx.cursors.put("link", Side.CRM, "17")
+    first.close()
+    other = _accord(tmp_path, "clone")
+    with pytest.raises(ConfigError, match="another system"):
+        verify(other)
+    accept(other)
+    verify(other)
+    with other.state.read() as tx:
+        assert tx.cursors.all() == {}
+    other.close()
