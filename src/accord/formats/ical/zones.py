@@ -59,10 +59,10 @@ class Zones:
         if located is not None:
             return located, True
         try:
-            found = _by_rules(raw, at.year, min(last, at.year + HORIZON), None)
+            found = _by_rules(raw, tzid, at.year, min(last, at.year + HORIZON), None)
             if found is not None:
                 return found, True
-            found = None if recurs else _by_rules(raw, at.year, at.year, at)
+            found = None if recurs else _by_rules(raw, tzid, at.year, at.year, at)
         except Refused as error:
             raise refuse(line, f"the time zone {tzid[:60]!r}: {error.reason}") from error
         except (OverflowError, ValueError) as error:
@@ -115,11 +115,13 @@ def _known() -> dict[str, str]:
 
 
 @lru_cache(maxsize=512)
-def _by_rules(raw: tuple[str, ...], first: int, last: int, exact: datetime | None) -> str | None:
+def _by_rules(
+    raw: tuple[str, ...], tzid: str, first: int, last: int, exact: datetime | None
+) -> str | None:
     definition = Definition(list(raw))
     for slack in (timedelta(0), _SLACK):
         probes = list(_probes(definition, first, last, exact, slack))
-        found = next((name for name in _candidates(probes) if _agrees(name, probes)), None)
+        found = next((name for name in _candidates(tzid, probes) if _agrees(name, probes)), None)
         if found is not None:
             return found
     return None
@@ -162,12 +164,28 @@ def _agrees(name: str, probes: list[tuple[datetime, timedelta]]) -> bool:
     return all(at.astimezone(rules).utcoffset() == offset for at, offset in probes)
 
 
-def _candidates(probes: list[tuple[datetime, timedelta]]) -> Iterator[str]:
-    """Yield zones to try: a fixed offset where that is all, then those in wide use, then all."""
+def _candidates(tzid: str, probes: list[tuple[datetime, timedelta]]) -> Iterator[str]:
+    """Yield zones to try: a fixed offset where that is all, named cities, wide use, then all."""
     offsets = {offset for _, offset in probes}
     if len(offsets) == 1:
         hours, rest = divmod(int(offsets.pop().total_seconds()), 3600)
-        if rest == 0 and -14 <= hours <= 12:
+        if rest == 0 and -14 <= -hours <= 12:
             yield "UTC" if hours == 0 else f"Etc/GMT{-hours:+d}"
+    text = tzid.casefold()
+    for key, name in _known().items():
+        if "/" in key and key.rpartition("/")[2].replace("_", " ") in text:
+            yield name
+    yield from _FAMILIAR
     yield from windows_zones.common()
     yield from _known().values()
+
+
+_FAMILIAR = (
+    "Europe/Berlin",
+    "Europe/London",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+)
+"""What to call rules that several zones share."""

@@ -37,7 +37,7 @@ class Many(NamedTuple):
     write: Callable[[Any, str], tuple[dict[str, tuple[str, ...]], str]]
 
 
-def read_many(props: Props, extras: Extras) -> dict[str, Any]:
+def read_many(props: Props, extras: Extras, version: str) -> dict[str, Any]:
     """Return the fields, and keep the lines that say more than their values."""
     values: dict[str, Any] = {}
     for one in MANY:
@@ -48,7 +48,7 @@ def read_many(props: Props, extras: Extras) -> dict[str, Any]:
         odd = [
             found.raw
             for found, value in zip(entries, values[one.field], strict=True)
-            if found.raw not in (_line(one, value, "3.0"), _line(one, value, "4.0"))
+            if found.raw != _line(one, value, version)
         ]
         if odd:
             extras[NAMESPACE + one.name] = tuple(odd)

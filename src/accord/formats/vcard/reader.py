@@ -19,7 +19,6 @@ from accord.formats.vcard.singles import NAMES, read_singles
 from accord.model.item import Contact
 
 _ENCODINGS = {"utf-8": "utf-8", "us-ascii": "cp1252", "windows-1252": "cp1252"}
-VERSIONS = ("3.0", "4.0")
 _DROPPED = frozenset({"VERSION", "PRODID", "REV", "UID", "X-ACCORD-ID"})
 _MODELLED = _DROPPED | NAMES.keys() | {one.name for one in MANY} | {"PHOTO"}
 
@@ -112,18 +111,19 @@ def _card(root: Component, limits: Limits) -> Card:
         one = entry(_plain(line))
         props.setdefault(one.name, []).append(one)
     extras: Extras = {}
-    values = read_singles(props, extras) | read_many(props, extras)
+    version = _value(props, "VERSION").strip()
+    ours = version if version == "4.0" else "3.0"
+    values = read_singles(props, extras, ours) | read_many(props, extras, ours)
     pictures = props.get("PHOTO")
     if pictures:
-        values["photo"] = read_photo(pictures[0], limits)
+        photo = read_photo(pictures[0], limits)
+        values["photo"] = photo
         lines = [one.raw for one in pictures]
-        photo = values["photo"]
-        if lines not in ([write_photo(photo, None, version, limits)] for version in VERSIONS):
+        if lines != [write_photo(photo, None, ours, limits)]:
             extras[NAMESPACE + "PHOTO"] = tuple(lines)
     for name, entries in props.items():
         if name not in _MODELLED:
             extras[NAMESPACE + name] = _unknown(entries)
-    version = _value(props, "VERSION").strip()
     if version == "4.0":
         extras[NAMESPACE + "VERSION"] = version
     return Card(

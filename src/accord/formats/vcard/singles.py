@@ -48,7 +48,7 @@ class Single(NamedTuple):
         return self.names[-1] if version == "3.0" else self.names[0]
 
 
-def read_singles(props: Props, extras: Extras) -> dict[str, Any]:
+def read_singles(props: Props, extras: Extras, version: str) -> dict[str, Any]:
     """Return the fields, and keep the lines that writing the values anew would change."""
     values: dict[str, Any] = {}
     for one in SINGLES:
@@ -58,7 +58,7 @@ def read_singles(props: Props, extras: Extras) -> dict[str, Any]:
         value = one.read(entries)
         values |= dict(zip(one.fields, value, strict=True))
         lines = [found.raw for found in entries if not _is_derived(found)]
-        if lines not in (_lines(one, value, "3.0"), _lines(one, value, "4.0")):
+        if lines != _lines(one, value, version):
             extras[NAMESPACE + one.names[0]] = (checksum(value), *lines)
     return values
 
