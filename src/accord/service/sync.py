@@ -31,6 +31,7 @@ from accord.service.planning import decide
 from accord.service.pull import Pulled, pull
 from accord.service.recover import recover
 from accord.service.report import Report
+from accord.service.upkeep import tidy
 from accord.service.visit import Decided, Progress, Visit
 from accord.state.records import Lease, Link
 from accord.state.state import Tx
@@ -53,6 +54,8 @@ def sync(
     reports: dict[str, Report] = {}
     for (target, principal), some in _by_mailbox(links).items():
         reports |= _visit_mailbox(accord, target, principal, some, options, progress)
+    if not options.dry:
+        tidy(accord)
     return [reports[link.id] for link in links]
 
 

@@ -6,6 +6,7 @@ can, and nothing brought back ever mails.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -131,7 +132,9 @@ def _undo_link(
     accord: Accord, link: Link, entries: Sequence[Entry], *, dry: bool, approved: bool
 ) -> Report:
     report = Report(link=link.id, name=link.name)
+    started = time.monotonic()
     try:
+        before = _requests(accord, link)
         with opened(accord, link, Options(dry=dry, cause="undo")) as visit:
             report.run = visit.run
             decided = [one for group in _by_item(entries) for one in _plan(visit, group, approved)]
@@ -141,11 +144,17 @@ def _undo_link(
                 return report
             _carry_out(visit, decided, report)
             _note_undone(visit, entries, decided)
+            report.seconds = time.monotonic() - started
+            report.requests = _requests(accord, link) - before
             with visit.state.begin() as tx:
                 tx.runs.finish(visit.run, report.as_json(), "")
     except AccordError as error:
         fail(report, error)
     return report
+
+
+def _requests(accord: Accord, link: Link) -> int:
+    return accord.adapter(link.target).requests + accord.crm.requests
 
 
 def _carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
