@@ -94,7 +94,7 @@ def _reunite(
         old = there[pairing.side(side).ref]
         if pairing.id in cases and cases[pairing.id].pairing != pairing:
             continue
-        if isinstance(old, Deleted | Moved):
+        if _became(old, snapshot):
             del alone[side][snapshot.ref]
             cases[pairing.id] = _returned(visit, side, said, pairing, snapshot)
         elif isinstance(old, Unknown | Denied):
@@ -103,10 +103,20 @@ def _reunite(
     return waiting
 
 
+def _became(old: Observation, snapshot: Snapshot) -> bool:
+    """Tell whether what became of a former ref is this item, not another one."""
+    if isinstance(old, Moved):
+        return old.new_ref in ("", snapshot.ref)
+    return isinstance(old, Deleted)
+
+
 def _former(
     visit: Visit, side: Side, snapshots: dict[str, Snapshot]
 ) -> list[tuple[Snapshot, Pairing]]:
-    """Return the pairs that new items may belong to, those of the same uid first."""
+    """Return the pairs that new items may belong to: those of the same uid.
+
+    By the marker alone only where the item had no uid; copies have markers too.
+    """
     if not snapshots:
         return []
     uids = {snapshot.item.uid for snapshot in snapshots.values()} - {""}
@@ -118,7 +128,7 @@ def _former(
     found += [
         (s, by_ref[ref])
         for s in sorted(snapshots.values(), key=lambda snapshot: snapshot.ref)
-        if (ref := _marked_ref(visit, side, s)) in by_ref
+        if (ref := _marked_ref(visit, side, s)) in by_ref and not by_ref[ref].groupware.item.uid
     ]
     taken: set[str] = set()
     kept: set[str] = set()

@@ -14,6 +14,7 @@ from accord.engine.plan import (
     Conflict,
     Create,
     Delete,
+    Frozen,
     Hold,
     Pair,
     Pairing,
@@ -22,7 +23,7 @@ from accord.engine.plan import (
     Unpair,
     Update,
 )
-from accord.engine.policy import Policy
+from accord.engine.policy import Policy, pairing_id
 from accord.engine.reconcile import Case
 from accord.model.diff import FieldChange, diff
 from accord.model.item import Item
@@ -91,6 +92,11 @@ class Ledger:
         """Let go of a pairing's row."""
         self._pairings.pop(pairing, None)
         self._removed.add(pairing)
+
+    def freeze(self, crm: str, groupware: str, cause: Frozen) -> None:
+        """Let go of a pair that has just been entered, until it returns."""
+        key = pairing_id(self._visit.link.id, crm, groupware)
+        self.pair(msgspec.structs.replace(self._pairings[key], frozen=str(cause)))
 
     def end(self, pairing: Pairing) -> None:
         """Let go of a pairing whose record is gone, and of what was open about it."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from accord.engine.plan import Create, Delete, Pairing, Step, Update
+from accord.engine.plan import Create, Delete, Frozen, Pairing, Step, Update
 from accord.engine.reconcile import Case
 from accord.engine.settle import settle
 from accord.model.diff import FieldChange, patch
@@ -20,8 +20,9 @@ from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Ask, Mark, Question, Written
 from accord.service.commit import enter_create, enter_delete
-from accord.service.ends import back_marker
+from accord.service.ends import back_marker, marker_of
 from accord.service.ledger import Ledger
+from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.visit import Visit, chunks
 from accord.state.codec import decode_step
@@ -89,14 +90,45 @@ def _find_created(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, S
         for intent, snapshots in zip(mine, answers, strict=True):
             if snapshots:
                 found[intent.id] = snapshots[0]
-    marks = [
-        Mark(ref=step.source.ref, marker=back_marker(visit.link, found[intent.id].ref))
-        for intent, step in steps
-        if isinstance(step, Create) and step.side is Side.GROUPWARE and intent.id in found
-    ]
-    if marks:
-        visit.crm.session.mark(visit.crm.folder, visit.crm.kind, marks)
+    found |= _find_moved(visit, [i_s for i_s in steps if i_s[0].id not in found])
+    for side in Side:
+        marks = [
+            Mark(ref=step.source.ref, marker=_marker(visit, step, found[intent.id].ref))
+            for intent, step in steps
+            if isinstance(step, Create)
+            and step.side is side.other
+            and intent.id in found
+            and (side is Side.CRM or step.source.marker)
+        ]
+        if marks:
+            end = visit.end(side)
+            end.session.mark(end.folder, end.kind, marks)
     return found
+
+
+def _marker(visit: Visit, step: Create, ref: str) -> str:
+    if step.side is Side.GROUPWARE:
+        return back_marker(visit.link, ref)
+    return marker_of(visit.instance, visit.link.kind, ref)
+
+
+def _find_moved(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Snapshot]:
+    """Find copies that a person moved to another folder before anybody knew of them."""
+    mine = [
+        (intent, step)
+        for intent, step in steps
+        if isinstance(step, Create) and step.side is Side.GROUPWARE
+    ]
+    markers = [marker_of(visit.instance, visit.link.kind, step.source.ref) for _, step in mine]
+    asks = [Ask(ref=i.id, marker=m) for (i, _), m in zip(mine, markers, strict=True)]
+    answers = confirm(visit.groupware, asks)
+    return {
+        intent.id: Snapshot(
+            ref=answer.new_ref, version="", item=step.item, marker=marker, folder=answer.folder
+        )
+        for (intent, step), marker in zip(mine, markers, strict=True)
+        if isinstance(answer := answers[intent.id], Moved) and answer.new_ref and not answer.trash
+    }
 
 
 def _ask_about(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Observation]:
@@ -126,6 +158,8 @@ def _enter_created(visit: Visit, step: Create, found: Snapshot, case: Case, ledg
     base = msgspec.structs.replace(found, version=version, item=item)
     written = Written(ref=found.ref, version=version, snapshot=base)
     enter_create(visit, _settled(step), written, case, ledger)
+    if step.side is Side.GROUPWARE and found.folder not in ("", visit.groupware.folder):
+        ledger.freeze(step.source.ref, found.ref, Frozen.MOVED)
 
 
 def _written(step: Update, observation: Observation | None) -> Snapshot | None:

@@ -95,19 +95,26 @@ def _create(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
 
 
 def _mark(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
-    """Store the new copies' refs on the CRM records they were made from."""
-    if side is not Side.GROUPWARE:
-        return
+    """Store the new copies' refs on what they were made from.
+
+    A CRM record always tells; a mailbox item only where Accord marked it before.
+    """
     marks = []
     for job in jobs:
         outcome = outcomes.get(job.intent)
-        if isinstance(job.step, Create) and isinstance(outcome, Written):
-            marker = back_marker(visit.link, outcome.ref)
-            marks.append(Mark(ref=job.step.source.ref, marker=marker))
+        if not isinstance(job.step, Create) or not isinstance(outcome, Written):
+            continue
+        source = job.step.source
+        if side is Side.GROUPWARE:
+            marks.append(Mark(ref=source.ref, marker=back_marker(visit.link, outcome.ref)))
+        elif source.marker:
+            marker = marker_of(visit.instance, visit.link.kind, outcome.ref)
+            marks.append(Mark(ref=source.ref, marker=marker))
     if not marks:
         return
+    end = visit.end(side.other)
     try:
-        visit.crm.session.mark(visit.crm.folder, visit.crm.kind, marks)
+        end.session.mark(end.folder, end.kind, marks)
     except AccordError:
         # Their intents stay open: the next visit finds the copies and stores the refs.
         for job in jobs:
@@ -142,11 +149,11 @@ def _update(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
 
 def _marker(visit: Visit, step: Update) -> str:
     """Return the marker to write along: the counterpart's present ref, where there is one."""
+    if step.side is Side.CRM:
+        return back_marker(visit.link, step.base.ref)
     if not step.before.marker:
         return ""
-    if step.side is Side.GROUPWARE:
-        return marker_of(visit.instance, visit.link.kind, step.base.ref)
-    return back_marker(visit.link, step.base.ref)
+    return marker_of(visit.instance, visit.link.kind, step.base.ref)
 
 
 def _delete(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:

@@ -1,0 +1,287 @@
+"""The reckoning at the end of a history: agreement, nothing lost, nothing doubled, no writes.
+
+Every complaint is a sentence; none means that the promises were kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from accord.engine.plan import Pairing
+from accord.engine.policy import Policy
+from accord.model.diff import diff
+from accord.model.item import Item, kind_of
+from accord.model.kinds import Kind, Side
+from accord.model.observe import Snapshot
+from accord.model.parts import Person
+from accord.rules.facts import Facts
+from accord.rules.program import program_of
+from accord.rules.rule import Clash, Rule
+from accord.service.opening import Options
+from accord.service.sync import sync
+from accord.state.records import Cause
+from accord.testing import Hostility
+from tests.fuzz.ledger import CUT, PERSONAL, VALUES, Life, entries, identity, plain, seen
+from tests.fuzz.people import People
+from tests.unit.service.kit import CRM, GROUPWARE, World
+
+PASSES = 12
+
+
+class Reckoning:
+    """Bring a history to rest and say what is wrong then."""
+
+    def __init__(
+        self, world: World, people: People, rule: Rule, hostility: Hostility, crashed: bool
+    ) -> None:
+        self.world = world
+        self.people = people
+        self.rule = rule
+        self.hostility = hostility
+        self.crashed = crashed
+
+    def complaints(self) -> list[str]:
+        self.people.mend()
+        found = list(self._quiet())
+        if found:
+            return found
+        found += self._doubled()
+        for life in self.people.lives.values():
+            found += self._judge(life)
+        found += self._at_rest()
+        return found
+
+    def _quiet(self) -> Iterator[str]:
+        """Synchronize until nothing is written any more; undue mail is a complaint."""
+        self.hostility.quiet()
+        self.world.mortal.revive()
+        self.world.wait(minutes=10)
+        for _ in range(PASSES):
+            mails = len(self.world.mails)
+            report = self.world.sync()
+            if report.error:
+                yield f"a calm visit failed: {report.error}"
+                return
+            if len(self.world.mails) != mails:
+                yield "Accord made the server send mail"
+            self.world.wait(hours=7)
+            if not report.writes and not self.world.pending(Cause.RETRY):
+                return
+        yield f"it never comes to rest: {report.as_json()} {self.world.pending()}"
+
+    def _at_rest(self) -> Iterator[str]:
+        """One more pass, and one that lists everything, write nothing and leave nothing open."""
+        for full in (False, True):
+            report = self.world.sync(full=full)
+            if report.writes or report.error:
+                steps = report.plan.steps if report.plan else ()
+                yield f"one more pass (full: {full}) wrote: {steps} {report.error}"
+        if self.world.intents():
+            yield f"open intents are left: {self.world.intents()}"
+
+    def _doubled(self) -> Iterator[str]:
+        for side in Side:
+            found = list(self.people.here(side))
+            if side is GROUPWARE:
+                found += self.people.archived()
+            for name, count in Counter(identity(one.item) for one in found).items():
+                if count > 1:
+                    yield f"{name} is there {count} times on the {side} side"
+                if name not in self.people.lives:
+                    yield f"nobody ever made {name!r}, which is on the {side} side"
+
+    def _judge(self, life: Life) -> Iterator[str]:
+        crm = self._find(life, self.people.here(CRM))
+        mailbox = self._find(life, self.people.here(GROUPWARE))
+        away = self._find(life, self.people.archived())
+        pairing = self._pairing(crm, mailbox)
+        items = [one.item for one in (crm, mailbox, away) if one is not None]
+        yield from (f"{life.name}: {text}" for text in self._fate(life, crm, mailbox, away))
+        if crm and mailbox and pairing and not pairing.frozen:
+            yield from (f"{life.name}: {text}" for text in self._disagreement(crm, mailbox))
+        if items:
+            yield from (f"{life.name}: {text}" for text in self._lost(life, items, crm, mailbox))
+
+    def _fate(
+        self, life: Life, crm: Snapshot | None, mailbox: Snapshot | None, away: Snapshot | None
+    ) -> Iterator[str]:
+        """Complain about what is on one side only, gone, or back, without a reason."""
+        if away is not None or (life.moved and mailbox is None):
+            return
+        if crm is None and mailbox is None:
+            if not life.deaths:
+                yield "gone from both sides, and nobody deleted it"
+            if len(life.deaths) == 1:
+                (side,) = life.deaths
+                if unseen := self._unseen(life, side):
+                    yield f"edits were lost to a deletion in {side}: {unseen}"
+        elif crm is None or mailbox is None:
+            missing = CRM if crm is None else GROUPWARE
+            if not self._one_sided(life, missing):
+                yield f"missing on the {missing} side (deaths: {life.deaths.keys()})"
+        else:
+            for side, (_, paired) in life.deaths.items():
+                if paired and not self._unseen(life, side) and not life.restored:
+                    yield f"deleted in {side} and back again, though nobody edited it"
+
+    def _unseen(self, life: Life, side: Side) -> list[tuple[str, Any]]:
+        """Return the other side's edits that stood against a deletion; a contact's copy has none."""
+        if self.people.kind is Kind.CONTACT and side is CRM:
+            return []
+        return self._unaccounted(life, life.unseen_at_death(side))
+
+    def _one_sided(self, life: Life, missing: Side) -> bool:
+        if self.people.kind is Kind.CONTACT and life.born is GROUPWARE and missing is CRM:
+            return True
+        if self.people.kind is Kind.CONTACT and missing is GROUPWARE and GROUPWARE in life.deaths:
+            return True  # contacts go out only: deleting a copy unlinks it
+        if missing is GROUPWARE and self._over(life) and GROUPWARE in life.deaths:
+            return True  # past entries and done tasks leave their records
+        return life.restored  # what Accord made once and a person brought back stays theirs
+
+    def _over(self, life: Life) -> bool:
+        return life.past
+
+    def _disagreement(self, crm: Snapshot, mailbox: Snapshot) -> Iterator[str]:
+        policy = self._policy()
+        open_fields = self._open_conflicts(crm.ref)
+        for to, source, target in (
+            (GROUPWARE, crm.item, mailbox.item),
+            (CRM, mailbox.item, crm.item),
+        ):
+            wanted = policy.carried(to, source)
+            for name in diff(target, wanted, policy.flows(to)):
+                one, other = getattr(target, name), getattr(wanted, name)
+                stands = self.people.kind is Kind.CONTACT and to is GROUPWARE
+                if name not in open_fields and not _alike(one, other) and not stands:
+                    yield f"{name} differs: {one!r} on the {to} side should be {other!r}"
+
+    def _lost(
+        self, life: Life, items: list[Item], crm: Snapshot | None, mailbox: Snapshot | None
+    ) -> Iterator[str]:
+        """Complain about values that nobody replaced and that stand nowhere."""
+        values = [
+            (name, value)
+            for name, value, _ in life.live_values()
+            if all(seen(item, name) != value for item in items)
+        ]
+        for name, added in life.added.items():
+            values += [
+                (name, e) for e in added if all(e not in entries(item, name) for item in items)
+            ]
+        for name, value in self._unaccounted(life, values):
+            if not (life.deaths and name in PERSONAL):
+                yield f"the {name} {value!r} was lost"
+        if crm is None or mailbox is None:
+            return
+        for name, removed in life.removed.items():
+            back = [e for e in removed if all(e in entries(item, name) for item in items)]
+            for entry in dict(self._unaccounted(life, [(name, e) for e in back])).values():
+                yield f"the {name} {entry!r} is back although somebody took it away"
+
+    def _unaccounted(self, life: Life, values: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        """Return those values that no conflict in the journal names."""
+        if not values:
+            return []
+        told = self._told(life)
+        return [
+            (name, value)
+            for name, value in values
+            if value not in told.get(VALUES[self.people.kind].get(name, name), ())
+        ]
+
+    def _told(self, life: Life) -> dict[str, set[Any]]:
+        """Return what conflicts tell of an item, by field.
+
+        A person's edit of a contact's copy stands until that field changes in the CRM; then the
+        journal's update tells it.
+        """
+        told: dict[str, set[Any]] = {}
+        refs = self._refs(life)
+        telling = {"conflict", "update"} if self.people.kind is Kind.CONTACT else {"conflict"}
+        for entry in self.world.journal():
+            if entry.step in telling and refs & {entry.ref, entry.counterpart}:
+                for change in entry.fields:
+                    for value in (change.before, change.after):
+                        told.setdefault(change.field, set()).update(_values(change.field, value))
+        return told
+
+    def _refs(self, life: Life) -> set[str]:
+        """Return all refs that an item ever had, as far as anything remembers them."""
+        refs = {
+            r.ref for r in self.world.crm.store.records.values() if identity(r.item) == life.name
+        }
+        box = self.world.groupware.store.mailbox("alice@x.test")
+        refs |= {e.ref for e in box.entries.values() if identity(e.item) == life.name}
+        for entry in self.world.journal():
+            if {entry.ref, entry.counterpart} & refs and entry.counterpart:
+                refs |= {entry.ref, entry.counterpart}
+        return refs
+
+    def _open_conflicts(self, ref: str) -> set[str]:
+        names: set[str] = set()
+        for step in self.world.waiting(Cause.CONFLICT):
+            if getattr(step, "crm", None) is not None and step.crm.ref == ref:  # type: ignore[union-attr]
+                names |= {change.field for change in step.fields}  # type: ignore[union-attr]
+        return names
+
+    def _find(self, life: Life, among: list[Snapshot]) -> Snapshot | None:
+        return next((one for one in among if identity(one.item) == life.name), None)
+
+    def _pairing(self, crm: Snapshot | None, mailbox: Snapshot | None) -> Pairing | None:
+        for pairing in self.world.pairings():
+            if (
+                crm
+                and mailbox
+                and (pairing.crm.ref, pairing.groupware.ref)
+                == (
+                    crm.ref,
+                    mailbox.ref,
+                )
+            ):
+                return pairing
+        return None
+
+    def _policy(self) -> Policy:
+        return Policy(
+            link="alice",
+            program=program_of(self.rule),
+            facts=Facts(
+                now=self.world.now,
+                owner=Person(address="alice@x.test", name="alice"),
+                user="alice",
+                addresses=frozenset({"alice@x.test"}),
+            ),
+            crm=self.world.crm.traits.kinds[self.people.kind],
+            groupware=self.world.groupware.traits.kinds[self.people.kind],
+        )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Tell whether two texts begin alike: a hostile side may have cut one of them."""
+    first, second = plain(one), plain(other)
+    return isinstance(first, str) and isinstance(second, str) and first == second
+
+
+def _values(name: str, value: Any) -> set[Any]:
+    """Return what a value in the journal is compared by: itself, or its entries."""
+    if isinstance(value, list):
+        found = set()
+        for one in value:
+            match name:
+                case "phones":
+                    found.add(one["number"])
+                case "overrides":
+                    day = one["recurrence_id"][5:10].replace("-", "")
+                    found.add(f"{day} {one.get('title', '')[:CUT]}")
+                case "exdates":
+                    found.add(one[5:10].replace("-", ""))
+                case _:
+                    found.add(str(one))
+        return found
+    return {value if name in ("start", "due") else plain(value)}
+
+
+__all__ = ["Clash", "Options", "Reckoning", "kind_of", "sync"]

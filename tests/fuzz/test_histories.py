@@ -1,0 +1,164 @@
+"""Random histories: people work on both sides, Accord synchronizes, sides misbehave, processes die.
+
+After quiet both sides agree, nothing was lost, nothing doubled, and one more pass writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+from accord.db import Database
+from accord.model.kinds import Direction, Kind, Side
+from accord.rules.rule import Clash
+from accord.testing import Hostility
+from tests.fuzz import tally
+from tests.fuzz.people import People
+from tests.fuzz.reckoning import Reckoning
+from tests.unit.service.kit import World, blank
+
+HISTORIES = int(os.environ.get("ACCORD_HISTORIES", "2000"))
+STEPS = 9
+SHARDS = 4
+
+# Shrinking takes minutes and is for those who look into a failure.
+SHRINK = os.environ.get("ACCORD_SHRINK") == "1"
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINK else [])]
+
+ACTS = ["move", "copy", "touch", "corrupt", "mend", "restore"]
+SHAPES: list[dict[str, Any]] = [
+    {},
+    {"groupware": {"title_limit": 10}},
+    {"crm": {"restores": False}, "groupware": {"trash": False}},
+    {"crm": {"page": 2}, "groupware": {"page": 2, "batch": 2}},
+]
+
+SIDES = st.sampled_from(Side)
+PICKS = st.integers(0, 5)
+WHICH = st.integers(0, 11)
+
+
+class History(RuleBasedStateMachine):
+    """Be one history of one link; `database` gives an empty state to each."""
+
+    database: Callable[[], Database] = staticmethod(blank)
+    name = "sqlite"
+
+    @initialize(
+        kind=st.sampled_from([Kind.EVENT, Kind.EVENT, Kind.TASK, Kind.CONTACT]),
+        clash=st.sampled_from([None, Clash.CRM, Clash.GROUPWARE, Clash.HOLD]),
+        rate=st.sampled_from([0.0, 0.0, 0.03, 0.15]),
+        seed=st.integers(0, 9999),
+        shape=st.sampled_from(SHAPES),
+    )
+    def begin(
+        self, kind: Kind, clash: Clash | None, rate: float, seed: int, shape: dict[str, Any]
+    ) -> None:
+        self.hostility = Hostility(seed, rate)
+        given: dict[str, Any] = {"clash": clash}
+        if kind is Kind.TASK:
+            given["direction"] = Direction.BOTH
+        self.world = World(
+            kind=kind,
+            hostility=self.hostility,
+            database=type(self).database(),
+            **shape,
+        )
+        self.rule = self.world.activate(**given)
+        self.people = People(self.world)
+        self.crashed = False
+
+    @rule(side=SIDES, which=WHICH)
+    def add(self, side: Side, which: int) -> None:
+        self.people.add(side, which)
+
+    @rule(side=SIDES, pick=PICKS, which=WHICH)
+    def edit(self, side: Side, pick: int, which: int) -> None:
+        self.people.edit(side, pick, which)
+
+    @rule(side=SIDES, pick=PICKS, which=WHICH)
+    def change_entries(self, side: Side, pick: int, which: int) -> None:
+        self.people.change_entries(side, pick, which)
+
+    @rule(side=SIDES, pick=PICKS, which=WHICH)
+    def delete(self, side: Side, pick: int, which: int) -> None:
+        self.people.delete(side, pick, which)
+
+    @rule(
+        act=st.sampled_from(ACTS),
+        side=SIDES,
+        pick=PICKS,
+        which=WHICH,
+    )
+    def disturb(self, act: str, side: Side, pick: int, which: int) -> None:
+        match act:
+            case "move":
+                self.people.move(pick, which)
+            case "copy":
+                self.people.copy(pick)
+            case "touch":
+                self.people.touch(side, pick)
+            case "corrupt":
+                self.people.corrupt(pick)
+            case "mend":
+                self.people.mend()
+            case "restore":
+                self.people.restore(side, pick)
+
+    @rule(full=st.sampled_from([False, False, True]), minutes=st.sampled_from([1, 1, 400]))
+    def sync(self, full: bool, minutes: int) -> None:
+        mails = len(self.world.mails)
+        self.world.wait(minutes=minutes)
+        self.world.sync(full=full)
+        assert len(self.world.mails) == mails, "Accord made the server send mail"
+
+    @rule(after=st.integers(0, 40))
+    def crash(self, after: int) -> None:
+        self.world.wait(minutes=1)
+        self.crashed |= self.world.crash(after)
+
+    @rule(side=SIDES)
+    def expire(self, side: Side) -> None:
+        (self.world.crm if side is Side.CRM else self.world.groupware).expire()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "people"):
+            return
+        tally.count(self.name)
+        reckoning = Reckoning(self.world, self.people, self.rule, self.hostility, self.crashed)
+        complaints = reckoning.complaints()
+        self.world.accord.close()
+        assert not complaints, "\n".join(complaints)
+
+
+def profile(histories: int, **values: Any) -> settings:
+    return settings(
+        max_examples=histories,
+        stateful_step_count=STEPS,
+        phases=PHASES,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        **values,
+    )
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_histories(shard: int) -> None:
+    class Sharded(History):
+        pass
+
+    Sharded.__qualname__ = f"History{shard}"
+    run_state_machine_as_test(Sharded, settings=profile(HISTORIES // SHARDS))
