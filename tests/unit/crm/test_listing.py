@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -155,6 +156,7 @@ def test_memory_does_not_grow_with_the_listing(tmp_path: Path) -> None:
             for _ in range(8):
                 drafts = [Draft(item=office.event(office.bob), key="") for _ in range(250)]
                 office.try_create(office.ann, *drafts)
+            gc.collect()
             tracemalloc.start()
             with crm.open(office.ann) as session:
                 count = sum(
@@ -165,4 +167,4 @@ def test_memory_does_not_grow_with_the_listing(tmp_path: Path) -> None:
             tracemalloc.stop()
         (few, small), (many, large) = peaks
         assert many == 2 * few == 4000
-        assert large < small * 1.3
+        assert large - small < 1000 * (many - few), "earlier pages are kept"
