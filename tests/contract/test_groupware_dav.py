@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 
 from accord.groupware.dav import DavAdapter, build
+from accord.groupware.dav.folders import made_name
 from accord.model.kinds import Kind
+from accord.ports.adapter import Draft
+from accord.ports.errors import Rejected
 from accord.sandbox.cyrus import Cyrus
 from accord.sandbox.radicale import Radicale
 from accord.sandbox.xandikos import Xandikos
 from accord.testing import GroupwareContract
+from accord.testing.base import only
 from accord.testing.groupware import (
     MailContract,
     MovesContract,
     PlantContract,
+    Spoiler,
     UnreadableContract,
 )
-from accord.testing.place import SecondSession
+from accord.testing.place import Place, SecondSession, new_key
+from accord.testing.samples import samples
 from tests.peers import Account, new_account
 
 
@@ -50,14 +56,19 @@ class ClientHand(SecondSession):
     def move(self, folder: str, kind: Kind, ref: str) -> str:
         with self.adapter.open(self.principal) as session:
             target = session.make_folder("elsewhere", kind).id
-        name = ref.rpartition("/")[2]
         text = self._get(ref)
-        self._put(target + name, text, kind)
-        self._send("DELETE", ref)
+        self._send("DELETE", ref)  # first: Cyrus takes a UID once per person
+        self._put(target + ref.rpartition("/")[2], text, kind)
         return target
 
     def corrupt(self, folder: str, kind: Kind, ref: str) -> None:
-        self._put(ref, self._get(ref).replace("DTSTART", "X-DTSTART"), kind)
+        text = self._get(ref)
+        if kind is Kind.CONTACT:
+            self._put(ref, text + text.replace("UID:", "UID:x"), kind)
+        else:
+            start = "" if kind is Kind.EVENT else "DTSTART:20260101T090000Z\r\n"
+            rules = f"{start}RRULE:FREQ=DAILY\r\nRRULE:FREQ=WEEKLY\r\nSUMMARY:"
+            self._put(ref, text.replace("SUMMARY:", rules), kind)
 
     def plant(self, folder: str, kind: Kind, ref: str) -> Any:
         end = {Kind.EVENT: "END:VEVENT", Kind.TASK: "END:VTODO", Kind.CONTACT: "END:VCARD"}[kind]
@@ -101,16 +112,40 @@ class DavContract(GroupwareContract, MovesContract, PlantContract):
         return ClientHand(adapter, account)
 
 
-class TestRadicale(DavContract):
+class TestRadicale(DavContract, UnreadableContract):
     @pytest.fixture
     def account(self, radicale: Radicale) -> Account:
         return new_account(radicale)
 
+    @only(Kind.EVENT, Kind.TASK)  # it refuses every card that we would
+    def test_unreadable_items_are_unknown_not_missing(
+        self, place: Place, other_hand: Spoiler
+    ) -> None:
+        super().test_unreadable_items_are_unknown_not_missing(place, other_hand)
 
-class TestXandikos(DavContract):
+    @only(Kind.EVENT, Kind.TASK)
+    def test_an_unreadable_item_is_not_written_over(
+        self, place: Place, other_hand: Spoiler
+    ) -> None:
+        super().test_an_unreadable_item_is_not_written_over(place, other_hand)
+
+
+class TestXandikos(DavContract, UnreadableContract):
     @pytest.fixture
-    def account(self, xandikos: Xandikos) -> Account:
-        return new_account(xandikos)
+    def account(self, xandikos: Xandikos) -> Iterator[Account]:
+        """Leave nothing behind: all accounts here are one person, who would find it elsewhere."""
+        account = new_account(xandikos)
+        yield account
+        with account.client() as client:
+            for place in (account.calendar, account.tasks, account.contacts):
+                client.delete(place).raise_for_status()
+            for kind, home in (
+                ("event", "calendars"),
+                ("task", "calendars"),
+                ("contact", "contacts"),
+            ):
+                name = made_name("elsewhere", Kind(kind))
+                client.delete(f"{xandikos.url.rstrip('/')}{xandikos.principal}{home}/{name}/")
 
 
 class TestCyrus(DavContract, UnreadableContract, MailContract):
@@ -129,3 +164,14 @@ class TestCyrus(DavContract, UnreadableContract, MailContract):
             return [to for mail in mails for to in mail.recipients]
 
         return sent
+
+    def test_what_went_wrong_elsewhere_is_stored_here(
+        self, place: Place, own: str, sample: str
+    ) -> None:
+        if sample != "no length":
+            super().test_what_went_wrong_elsewhere_is_stored_here(place, own, sample)
+            return
+        draft = Draft(item=samples(place.kind, own)[sample], key=new_key())
+        (refused,) = place.write(draft)
+        assert isinstance(refused, Rejected), "Cyrus wants an end after the start"
+        assert refused.code == "403 valid-calendar-data"

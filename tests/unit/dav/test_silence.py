@@ -306,21 +306,3 @@ def test_the_servers_notes_are_no_content() -> None:
     with_notes = codec.decode(Kind.EVENT, event("u", "t", line)).item
     bare = "ATTENDEE;PARTSTAT=ACCEPTED;X-P=1:mailto:b@x.test"
     assert with_notes == codec.decode(Kind.EVENT, event("u", "t", bare)).item
-
-
-@pytest.mark.parametrize(
-    "link", ["https://x.test/j?a=1,2;b=3", 'https://x.test/"q",', "https://x.test/"]
-)
-def test_a_link_comes_through_a_server_that_cuts_lists(link: str) -> None:
-    item = meeting(ALICE, uid="u", online_meeting=link)
-    body = codec.new_body(
-        Kind.EVENT, item, key="k", marker="", agents=codec.Agent.KEEP, own=frozenset(), vcard4=False
-    ).decode()
-    unfolded = body.replace("\r\n ", "")
-    (line,) = [each for each in unfolded.split("\r\n") if each.startswith("CONFERENCE")]
-    assert not {",", ";"} & set(line.rpartition(":")[2])
-    cut = unfolded.replace("\r\n", "\n")
-    found = codec.decode(Kind.EVENT, cut).item
-    assert isinstance(found, Event)
-    assert found.online_meeting == link
-    assert found.extras == {}

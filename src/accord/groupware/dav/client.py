@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from accord.groupware.dav import wire
 from accord.groupware.dav.errors import error_for
-from accord.groupware.dav.http import ATTEMPTS, BUSY, Http, Reply, TooLarge, patience
+from accord.groupware.dav.http import ATTEMPTS, BUSY, LOCKED, Http, Reply, TooLarge, patience
 from accord.groupware.dav.wire import Entry, Multistatus
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Denied, Retry
 
@@ -74,7 +74,10 @@ class Client:
         ):
             with attempt:
                 unsure = attempt.num > 1
-                reply = self.http.send(self.auth, method, ref, body=body, headers=headers)
+                with self.http.turn():
+                    reply = self.http.send(self.auth, method, ref, body=body, headers=headers)
+                if reply.status == LOCKED:
+                    self.http.take_turns()
                 if reply.status in BUSY or reply.status == 401:
                     raise reply.error(ref)
                 return reply, unsure

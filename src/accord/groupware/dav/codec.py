@@ -83,7 +83,7 @@ def decode(kind: Kind, text: str) -> Content:
     """Return what a text holds; raises Unreadable."""
     try:
         if kind is Kind.CONTACT:
-            card = vcard.read(text)
+            card = vcard.read(shield.lowered(text))
             item, key = _without_key(card.item)
             return Content(item, card.marker, key, card.modified, silent=True)
         document = ical.read(shield.lowered(silence.without_server_state(text)))
@@ -174,9 +174,10 @@ def _encode(kind: Kind, item: Item, key: str, marker: str, stored: str, *, vcard
     try:
         if isinstance(item, Contact):
             version = "4.0" if vcard4 or value_of(stored, "VERSION") == "4.0" else "3.0"
-            return vcard.encode(item, marker=marker, version=version)
+            return shield.raised(vcard.encode(item, marker=marker, version=version), card=True)
         if isinstance(item, Event | Task):
-            return shield.raised(ical.encode(item, marker=marker, before=stored.encode()))
+            body = ical.encode(item, marker=marker, before=stored.encode())
+            return shield.raised(body, card=False)
     except Refused as why:
         raise Rejected(str(why), code="format") from why
     raise Rejected(f"a DAV server doesn't hold items of kind {kind}", code="kind")

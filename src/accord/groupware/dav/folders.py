@@ -67,10 +67,15 @@ def named(place: Place, name: str, kind: Kind) -> Collection | None:
     ref = name if name.endswith("/") else name + "/"
     ref = tidy(ref) if name.startswith("/") else ref
     holding = place.holding(kind)
-    made = f"/{_made_name(name, kind)}/"  # a person may have renamed what we made
+    made = f"/{made_name(name, kind)}/"  # a person may have renamed what we made
     by_ref = (each for each in holding if each.ref == ref or each.ref.endswith(made))
     by_name = (each for each in holding if each.name == name)
     return next(by_ref, None) or next(by_name, None)
+
+
+def made_name(name: str, kind: Kind) -> str:
+    """Return the last part of the path of a collection that we make."""
+    return f"accord-{kind}-{hashlib.sha256(f'{kind}/{name}'.encode()).hexdigest()[:12]}"
 
 
 def make(client: Client, place: Place, name: str, kind: Kind) -> None:
@@ -81,7 +86,7 @@ def make(client: Client, place: Place, name: str, kind: Kind) -> None:
     homes = place.card_homes if kind is Kind.CONTACT else place.calendar_homes
     if not homes:
         raise Denied(f"the server has no place for collections of kind {kind}")
-    ref = f"{homes[0]}{_made_name(name, kind)}/"
+    ref = f"{homes[0]}{made_name(name, kind)}/"
     if kind is Kind.CONTACT:
         method, body = "MKCOL", wire.make_address_book(name)
     else:
@@ -92,10 +97,6 @@ def make(client: Client, place: Place, name: str, kind: Kind) -> None:
     there = reply.status == 405 or "resource-must-be-null" in reply.conditions
     if not reply.ok and not (there and unsure):
         raise reply.error(ref)
-
-
-def _made_name(name: str, kind: Kind) -> str:
-    return f"accord-{kind}-{hashlib.sha256(f'{kind}/{name}'.encode()).hexdigest()[:12]}"
 
 
 def _wanted(config: Config, kind: Kind) -> str:

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
@@ -32,7 +33,8 @@ REDIRECTS = 5
 ATTEMPTS = 3
 LONGEST_INNER_WAIT = 10.0
 _MOVED = frozenset({301, 302, 307, 308})
-BUSY = frozenset({429, 502, 503, 504})
+LOCKED = 423
+BUSY = frozenset({LOCKED, 429, 502, 503, 504})
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
 
 
@@ -87,6 +89,8 @@ class Http:
         self.requests = 0
         self.skew: float | None = None
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._in_turns = False
         self.home = origin(config.url)
         self.start = ref_of(config.url, "/", self.home)
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -158,6 +162,16 @@ class Http:
             hint="set the address to where the server finally sends a browser",
             code="redirects",
         )
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Return what to hold during a write: nothing, or the turn where writes take turns."""
+        return self._turn if self._in_turns else nullcontext()
+
+    def take_turns(self) -> None:
+        """Write one by one from now on: a server that locks its store refuses all others."""
+        if not self._in_turns:
+            _log.info("dav.writes_one_by_one", target=self.config.where)
+        self._in_turns = True
 
     def check_place(self, ref: str) -> str:
         """Return the ref if credentials may be sent there.

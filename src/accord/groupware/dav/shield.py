@@ -1,52 +1,108 @@
-"""Links that servers would cut at a comma, carried through them whole.
+"""Values that servers would cut or split at a comma, carried through them whole.
 
-`codec` raises the shield on what it writes and lowers it on what it reads. Radicale takes
-CONFERENCE, as all properties that it doesn't know, for a list of texts and keeps the first.
+`codec` raises the shield on what it writes and lowers it on what it reads. Radicale takes a
+property it doesn't know (CONFERENCE, a card's URL) for a list of texts and keeps the first;
+Cyrus forgets that a comma inside a category was escaped.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from accord.formats.limits import Limits
-from accord.formats.lines import fold, format_line, parse, unfold
+from accord.formats.lines import (
+    Line,
+    escape,
+    fold,
+    format_line,
+    parse,
+    split,
+    unescape,
+    unfold,
+)
 
-WHOLE = "X-ACCORD-URI"
-"""The parameter that holds the link as it is; the value has its commas percent-encoded."""
+WHOLE = "X-ACCORD-WHOLE"
+"""The parameter that holds a value as it is, beside one that survives the way."""
 
-_NAME = "CONFERENCE"
+_LINKS = ("CONFERENCE", "URL", "PHOTO")
+_LISTS = ("CATEGORIES",)
+_NAMES = re.compile(rf"(?:[\w-]+\.)?(?:{'|'.join((*_LINKS, *_LISTS))})[;:]", re.IGNORECASE)
+_AT_RISK = re.compile(rb"^(?:[\w-]+\.)?(?:CONFERENCE|URL|PHOTO|CATEGORIES)[;:]", re.MULTILINE)
+_INLINE = ("BASE64", "B")
 _LIMITS = Limits()
 
 
-def raised(body: bytes) -> bytes:
-    """Return a text whose links no list can be made of."""
-    if b"\r\nCONFERENCE" not in body:
+def raised(body: bytes, *, card: bool) -> bytes:
+    """Return a text in which no comma or semicolon can do harm; `card` says it is a vCard."""
+    if not _AT_RISK.search(body):
         return body
-    lines = unfold(body, _LIMITS).lines
-    return fold([_raise(line) if line.startswith(_NAME) else line for line in lines if line])
+    out: list[str] = []
+    harm = False
+    for text in unfold(body, _LIMITS).lines:
+        lines = list(_raise(text, card)) if _NAMES.match(text) else [text]
+        harm = harm or lines != [text]
+        out.extend(line for line in lines if line)
+    return fold(out) if harm else body
 
 
 def lowered(text: str) -> str:
-    """Return a text with the links as they were before the shield."""
+    """Return a text with the values as they were before the shield."""
     if WHOLE not in text.upper():
         return text
-    lines = unfold(text, _LIMITS).lines
-    out = [_lower(line) if line[:10].upper() == _NAME else line for line in lines if line]
+    out: list[str] = []
+    whole: set[str] = set()
+    for line in unfold(text, _LIMITS).lines:
+        if line[:6].upper() == "BEGIN:":
+            whole.clear()
+        lowered_line = _lower(line, whole) if _NAMES.match(line) else line
+        if lowered_line:
+            out.append(lowered_line)
     return fold(out).decode()
 
 
-def _raise(text: str) -> str:
+def _raise(text: str, card: bool) -> Iterator[str]:
     line = parse(text, 0)
-    if line.name != _NAME or not {",", ";"} & set(line.value):
+    name = line.name.rpartition(".")[2]
+    if name in _LISTS and not card and "\\," in line.value:
+        yield from _raise_list(line)
+    elif name in (_LINKS if card else ("CONFERENCE",)) and _cuttable(line):
+        yield format_line(line.name, {**line.params, WHOLE: (line.value,)}, _encoded(line.value))
+    else:
+        yield text
+
+
+def _raise_list(line: Line) -> Iterator[str]:
+    """Yield the values with a comma each on a line of its own, the others together."""
+    values = split(line.value, ",")
+    plain = [value for value in values if "," not in value]
+    if plain:
+        yield format_line(line.name, line.params, ",".join(plain))
+    for value in values:
+        if "," in value:
+            yield format_line(line.name, {**line.params, WHOLE: (unescape(value),)}, value)
+
+
+def _lower(text: str, whole: set[str]) -> str:
+    """Return a line without the shield; empty where a server made several of one value."""
+    line = parse(text, 0)
+    value = line.param(WHOLE)
+    if not value:
         return text
-    return format_line(line.name, {**line.params, WHOLE: (line.value,)}, _encoded(line.value))
-
-
-def _lower(text: str) -> str:
-    line = parse(text, 0)
-    whole = line.param(WHOLE)
     params = {name: values for name, values in line.params.items() if name != WHOLE}
+    if line.name.rpartition(".")[2] in _LISTS:
+        if value in whole:
+            return ""
+        whole.add(value)
+        return format_line(line.name, params, escape(value))
     # Whoever changed the link since left our parameter behind.
-    value = whole if _encoded(whole) == line.value else line.value
-    return format_line(line.name, params, value)
+    link = value if _encoded(value) == line.value else line.value
+    return format_line(line.name, params, link)
+
+
+def _cuttable(line: Line) -> bool:
+    inline = line.param("ENCODING").upper() in _INLINE or line.value[:5].lower() == "data:"
+    return not inline and bool({",", ";"} & set(line.value))
 
 
 def _encoded(link: str) -> str:
