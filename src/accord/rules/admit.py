@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from accord.model.item import Item, kind_of
+from accord.model.item import Event, Item, kind_of
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.recurrence import Busy
 from accord.rules import defaults
@@ -115,7 +115,7 @@ def unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
 
     A private one whose time may enter does so whoever takes part: nothing else is known of it.
     """
-    if rule.kind is Kind.ABSENCE and getattr(item, "busy", None) is not Busy.OUT_OF_OFFICE:
+    if rule.kind is Kind.ABSENCE and not _out_of_office(item):
         return "not an out-of-office entry"
     scope = defaults.scope_of(rule)
     if scope is Scope.ALL or hides(rule, item, facts):
@@ -129,6 +129,10 @@ def unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
     if any(address in facts.contacts or address in facts.users for address in others):
         return None
     return "no contact or user of the CRM takes part"
+
+
+def _out_of_office(item: Item) -> bool:
+    return isinstance(item, Event) and item.busy is Busy.OUT_OF_OFFICE
 
 
 def untimely(rule: Rule, item: Item, facts: Facts) -> str | None:

@@ -108,21 +108,23 @@ def _kinds(rule: Rule, adapters: Adapters, place: Place) -> Iterator[Problem]:
 
 def _filters(rule: Rule, place: Place) -> Iterator[Problem]:
     for side in Side:
-        text = getattr(rule.filter, side.value)
-        if not text:
-            continue
-        path = ("filter", side.value)
-        try:
-            expression = compile_filter(rule, side)
-        except InvalidExpression as error:
-            yield place.invalid(error, filter_variables(rule, side), *path)
-            continue
-        assert expression is not None
-        if expression.result.name() not in ("BOOL", "DYN"):
-            word = expression.result.name().lower()
-            hint = 'compare it with something, such as item.title != ""'
-            yield place.problem(f"must give true or false, not a {word}", *path, hint=hint)
-        yield from check_expression(expression, rule, place, *path)
+        yield from _filter(rule, side, place)
+
+
+def _filter(rule: Rule, side: Side, place: Place) -> Iterator[Problem]:
+    path = ("filter", side.value)
+    try:
+        expression = compile_filter(rule, side)
+    except InvalidExpression as error:
+        yield place.invalid(error, filter_variables(rule, side), *path)
+        return
+    if expression is None:
+        return
+    if expression.result.name() not in ("BOOL", "DYN"):
+        word = expression.result.name().lower()
+        hint = 'compare it with something, such as item.title != ""'
+        yield place.problem(f"must give true or false, not a {word}", *path, hint=hint)
+    yield from check_expression(expression, rule, place, *path)
 
 
 def _scope(rule: Rule, place: Place) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ from accord.rules.values import shapes
 SideTraits = Mapping[Side, KindTraits | None]
 
 WARNING = Severity.WARNING
+_OUT = (Direction.BOTH, Direction.OUTBOUND)
 WORDS = {Side.CRM: "inbound", Side.GROUPWARE: "outbound"}
 _SHOWN = 60
 _OWN = re.compile(r"[a-z][a-z0-9-]*:\S.*")
@@ -70,14 +71,14 @@ def check_fields(rule: Rule, traits: SideTraits, place: Place) -> Iterator[Probl
         yield from _unused(rule, name, part, place)
         yield from _without_inverse(rule, name, part, place)
     yield from _torn_groups(rule, place)
-    for side in Side:
+    for side in (Side.GROUPWARE, Side.CRM):
         yield from _moves(rule, side, traits[side], place, wrong)
     yield from _exposed(rule, place)
 
 
 def _exposed(rule: Rule, place: Place) -> Iterator[Problem]:
-    out = defaults.direction_of(rule).reaches(Side.GROUPWARE) and rule.kind is Kind.EVENT
-    if out and not defaults.field_direction(rule, "privacy").reaches(Side.GROUPWARE):
+    out = defaults.direction_of(rule) in _OUT and rule.kind is Kind.EVENT
+    if out and defaults.field_direction(rule, "privacy") not in _OUT:
         message = "private CRM entries would be open to all who see the mailbox's calendar"
         yield place.problem(message, "fields", "privacy", severity=WARNING)
 
@@ -186,6 +187,7 @@ def _moves(
         moves = bool(text) or pair.source != pair.target or ":" in pair.target
         why = obstacle(pair, source_kind, target_kind, bool(text)) if moves else ""
         if why:
+            wrong.add(pair.key)
             yield place.problem(why, *path, hint=_fields_hint(pair.source, source_kind))
             continue
         if moves:

@@ -90,6 +90,6 @@ def _explained(message: str, variables: list[str]) -> tuple[str, str]:
         return f"there is nothing called {name!r}", instead(name, known)
     if found := _NO_MATCH.search(message):
         name, given = found.groups()
-        sign = name.strip("_").replace("_", " ").replace("@", "") or name
+        sign = name.replace("_", " ").replace("@", "").strip()
         return f"{sign!r} can't be used with ({given})", "string(…), int(…) and size(…) convert"
     return message, ""

@@ -139,18 +139,18 @@ s = "Southern sales"
 name = "calendar with categories"
 kind = "event"
 scope = "category"
-categories = ["Kunde", "Interessent"]
+categories = ["Büro Kunde", "Interessent"]
 
 [rule.fields.categories]
 outbound = 'value.map(c, lookup("categories", c, c))'
 inbound = 'value.map(c, lookupKey("categories", c, c))'
 
 [rule.lookups.categories]
-Customer = "Kunde"
+Customer = "Büro Kunde"
 Lead = "Interessent"
 """,
         to=Side.CRM,
-        item={**_EVENT, "title": "Visit", "categories": ["Kunde", "Blue"]},
+        item={**_EVENT, "title": "Visit", "categories": ["Büro Kunde", "Blue"]},
         becomes={"categories": ["Customer", "Blue"]},
     ),
     Example(

@@ -84,16 +84,14 @@ def explain_scope(
         ("Is it within the window?", lambda: _window(program, item, facts)),
     )  # fmt: skip
     reasons: list[Reason] = []
-    decided = False
     for question, ask in questions:
-        if decided:
+        if reasons and reasons[-1].passed is not True:
             reasons.append(Reason(question=question, passed=None, why="not asked any more"))
             continue
         try:
             passed, why = ask()
         except RuleFailed as error:
             passed, why = False, str(error)
-        decided = not passed
         reasons.append(Reason(question=question, passed=passed, why=why))
     return tuple(reasons)
 

@@ -120,7 +120,7 @@ class Program:
             overrides = tuple(self._occurrences(to, result.overrides, item, facts))
             if overrides != result.overrides:
                 values["overrides"] = overrides
-        result = replace(result, **values) if values else result
+        result = replace(result, **values)
         return self._finished(to, result, facts)
 
     def discreet(self, item: Item, facts: Facts) -> Item:
@@ -157,8 +157,7 @@ class Program:
             item = shape.out_of_office(item)
         elif isinstance(item, Event) and self.kind(to) is Kind.ABSENCE:
             item = shape.absence_of(item)
-        drops = self._dropped[to]
-        return replace(item, **drops) if drops else item
+        return replace(item, **self._dropped[to])
 
     def _moved(self, way: Route, item: Item, facts: Facts) -> dict[str, Any]:
         values: dict[str, Any] = {}

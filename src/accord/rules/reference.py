@@ -32,6 +32,7 @@ _TOLD = ("clash", "creates", "inbound", "outbound", "one_way")
 NONE = "-"
 PIPE = "\\|"
 KINDS = (Kind.EVENT, Kind.TASK, Kind.CONTACT, Kind.ABSENCE)
+USUAL = {kind: Rule(name=kind.value, kind=kind) for kind in KINDS}
 
 
 def render() -> str:
@@ -84,7 +85,7 @@ def _default(info: Any) -> str:
         return "see meaning"
     if info.default in (None, "", ()) or callable(info.default_factory):
         return "none"
-    return f"`{getattr(info.default, 'value', info.default)}`"
+    return f"`{info.default}`"
 
 
 def _words() -> Iterator[str]:
@@ -98,7 +99,7 @@ def _kinds() -> Iterator[str]:
     yield "## Kinds and their fields\n"
     rows = []
     for kind in KINDS:
-        said = Rule(name="x", kind=kind)
+        said = USUAL[kind]
         window = "yes" if kind in (Kind.EVENT, Kind.ABSENCE) else "no"
         rows.append(
             (str(kind), str(defaults.direction_of(said)), str(defaults.scope_of(said)), window)
@@ -107,13 +108,13 @@ def _kinds() -> Iterator[str]:
     yield _KINDS
     for kind in KINDS:
         yield f"### {kind.capitalize()}\n"
-        yield " ".join(describe(Rule(name="x", kind=kind))) + "\n"
+        yield " ".join(describe(USUAL[kind])) + "\n"
         yield _table(("field", "group", "merge", "travels", "in expressions"), _fields(kind))
 
 
 def _fields(kind: Kind) -> Iterator[tuple[str, ...]]:
     seen = shapes(kind)
-    said = Rule(name="x", kind=kind)
+    said = USUAL[kind]
     for name, spec in FIELDS[kind].items():
         shape = seen.get(name)
         word = NONE if shape is None else shape.word
@@ -155,7 +156,7 @@ def _examples() -> Iterator[str]:
         yield f"```toml\n{example.text}```\n"
         yield _outcome(example)
         (said,) = parse_rules(example.text)
-        usual = describe(Rule(name="usual", kind=said.kind))
+        usual = describe(USUAL[said.kind])
         special = [sentence for sentence in describe(said) if sentence not in usual]
         if special:
             yield "What is special about it, in Accord's words: " + " ".join(special) + "\n"

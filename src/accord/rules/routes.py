@@ -114,7 +114,7 @@ def _same(source: Shape | None, target: Shape | None) -> bool:
     if source is None:
         return target.word in _CARRIED
     if target.word == "choice":
-        return bool(source.annotation == target.annotation)
+        return False
     return source.word == target.word or (source.word, target.word) == ("choice", "text")
 
 

@@ -45,6 +45,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 _NUMBERS = range(-(2**63), 2**63)
 _NO_ZONE = "UTC"
+_MENDED = dict.fromkeys([0, *map(ord, SURROGATES)], "\ufffd")
 
 
 @cache
@@ -207,8 +208,7 @@ def readable(text: str) -> bool:
 def _cut(value: Any) -> Any:
     match value:
         case str():
-            text = value[:VIEW_TEXT]
-            return text if readable(text) else _mended(text)
+            return value[:VIEW_TEXT].translate(_MENDED)
         case list():
             return [_cut(entry) for entry in value[:LIST_LIMIT]]
         case dict():
@@ -219,20 +219,18 @@ def _cut(value: Any) -> Any:
             return value
 
 
-def _mended(text: str) -> str:
-    return "".join("\ufffd" if c == "\0" or c in SURROGATES else c for c in text)
-
-
 def _moment(item: Item, name: str, value: datetime) -> datetime:
     if value.tzinfo is not None:
         return value.astimezone(UTC)
-    zones: dict[str, str | None] = {}
-    if isinstance(item, Event | Task | Absence):
-        zones = {"start": item.time_zone, "end": item.time_zone, "due": item.time_zone}
-    if isinstance(item, Event) and item.end_time_zone is not None:
-        zones["end"] = item.end_time_zone
+    match item, name:
+        case Event(), "end":
+            zone = item.end_time_zone or item.time_zone
+        case ((Event() | Task() | Absence()), ("start" | "end" | "due")):
+            zone = item.time_zone
+        case _:
+            zone = None
     try:
-        return instant(value, zones.get(name))
+        return instant(value, zone)
     except UnknownZone as error:
         raise RuleFailed(name, str(error)) from error
     except (OverflowError, ValueError) as error:

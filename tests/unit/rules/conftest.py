@@ -7,7 +7,7 @@ import pytest
 from accord.rules import expression, program, rule, text, values
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _nothing_is_remembered() -> None:
     remembered = (
         expression._environment,

@@ -106,5 +106,9 @@ def test_the_prose_has_expressions() -> None:
     assert len(PROSE) >= 4
 
 
+def test_pipes_do_not_break_tables() -> None:
+    assert reference._table(("a",), [("x|y",)]) == "| a |\n| --- |\n| x\\|y |\n"
+
+
 def plain(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))

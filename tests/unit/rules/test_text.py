@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from accord.model.kinds import Direction, Kind
 from accord.model.traits import Traits
@@ -214,6 +215,15 @@ def test_what_a_side_holds_is_told() -> None:
     assert said(away, CRM, PLAIN) == []
     assert said(away, PLAIN, PLAIN) == ["dav holds no absences (it holds contacts, events, tasks)"]
     assert said(away, None, None) == []
+
+
+def test_storage_is_asked_of_the_side_s_own_kind() -> None:
+    fields = {"title": FieldRule(inbound="value", outbound="value")}
+    rule = Rule(name="a", kind=Kind.ABSENCE, direction=Direction.BOTH, fields=fields)
+    kinds = {**CRM.kinds, Kind.ABSENCE: replace(CRM.kinds[Kind.ABSENCE], fields=frozenset())}
+    untitled = replace(CRM, kinds=kinds)
+    assert said(rule, untitled, PLAIN) == ["the CRM can't store title ()"]
+    assert said(rule, CRM, PLAIN) == []
 
 
 def test_own_fields_where_none_are_kept() -> None:

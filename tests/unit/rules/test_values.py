@@ -159,7 +159,8 @@ class TestView:
         assert view(item, "completed") == datetime(2026, 3, 12, 9, tzinfo=UTC)
         aware = datetime.fromisoformat("2026-03-12T09:00:00+05:00")
         completed = view(task(completed=aware), "completed")
-        assert (completed, completed.tzinfo) == (datetime(2026, 3, 12, 4, tzinfo=UTC), UTC)
+        assert completed == datetime(2026, 3, 12, 4, tzinfo=UTC)
+        assert completed.tzinfo is UTC
 
     def test_times_that_can_not_be_told(self) -> None:
         said = failure(view, event(time_zone="Mars/Base"), "end")
@@ -335,6 +336,13 @@ def test_patterns_are_found_among_brackets(text: str) -> None:
         compiled(text)
 
 
+def test_work_up_to_the_limit_is_done() -> None:
+    texts = ["x" * 79_600, *["y"] * 399]
+    assert len(value_of("texts.map(t, t + t)", texts=texts)) == 400
+    texts[0] += "x"
+    assert failure(lambda: value_of("texts.map(t, t + t)", texts=texts))[0] == "f"
+
+
 class TestTextLimits:
     def test_replace(self) -> None:
         text = '"' + "a" * 4 + '".replace("a", value).size()'
@@ -379,6 +387,13 @@ def test_what_is_no_matter_of_rules_is_not_reduced() -> None:
     mail = Mail(subject="x")
     assert reduced(mail) is mail
     assert reduced(absence()) == absence()
+
+
+def test_what_can_not_be_given_names_its_mapping() -> None:
+    rule = program(fields={"title": FieldRule(outbound="value", inbound="value")})
+    message = "holds characters that no expression can read"
+    item = event(title="\ud800")
+    assert failure(rule.project, Side.GROUPWARE, item, FACTS) == ("fields.title", message)
 
 
 def test_known_is_asked_for_single_occurrences_too() -> None:
