@@ -168,6 +168,12 @@ def test_an_item_without_uid_is_not_written():
         ical.encode(replace(event(), uid=""))
 
 
+@pytest.mark.parametrize("zone", ["Mars/Base", "W. Europe Standard Time", "x\r\ny"])
+def test_a_time_zone_that_nobody_knows_is_not_written(zone: str):
+    with pytest.raises(Refused, match="no time zone"):
+        ical.encode(replace(event(), time_zone=zone))
+
+
 # Attendees
 
 TEAM = (

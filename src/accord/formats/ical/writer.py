@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from accord.formats.errors import Refused
 from accord.formats.ical.definitions import definition
 from accord.formats.ical.sheet import Sheet
 from accord.formats.ical.values import format_utc
@@ -17,6 +18,7 @@ from accord.model.diff import diff
 from accord.model.fields import FIELDS
 from accord.model.item import Event, Task
 from accord.model.kinds import Kind
+from accord.model.zones import UnknownZone
 
 PRODUCT = "-//Accord//Accord//EN"
 
@@ -37,7 +39,8 @@ def encode(
 
     `before` is the text it replaces, if any; its CREATED lives on. `silent` writes
     SCHEDULE-AGENT=NONE to each attendee that has no agent yet: only for objects that Accord
-    creates, and for those where `silenced` says that it did (RFC 6638 3.2.1.2).
+    creates, and for those where `silenced` says that it did (RFC 6638 3.2.1.2). Raises
+    Refused for a time zone that nobody knows.
     """
     if not item.uid:
         raise ValueError("a calendar object needs a uid")
@@ -50,13 +53,16 @@ def encode(
         head.append(f"CREATED:{stamp}")
     if marker:
         head.append(f"X-ACCORD-ID:{escape(marker)}")
-    if isinstance(item, Event):
-        if item.sequence:
-            head.append(f"SEQUENCE:{item.sequence}")
-        sheets = event_sheets(item, head, silent)
-    else:
-        sheets = task_sheets(item, head, silent)
-    return fold(_framed(item, sheets, product))
+    if isinstance(item, Event) and item.sequence:
+        head.append(f"SEQUENCE:{item.sequence}")
+    try:
+        if isinstance(item, Event):
+            sheets = event_sheets(item, head, silent)
+        else:
+            sheets = task_sheets(item, head, silent)
+        return fold(_framed(item, sheets, product))
+    except UnknownZone as error:
+        raise Refused(str(error), prop="TZID", uid=item.uid) from error
 
 
 def revised(before: Event, after: Event) -> Event:
@@ -76,8 +82,10 @@ def _framed(item: Event | Task, sheets: list[Sheet], product: str) -> list[str]:
             frame.raw(name, text)
     lines += frame.lines
     year = _first_year(item)
-    for name in sorted(set().union(*(sheet.named_zones() for sheet in sheets))):
-        if by_name(name) == name:
+    named = set().union(*(sheet.named_zones() for sheet in sheets))
+    own = set().union(*(sheet.zones for sheet in sheets))
+    for name in sorted(named):
+        if name in own or by_name(name) == name:
             lines += definition(name, year)
     for sheet in sheets:
         lines += sheet.lines
