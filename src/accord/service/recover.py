@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from accord.engine.plan import Create, Delete, Frozen, Pairing, Step, Update
+from accord.engine.plan import Conflict, Create, Delete, Frozen, Pairing, Step, Update
 from accord.engine.reconcile import Case
 from accord.engine.settle import settle
 from accord.model.diff import FieldChange, patch
-from accord.model.fields import same
+from accord.model.fields import FIELDS, Merge, same
 from accord.model.item import Item, TaskStatus, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
@@ -208,7 +208,36 @@ def _enter_updated(
         ledger.pair(settle(pairing, now[Side.CRM], now[Side.GROUPWARE], done, failed))
     for side, (step, after) in done.items():
         other = now[side.other].ref
+        if pairing is not None:
+            _enter_loss(step, pairing, now, ledger)
         ledger.wrote(step, after.ref, step.before, after, other, step.pairing)
+
+
+def _enter_loss(step: Update, pairing: Pairing, now: dict[Side, Snapshot], ledger: Ledger) -> None:
+    """Keep the values that a settled update replaced though somebody had edited them too.
+
+    The clash was decided before the interruption, but what it said wasn't entered any more.
+    """
+    base, kind = pairing.side(step.side).item, kind_of(step.before.item)
+    lost = tuple(
+        change
+        for change in step.changes
+        if FIELDS[kind][change.field].merge is Merge.REPLACE
+        and not same(kind, change.field, getattr(base, change.field), change.before)
+    )
+    if not lost:
+        return
+    names = ", ".join(change.field for change in lost)
+    conflict = Conflict(
+        pairing=pairing.id,
+        field=names,
+        crm=now[Side.CRM],
+        groupware=now[Side.GROUPWARE],
+        fields=lost,
+        winner=step.side.other,
+        why=f"both sides changed {names} (settled after an interruption)",
+    )
+    ledger.note(conflict, Case(pairing=pairing))
 
 
 def _typed(step: Update) -> Update:

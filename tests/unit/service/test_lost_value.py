@@ -1,0 +1,56 @@
+"""A visit that ends between a write and its commit still keeps the value which lost the clash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from accord.crm import memory as crm
+from accord.db import open_database
+from accord.groupware import memory as groupware
+from accord.model.item import Event
+from accord.model.kinds import Kind, Side
+from accord.rules.rule import Rule, Scope
+from accord.service import apply
+from accord.service.accord import Accord
+from accord.service.sync import sync
+from accord.state.records import Link, Target
+from accord.state.state import State
+
+
+def test_the_losing_value_is_kept_by_the_visit_that_settles(tmp_path: Path) -> None:
+    records = crm.build({"users": {"anna": "anna@example.test"}})
+    mail = groupware.build({})
+    state = State(open_database(f"sqlite:///{tmp_path}/state.db"))
+    accord = Accord(state, records, lambda target: mail)
+    link = Link(
+        id="l", name="l", user="anna", kind=Kind.EVENT, target="t", principal="anna", rule="events"
+    )
+    with state.begin() as tx:
+        tx.targets.put(Target(id="t", name="t", adapter="memory", side=Side.GROUPWARE))
+        rule = Rule(name="events", kind=Kind.EVENT, scope=Scope.ALL)
+        tx.rules.activate("events", tx.rules.put(rule))
+        tx.links.put(link)
+    start, end = datetime(2030, 1, 1, 9), datetime(2030, 1, 1, 10)
+    event = Event(title="Visit", start=start, end=end, time_zone="UTC")
+    record = records.person("anna").add(event)
+    sync(accord, [link])
+    (copy,) = mail.person("anna").list(Kind.EVENT)
+    records.person("anna").edit(record.ref, location="from the CRM")
+    mail.person("anna").edit(copy.ref, location="from the mailbox")
+    with (
+        patch.object(apply, "commit", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        sync(accord, [link])
+    (report,) = sync(accord, [link])
+    assert not report.error
+    with state.read() as tx:
+        entries = tx.journal.query(link="l")
+        assert not tx.intents.all()
+    (conflict,) = [entry for entry in entries if entry.step == "conflict"]
+    assert [change.before for change in conflict.fields] == ["from the mailbox"]
+    accord.close()
