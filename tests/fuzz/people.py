@@ -198,7 +198,7 @@ class People:
             case Kind.EVENT:
                 start = (PAST if life.past else FUTURE) + timedelta(days=number)
                 rule = RecurrenceRule(frequency=Frequency.DAILY, count=20)
-                series = {"rule": rule} if which % 3 == 1 else {}
+                series: dict[str, Any] = {"rule": rule} if which % 3 == 1 else {}
                 return Event(
                     title=_text_of("t", number, which),
                     start=start,

@@ -112,12 +112,20 @@ def _compare(
     fills: dict[Side, dict[str, Any]],
     open_fields: list[FieldChange],
 ) -> None:
-    """Sort the differences that `source` has with `target` into fills and open questions."""
+    """Sort the differences that `source` has with `target` into fills and open questions.
+
+    Where one side stores just what it would of the other's value, the two are equal, although
+    the other may know more of it.
+    """
     wanted = policy.carried(to, source.item)
-    flows = policy.flows(to)
     if to is Side.GROUPWARE and policy.invitation(target.item):
         return
-    for name in diff(target.item, wanted, flows):
+    back = policy.carried(to.other, target.item)
+    there = policy.flows(to.other)
+    differing = diff(source.item, back, there)
+    for name in diff(target.item, wanted, policy.flows(to)):
+        if name in there and name not in differing:
+            continue
         if is_empty(target.item, name):
             fills[to][name] = getattr(wanted, name)
         elif not is_empty(wanted, name):

@@ -7,7 +7,8 @@ is held stays held, however little of it is planned next time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 from msgspec import Struct
@@ -27,8 +28,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     something still waits.
     """
 
-    approved: Container[str] = ()
-    refused: Container[str] = ()
+    approved: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     held: Mapping[str, str] = {}
 
 
@@ -42,7 +43,9 @@ def guard(plan: Plan, rule: Rule, pairings: int, waiting: Waiting = NOTHING) -> 
     return Plan(link=plan.link, steps=steps)
 
 
-def await_approval(steps: Sequence[Step], approved: Container[str], cause: str) -> tuple[Step, ...]:
+def await_approval(
+    steps: Sequence[Step], approved: AbstractSet[str], cause: str
+) -> tuple[Step, ...]:
     """Return the steps with every effect held that nobody has approved."""
     return tuple(
         Hold(held=step, cause=cause, why=step.why)
@@ -91,7 +94,7 @@ def _judge(step: Step, rule: Rule, excess: dict[Side, dict[str, str]], waiting: 
     effect = step.held if isinstance(step, Hold) else step
     if not isinstance(effect, Create | Update | Delete | Unpair):
         return step
-    mark = fingerprint(effect)
+    mark = fingerprint(effect) if waiting.approved or waiting.refused else ""
     if mark in waiting.refused:
         return _refused(effect)
     if isinstance(step, Hold):
@@ -137,7 +140,7 @@ def _refused(step: Create | Update | Delete | Unpair) -> Skip:
 
 
 def _excess(
-    plan: Plan, side: Side, limits: GuardLimits, pairings: int, approved: Container[str]
+    plan: Plan, side: Side, limits: GuardLimits, pairings: int, approved: AbstractSet[str]
 ) -> dict[str, str]:
     """Return why deletions or updates on `side` are too many, by kind of step."""
     fresh = [
@@ -145,7 +148,7 @@ def _excess(
         for step in plan.steps
         if isinstance(step, Delete | Update)
         and step.side is side
-        and fingerprint(step) not in approved
+        and not (approved and fingerprint(step) in approved)
     ]
     deletes = sum(isinstance(step, Delete) for step in fresh)
     updates = len(fresh) - deletes

@@ -151,7 +151,7 @@ def scheduling(**values: Any) -> KindTraits:
     return traits(Kind.EVENT, schedules=True, **values)
 
 
-SAME, CHANGED, GONE, MOVED, LEFT, BLIND = "same changed gone moved left blind".split()
+SAME, CHANGED, GONE, MOVED, LEFT, BLIND = ["same", "changed", "gone", "moved", "left", "blind"]
 
 
 def say(base: Snapshot, word: str, **edit: Any) -> Observation | None:
