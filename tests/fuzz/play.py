@@ -38,7 +38,8 @@ def write(seed: int, length: int = 14) -> list[Act]:
             ["add", "edit", "change_entries", "delete", "disturb", "sync", "crash", "expire"],
             [4, 6, 2, 3, 3, 6, 3, 0.3],
         )[0]
-        values: dict[str, Any] = {
+        values: dict[str, Any]
+        values = {
             "add": {"side": side, "which": which},
             "edit": {"side": side, "pick": pick, "which": which},
             "change_entries": {"side": side, "pick": pick, "which": which},

@@ -127,7 +127,10 @@ class Reckoning:
                     yield f"deleted in {side} and back again, though nobody edited it"
 
     def _unseen(self, life: Life, side: Side) -> list[tuple[str, Any]]:
-        """Return the other side's edits that stood against a deletion; a contact's copy has none."""
+        """Return the other side's edits that stood against a deletion.
+
+        Those of a contact's copy never do.
+        """
         if self.people.kind is Kind.CONTACT and side is CRM:
             return []
         return self._unaccounted(life, life.unseen_at_death(side))

@@ -176,7 +176,8 @@ def test_a_newcomer_gets_a_counterpart(side: Side) -> None:
     ],
 )
 def test_a_newcomer_that_gets_none_is_told_why(side: Side, rule: Rule, gist: str) -> None:
-    item = {Kind.CONTACT: contact(), Kind.TASK: task()}.get(rule.kind, event())
+    items: dict[Kind, Item] = {Kind.CONTACT: contact(), Kind.TASK: task()}
+    item = items.get(rule.kind, event())
     steps = arrive(side, item, policy(rule))
     assert words(steps) == [f"skip {side}"]
     assert gist in why(steps)

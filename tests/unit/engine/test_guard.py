@@ -297,7 +297,14 @@ def test_a_fingerprint_does_not_depend_on_reasons_and_readings() -> None:
 def test_a_subject_is_the_act_and_the_item() -> None:
     same = {subject(update()), subject(update(title="Other")), subject(update(version="2"))}
     assert len(same) == 1
-    subjects = [create(), create(side=CRM), update(), update(side=CRM), delete(), unpair()]
+    subjects: list[Step] = [
+        create(),
+        create(side=CRM),
+        update(),
+        update(side=CRM),
+        delete(),
+        unpair(),
+    ]
     assert len({subject(step) for step in subjects}) == len(subjects)
     assert subject(Hold(held=delete(), cause="mass", why="gone")) == subject(delete())
     assert subject(Skip(side=CRM, ref="s", why="x")) == ""
