@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _CARET = re.compile(r"\^[n^']")
 _CARETS = {"^n": "\n", "^^": "^", "^'": '"'}
 _MOST_PARAMS = 500
-_PLAIN_PARAM = re.compile(r'[^",:;^\n]*\Z')
+_PLAIN_PARAM = re.compile(r'[^",:;^\\\n]*\Z')
 
 
 class Line(NamedTuple):
@@ -143,7 +143,8 @@ def param_value(value: str) -> str:
     value = clean(value)
     if "^" in value or "\n" in value or '"' in value:
         value = value.replace("^", "^^").replace("\n", "^n").replace('"', "^'")
-    return f'"{value}"' if any(c in value for c in ",:;") else value
+    # A backslash means nothing here, but some readers take it for an escape.
+    return f'"{value}"' if any(c in value for c in ",:;\\") else value
 
 
 def clean(text: str) -> str:

@@ -6,6 +6,7 @@ nothing changed, else with its group and the parameters that aren't modelled.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -70,19 +71,25 @@ def write_many(contact: Contact, version: str) -> list[str]:
 def _with_kept(
     one: Many, values: Sequence[Any], version: str, entries: Iterable[Entry]
 ) -> list[str]:
-    known: dict[str, list[tuple[Any, Entry]]] = {}
-    for found in entries:
-        value = one.read(found)
-        known.setdefault(entry_key(one.field, value), []).append((value, found))
+    """Return the lines of values, each with the kept line that fits it best, used once."""
+    found = [(one.read(kept_one), kept_one) for kept_one in entries]
+    exact: dict[Any, deque[int]] = defaultdict(deque)
+    loose: dict[str, deque[int]] = defaultdict(deque)
+    for index, (value, _) in enumerate(found):
+        exact[value].append(index)
+        loose[entry_key(one.field, value)].append(index)
+    chosen = [exact[value].popleft() if exact.get(value) else -1 for value in values]
+    used = set(chosen)
     lines = []
-    for value in values:
-        options = known.get(entry_key(one.field, value), [])
-        exact = [pair for pair in options if pair[0] == value]
-        if exact:
-            options.remove(exact[0])
-            lines.append(exact[0][1].raw)
-        elif options:
-            lines.append(_merged(one, value, version, *options.pop(0)))
+    for value, index in zip(values, chosen, strict=True):
+        if index >= 0:
+            lines.append(found[index][1].raw)
+            continue
+        options = loose.get(entry_key(one.field, value), deque())
+        while options and options[0] in used:
+            options.popleft()
+        if options:
+            lines.append(_merged(one, value, version, *found[options.popleft()]))
         else:
             lines.append(_line(one, value, version))
     return lines
