@@ -18,6 +18,7 @@ from accord.rules import check as rules
 from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
+from accord.service.identity import CRM, revision
 from accord.service.opening import find_folder
 from accord.state.records import Cause, Link, Target
 from accord.state.state import Tx
@@ -75,7 +76,7 @@ def _permission(area: str, path: Path, what: str) -> Checked:
 
 def _crm(accord: Accord) -> Iterator[Checked]:
     yield from _findings("crm", accord.crm.check())
-    yield _instance(accord, "crm", "crm", accord.crm.instance)
+    yield _instance(accord, "crm", CRM, accord.crm.instance, revision(accord))
     with accord.state.read() as tx:
         users = sorted({link.user for link in tx.links.all()})
     for user in users:

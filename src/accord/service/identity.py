@@ -14,7 +14,7 @@ CRM = "crm"
 def verify(accord: Accord) -> None:
     """Note who the CRM says it is; raises ConfigError where it isn't the one we knew."""
     with accord.state.begin() as tx:
-        trouble = tx.instances.observe(CRM, accord.crm.instance, _revision(accord))
+        trouble = tx.instances.observe(CRM, accord.crm.instance, revision(accord))
     if trouble is not None:
         raise ConfigError(
             f"held: {trouble.why}",
@@ -30,10 +30,11 @@ def accept(accord: Accord) -> None:
     The next visit lists everything anew, so that nothing is judged by a history that never was.
     """
     with accord.state.begin() as tx:
-        tx.instances.accept(CRM, accord.crm.instance, _revision(accord))
+        tx.instances.accept(CRM, accord.crm.instance, revision(accord))
         for scope, side in tx.cursors.all():
             tx.cursors.drop(scope, side)
 
 
-def _revision(accord: Accord) -> int:
+def revision(accord: Accord) -> int:
+    """Return the CRM's highest revision; 0 where it counts none."""
     return int(getattr(accord.crm, "revision", 0))

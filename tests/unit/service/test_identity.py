@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from accord.crm import database
+from accord.crm.database.admin import Administration
 from accord.db import open_database
 from accord.groupware import memory
+from accord.model.item import Task
 from accord.model.kinds import Side
 from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
+from accord.service.check import check
+from accord.service.config import Config
 from accord.service.identity import accept, verify
 from accord.state.state import State
 
@@ -43,3 +47,18 @@ def test_another_crm_is_held_until_it_is_accepted(tmp_path: Path) -> None:
     with other.state.read() as tx:
         assert tx.cursors.all() == {}
     other.close()
+
+
+def test_a_check_after_a_visit_finds_the_same_crm(tmp_path: Path) -> None:
+    accord = _accord(tmp_path, "crm")
+    assert isinstance(accord.crm, database.DatabaseCrm)
+    people = Administration(accord.crm)
+    people.add_user("anna", "anna@example.test")
+    people.put("anna", Task(title="raises the revision"))
+    verify(accord)
+    config = Config(
+        file=None, folder=tmp_path, database="sqlite:///x", key_file=tmp_path / "key", crm="x:"
+    )
+    found = [one for one in check(accord, config) if one.subject == "instance"]
+    assert [one.ok for one in found] == [True]
+    accord.close()
