@@ -71,6 +71,10 @@ def test_that_query_reads_an_index(office: Office, kind: Kind) -> None:
             values = [{**compiled.params, **given}[name] for name in compiled.positiontup or ()]
             plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(values))
         lines = " ".join(str(row) for row in plan)
+    if office.crm.store.database.dialect == "postgresql":
+        # Which index it takes depends on its statistics; reading all is what must not happen.
+        assert "Seq Scan" not in lines, lines
+        return
     wanted = "ix_crm_contacts_revision" if kind is Kind.CONTACT else "ix_crm_scopes_changes"
     assert wanted in lines, lines
 
