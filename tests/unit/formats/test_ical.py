@@ -479,7 +479,7 @@ def test_the_end_of_a_rule_is_local(start: str, until: str, wanted: str):
 
 
 def test_an_end_in_an_hour_that_comes_twice_takes_the_second():
-    """The last occurrence is included for readers who compare instants, whichever hour they mean."""
+    """The last occurrence is included for readers who compare instants."""
     item = event("RRULE:FREQ=DAILY;UNTIL=20261025T013000Z", start=BERLIN)
     assert "RRULE:FREQ=DAILY;UNTIL=20261025T013000Z" in written(item)
     earlier = event("RRULE:FREQ=DAILY;UNTIL=20261025T003000Z", start=BERLIN)
