@@ -38,8 +38,7 @@ def write(seed: int, length: int = 14) -> list[Act]:
             ["add", "edit", "change_entries", "delete", "disturb", "sync", "crash", "expire"],
             [4, 6, 2, 3, 3, 6, 3, 0.3],
         )[0]
-        values: dict[str, Any]
-        values = {
+        given: dict[str, dict[str, Any]] = {
             "add": {"side": side, "which": which},
             "edit": {"side": side, "pick": pick, "which": which},
             "change_entries": {"side": side, "pick": pick, "which": which},
@@ -48,8 +47,8 @@ def write(seed: int, length: int = 14) -> list[Act]:
             "sync": {"full": chance.random() < 0.2, "minutes": chance.choice([1, 1, 400])},
             "crash": {"after": chance.randint(0, 40)},
             "expire": {"side": side},
-        }[name]
-        acts.append((name, values))
+        }
+        acts.append((name, given[name]))
     return acts
 
 

@@ -21,6 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _CARET = re.compile(r"\^[n^']")
 _CARETS = {"^n": "\n", "^^": "^", "^'": '"'}
 _MOST_PARAMS = 500
+_LAST_BACKSLASH = re.compile(r"\\ *\Z")
 _PLAIN_PARAM = re.compile(r'[^",:;^\\\n]*\Z')
 
 
@@ -143,7 +144,10 @@ def param_value(value: str) -> str:
     value = clean(value)
     if "^" in value or "\n" in value or '"' in value:
         value = value.replace("^", "^^").replace("\n", "^n").replace('"', "^'")
-    # A backslash means nothing here, but some readers take it for an escape.
+    # A backslash means nothing here, but some readers take it for an escape, and lose the end
+    # of a value that ends with one, with all parameters behind it.
+    if _LAST_BACKSLASH.search(value):
+        value += " "
     return f'"{value}"' if any(c in value for c in ",:;\\") else value
 
 
@@ -258,6 +262,10 @@ def _add(
         key, values = "TYPE", [key]
     key = _name(key, number)
     decoded = tuple(_CARET.sub(_uncaret, v) if "^" in v else v for v in values)
+    if any("\\ " in v for v in values):
+        decoded = tuple(
+            v[:-1] if v[-1:] == " " and _LAST_BACKSLASH.search(v) else v for v in decoded
+        )
     params[key] = _more(params[key], decoded, number) if key in params else decoded
 
 

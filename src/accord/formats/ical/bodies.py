@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from accord.formats.html import says_the_same, to_text
 from accord.formats.ical.props import NAMESPACE, Extras, Props, checksum, first, raw
-from accord.formats.lines import Line, escape, unescape
+from accord.formats.lines import Line, escape, parse, unescape
 from accord.model.parts import Body, BodyType
 
 _DATA = "data:text/html"
@@ -30,7 +30,7 @@ def read_body(props: Props, extras: Extras) -> Body | None:
     lines = [raw(line) for line in alternative]
     if plain is not None and not plain.params and html is None and len(lines) == 1:
         return body
-    if lines and lines != body_lines(body, {}):
+    if lines and list(map(_told, lines)) != list(map(_told, body_lines(body, {}))):
         extras[NAMESPACE + "DESCRIPTION"] = (_mark(body), *lines)
     return body
 
@@ -59,6 +59,12 @@ def _choose(text: str, plain: Line | None, html: Line | None) -> Body | None:
         if candidate.strip() and (not text.strip() or says_the_same(text, candidate)):
             return Body(text=candidate, type=BodyType.HTML)
     return Body(text=text) if text else None
+
+
+def _told(text: str) -> tuple[str, dict[str, tuple[str, ...]], str]:
+    """Return what a line says, however a server spells the same text."""
+    line = parse(text, 0)
+    return line.name, dict(line.params), unescape(line.value)
 
 
 def _mark(body: Body | None) -> str:
