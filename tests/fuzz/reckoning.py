@@ -40,7 +40,7 @@ class Reckoning:
         self.people = people
         self.rule = rule
         self.hostility = hostility
-        self.crashed = crashed
+        self.doubtful = crashed or bool(hostility.log)
 
     def complaints(self) -> list[str]:
         self.people.mend()
@@ -108,6 +108,8 @@ class Reckoning:
         self, life: Life, crm: Snapshot | None, mailbox: Snapshot | None, away: Snapshot | None
     ) -> Iterator[str]:
         """Complain about what is on one side only, gone, or back, without a reason."""
+        if crm is None and not life.deaths and not life.restored and self._was_deleted(life):
+            yield "deleted in the CRM, although nobody deleted it"
         if away is not None or (life.moved and mailbox is None):
             return
         if crm is None and mailbox is None:
@@ -125,6 +127,10 @@ class Reckoning:
             for side, (_, paired) in life.deaths.items():
                 if paired and not self._unseen(life, side) and not life.restored:
                     yield f"deleted in {side} and back again, though nobody edited it"
+
+    def _was_deleted(self, life: Life) -> bool:
+        records = self.world.crm.store.records.values()
+        return any(r.deleted and identity(r.item) == life.name for r in records)
 
     def _unseen(self, life: Life, side: Side) -> list[tuple[str, Any]]:
         """Return the other side's edits that stood against a deletion.
@@ -150,6 +156,7 @@ class Reckoning:
     def _disagreement(self, crm: Snapshot, mailbox: Snapshot) -> Iterator[str]:
         policy = self._policy()
         open_fields = self._open_conflicts(crm.ref)
+        held = self.rule.clash is Clash.HOLD
         for to, source, target in (
             (GROUPWARE, crm.item, mailbox.item),
             (CRM, mailbox.item, crm.item),
@@ -158,7 +165,7 @@ class Reckoning:
             for name in diff(target, wanted, policy.flows(to)):
                 one, other = getattr(target, name), getattr(wanted, name)
                 stands = self.people.kind is Kind.CONTACT and to is GROUPWARE
-                if name not in open_fields and not _alike(one, other) and not stands:
+                if not (held and name in open_fields) and not _alike(one, other) and not stands:
                     yield f"{name} differs: {one!r} on the {to} side should be {other!r}"
 
     def _lost(
@@ -179,10 +186,24 @@ class Reckoning:
                 yield f"the {name} {value!r} was lost"
         if crm is None or mailbox is None:
             return
+        yield from self._stale(life, items)
         for name, removed in life.removed.items():
             back = [e for e in removed if all(e in entries(item, name) for item in items)]
             for entry in dict(self._unaccounted(life, [(name, e) for e in back])).values():
                 yield f"the {name} {entry!r} is back although somebody took it away"
+
+    def _stale(self, life: Life, items: list[Item]) -> Iterator[str]:
+        """Complain about values that stand although somebody saw and replaced them.
+
+        After a lost answer nobody can tell an edit of what was written from one beside it. Time
+        and rule of a series win and lose together.
+        """
+        if self.doubtful or life.restored or life.deaths:
+            return
+        for name, replaced in life.replaced.items():
+            values = {seen(item, name) for item in items}
+            if name not in ("schedule", "rule") and len(values) == 1 and values <= replaced:
+                yield f"the {name} {values} is back although somebody replaced it"
 
     def _unaccounted(self, life: Life, values: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         """Return those values that no conflict in the journal names."""

@@ -28,7 +28,7 @@ from tests.fuzz.people import People
 from tests.fuzz.reckoning import Reckoning
 from tests.unit.service.kit import World, blank
 
-HISTORIES = int(os.environ.get("ACCORD_HISTORIES", "400"))
+HISTORIES = int(os.environ.get("ACCORD_HISTORIES", "2000"))
 STEPS = 9
 SHARDS = 4
 
