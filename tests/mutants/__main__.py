@@ -1,7 +1,8 @@
-"""`make mutants`: run mutmut over the rooms that decide, in a copy of the tree, and judge.
+"""`make mutants`: run mutmut over the rooms that decide, in copies of the tree, and judge.
 
-The copy in .cache/mutants keeps results: a stopped run goes on where it was, and a later one
-tests anew only what changed and what lived.
+Room by room, so that each is answered for by its own unit tests, which are quick. The copies in
+.cache/mutants keep results: a stopped run goes on where it was, and a later one tests anew only
+what changed and what lived.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from mutmut.configuration import reset_config
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 
 from tests.mutants.survivors import (
     KILLED,
     UNTESTED,
+    Mutant,
     Verdict,
     as_toml,
     from_diff,
@@ -31,35 +35,57 @@ from tests.mutants.survivors import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKSPACE = ROOT / ".cache" / "mutants"
+CACHE = ROOT / ".cache" / "mutants"
 EXPLAINED = ROOT / "tests" / "mutants" / "explained.toml"
 
-# the code to plant faults in, and the tests that must notice
+
+class Room(NamedTuple):
+    """Some code to plant faults in, and the tests that must notice."""
+
+    name: str
+    code: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    @property
+    def workspace(self) -> Path:
+        return CACHE / self.name
+
+
+APPLY = tuple(f"src/accord/service/{name}.py" for name in ("apply", "writes", "commit"))
 ROOMS = {
-    "engine": ("src/accord/engine/*.py", "tests/unit/engine"),
-    "rules": ("src/accord/rules/*.py", "tests/unit/rules"),
-    "apply": ("src/accord/service/apply*.py", "tests/unit/service"),
+    room.name: room
+    for room in (
+        Room("engine", ("src/accord/engine/*.py",), ("tests/unit/engine",)),
+        Room("apply", APPLY, ("tests/unit/service/apply",)),
+        Room("rules", ("src/accord/rules/*.py",), ("tests/unit/rules",)),
+    )
 }
 
 
 def main() -> int:
     """Return 0 when every mutant is killed or explained, 1 when not, 2 when time ran out."""
     options = parse()
-    rooms = {name: ROOMS[name] for name in options.room or ROOMS}
-    if options.fresh:
-        shutil.rmtree(WORKSPACE, ignore_errors=True)
-    prepare(rooms)
-    forget_survivors()
-    finished = plant(options.workers, options.minutes)
-    os.chdir(WORKSPACE)
-    results = read_results(rooms)
-    alive = [from_diff(name, status, diff_of(name)) for name, status in living(results)]
-    complete = finished and not UNTESTED & set(results.values()) and rooms.keys() == ROOMS.keys()
+    rooms = [ROOMS[name] for name in options.room or ROOMS]
+    deadline = time.monotonic() + options.minutes * 60
+    results: dict[str, str] = {}
+    alive: list[Mutant] = []
+    for room in rooms:
+        if options.fresh:
+            shutil.rmtree(room.workspace, ignore_errors=True)
+        prepare(room)
+        forget_survivors(room)
+        plant(room, options.workers, deadline - time.monotonic())
+        found = read_results(room)
+        print(f"{room.name}: {figures(found)}", flush=True)
+        results |= found
+        alive += [from_diff(name, status, diff_of(room, name)) for name, status in living(found)]
+    finished = not UNTESTED & set(results.values())
+    complete = finished and len(rooms) == len(ROOMS)
     verdict = judge(alive, load_reasons(EXPLAINED), complete=complete)
     report(results, verdict)
     if verdict.unexplained or verdict.stale:
         return 1
-    return 0 if finished and not UNTESTED & set(results.values()) else 2
+    return 0 if finished else 2
 
 
 def parse() -> argparse.Namespace:
@@ -71,20 +97,21 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare(rooms: dict[str, tuple[str, str]]) -> None:
+def prepare(room: Room) -> None:
     """Bring the copy up to date. Files keep their times, so that mutmut sees what changed."""
-    WORKSPACE.mkdir(parents=True, exist_ok=True)
+    room.workspace.mkdir(parents=True, exist_ok=True)
     for name in ("src", "tests"):
-        mirror(ROOT / name, WORKSPACE / name)
+        mirror(room.workspace, name)
     # mutmut copies these once and never again
-    shutil.rmtree(WORKSPACE / "mutants" / "tests", ignore_errors=True)
-    (WORKSPACE / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    shutil.rmtree(room.workspace / "mutants" / "tests", ignore_errors=True)
+    (room.workspace / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    (WORKSPACE / "pyproject.toml").write_text(f"{settings}\n{mutmut_settings(rooms)}", "utf-8")
+    (room.workspace / "pyproject.toml").write_text(f"{settings}\n{mutmut_settings(room)}", "utf-8")
 
 
-def mirror(source: Path, target: Path) -> None:
+def mirror(workspace: Path, name: str) -> None:
     """Copy what changed and remove what is gone."""
+    source, target = ROOT / name, workspace / name
     wanted = {
         path.relative_to(source): path
         for path in source.rglob("*")
@@ -93,7 +120,7 @@ def mirror(source: Path, target: Path) -> None:
     for old in [path for path in target.rglob("*") if path.is_file()]:
         if old.relative_to(target) not in wanted:
             old.unlink()
-            stale = WORKSPACE / "mutants" / old.relative_to(WORKSPACE)
+            stale = workspace / "mutants" / old.relative_to(workspace)
             for each in (stale, Path(f"{stale}.meta"), Path(f"{stale}.spans")):
                 each.unlink(missing_ok=True)
     for relative, path in wanted.items():
@@ -103,24 +130,27 @@ def mirror(source: Path, target: Path) -> None:
             shutil.copyfile(path, copy)
 
 
-def mutmut_settings(rooms: dict[str, tuple[str, str]]) -> str:
-    tests = [path for _, path in rooms.values() if (ROOT / path).is_dir()]
-    if not tests:
-        sys.exit("no unit tests for " + ", ".join(rooms))
+def mutmut_settings(room: Room) -> str:
     settings: dict[str, Any] = {
         "source_paths": ["src"],
-        "only_mutate": [pattern for pattern, _ in rooms.values()],
-        "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-p", "no:randomly", "--hypothesis-seed=0", "--timeout=0"],
+        "only_mutate": list(room.code),
+        "pytest_add_cli_args_test_selection": list(room.tests),
+        "pytest_add_cli_args": [
+            *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "tests.mutants.swift"),
+            *("--hypothesis-profile=swift", "--hypothesis-seed=0", "--timeout=0"),
+        ],
         "use_git_change_detection": False,
         "on_dependency_change": "ignore",
+        # an endless loop is one long before the fifteenfold time
+        "timeout_constant": 5.0,
+        "timeout_multiplier": 5.0,
     }
     return "\n".join(["[tool.mutmut]", *(f"{k} = {json.dumps(v)}" for k, v in settings.items())])
 
 
-def forget_survivors() -> None:
+def forget_survivors(room: Room) -> None:
     """Have all but the killed tested again: the tests may have become better."""
-    for meta in WORKSPACE.glob("mutants/src/**/*.meta"):
+    for meta in room.workspace.glob("mutants/src/**/*.meta"):
         data = json.loads(meta.read_text(encoding="utf-8"))
         codes = data["exit_code_by_key"]
         data["exit_code_by_key"] = {
@@ -130,33 +160,31 @@ def forget_survivors() -> None:
         meta.write_text(json.dumps(data, indent=4), encoding="utf-8")
 
 
-def plant(workers: int, minutes: float) -> bool:
-    """Run mutmut; False when it was stopped before the end."""
+def plant(room: Room, workers: int, seconds: float) -> None:
+    """Run mutmut until it is through or the time is."""
     mutmut = str(Path(sys.executable).with_name("mutmut"))
-    command = [mutmut, "run", "--max-children", str(workers)]
-    log = WORKSPACE / "run.log"
+    log = room.workspace / "run.log"
     shown = sys.stdout.isatty()
     with log.open("wb") as sink:
         run = subprocess.Popen(
-            command,
-            cwd=WORKSPACE,
+            [mutmut, "run", "--max-children", str(workers)],
+            cwd=room.workspace,
             stdout=None if shown else sink,
             stderr=subprocess.STDOUT if not shown else None,
-            env={**os.environ, "PYTHONPATH": "", "PYTHONHASHSEED": "0"},
+            env={**os.environ, "PYTHONPATH": str(room.workspace), "PYTHONHASHSEED": "0"},
             start_new_session=True,
         )
         try:
-            code = run.wait(timeout=minutes * 60)
+            code = run.wait(timeout=max(seconds, 1))
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            stop(run)
-            return False
+            stop(room, run)
+            return
     if code != 0:
         tail = "" if shown else log.read_text("utf-8", errors="replace")[-3000:]
         sys.exit(f"{tail}\nmutmut failed with exit code {code}; see {log.relative_to(ROOT)}")
-    return True
 
 
-def stop(run: subprocess.Popen[bytes]) -> None:
+def stop(room: Room, run: subprocess.Popen[bytes]) -> None:
     os.killpg(run.pid, signal.SIGINT)
     try:
         run.wait(timeout=20)
@@ -164,19 +192,19 @@ def stop(run: subprocess.Popen[bytes]) -> None:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
     # stopped while it still wrote mutants, it would take half a file for a whole one
-    if not (WORKSPACE / "mutants" / "mutmut-stats.json").exists():
-        shutil.rmtree(WORKSPACE / "mutants", ignore_errors=True)
+    if not (room.workspace / "mutants" / "mutmut-stats.json").exists():
+        shutil.rmtree(room.workspace / "mutants", ignore_errors=True)
 
 
-def read_results(rooms: dict[str, tuple[str, str]]) -> dict[str, str]:
+def read_results(room: Room) -> dict[str, str]:
     """Return the status of every mutant by its name."""
     results = {}
-    for pattern, _ in rooms.values():
-        for meta in sorted(Path("mutants").glob(f"{pattern}.meta")):
+    for pattern in room.code:
+        for meta in sorted((room.workspace / "mutants").glob(f"{pattern}.meta")):
             codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
             results.update({name: status_by_exit_code[code] for name, code in codes.items()})
     if not results:
-        sys.exit("mutmut made no mutants: is there code in " + ", ".join(rooms) + "?")
+        sys.exit(f"no mutants of {room.name}: is there code in {', '.join(room.code)}?")
     return results
 
 
@@ -184,8 +212,17 @@ def living(results: dict[str, str]) -> list[tuple[str, str]]:
     return [pair for pair in results.items() if pair[1] not in KILLED | UNTESTED]
 
 
-def diff_of(name: str) -> str:
+def diff_of(room: Room, name: str) -> str:
+    os.chdir(room.workspace)
+    reset_config()
     return get_diff_for_mutant(name)
+
+
+def figures(results: dict[str, str]) -> str:
+    count = Counter(results.values())
+    killed = sum(count[status] for status in KILLED)
+    others = [f"{n} {status}" for status, n in count.most_common() if status not in KILLED]
+    return ", ".join([f"{sum(count.values())} mutants", f"{killed} killed", *others])
 
 
 def report(results: dict[str, str], verdict: Verdict) -> None:
@@ -199,13 +236,10 @@ def report(results: dict[str, str], verdict: Verdict) -> None:
             print(f"\n# {mutant.status}: {mutant.name}\n{as_toml(mutant)}")
     for function, number in Counter(mutant.function for mutant in untouched).items():
         print(f"untested   no unit test of the room runs {function} ({number} mutants)")
-    count = Counter(results.values())
-    figures = ", ".join(f"{number} {status}" for status, number in count.most_common())
-    print(f"\nmutants: {sum(count.values())} ({figures})")
     print(
+        f"\n{figures(results)}\n"
         f"living: {len(verdict.unexplained)} unexplained, {len(verdict.explained)} explained, "
-        f"{len(verdict.wording)} in the wording of messages; "
-        f"{sum(count[status] for status in UNTESTED)} not tested yet"
+        f"{len(verdict.wording)} in the wording of messages"
     )
 
 
