@@ -12,7 +12,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.peers"]
+pytest_plugins = ["tests.peers", "tests.databases"]
 
 settings.register_profile(
     "accord", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

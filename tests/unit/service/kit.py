@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from accord.crm import memory as crm_memory
-from accord.db import Database, open_database
+from accord.db import Database
 from accord.engine.plan import Hold, Pairing, Step
 from accord.groupware import memory as groupware_memory
 from accord.model.item import Event
@@ -30,6 +30,7 @@ from accord.state.codec import decode_step
 from accord.state.records import Cause, Decision, Entry, Intent, Link, Pending, Target
 from accord.testing import Hostility
 from accord.testing.hostile import hostile
+from tests.databases import Sqlite
 
 T = TypeVar("T")
 
@@ -343,17 +344,19 @@ def _title(snapshot: Snapshot) -> str:
     return ""
 
 
-_TEMPLATE: list[Database] = []
+SUPPLY: list[Callable[[], Database]] = [Sqlite().blank]
 
 
 def blank() -> Database:
-    """Return an empty database in memory with all tables, quickly."""
-    if not _TEMPLATE:
-        _TEMPLATE.append(State(open_database("sqlite://")).database)
-    database = open_database("sqlite://")
-    source = _TEMPLATE[0].engine.raw_connection()
-    target = database.engine.raw_connection()
-    source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]
-    target.close()
-    source.close()
-    return database
+    """Return an empty database with all tables; of which kind, `supply` says."""
+    return SUPPLY[-1]()
+
+
+@contextmanager
+def supply(source: Callable[[], Database]) -> Iterator[None]:
+    """Let every new world take its database from there."""
+    SUPPLY.append(source)
+    try:
+        yield
+    finally:
+        SUPPLY.pop()

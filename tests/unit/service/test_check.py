@@ -19,13 +19,14 @@ from accord.service.check import Checked, check
 from accord.service.config import Config
 from accord.service.init import init
 from accord.state.records import Cause, Intent, Link, Pending, Target
+from tests.databases import Databases
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return init(tmp_path).config
+def config(tmp_path: Path, databases: Databases) -> Config:
+    return init(tmp_path, database=databases.url()).config
 
 
 @pytest.fixture
@@ -76,9 +77,16 @@ def test_a_sound_installation_has_no_faults(accord: Accord, config: Config) -> N
     assert {"target company", "target company, alice@x.test", "rules", "state"} <= areas
 
 
-@pytest.mark.parametrize("name", ["accord.key", "accord.db"])
-def test_files_that_others_may_read(accord: Accord, config: Config, name: str) -> None:
-    path = config.folder / name
+def test_a_key_that_others_may_read(accord: Accord, config: Config) -> None:
+    _others_may_read(config.key_file, accord, config)
+
+
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+def test_a_database_that_others_may_read(accord: Accord, config: Config) -> None:
+    _others_may_read(config.folder / "accord.db", accord, config)
+
+
+def _others_may_read(path: Path, accord: Accord, config: Config) -> None:
     path.chmod(0o644)
     fault = only(accord, config)
     assert str(path) in fault.detail

@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from accord.service.holder import is_dead, myself
+
+
+@pytest.fixture
+def on_both() -> None:
+    """Nothing here opens a database."""
 
 
 def test_a_living_holder_keeps_its_lease() -> None:

@@ -18,28 +18,29 @@ from accord.service.check import check
 from accord.service.config import Config
 from accord.service.identity import accept, verify
 from accord.state.state import State
+from tests.databases import Databases
 
 
-def _accord(folder: Path, crm: str) -> Accord:
-    state = State(open_database(f"sqlite:///{folder}/state.db"), folder / "key")
-    records = database.build({"url": f"sqlite:///{folder}/{crm}.db"})
-    return Accord(state, records, lambda target: memory.build({}))
+def _accord(folder: Path, state: str, crm: str) -> Accord:
+    opened = State(open_database(state), folder / "key")
+    return Accord(opened, database.build({"url": crm}), lambda target: memory.build({}))
 
 
-def test_the_crm_we_know_passes(tmp_path: Path) -> None:
-    accord = _accord(tmp_path, "crm")
+def test_the_crm_we_know_passes(tmp_path: Path, databases: Databases) -> None:
+    accord = _accord(tmp_path, databases.url("state"), databases.url("crm"))
     verify(accord)
     verify(accord)
     accord.close()
 
 
-def test_another_crm_is_held_until_it_is_accepted(tmp_path: Path) -> None:
-    first = _accord(tmp_path, "crm")
+def test_another_crm_is_held_until_it_is_accepted(tmp_path: Path, databases: Databases) -> None:
+    state = databases.url("state")
+    first = _accord(tmp_path, state, databases.url("crm"))
     verify(first)
     with first.state.begin() as tx:
         tx.cursors.put("link", Side.CRM, "17")
     first.close()
-    other = _accord(tmp_path, "clone")
+    other = _accord(tmp_path, state, databases.url("clone"))
     with pytest.raises(ConfigError, match="another system"):
         verify(other)
     accept(other)
@@ -49,8 +50,8 @@ def test_another_crm_is_held_until_it_is_accepted(tmp_path: Path) -> None:
     other.close()
 
 
-def test_a_check_after_a_visit_finds_the_same_crm(tmp_path: Path) -> None:
-    accord = _accord(tmp_path, "crm")
+def test_a_check_after_a_visit_finds_the_same_crm(tmp_path: Path, databases: Databases) -> None:
+    accord = _accord(tmp_path, databases.url("state"), databases.url("crm"))
     assert isinstance(accord.crm, database.DatabaseCrm)
     people = Administration(accord.crm)
     people.add_user("anna", "anna@example.test")

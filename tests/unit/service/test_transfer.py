@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from accord.crm import memory as crm_memory
-from accord.db import open_database
 from accord.engine.plan import Pairing
 from accord.model.item import Event
 from accord.model.observe import Snapshot
@@ -21,6 +20,7 @@ from accord.service.accord import Accord
 from accord.service.transfer import Outcome, export, import_
 from accord.state.records import Mode
 from accord.state.state import State
+from tests.databases import Databases
 
 SECRET = "correct-horse-battery"
 
@@ -43,8 +43,8 @@ MEMORY = '[[target]]\nname = "company"\nadapter = "memory"\n'
 
 
 @pytest.fixture
-def accord(tmp_path: Path) -> Iterator[Accord]:
-    state = State(open_database(f"sqlite:///{tmp_path}/a.db"), tmp_path / "key")
+def accord(tmp_path: Path, databases: Databases) -> Iterator[Accord]:
+    state = State(databases.blank(), tmp_path / "key")
     crm = crm_memory.build({"users": {"alice": "alice@x.test", "bob": "bob@x.test", "carol": ""}})
     accord = Accord(state, crm, registry.build)
     yield accord
@@ -183,7 +183,9 @@ def test_an_adapter_in_use_is_built_anew_after_a_change(accord: Accord) -> None:
     assert accord.adapter("company").traits.page == 7
 
 
-def test_export_reads_back_as_the_same(accord: Accord, tmp_path: Path) -> None:
+def test_export_reads_back_as_the_same(
+    accord: Accord, tmp_path: Path, databases: Databases
+) -> None:
     text = (
         DAV
         + '[target.users]\n"alice@x.test" = "al"\n'
@@ -194,7 +196,7 @@ def test_export_reads_back_as_the_same(accord: Accord, tmp_path: Path) -> None:
     bring(accord, text)
     exported = export(accord)
     assert bring(accord, exported, environ={}).differences == ()
-    other = State(open_database(f"sqlite:///{tmp_path}/b.db"), tmp_path / "key")
+    other = State(databases.blank(), tmp_path / "key")
     again = Accord(other, accord.crm, registry.build)
     filled = exported.replace("# password is kept", 'password = { env = "PW" } #')
     bring(again, filled)

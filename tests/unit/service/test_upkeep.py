@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from accord.crm import memory as crm
-from accord.db import open_database
 from accord.groupware import memory as groupware
 from accord.service.accord import Accord
 from accord.service.upkeep import tidy
 from accord.state.state import State
+from tests.databases import Databases
 
 
-def test_orphaned_blobs_go_once_a_day(tmp_path: Path) -> None:
+def test_orphaned_blobs_go_once_a_day(databases: Databases) -> None:
     now = [datetime(2026, 11, 1, tzinfo=UTC)]
-    state = State(open_database(f"sqlite:///{tmp_path}/state.db"), clock=lambda: now[0])
+    state = State(databases.blank(), clock=lambda: now[0])
     accord = Accord(state, crm.build({}), lambda target: groupware.build({}), lambda: now[0])
     with state.begin() as tx:
         orphan = tx.blobs.put(b"nobody refers to this")

@@ -16,6 +16,11 @@ from accord.model.parts import Privacy
 from accord.service.view import plan_view, step_view
 
 
+@pytest.fixture
+def on_both() -> None:
+    """Nothing here opens a database."""
+
+
 def snapshot(title: str, privacy: Privacy = Privacy.PUBLIC) -> Snapshot:
     start = datetime(2027, 3, 1, 10)
     item = Event(title=title, location="Here", start=start, end=start, privacy=privacy)
