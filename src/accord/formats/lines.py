@@ -6,7 +6,7 @@ Unfolds bytes, takes a line apart into name, parameters and value, and puts it t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from accord.formats.errors import Refused
@@ -66,13 +66,24 @@ class Text:
                 return physical
         return 0
 
+    def placed(self, error: Refused) -> Refused:
+        """Return a refusal with the line that an editor shows."""
+        line = self.physical(error.line) if error.line else 0
+        return Refused(error.reason, prop=error.prop, line=line, uid=error.uid)
 
-def unfold(data: bytes | str, limits: Limits, *, fallback: str = "") -> Text:
+
+def unfold(
+    data: bytes | str,
+    limits: Limits,
+    *,
+    fallback: str = "",
+    refold: Callable[[bytes], bytes] | None = None,
+) -> Text:
     """Return the content lines of a text.
 
     Takes any line ends, a byte order mark and UTF-16; control characters are left out.
-    `fallback` is the encoding of what isn't UTF-8. Raises Refused where the text is too large
-    or isn't in a known encoding.
+    `fallback` is the encoding of what isn't UTF-8, `refold` makes the folds of another format
+    those of this one. Raises Refused where the text is too large or isn't in a known encoding.
     """
     raw = _bytes(data, limits)
     if b"\r" in raw:
@@ -83,6 +94,8 @@ def unfold(data: bytes | str, limits: Limits, *, fallback: str = "") -> Text:
         raise Refused(f"the text has more than {limits.lines:,} lines")
     if _CONTROL.search(raw):
         raw = raw.translate(None, _CONTROL_BYTES)
+    if refold is not None:
+        raw = refold(raw)
     sparse = b"\n\n " in raw or b"\n\n\t" in raw
     joined = _without_empty_lines(raw) if sparse else raw
     # Unfolding bytes before decoding heals writers that fold inside a character.

@@ -79,7 +79,7 @@ def _lines(name: str, from_year: int) -> tuple[str, ...]:
         until = since if rules else from_year + 40
         start = datetime(from_year, 1, 1, tzinfo=UTC)
         blocks += _block(_initial(name, start), ())
-        listed = sorted(_changes(name, from_year, until), key=_kind)
+        listed = sorted(changes(name, from_year, until), key=_kind)
         for _, group in groupby(listed, key=_kind):
             first, *others = group
             blocks += _block(first, [f"RDATE:{format_local(x.local)}" for x in others])
@@ -125,7 +125,7 @@ def _initial(name: str, start: datetime) -> Change:
 @lru_cache(maxsize=1024)
 def _regular(name: str) -> tuple[int, tuple[Yearly, ...]]:
     """Return the yearly changes of a zone and the first year they all hold; none: (0, ())."""
-    ahead = sorted(_changes(name, _RULE_YEARS.start, _RULE_YEARS.stop), key=_kind)
+    ahead = sorted(changes(name, _RULE_YEARS.start, _RULE_YEARS.stop), key=_kind)
     rules: list[Yearly] = []
     for _, group in groupby(ahead, key=_kind):
         found = _yearly(list(group))
@@ -134,7 +134,7 @@ def _regular(name: str) -> tuple[int, tuple[Yearly, ...]]:
         rules.append(found)
     if not rules:
         return 0, ()
-    known = {(c.local, c.before, c.after) for c in _changes(name, 1960, _RULE_YEARS.start)}
+    known = {(c.local, c.before, c.after) for c in changes(name, 1960, _RULE_YEARS.start)}
     year = _RULE_YEARS.start
     while year > 1960:
         predicted = {(r.on(year - 1), r.like.before, r.like.after) for r in rules}
@@ -151,7 +151,7 @@ def _yearly(changes: list[Change]) -> Yearly | None:
     return one if fits and all(one.on(c.local.year) == c.local for c in changes) else None
 
 
-def _changes(name: str, first_year: int, end_year: int) -> Iterator[Change]:
+def changes(name: str, first_year: int, end_year: int) -> Iterator[Change]:
     """Yield the changes of the clock from the start of a year up to the start of another."""
     rules = zone(name)
     step = timedelta(days=5)

@@ -41,16 +41,19 @@ def read(data: bytes | str, *, limits: Limits = LIMITS) -> Document:
     """
     text = unfold(data, limits)
     try:
-        roots = parse(text, limits)
-        groups = _groups(roots)
-        if not groups:
-            raise Refused("there is neither an entry nor a task in it")
-        if len(groups) > 1:
-            raise Refused("there are several entries in it, where one is expected")
-        document = _document(groups[0], _zones(roots, limits), limits)
-        return _with_frame(document, roots)
+        return document(parse(text, limits), limits)
     except Refused as error:
-        raise _placed(error, text) from error
+        raise text.placed(error) from error
+
+
+def document(roots: list[Component], limits: Limits) -> Document:
+    """Return what the components of a calendar object say; raises Refused."""
+    groups = _groups(roots)
+    if not groups:
+        raise Refused("there is neither an entry nor a task in it")
+    if len(groups) > 1:
+        raise Refused("there are several entries in it, where one is expected")
+    return _with_frame(_document(groups[0], _zones(roots, limits), limits), roots)
 
 
 def decode(data: bytes | str, kind: Kind, *, limits: Limits = LIMITS) -> Event | Task:
@@ -72,7 +75,7 @@ def read_all(data: bytes | str, *, limits: Limits = IMPORT) -> list[Document | R
         zones = _zones(roots, limits, _calendar_zone(roots))
         return list(_documents(roots, zones, limits, text))
     except Refused as error:
-        raise _placed(error, text) from error
+        raise text.placed(error) from error
 
 
 def decode_all(data: bytes | str, *, limits: Limits = IMPORT) -> list[Event | Task | Refused]:
@@ -88,7 +91,7 @@ def _documents(
 ) -> Iterator[Document | Refused]:
     for root in roots:
         if root.name == "VCALENDAR" and root.bad is not None:
-            yield _placed(root.bad, text)
+            yield text.placed(root.bad)
     for part in (part for root in roots for part in _parts(root)):
         if part.name not in _KINDS and part.name not in _HELPERS:
             reason = f"{part.name} is neither an entry nor a task"
@@ -97,7 +100,7 @@ def _documents(
         try:
             yield _document(group, zones, limits)
         except Refused as error:
-            placed = _placed(error, text)
+            placed = text.placed(error)
             placed.uid = _uid(group[0])
             yield placed
 
@@ -161,7 +164,7 @@ def _zones(roots: list[Component], limits: Limits, floating: str | None = None) 
     return Zones(found, limits.zones, floating)
 
 
-def _with_frame(document: Document, roots: list[Component]) -> Document:
+def _with_frame(found: Document, roots: list[Component]) -> Document:
     """Keep what the calendar around the entry says besides, its lines and other components."""
     for root in roots:
         if root.bad is not None:
@@ -176,15 +179,7 @@ def _with_frame(document: Document, roots: list[Component]) -> Document:
     ]
     texts = [text for found in components(others, {}).values() for text in found]
     if roots[0].name != "VCALENDAR" or not (lines or texts):
-        return document
-    extras = {**document.item.extras, NAMESPACE + "VCALENDAR": (*lines, *texts)}
-    item = msgspec.structs.replace(document.item, extras=extras)
-    return msgspec.structs.replace(document, item=item)
-
-
-def _placed(error: Refused, text: Text) -> Refused:
-    """Return the refusal with the line that an editor shows."""
-    if not error.line:
-        return error
-    line = text.physical(error.line)
-    return Refused(error.reason, prop=error.prop, line=line, uid=error.uid)
+        return found
+    extras = {**found.item.extras, NAMESPACE + "VCALENDAR": (*lines, *texts)}
+    item = msgspec.structs.replace(found.item, extras=extras)
+    return msgspec.structs.replace(found, item=item)

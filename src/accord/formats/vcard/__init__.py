@@ -1,4 +1,4 @@
-"""vCard in and out: address cards to Contact and back (RFC 2426, 6350; 2.1 is read).
+"""vCard in and out: address cards to Contact and back (vCard 2.1, RFC 2426, RFC 6350).
 
 `read` one card, `read_all` cards of a file, `encode` a contact. What the model doesn't know
 survives in `extras` under `vcard:`, groups and labels included.

@@ -1,4 +1,4 @@
-"""A contact to the text of a card, 3.0 or 4.0."""
+"""A contact to the text of a card: 3.0, 4.0, and 2.1, which is made of the lines of 3.0."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from accord.formats.limits import LIMITS
 from accord.formats.lines import escape, fold, one_line
+from accord.formats.old import text_of
 from accord.formats.vcard.entries import MANY, write_many
 from accord.formats.vcard.kept import NAMESPACE, kept
+from accord.formats.vcard.older import older_lines
 from accord.formats.vcard.photos import write_photo
 from accord.formats.vcard.singles import NAMES, write_singles
 from accord.model.item import Contact
@@ -31,16 +33,23 @@ def encode(
 ) -> bytes:
     """Return the card of a contact, which must have a uid.
 
-    `version` is 3.0 or 4.0; empty means the one that the contact was read from, else 3.0.
+    `version` is 2.1, 3.0 or 4.0; empty means the one that the contact was read from, else 3.0.
     """
     if not contact.uid:
         raise ValueError("a card needs a uid")
     version = version or str(contact.extras.get(NAMESPACE + "VERSION") or "3.0")
     moment = (now or datetime.now(UTC)).astimezone(UTC)
-    lines = ["BEGIN:VCARD", f"VERSION:{version}", f"PRODID:{escape(product)}"]
+    lines = [f"PRODID:{escape(product)}"]
     lines += [f"UID:{one_line(contact.uid)}", f"REV:{moment:%Y%m%dT%H%M%SZ}"]
     if marker:
         lines.append(f"X-ACCORD-ID:{escape(marker)}")
+    lines += _body(contact, "3.0" if version == "2.1" else version)
+    if version == "2.1":
+        return text_of(["BEGIN:VCARD", "VERSION:2.1", *older_lines(lines), "END:VCARD"])
+    return fold(["BEGIN:VCARD", f"VERSION:{version}", *lines, "END:VCARD"])
+
+
+def _body(contact: Contact, version: str) -> list[str]:
     body = write_singles(contact, version)
     if not any(_is_named(line, "FN") for line in body):
         # Every card needs a formatted name; DERIVED tells that nobody chose it (RFC 9554 4.2).
@@ -53,7 +62,7 @@ def encode(
         body += [one.raw for one in pictures[1:]]
     if contact.extras:
         body += _others(contact.extras, body)
-    return fold([*lines, *body, "END:VCARD"])
+    return body
 
 
 def _others(extras: Mapping[str, object], body: list[str]) -> list[str]:
