@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Column, LargeBinary, bindparam, select, update
 
 from accord.state.context import SEALED, Context
-from accord.state.schema import BLOBS, INTENTS, PENDING, TARGETS
+from accord.state.schema import BLOBS, INTENTS, PENDING, TARGETS, TOKEN_KEYS
 
 _PAGE = 500
 
@@ -26,6 +26,7 @@ class _Place(NamedTuple):
 _PLACES = (
     _Place(TARGETS.c.id, TARGETS.c.secrets, "target:"),
     _Place(INTENTS.c.id, INTENTS.c.step, "intent:"),
+    _Place(TOKEN_KEYS.c.id, TOKEN_KEYS.c.secret, "token-key:"),
     _Place(PENDING.c.id, PENDING.c.step, "pending:"),
     _Place(BLOBS.c.digest, BLOBS.c.data, ""),
 )

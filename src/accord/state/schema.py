@@ -21,7 +21,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0001"
+HEAD = "0002"
 METADATA = new_metadata()
 
 
@@ -294,4 +294,54 @@ CONSENTS = Table(
     _text("user", key=True),
     _text("matter", key=True),
     Column("at", Instant, nullable=False),
+)
+
+TOKEN_KEYS = Table(
+    "state_token_keys",
+    METADATA,
+    _text("id", key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("made", Instant, nullable=False),
+    Column("until", Instant),
+)
+
+TOKEN_USES = Table(
+    "state_token_uses",
+    METADATA,
+    Column("id", Foreign, primary_key=True, nullable=False),
+    Column("until", Instant, nullable=False, index=True),
+)
+
+TOKEN_REVOCATIONS = Table(
+    "state_token_revocations",
+    METADATA,
+    _text("what", key=True),
+    Column("name", Foreign, primary_key=True, nullable=False),
+    Column("before", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    _line("by"),
+    Column("at", Instant, nullable=False),
+)
+
+TOKEN_FAILURES = Table(
+    "state_token_failures",
+    METADATA,
+    Column("name", Foreign, primary_key=True, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("since", Instant, nullable=False, index=True),
+)
+
+TOKEN_LOG = Table(
+    "state_token_log",
+    METADATA,
+    Column("hour", Instant, primary_key=True, nullable=False),
+    _text("event", key=True),
+    Column("user", Foreign, primary_key=True, nullable=False),
+    Column("peer", Foreign, primary_key=True, nullable=False),
+    Column("token", Foreign, primary_key=True, nullable=False),
+    _line("why"),
+    _line("by"),
+    Column("times", Integer, nullable=False),
+    Column("first", Instant, nullable=False),
+    Column("last", Instant, nullable=False, index=True),
 )

@@ -34,6 +34,9 @@ from accord.state.runs import Runs
 from accord.state.secrets import Keys
 from accord.state.settings import Settings
 from accord.state.targets import Targets
+from accord.state.token_keys import TokenKeys
+from accord.state.token_log import Failures, TokenLog
+from accord.state.token_marks import Revocations, TokenUses
 from accord.state.windows import Windows
 
 T = TypeVar("T")
@@ -78,6 +81,11 @@ class Tx:
         return Erasures(self.context)
 
     @cached_property
+    def failures(self) -> Failures:
+        """Return how often tokens failed."""
+        return Failures(self.context)
+
+    @cached_property
     def instances(self) -> Instances:
         """Return which systems the sides are."""
         return Instances(self.context)
@@ -113,6 +121,11 @@ class Tx:
         return PendingChanges(self.context)
 
     @cached_property
+    def revocations(self) -> Revocations:
+        """Return which tokens no longer hold."""
+        return Revocations(self.context)
+
+    @cached_property
     def rules(self) -> Rules:
         """Return rule versions."""
         return Rules(self.context)
@@ -131,6 +144,21 @@ class Tx:
     def targets(self) -> Targets:
         """Return targets."""
         return Targets(self.context)
+
+    @cached_property
+    def token_keys(self) -> TokenKeys:
+        """Return what signs tokens."""
+        return TokenKeys(self.context)
+
+    @cached_property
+    def token_log(self) -> TokenLog:
+        """Return what happened to tokens."""
+        return TokenLog(self.context)
+
+    @cached_property
+    def token_uses(self) -> TokenUses:
+        """Return which tokens are used up."""
+        return TokenUses(self.context)
 
     @cached_property
     def windows(self) -> Windows:
