@@ -6,14 +6,19 @@ Commands and later the service's processes begin here; `init` prepares what this
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from accord.db import Database, open_database
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
+from accord.ports.token import TokenProvider
 from accord.service import registry
 from accord.service.accord import Accord, Crm
 from accord.service.config import Config, without_password
 from accord.state.state import State
+
+if TYPE_CHECKING:
+    from accord.interface.tokens.desk import Desk
 
 
 def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
@@ -56,6 +61,28 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
         return _built_in(rest, database, clock)
     crm: Crm = import_module(registry.CRM[scheme]).build({"instance": rest} if rest else {})
     return crm
+
+
+def open_desk(accord: Accord, config: Config) -> Desk:
+    """Return the desk that issues and checks tokens for CRM.interface; raises ConfigError."""
+    from accord.interface.tokens.command import CommandTokens
+    from accord.interface.tokens.desk import Desk
+    from accord.interface.tokens.hmac import HmacTokens
+    from accord.interface.tokens.settings import Provider
+
+    settings = config.tokens
+    provider: TokenProvider
+    match settings.provider:
+        case Provider.HMAC:
+            provider = HmacTokens(accord.state)
+        case Provider.COMMAND:
+            provider = CommandTokens(settings.command, settings.timeout, config.folder)
+
+    def admits(user: str) -> None:
+        with accord.crm.open(user):
+            pass
+
+    return Desk(accord.state, provider, admits, settings)
 
 
 def _built_in(address: str, database: Database, clock: Clock) -> Crm:

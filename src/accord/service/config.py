@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from accord.interface.tokens.settings import TokenSettings
 from accord.ports.errors import ConfigError
 from accord.rules.problem import Problem, RuleErrors
 from accord.rules.source import Source
@@ -27,6 +28,10 @@ class _File(Struct, frozen=True, kw_only=True):
     database: str = "sqlite:///accord.db"
     key_file: str = "accord.key"
     crm: str = "database:"
+    tokens: TokenSettings = TokenSettings()
+
+
+_TEXTS = ("database", "key_file", "crm")
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -42,6 +47,7 @@ class Config(Struct, frozen=True, kw_only=True):
     database: str
     key_file: Path
     crm: str
+    tokens: TokenSettings = TokenSettings()
 
     @property
     def shown_database(self) -> str:
@@ -61,13 +67,14 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
         raise ConfigError(f"there is no {FILE} in {here}", field="config", hint=INIT_HINT)
     given = _read(path) if path is not None else _File()
     folder = path.resolve().parent if path is not None else here
-    values = {name: getattr(given, name) for name in given.__struct_fields__} | overlay
+    values = {name: getattr(given, name) for name in _TEXTS} | overlay
     config = Config(
         file=path,
         folder=folder,
         database=absolute(values["database"], folder),
         key_file=folder / Path(values["key_file"]).expanduser(),
         crm=_crm(values["crm"], folder),
+        tokens=given.tokens,
     )
     _require_texts(config, values)
     return config
@@ -129,7 +136,7 @@ def _with_places(problems: list[Problem], data: Mapping[str, Any]) -> list[Probl
 
 
 def _overlay(environ: Mapping[str, str]) -> dict[str, str]:
-    known = {f"{PREFIX}{name.upper()}": name for name in _File.__struct_fields__}
+    known = {f"{PREFIX}{name.upper()}": name for name in _TEXTS}
     for name in environ:
         if not name.startswith(PREFIX) or name in known or name == f"{PREFIX}CONFIG":
             continue
