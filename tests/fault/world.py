@@ -107,7 +107,7 @@ class World:
         """Return every losing value that the journal kept, as one text."""
         with self.accord.state.read() as tx:
             entries = tx.journal.query(limit=1_000_000)
-        return " ".join(str(entry.fields) for entry in entries if entry.step == "conflict")
+        return " ".join(str(entry.fields) for entry in entries if entry.step == "clash")
 
     def _name(self) -> str:
         self._count += 1

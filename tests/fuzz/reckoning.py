@@ -224,7 +224,9 @@ class Reckoning:
         """
         told: dict[str, set[Any]] = {}
         refs = self._refs(life)
-        telling = {"conflict", "update"} if self.people.kind is Kind.CONTACT else {"conflict"}
+        telling = {"conflict", "clash"}
+        if self.people.kind is Kind.CONTACT:
+            telling.add("update")
         for entry in self.world.journal():
             if entry.step in telling and refs & {entry.ref, entry.counterpart}:
                 for change in entry.fields:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+from rich.text import Text
 
 from accord.cli import exits
 from accord.cli.ask import agreed
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage
-from accord.cli.show import show_step
+from accord.cli.show import fields_of, show_step
 from accord.cli.sync import progress_bar, visited
 from accord.cli.words import moment, plural
 from accord.model.kinds import Side
 
 if TYPE_CHECKING:
     from accord.service.accord import Accord
-    from accord.service.decisions import Waiting
+    from accord.service.decisions import Settled, Waiting
     from accord.state.records import Cause
 
 held = App(name="held", help="List what waits for approval; approve or reject it.")
@@ -85,12 +86,26 @@ def reject(
 
 
 @conflicts.default
-def list_conflicts(*, link: Link = "", call: CallArgument) -> int:
-    """List open conflicts with both sides' values."""
+def list_conflicts(
+    *,
+    link: Link = "",
+    settled: Annotated[bool, Parameter(help="List clashes that the rule has settled.")] = False,
+    call: CallArgument,
+) -> int:
+    """List open conflicts with both sides' values; --settled those that a rule has decided.
+
+    Of what a rule has decided the losing value is kept; `accord undo` brings it back.
+    """
+    from accord.service.choose import choose
+    from accord.service.decisions import settled as decided
     from accord.state.records import Cause
 
     with call.accord() as accord:
-        _list(call, _waiting(accord, Cause.CONFLICT, link), "There are no open conflicts.")
+        if settled:
+            _list_settled(call, decided(accord, choose(accord, [link]) if link else ()))
+        else:
+            none = "There are no open conflicts; --settled lists those that a rule has decided."
+            _list(call, _waiting(accord, Cause.CONFLICT, link), none)
     return exits.OK
 
 
@@ -119,6 +134,34 @@ def resolve(
             if report.plan is not None:
                 call.data({**report.as_json(), **plan_view(report.plan)})
     return exits.OK
+
+
+def _list_settled(call: Call, found: list[Settled]) -> None:
+    for one in found:
+        entry = one.entry
+        values = [{"field": c.field, "crm": c.before, "groupware": c.after} for c in entry.fields]
+        call.data(
+            {
+                "id": entry.id,
+                "link": one.link.name,
+                "at": entry.at,
+                "kind": entry.kind,
+                "label": one.label,
+                "lost": entry.side,
+                "ref": entry.ref,
+                "why": entry.why,
+                "fields": values,
+            }
+        )
+        head = f"#{entry.id}  {one.link.name}  {moment(entry.at)}"
+        call.say(head, style="bold", markup=False)
+        call.say(f"  ! {entry.kind}: {one.label or entry.ref}", markup=False)
+        call.say(f"      {entry.why}", style="dim", markup=False)
+        for line in fields_of(entry):
+            call.say(Text.assemble("      ", line))
+        call.say(f"      `accord undo {entry.id}` brings the lost value back", style="dim")
+    if not found:
+        call.say("No clash was settled.")
 
 
 def _waiting(accord: Accord, cause: Cause, link: str) -> list[Waiting]:

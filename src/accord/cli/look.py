@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from cyclopts import Parameter
+from rich.text import Text
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
-from accord.cli.show import PLACES
-from accord.cli.words import moment, short
+from accord.cli.show import PLACES, fields_of
+from accord.cli.words import moment
 
 if TYPE_CHECKING:
     from accord.service.explain import Explanation, Where
@@ -129,8 +130,7 @@ def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
     call.say(f"{head}{entry.step} in the {place}: {entry.kind} {entry.ref}{undone}", markup=False)
     who = f" (by {entry.actor})" if entry.actor else ""
     call.say(f"{indent}      {entry.why}{who}; run {entry.run}", style="dim", markup=False)
-    for change in entry.fields:
-        turn = f"{short(change.before)} → {short(change.after)}"
-        call.say(f"{indent}      {change.field}: {turn}", markup=False)
+    for line in fields_of(entry):
+        call.say(Text.assemble(f"{indent}      ", line))
     if entry.error:
         call.say(f"{indent}      failed: {entry.error}", style="red", markup=False)

@@ -11,6 +11,7 @@ from accord.cli.words import plural, short
 if TYPE_CHECKING:
     from accord.cli.call import Call
     from accord.engine.plan import Plan, Step
+    from accord.state.records import Entry
 
 PLACES = {"crm": "CRM", "groupware": "mailbox"}
 SIGNS = {
@@ -20,19 +21,19 @@ SIGNS = {
     "pair": ("=", "cyan"),
     "unpair": ("/", "magenta"),
     "conflict": ("!", "bold yellow"),
+    "clash": ("!", "yellow"),
     "skip": (".", "dim"),
     "hold": ("?", "bold magenta"),
 }
 QUIET = ("skip",)
+_SAID = {"hold": "held", "unpair": "let go", "conflict": "in conflict", "clash": "settled"}
 
 
 def show_plan(call: Call, plan: Plan | None, name: str, *, everything: bool = False) -> None:
     """Print a plan; skips are only counted unless `everything` is wanted."""
-    from accord.service.view import name_of
-
     if plan is None or call.json or call.quiet:
         return
-    shown = [step for step in plan.steps if everything or name_of(step) not in QUIET]
+    shown = [step for step in plan.steps if everything or step.name not in QUIET]
     call.say(Text.assemble((name, "bold"), f": {_summary(plan)}"))
     for step in shown:
         show_step(call, step)
@@ -55,25 +56,24 @@ def show_step(call: Call, step: Step, indent: str = "  ") -> None:
     call.say(Text.assemble(indent, (f"{sign} ", style), _title(view, what)))
     call.say(Text(f"{indent}    {_reason(view)}", style="dim"))
     for line in what.get("fields", ()):
-        call.say(Text.assemble(f"{indent}    {line['label']}: ", *_values(line, what["step"])))
+        call.say(Text.assemble(f"{indent}    {line['label']}: ", *_values(line, what)))
     if what.get("mails"):
         who = ", ".join(what["mails"])
         call.say(Text.assemble(f"{indent}    ", ("mail to: ", "red"), who))
 
 
 def _summary(plan: Plan) -> str:
-    from accord.service.view import name_of
-
     counts: dict[str, int] = {}
     for step in plan.steps:
-        name = name_of(step)
+        name = step.name
         if name not in QUIET:
             counts[name] = counts.get(name, 0) + 1
-    return ", ".join(f"{count} {_words(name)}" for name, count in counts.items()) or "nothing to do"
+    parts = (f"{count:,} {_words(name)}" for name, count in counts.items())
+    return ", ".join(parts) or "nothing to do"
 
 
 def _words(name: str) -> str:
-    return {"hold": "held", "unpair": "let go", "conflict": "in conflict"}.get(name, f"to {name}")
+    return _SAID.get(name, f"to {name}")
 
 
 def _title(view: dict[str, Any], what: dict[str, Any]) -> str:
@@ -90,14 +90,36 @@ def _reason(view: dict[str, Any]) -> str:
     return f"{view['cause']} ({view['why']})" if view["step"] == "hold" else str(view["why"])
 
 
-def _values(line: dict[str, Any], step: str) -> list[Any]:
+def both_sides(crm: Any, mailbox: Any, loser: str = "") -> list[Any]:
+    """Return both sides' values of a field, naming which of them lost."""
+    lost = {side: " (lost)" if loser == side else "" for side in PLACES}
+    return [
+        "CRM ",
+        (short(crm), "cyan"),
+        f"{lost['crm']}, mailbox ",
+        (short(mailbox), "magenta"),
+        lost["groupware"],
+    ]
+
+
+def fields_of(entry: Entry) -> list[Text]:
+    """Return a line for each field of a journal entry: what became of it, or both sides' values."""
+    lines = []
+    for change in entry.fields:
+        if entry.step in ("conflict", "clash"):
+            loser = str(entry.side) if entry.step == "clash" else ""
+            values = both_sides(change.before, change.after, loser)
+        else:
+            values = [f"{short(change.before)} → {short(change.after)}"]
+        lines.append(Text.assemble(f"{change.field}: ", *values))
+    return lines
+
+
+def _values(line: dict[str, Any], what: dict[str, Any]) -> list[Any]:
+    step = what["step"]
     if step == "create":
         return [(short(line["after"]), "green")]
-    if step == "conflict":
-        return [
-            "CRM ",
-            (short(line["crm"]), "cyan"),
-            ", mailbox ",
-            (short(line["groupware"]), "magenta"),
-        ]
+    if "winner" in what:
+        loser = {"crm": "groupware", "groupware": "crm"}.get(what["winner"], "")
+        return both_sides(line["crm"], line["groupware"], loser)
     return [(short(line["before"]), "red"), " → ", (short(line["after"]), "green")]

@@ -57,7 +57,8 @@ def sync(
 
     Exit codes: 0 done; 1 an item failed; 2 wrong arguments or configuration; 3 a side could
     not be reached or refused the credentials. What is held or in conflict waits and is no
-    failure: `accord held` and `accord conflicts` list it.
+    failure: `accord held` and `accord conflicts` list it. A clash that the rule has settled is
+    in agreement again; its losing value is kept (`accord conflicts --settled`).
     """
     from accord.service.opening import Options
 
@@ -84,19 +85,24 @@ def show_report(call: Call, report: Report, *, observed: bool = False) -> None:
     parts = [*_side("CRM", report.crm), *_side("mailbox", report.groupware)]
     for count, word in ((report.paired, "paired"), (report.unpaired, "let go")):
         if count:
-            parts.append(f"{count} {word}")
+            parts.append(f"{count:,} {word}")
     text = ", ".join(parts) or "nothing to do"
     if observed and parts:
         text = f"only observed, nothing written; would be: {text}"
     cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
     call.say(f"[bold]{_plain(report.name)}[/]: {text} [dim]({cost})[/]")
-    for count, command, what in (
-        (report.held, "held", "waits for approval"),
-        (report.conflicts, "conflicts", "in conflict"),
-        (report.failed, "journal", "failed"),
+    kept = (
+        "clash settled, the losing value is kept",
+        "clashes settled, the losing values are kept",
+    )
+    for count, command, *what in (
+        (report.held, "held", "waits for approval", "wait for approval"),
+        (report.conflicts, "conflicts", "in conflict", "in conflict"),
+        (report.clashes, "conflicts --settled", *kept),
+        (report.failed, "journal", "failed", "failed"),
     ):
         if count:
-            call.say(f"  [yellow]{count} {what}[/]: `accord {command}`")
+            call.say(f"  [yellow]{plural(count, *what)}[/]: `accord {command}`")
 
 
 def visited(call: Call, reports: Sequence[Report]) -> int:
@@ -177,7 +183,7 @@ def _with_plan(link: Link, report: Report) -> dict[str, Any]:
 
 def _side(name: str, counts: Any) -> list[str]:
     done = [
-        f"{getattr(counts, word)} {word}"
+        f"{getattr(counts, word):,} {word}"
         for word in ("created", "updated", "deleted", "failed")
         if getattr(counts, word)
     ]

@@ -20,7 +20,7 @@ def short(value: Any, longest: int = LONGEST) -> str:
 
 
 def plural(count: int, one: str, many: str = "") -> str:
-    """Return `3 links`, `1 link`."""
+    """Return `3 links`, `1 link`; `one` and `many` may be all that is said of them."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 

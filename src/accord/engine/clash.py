@@ -17,7 +17,10 @@ from accord.rules.rule import Clash
 
 
 class Clashed(Struct, frozen=True, kw_only=True):
-    """Be one clash: which group, who won (None: nobody yet), and the values at stake."""
+    """Be one clash: which group, who won (None: nobody yet), and the values at stake.
+
+    `fields` are as in `plan.Conflict`: first the CRM's value, then the mailbox's.
+    """
 
     group: str
     winner: Side | None

@@ -137,7 +137,7 @@ def _compare(
 def _without_fills(
     open_fields: list[FieldChange], fills: dict[Side, dict[str, Any]]
 ) -> tuple[FieldChange, ...]:
-    """Return each open field once; `before` is the CRM's value, `after` the mailbox's."""
+    """Return each open field once."""
     filled = {name for values in fills.values() for name in values}
     unique = {change.field: change for change in reversed(open_fields)}
     return tuple(change for name, change in sorted(unique.items()) if name not in filled)

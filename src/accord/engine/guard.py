@@ -161,7 +161,8 @@ def _excess(
         )
     if updates > limits.updates:
         found["update"] = (
-            f"mass change: {updates} items would change on the {side} side "
+            f"mass change: {updates} {'item' if updates == 1 else 'items'} would change on the "
+            f"{side} side "
             f"(allowed: {limits.updates})"
         )
     return found

@@ -169,10 +169,10 @@ def _one_changed(group: tuple[str, ...], half: _Half, patch: dict[str, Any]) -> 
         if name in half.incoming:
             patch[name] = _combined(name, half, half.side.other)
             if name in half.own and patch[name] == getattr(half.theirs_after, name):
-                lost.append(_loss(name, half))
+                lost.append(_at_stake(name, half))
         elif name in half.own and half.own.intersection(group) and len(group) > 1:
             patch[name] = getattr(half.theirs_after, name)
-            lost.append(_loss(name, half))
+            lost.append(_at_stake(name, half))
     if not lost:
         return ()
     why = f"the other side's value replaces an edit that does not travel from {half.side}"
@@ -195,13 +195,13 @@ def _both_changed(
         return _merge_entries(group[0], halves, patches, winner, why)
     if winner is None:
         at_stake = [f for f in group if f in groupware.flows and not groupware.settled(f)]
-        fields = tuple(_change(f, groupware.now, groupware.theirs_after) for f in at_stake)
+        fields = tuple(_at_stake(f, groupware) for f in at_stake)
         return (Clashed(group=name, winner=None, fields=fields, why=why),)
     loser = groupware if winner is Side.CRM else crm
     taken = [f for f in group if f in loser.flows and not loser.settled(f)]
     for field in taken:
         patches[loser.side][field] = getattr(loser.theirs_after, field)
-    fields = tuple(_loss(field, loser) for field in taken)
+    fields = tuple(_at_stake(field, loser) for field in taken)
     return (Clashed(group=name, winner=winner, fields=fields, why=why),) if fields else ()
 
 
@@ -221,10 +221,10 @@ def _merge_entries(
         if not same(kind_of(half.now), name, value, getattr(half.now, name)):
             patches[side][name] = value
         if lost and (winner is not side):
-            clashed.append(_change(name, half.now, half.theirs_after))
+            clashed.append(_at_stake(name, half))
     if not clashed:
         return ()
-    return (Clashed(group=name, winner=winner, fields=(clashed[0],), why=why),)
+    return (Clashed(group=name, winner=winner, fields=(clashed[-1],), why=why),)
 
 
 def _combined(name: str, half: _Half, winner: Side) -> Any:
@@ -340,9 +340,8 @@ def _name(group: tuple[str, ...], half: _Half) -> str:
     return spec.clash_group if spec is not None else group[0]
 
 
-def _loss(name: str, half: _Half) -> FieldChange:
-    return _change(name, half.now, half.theirs_after)
-
-
-def _change(name: str, before: Item, after: Item) -> FieldChange:
-    return FieldChange(field=name, before=getattr(before, name), after=getattr(after, name))
+def _at_stake(name: str, half: _Half) -> FieldChange:
+    """Return the CRM's value and the mailbox's, in the terms of the side that is looked at."""
+    here, there = getattr(half.now, name), getattr(half.theirs_after, name)
+    crm, mailbox = (here, there) if half.side is Side.CRM else (there, here)
+    return FieldChange(field=name, before=crm, after=mailbox)

@@ -40,6 +40,11 @@ class Pairing(Struct, frozen=True, kw_only=True):
 class _Step(Struct, frozen=True, kw_only=True, tag_field="step"):
     why: str
 
+    @property
+    def name(self) -> str:
+        """Return what plans, journal and decisions call a step of this sort."""
+        return str(type(self).__struct_config__.tag)
+
 
 class Create(_Step, tag="create", frozen=True, kw_only=True):
     """Create on `side` the item projected from `source` on the other side.
@@ -122,7 +127,9 @@ class Unpair(_Step, tag="unpair", frozen=True, kw_only=True):
 class Conflict(_Step, tag="conflict", frozen=True, kw_only=True):
     """Say that both sides changed the same field, who won, and keep the losing value.
 
-    `winner` None leaves both sides as they are until somebody decides.
+    `winner` None leaves both sides as they are until somebody decides: only that is open. In
+    `fields`, whoever won, `before` is the CRM's value and `after` the mailbox's, both in the
+    terms of the side that gives way (of the mailbox while it is open).
     """
 
     pairing: str
@@ -131,6 +138,11 @@ class Conflict(_Step, tag="conflict", frozen=True, kw_only=True):
     groupware: Snapshot
     fields: tuple[FieldChange, ...] = ()
     winner: Side | None = None
+
+    @property
+    def name(self) -> str:
+        """Return its name in journal and decisions: `conflict` is open, a `clash` is settled."""
+        return "conflict" if self.winner is None else "clash"
 
 
 class Skip(_Step, tag="skip", frozen=True, kw_only=True):

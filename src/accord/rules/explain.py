@@ -192,8 +192,8 @@ def _entering(rule: Rule) -> Iterator[str]:
     if rule.filter.crm or rule.filter.groupware:
         yield f"When an item leaves the filter, {_LEAVINGS[rule.leaving]}."
     window = rule.window
-    ends = [f"{window.past} days back"] if window.past is not None else []
-    ends += [f"{window.future} days ahead"] if window.future is not None else []
+    ends = [f"{_days(window.past)} back"] if window.past is not None else []
+    ends += [f"{_days(window.future)} ahead"] if window.future is not None else []
     if ends:
         yield f"Only what happens within {' and '.join(ends)}; {_LEAVINGS[window.leaving]} later."
 
@@ -262,10 +262,15 @@ def _meeting(rule: Rule) -> Iterator[str]:
         yield "Nothing is written that would make the server mail attendees."
 
 
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
 def _guard(rule: Rule) -> Iterator[str]:
     guard = rule.guard
+    items = "item" if guard.deletes == 1 else "items"
     yield (
-        f"A run waits for approval that would delete more than {guard.deletes} items of a side "
+        f"A run waits for approval that would delete more than {guard.deletes} {items} of a side "
         f"or {guard.share:.0%} of all pairs, or change more than {guard.updates}."
     )
 

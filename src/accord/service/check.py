@@ -197,7 +197,7 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
     for cause, command in _WAITING.items():
         count = sum(one.cause is cause for one in pending)
         if count:
-            detail = f"{count} {cause}; {command} shows them"
+            detail = f"{count} {command}"
             yield Checked(area="state", subject="waiting", ok=True, detail=detail)
     rejected = [one for one in pending if one.cause is Cause.REJECTED]
     for one in rejected[:_SHOWN]:
@@ -215,5 +215,8 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
         )
 
 
-_WAITING = {Cause.HELD: "`accord held`", Cause.CONFLICT: "`accord conflicts`"}
+_WAITING = {
+    Cause.HELD: "held: `accord held`",
+    Cause.CONFLICT: "in conflict: `accord conflicts`",
+}
 _SHOWN = 20

@@ -26,7 +26,8 @@ from accord.service.report import Report
 from accord.service.sync import fail, sync
 from accord.service.visit import Decided, Progress, Visit
 from accord.state.codec import decode_step
-from accord.state.records import Cause, Link, Pending
+from accord.state.records import Cause, Entry, Link, Pending
+from accord.state.state import Tx
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -47,6 +48,30 @@ def waiting(accord: Accord, cause: Cause, link: str = "") -> list[Waiting]:
         for one in found
         if not one.refused and one.link in links
     ]
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """Be one clash that the rule has settled; `entry.side` lost, and `entry.fields` keep it."""
+
+    entry: Entry
+    link: Link
+    label: str
+
+
+def settled(accord: Accord, links: Sequence[Link] = (), limit: int = 50) -> list[Settled]:
+    """Return settled clashes whose losing value stands only in the journal, newest first."""
+    with accord.state.read() as tx:
+        known = {one.id: one for one in links or tx.links.all()}
+        found = [
+            entry
+            for link in (known if links else [None])
+            for entry in tx.journal.query(link=link, step="clash", limit=limit)
+            if entry.undone_by is None and entry.link in known
+        ]
+        return [
+            Settled(entry=entry, link=known[entry.link], label=_label(tx, entry))
+            for entry in sorted(found, key=lambda entry: -entry.id)[:limit]
+        ]
 
 
 def approve(accord: Accord, ids: Sequence[str], progress: Progress = silent) -> list[Report]:
@@ -100,6 +125,12 @@ def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -
     except AccordError as error:
         fail(report, error)
     return report
+
+
+def _label(tx: Tx, entry: Entry) -> str:
+    sides = ((entry.side, entry.ref), (entry.side.other, entry.counterpart))
+    found = (tx.decisions.get(entry.link, side, ref) for side, ref in sides)
+    return next((one.label for one in found if one is not None and one.label), "")
 
 
 def _held(pending: Pending | None, number: str) -> Pending:

@@ -344,7 +344,7 @@ class Ledger:
         self.settle(step.crm, step.groupware)
 
     def _conflict(self, step: Conflict, case: Case) -> None:
-        self._report.conflicts += 1
+        self._report.count_conflict(step)
         side = (step.winner or Side.CRM).other
         refs = {Side.CRM: step.crm.ref, Side.GROUPWARE: step.groupware.ref}
         if step.winner is None:
@@ -392,7 +392,7 @@ class Ledger:
             version=version,
             uid=item.uid if item is not None else "",
             label=_label(item),
-            step=_step_name(step),
+            step=step.name,
             why=step.why,
             rule=self._visit.rule.version,
             run=self._visit.run,
@@ -423,7 +423,7 @@ class Ledger:
             ref=ref,
             counterpart=counterpart,
             pairing=pairing,
-            step=_step_name(step),
+            step=step.name,
             why=step.why,
             actor=source.by if source is not None else "",
             rule=visit.rule.version,
@@ -454,10 +454,6 @@ def _again(pending: Pending, tries: int) -> Pending:
     """Return a retry put off longer the more often it was tried."""
     wait = min(_RETRY * 2 ** min(tries - 1, 16), _LONGEST)
     return msgspec.structs.replace(pending, tries=tries, due=pending.at + wait)
-
-
-def _step_name(step: Step) -> str:
-    return str(type(step).__struct_config__.tag)
 
 
 def _label(item: Item | None) -> str:

@@ -233,11 +233,15 @@ def _enter_loss(step: Update, pairing: Pairing, now: dict[Side, Snapshot], ledge
         field=names,
         crm=now[Side.CRM],
         groupware=now[Side.GROUPWARE],
-        fields=lost,
+        fields=lost if step.side is Side.CRM else tuple(_turned(change) for change in lost),
         winner=step.side.other,
         why=f"both sides changed {names} (settled after an interruption)",
     )
     ledger.note(conflict, Case(pairing=pairing))
+
+
+def _turned(change: FieldChange) -> FieldChange:
+    return FieldChange(field=change.field, before=change.after, after=change.before)
 
 
 def _typed(step: Update) -> Update:

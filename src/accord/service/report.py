@@ -21,7 +21,8 @@ class Counts(Struct, kw_only=True):
 class Report(Struct, kw_only=True):
     """Be the outcome of one link's visit.
 
-    `paired`, `unpaired`, `held` and `conflicts` concern both sides together. `requests` were
+    `paired`, `unpaired`, `held`, `conflicts` and `clashes` concern both sides together:
+    `conflicts` wait for somebody, `clashes` were settled by the rule. `requests` were
     made by the whole visit, which may have served other links on the same folder too.
     `error` says why the visit ended early, `action` what to do about it, `hint` how.
     """
@@ -35,6 +36,7 @@ class Report(Struct, kw_only=True):
     unpaired: int = 0
     held: int = 0
     conflicts: int = 0
+    clashes: int = 0
     requests: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -73,9 +75,16 @@ class Report(Struct, kw_only=True):
                 case Unpair():
                     self.unpaired += 1
                 case Conflict():
-                    self.conflicts += 1
+                    self.count_conflict(step)
                 case Hold():
                     self.held += 1
+
+    def count_conflict(self, step: Conflict) -> None:
+        """Count a conflict that waits for somebody, or a clash that was settled."""
+        if step.winner is None:
+            self.conflicts += 1
+        else:
+            self.clashes += 1
 
     def as_json(self) -> dict[str, object]:
         """Return what machines read; the plan has a view of its own."""
@@ -92,6 +101,7 @@ class Report(Struct, kw_only=True):
             "unpaired": self.unpaired,
             "held": self.held,
             "conflicts": self.conflicts,
+            "clashes": self.clashes,
             "failed": self.failed,
             "requests": self.requests,
             "seconds": round(self.seconds, 3),

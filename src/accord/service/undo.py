@@ -44,7 +44,7 @@ from accord.service.visit import Decided, Visit
 from accord.state.records import Entry, Link
 
 _MOST = 100_000
-_UNDOABLE = ("create", "update", "delete", "conflict")
+_UNDOABLE = ("create", "update", "delete", "clash")
 
 
 class What(StrEnum):
@@ -199,7 +199,7 @@ def _plan(visit: Visit, entries: Sequence[Entry], approved: bool) -> list[Decide
         pairing = tx.pairings.by_refs(visit.link.id, newest.side, [newest.ref]).get(newest.ref)
     now = _now(visit, newest.side, newest.ref, pairing)
     case = _case(visit, pairing, newest.side, now)
-    if any(entry.step == "conflict" for entry in entries):
+    if any(entry.step == "clash" for entry in entries):
         steps = _return_value(visit, entries, before, pairing, case)
     elif before is None:
         steps = _take_back(visit, newest, after, now, pairing)
@@ -326,7 +326,7 @@ def _return_value(
     other = _snapshot(case, entry.side.other)
     if now is None or other is None:
         return (_nothing(entry, "one of the two items is gone"),)
-    fields = [change.field for e in entries if e.step == "conflict" for change in e.fields]
+    fields = [change.field for e in entries if e.step == "clash" for change in e.fields]
     wanted = patch(now.item, {name: getattr(before.item, name) for name in fields})
     carried = visit.policy.carried(entry.side.other, wanted)
     there = patch(other.item, {name: getattr(carried, name) for name in fields})

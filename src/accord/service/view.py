@@ -39,9 +39,10 @@ def plan_view(plan: Plan) -> dict[str, Any]:
 def step_view(step: Step) -> dict[str, Any]:
     """Return one step: what, where, which item, why, and field by field what changes.
 
-    `fields` of a create start from nothing, those of a conflict show both sides' values.
+    `fields` of a create start from nothing, those of a conflict and of a settled clash show
+    both sides' values.
     """
-    view: dict[str, Any] = {"step": name_of(step), "why": step.why}
+    view: dict[str, Any] = {"step": step.name, "why": step.why}
     match step:
         case Hold(held=held, cause=cause):
             inner = step_view(held)
@@ -67,11 +68,6 @@ def step_view(step: Step) -> dict[str, Any]:
         view["mails"] = list(step.mails)
     plain: dict[str, Any] = msgspec.to_builtins(view)
     return plain
-
-
-def name_of(step: Step) -> str:
-    """Return the name of a step, as the journal and decisions have it."""
-    return str(type(step).__struct_config__.tag)
 
 
 def label_of(item: Item) -> str:

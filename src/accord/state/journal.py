@@ -51,15 +51,16 @@ class Journal(Repository):
         ref: str | None = None,
         pairing: str | None = None,
         id: int | None = None,  # noqa: A002 (as on the command line)
+        step: str | None = None,
         limit: int = 100,
         before: int | None = None,
     ) -> list[Entry]:
         """Return entries, newest first, at most `limit`; `before` is an entry's id to go on from.
 
-        `ref` is the ref on either side.
+        `ref` is the ref on either side, `step` the name of a step.
         """
         column = JOURNAL.c
-        named = {"run": run, "link": link, "user": user, "pairing": pairing, "id": id}
+        named = {"run": run, "link": link, "user": user, "pairing": pairing, "id": id, "step": step}
         query = select(JOURNAL).where(
             *(column[name] == value for name, value in named.items() if value is not None)
         )

@@ -121,7 +121,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     `id` is given by the journal. `counterpart` is the ref on the other side. `actor` is who
     caused it where the side tells. `fields` come back with plain JSON values; they are empty
-    once the entry was redacted.
+    once the entry was redacted; of a `conflict` or `clash` they are the CRM's value and the
+    mailbox's. A `clash` is entered on the side that lost.
     """
 
     id: int = 0

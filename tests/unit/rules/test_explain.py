@@ -246,7 +246,7 @@ def sentences(kind: Kind = Kind.EVENT, **values: Any) -> set[str]:
             "The server may mail attendees.",
         }),
         ({"guard": GuardLimits(deletes=1, share=0.5, updates=2)}, {
-            ("A run waits for approval that would delete more than 1 items of a side or 50% of "
+            ("A run waits for approval that would delete more than 1 item of a side or 50% of "
             "all pairs, or change more than 2."),
         }),
     ],

@@ -51,6 +51,6 @@ def test_the_losing_value_is_kept_by_the_visit_that_settles(tmp_path: Path) -> N
     with state.read() as tx:
         entries = tx.journal.query(link="l")
         assert not tx.intents.all()
-    (conflict,) = [entry for entry in entries if entry.step == "conflict"]
-    assert [change.before for change in conflict.fields] == ["from the mailbox"]
+    (conflict,) = [entry for entry in entries if entry.step == "clash"]
+    assert [(c.before, c.after) for c in conflict.fields] == [("from the CRM", "from the mailbox")]
     accord.close()

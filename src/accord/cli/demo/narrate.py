@@ -57,9 +57,9 @@ class Narrator:
         """Show what visits did, a row a link."""
         self.told[-1]["reports"] = [report.as_json() for report in reports]
         table = Table(title=title, title_justify="left")
-        for name in ("link", "created", "updated", "deleted", "skipped", "held", "conflicts"):
+        for name in ("link", "created", "updated", "deleted", "skipped"):
             table.add_column(name, justify="left" if name == "link" else "right")
-        for name in ("failed", "requests", "seconds"):
+        for name in ("held", "conflicts", "clashes", "failed", "requests", "seconds"):
             table.add_column(name, justify="right")
         for report in reports:
             table.add_row(*_row(report))
@@ -91,7 +91,7 @@ class Narrator:
 def _row(report: Report) -> list[str]:
     names = ("created", "updated", "deleted", "skipped")
     counted = [f"{getattr(report.crm, n)} / {getattr(report.groupware, n)}" for n in names]
-    rest = (report.held, report.conflicts, report.failed, report.requests)
+    rest = (report.held, report.conflicts, report.clashes, report.failed, report.requests)
     return [report.name, *counted, *(str(number) for number in rest), f"{report.seconds:.1f}"]
 
 
@@ -107,7 +107,7 @@ def _lines(step: Step) -> list[str]:
         case Hold(held=held, cause=cause):
             return [f"held: {line}" for line in _lines(held)] + [f"    because of {cause}"]
         case Conflict(why=why):
-            return [f"conflict: {why}"]
+            return [f"{step.name}: {why}"]
         case Unpair(why=why) | Pair(why=why):
             return [why]
         case _:
