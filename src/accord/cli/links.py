@@ -47,15 +47,25 @@ def resume(*names: Names, all_links: All = False, call: CallArgument) -> int:
 
 
 def mode(
-    names: Annotated[tuple[str, ...], Parameter(help="Links, users or targets.")],
-    to: Annotated[Mode, Parameter(help="observe: plans only; pilot or active: writes.")],
-    /,
-    *,
+    *words: Annotated[
+        str,
+        Parameter(help="Links, users or targets, then observe, pilot or active.", required=True),
+    ],
+    all_links: Annotated[bool, Parameter(name="--all", help="All links there are.")] = False,
     call: CallArgument,
 ) -> int:
-    """Say how far links go: observe only plans, pilot and active write."""
+    """Say how far links go, as in `accord mode alice active`: observe only plans, the others write.
+
+    pilot and active write alike; they tell the first few people from the rest.
+    """
     from accord.service.standing import set_mode
 
+    *names, last = words
+    if last not in tuple(Mode):
+        raise Usage(f"{last!r} is no mode", "end with observe, pilot or active")
+    to = Mode(last)
+    if bool(names) == all_links:
+        raise Usage("which links?", "name links, users or targets before the mode, or give --all")
     with call.accord() as accord:
         changed = set_mode(accord, names, to)
     call.data({"mode": to, "links": [link.name for link in changed]})

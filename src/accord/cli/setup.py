@@ -19,6 +19,7 @@ Next:
   accord import company.toml                               bring it into Accord
   accord check                                             test every connection
   accord plan                                              see what would happen
+  accord mode alice active                                 let her links write, not only observe
   accord sync --all                                        let it happen
 """
 
@@ -26,7 +27,9 @@ Next:
 @init.default
 def installation(
     *,
-    folder: Annotated[Path, Parameter(help="Where to write accord.toml.")] = Path(),
+    folder: Annotated[
+        Path, Parameter(help="Where to write accord.toml; made if it is missing.")
+    ] = Path(),
     database: Annotated[
         str, Parameter(help="The database's address.", show_default=True)
     ] = "sqlite:///accord.db",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -17,6 +18,13 @@ from accord.cli.errors import Usage
 
 if TYPE_CHECKING:
     from accord.ports.adapter import Finding
+
+
+NEXT = """\
+Next:
+  accord import {file}
+  accord plan {user}          its links only observe: see what would happen
+  accord mode {user} active   let them write"""
 
 
 def dav(
@@ -36,7 +44,8 @@ def dav(
     """Ask for a CalDAV/CardDAV account, try it, and print its target and links.
 
     What isn't given as an option is asked for at a terminal. The password itself is never
-    written: the text refers to an environment variable or a file.
+    written: the text refers to an environment variable or a file. The links only observe at
+    first; `accord mode USER active` lets them write once `accord plan` shows what you want.
     """
     from accord.cli.logs import log_to_errors
     from accord.service.first_target import Account, draft, tried
@@ -71,7 +80,8 @@ def dav(
     call.data({"findings": found, "kinds": kinds, "text": text})
     if output is not None:
         (call.here / output).write_text(text, encoding="utf-8")
-        call.note(f"wrote {output}; next: accord import {output}", markup=False)
+        call.note(f"wrote {output}", markup=False)
+        call.note(NEXT.format(file=shlex.quote(str(output)), user=shlex.quote(user)), markup=False)
     elif not call.json:
         call.raw(text)
     return exits.OK

@@ -81,7 +81,7 @@ def draft(account: Account, kinds: tuple[Kind, ...]) -> str:
     link += [f"target = {render_value(account.name)}"]
     link += [f"principal = {render_value(account.principal)}"]
     link += [f"kinds = {render_value([str(kind) for kind in kinds])}"]
-    link += ['mode = "observe" # plans only; "active" writes']
+    link += ['mode = "observe" # plans only; `accord mode USER active` lets them write']
     return HEADER.format() + "\n" + "\n".join([*lines, *tables, "", *link]) + "\n"
 
 

@@ -51,7 +51,7 @@ def init(
     crm: str = "database:",
     force: bool = False,
 ) -> Made:
-    """Write `accord.toml` into `folder` and prepare key file and database.
+    """Write `accord.toml` into `folder`, which is made if need be; prepare key file and database.
 
     Raises ConfigError where there is one already (unless `force`), or where the database can't
     be opened; then nothing new is left behind but what worked.
@@ -59,6 +59,7 @@ def init(
     from accord.db import open_database
     from accord.state.state import State
 
+    _make(folder)
     file = folder / FILE
     if file.exists() and not force:
         raise ConfigError(
@@ -92,6 +93,18 @@ def _files(config: Config) -> list[Path]:
     if config.database.startswith("sqlite:///"):
         found.append(Path(config.database.removeprefix("sqlite:///").partition("?")[0]))
     return found
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that only its owner may look into; leave one that is there as it is."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"can't make the folder {folder}: {error.strerror}",
+            field="folder",
+            hint="the folder above it has to exist, and you must be allowed to write into it",
+        ) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -86,7 +86,7 @@ def test_every_command_stands_where_the_table_says() -> None:
         (["snyc"], "no command 'snyc'", "did you mean sync?"),
         (["sync", "--al"], "--al", "accord sync --help"),
         (["journal", "--limit", "many"], "many", "accord journal --help"),
-        (["mode"], "NAMES", "accord mode --help"),
+        (["mode"], "WORDS", "accord mode --help"),
         (["crm", "show", "x"], "--as", "accord crm --help"),
     ],
 )
@@ -164,6 +164,7 @@ def test_init_says_what_comes_next(run: Run, tmp_path: Path) -> None:
     assert "made" in out
     for command in ("accord init dav", "accord import", "accord check", "accord sync --all"):
         assert command in out
+    assert out.index("accord plan") < out.index("accord mode") < out.index("accord sync")
     again = run("init", code=exits.WRONG)
     assert "--force" in again.err
     row = run("init", "--force", "--json").row
@@ -361,7 +362,7 @@ def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: Memory
     linked("sync", "alice-event")
     assert linked("held").out == "Nothing is held.\n"
     linked("crm", "delete", *refs, "--as", "alice")
-    assert "2 waits for approval" in linked("sync", "alice-event").out
+    assert "2 wait for approval" in linked("sync", "alice-event").out
     out = linked("held").out
     assert "held: delete in the mailbox: Meeting 0" in out
     assert "mass deletion" in out
@@ -407,7 +408,7 @@ def test_conflicts_show_both_values_and_are_resolved(
     assert linked("conflicts", "--json").rows
     linked("conflicts", "resolve", row["id"], "--take", "groupware")
     assert json.loads(linked("crm", "show", ref, "--as", "alice").out)["title"] == "Mailbox title"
-    assert linked("conflicts").out == "There are no open conflicts.\n"
+    assert linked("conflicts").out.startswith("There are no open conflicts;")
     assert linked("conflicts", "resolve", row["id"], "--take", "neither", code=exits.WRONG)
 
 
@@ -471,7 +472,13 @@ def test_links_can_be_paused_and_observed(linked: Run, mailboxes: MemoryGroupwar
     out = linked("sync", "alice-event").out
     assert "nothing written" in out
     assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
-    linked("mode", "alice", "active")
+    changed = linked("mode", "--all", "active", "--json").row
+    assert changed == {"mode": "active", "links": ["alice-event", "alice-task"]}
+    assert {row["mode"] for row in linked("links", "--json").rows} == {"active"}
+    linked("mode", "alice", "pilot")
+    for words in (["active"], ["alice", "--all", "active"]):
+        assert "which links?" in linked("mode", *words, code=exits.WRONG).err
+    assert "observe, pilot or active" in linked("mode", "alice", code=exits.WRONG).err
     linked("pause", "--all")
     assert all(row["paused"] for row in linked("links", "--json").rows)
     assert "paused" in linked("sync", "--all").err

@@ -67,7 +67,8 @@ def test_from_nothing_to_undo(shell: Shell, radicale_account: Account, tmp_path:
         "--password-env", "COMPANY_PASSWORD", "--output", "company.toml",
     )  # fmt: skip
     assert "✓ sign-in and discovery" in found.err
-    text = (tmp_path / "company.toml").read_text().replace('"observe"', '"active"')
+    assert "accord mode alice active" in found.err
+    text = (tmp_path / "company.toml").read_text()
     calendar = account.calendar.removeprefix(account.url.rstrip("/"))
     target = text.replace("\n[target.", f'calendar = "{calendar}"\n\n[target.', 1)
     (tmp_path / "company.toml").write_text(target + EXPORTED)
@@ -77,7 +78,9 @@ def test_from_nothing_to_undo(shell: Shell, radicale_account: Account, tmp_path:
 
     ref = shell("crm", "put", "--as", "alice", "--json", stdin=event("Kick-off")).row["ref"]
     assert "create in the mailbox: Kick-off" in shell("plan").out
+    assert "only observed, nothing written" in shell("sync", "--all").out
     assert titles(account) == set()
+    shell("mode", "alice", "active")
     result = shell("sync", "--all", "--json")
     rows = result.rows
     assert result.err == "", "logs are for those who ask"

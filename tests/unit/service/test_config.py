@@ -124,6 +124,17 @@ def test_init_makes_all_three_for_their_owner_only(tmp_path: Path) -> None:
         assert accord.crm.instance
 
 
+def test_init_makes_the_folder_for_its_owner_only(tmp_path: Path) -> None:
+    made = init(tmp_path / "new")
+    assert made.file == tmp_path / "new" / "accord.toml"
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "far" / "away", tmp_path / "file"):
+        with pytest.raises(ConfigError, match="can't make the folder"):
+            init(folder)
+    assert not (tmp_path / "far").exists()
+
+
 def test_init_never_touches_what_is_there(tmp_path: Path) -> None:
     init(tmp_path)
     (tmp_path / "accord.toml").write_text("# mine\n")
