@@ -30,6 +30,7 @@ from accord.service.report import Report
 from accord.service.sync import preview, sync
 from accord.service.transfer import import_
 from accord.state.records import Link
+from tests.databases import Databases
 from tests.peers import PASSWORD, Account
 
 NOW = datetime(2030, 1, 2, 8, tzinfo=UTC)
@@ -138,6 +139,7 @@ class Stage:
         self,
         folder: Path,
         accounts: Mapping[str, Account],
+        databases: Databases,
         *,
         kinds: Sequence[str] = ("event",),
         rules: Mapping[str, str] | None = None,
@@ -150,6 +152,8 @@ class Stage:
         self.boxes = {name: Box(account) for name, account in accounts.items()}
         self.desks: dict[str, Desk] = {}
         self.zones = dict(zones or {})
+        self._databases = databases
+        self._state, self._records = databases.url("accord"), databases.url("crm")
         self.accord: Accord
         self.config: Config
 
@@ -180,7 +184,8 @@ class Stage:
 
     def open(self) -> None:
         """Start Accord on what lies in the folder, made where it isn't there."""
-        made = init(self.folder, crm="database:sqlite:///crm.db", force=True)
+        records = f"database:{self._records}"
+        made = init(self.folder, database=self._state, crm=records, force=True)
         self.config = made.config
         self.accord = open_accord(made.config, self.clock)
         crm = self.accord.crm
@@ -196,8 +201,7 @@ class Stage:
     def lose_state(self) -> None:
         """Lose Accord's own database, as a new installation does, and begin anew."""
         self.accord.close()
-        for file in self.folder.glob("accord.db*"):
-            file.unlink()
+        self._state = self._databases.url("accord")
         self.open()
         self.bring_in()
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import icalendar
 import pytest
 import recurring_ical_events
+from sqlalchemy import inspect
 
+from accord.crm.database import DatabaseCrm
+from accord.db import Database
 from accord.model.item import Contact, Event, Task
 from accord.model.kinds import Kind
 from accord.model.parts import Reply
@@ -289,12 +290,12 @@ def test_19_private_entries_are_exposed(enter: Enter, private: str) -> None:
     stage.desks["anna"].set("Public visit", location="Room 1")
     stage.sync()
     stage.quiet()
-    stored = _everything_stored(stage.folder)
+    stored = _everything_stored(stage)
     assert "public visit" in stored, "the search finds what is there"
     for word in ("secretum", "oncology", "zebrafish", "quagga", "metamorphosis"):
         assert word not in stored, word
     assert "LOCATION:Oncology two" in box.text("Secretum 0"), "in the mailbox all is as it was"
-    told = _everything_in(stage.folder / "accord.db")
+    told = _everything_in(stage.accord.state.database)
     for word in ("turncoat", "known room"):
         assert word not in told, "what was known before it turned private is forgotten"
     titles = sorted(event.title for event in stage.events("anna"))
@@ -367,22 +368,22 @@ def _occurrences(text: str, around: date) -> list[str]:
     return sorted(each["DTSTART"].dt.replace(tzinfo=None).isoformat() for each in found)
 
 
-def _everything_stored(folder: Path) -> str:
+def _everything_stored(stage: Stage) -> str:
     """Return all bytes of all files, and all values of all tables, unpacked, as one text."""
-    pieces = [file.read_bytes() for file in folder.iterdir() if file.is_file()]
+    pieces = [file.read_bytes() for file in stage.folder.iterdir() if file.is_file()]
     text = b"\n".join(pieces).decode("utf-8", "replace").casefold()
-    return text + "".join(_everything_in(file) for file in folder.glob("*.db"))
+    crm = stage.accord.crm
+    assert isinstance(crm, DatabaseCrm)
+    return text + "".join(map(_everything_in, (stage.accord.state.database, crm.store.database)))
 
 
-def _everything_in(file: Path) -> str:
+def _everything_in(database: Database) -> str:
     """Return all values of all tables of a database, unpacked, as one text."""
     pieces = []
-    database = sqlite3.connect(file)
-    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    for (table,) in tables.fetchall():
-        for row in database.execute(f'SELECT * FROM "{table}"'):
-            pieces += [piece for each in row for piece in _unpacked(each)]
-    database.close()
+    with database.read() as tx:
+        for table in inspect(tx.connection).get_table_names():
+            for row in tx.connection.exec_driver_sql(f'SELECT * FROM "{table}"'):
+                pieces += [piece for each in row for piece in _unpacked(each)]
     return b"\n".join(pieces).decode("utf-8", "replace").casefold()
 
 
