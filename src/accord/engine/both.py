@@ -121,7 +121,7 @@ def update(both: Both, side: Side, values: dict[str, object], restored: frozense
         before=before,
         after=after,
         base=both.now(side.other),
-        changes=changes(before.item, after, values),
+        changes=changes(before.item, after),
         mails=mails,
         why=why,
     )

@@ -148,7 +148,7 @@ def _declined(both: Both) -> tuple[Step, ...]:
     """An attendee who deletes an invitation has declined it."""
     steps: list[Step] = []
     item, facts = both.crm.item, both.policy.facts
-    if isinstance(item, Event) and both.said[Side.CRM] in (Said.SAME, Said.CHANGED):
+    if isinstance(item, Event):
         attendees = tuple(
             msgspec.structs.replace(a, reply=Reply.DECLINED) if facts.is_owner(a.address) else a
             for a in item.attendees

@@ -34,7 +34,9 @@ def meet(crm: Snapshot, groupware: Snapshot, policy: Policy, *, content: bool) -
     if content:
         _compare(Side.CRM, groupware, crm, policy, fills, open_fields)
     differences = _without_fills(open_fields, fills)
-    why = "the same item on both sides" + ("" if not differences else ", with differences")
+    why = "the same item on both sides"
+    if differences:
+        why = "the same item on both sides, with differences"
     steps: list[Step] = [
         Pair(pairing=pairing, crm=crm, groupware=groupware, content=content, why=why)
     ]
@@ -122,7 +124,7 @@ def _compare(
         return
     back = policy.carried(to.other, target.item)
     there = policy.flows(to.other)
-    differing = diff(source.item, back, there)
+    differing = diff(source.item, back)
     for name in diff(target.item, wanted, policy.flows(to)):
         if name in there and name not in differing:
             continue
@@ -164,7 +166,7 @@ def _fill(
             before=now,
             after=after,
             base=other,
-            changes=changes(now.item, after, values),
+            changes=changes(now.item, after),
             why=f"{names} was empty here and is filled in",
         )
     ]

@@ -101,25 +101,21 @@ def _judge(step: Step, rule: Rule, excess: dict[Side, dict[str, str]], waiting: 
         return step
     if mark in waiting.approved:
         return effect
-    cause = _cause(effect, rule, excess) or waiting.held.get(subject(effect), "")
+    cause = _cause(effect, rule, excess) or waiting.held.get(subject(effect))
     return Hold(held=effect, cause=cause, why=effect.why) if cause else effect
 
 
 def _cause(
     step: Create | Update | Delete | Unpair, rule: Rule, excess: dict[Side, dict[str, str]]
-) -> str:
+) -> str | None:
     if isinstance(step, Unpair):
-        return ""
+        return None
     if step.mails and rule.invitations is Invitations.NEVER:
         people = ", ".join(step.mails)
         return f"mail: the server would write to {people}, and the rule allows no invitations"
-    match step:
-        case Delete(side=side):
-            return excess[side].get("delete", "")
-        case Update(side=side):
-            return excess[side].get("update", "")
-        case _:
-            return ""
+    if isinstance(step, Create):
+        return None
+    return excess[step.side].get("delete" if isinstance(step, Delete) else "update")
 
 
 def _refused(step: Create | Update | Delete | Unpair) -> Skip:

@@ -68,7 +68,7 @@ def _pass(
     """Take out of `left` and `right` whatever shares a key, one to one or ambiguous."""
     ours, theirs = _by_key(left.values(), crm_key), _by_key(right.values(), groupware_key)
     for key, here in ours.items():
-        there = theirs.get(key, [])
+        there = theirs.get(key)
         if not there:
             continue
         if len(here) == 1 and len(there) == 1:
@@ -114,17 +114,10 @@ def _natural(snapshot: Snapshot) -> Hashable:
     match snapshot.item:
         case Event(title=title, start=start, end=end) if title.strip():
             item = snapshot.item
-            return (
-                "event",
-                title.strip().casefold(),
-                start,
-                end,
-                item.time_zone,
-                item.rule is None,
-            )
+            repeats = bool(item.rule)
+            return (title.strip().casefold(), start, end, item.time_zone, repeats)
         case Task(title=title, due=due) if title.strip() and due is not None:
-            return ("task", title.strip().casefold(), due)
+            return (title.strip().casefold(), due)
         case Absence(start=start, end=end):
-            return ("absence", start, end)
-        case _:
-            return None
+            return (start, end)
+    return None

@@ -170,7 +170,7 @@ def _one_changed(group: tuple[str, ...], half: _Half, patch: dict[str, Any]) -> 
             patch[name] = _combined(name, half, half.side.other)
             if name in half.own and patch[name] == getattr(half.theirs_after, name):
                 lost.append(_at_stake(name, half))
-        elif name in half.own and half.own.intersection(group) and len(group) > 1:
+        elif name in half.own:
             patch[name] = getattr(half.theirs_after, name)
             lost.append(_at_stake(name, half))
     if not lost:
@@ -215,8 +215,6 @@ def _merge_entries(
     """Merge a field of several entries on both sides, entry by entry."""
     clashed: list[FieldChange] = []
     for side, half in halves.items():
-        if name not in half.flows:
-            continue
         value, lost = _three_way(name, half, winner)
         if not same(kind_of(half.now), name, value, getattr(half.now, name)):
             patches[side][name] = value
@@ -253,7 +251,7 @@ def _three_way(name: str, half: _Half, winner: Side | None) -> tuple[Any, bool]:
             result.pop(key, None)
         else:
             result[key] = new
-    return _joined(name, half.now, result), clashed
+    return _joined(name, result), clashed
 
 
 def _entries(name: str, item: Item) -> dict[Any, Any]:
@@ -280,7 +278,7 @@ def _keyed(name: str, value: Any) -> dict[str, Any]:
     return entries
 
 
-def _joined(name: str, item: Item, entries: dict[Any, Any]) -> Any:
+def _joined(name: str, entries: dict[Any, Any]) -> Any:
     if name == "extras":
         return entries
     if name == "overrides":

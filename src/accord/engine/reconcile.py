@@ -116,7 +116,7 @@ def _present(base: Snapshot, observation: Observation | None) -> Snapshot:
 
 
 def _reason(case: Case) -> str:
-    reasons = (getattr(o, "why", "") for o in (case.crm, case.groupware))
+    reasons = (getattr(o, "why", None) for o in (case.crm, case.groupware))
     return "; ".join(reason for reason in reasons if reason)
 
 

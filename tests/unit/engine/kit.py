@@ -197,12 +197,55 @@ def decide(
         crm=say(pair.crm, crm, **(crm_edit or {})),
         groupware=say(pair.groupware, groupware, **(mailbox_edit or {})),
     )
-    return reconcile(case, under or policy())
+    steps = reconcile(case, under or policy())
+    present = {
+        CRM: _present(pair.crm, case.crm),
+        GROUPWARE: _present(pair.groupware, case.groupware),
+    }
+    for step in steps:
+        check_subject(step, present, pair.id, pair.id)
+        assert not isinstance(step, Pair) or step.content is pair.content
+    return steps
+
+
+def check_subject(step: Step, present: dict[Side, Snapshot], pair: str, skipped: str) -> None:
+    """Assert that a step is sound and names its pair and the items as they stand.
+
+    `pair` is the pairing that writes name, `skipped` the one that skips name.
+    """
+    sound(step)
+    assert not isinstance(step, Hold)
+    assert step.pairing == (skipped if isinstance(step, Skip) else pair)
+    match step:
+        case Create(side=side, source=source):
+            assert source == present[side.other]
+        case Update(side=side, before=before, base=base):
+            assert (before, base) == (present[side], present[side.other])
+        case Delete(side=side, before=before):
+            assert before == present[side]
+        case Pair(crm=crm, groupware=groupware) | Conflict(crm=crm, groupware=groupware):
+            assert (crm, groupware) == (present[CRM], present[GROUPWARE])
+        case Unpair(crm=ref, groupware=other):
+            assert (ref, other) == (present[CRM].ref, present[GROUPWARE].ref)
+        case Skip(side=side, ref=ref, version=version):
+            assert (ref, version) == (present[side].ref, present[side].version)
+
+
+def sound(step: Step) -> Step:
+    """Return a step that can be kept and read again as it is, and that says why."""
+    assert msgspec.json.decode(msgspec.json.encode(step), type=Step).why == step.why
+    assert step.why.strip()
+    assert "None" not in step.why
+    return step
+
+
+def _present(base: Snapshot, observation: Observation | None) -> Snapshot:
+    return observation.snapshot if isinstance(observation, Seen) else base
 
 
 def words(steps: tuple[Step, ...]) -> list[str]:
     """Return steps in short: what, where, which fields."""
-    return [_words(step) for step in steps]
+    return [_words(sound(step)) for step in steps]
 
 
 def why(steps: tuple[Step, ...]) -> str:

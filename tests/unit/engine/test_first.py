@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from accord.engine.first import newcomer
 from accord.engine.plan import Conflict, Create, Pair, Update
 from accord.engine.policy import Policy, pairing_id
 from accord.engine.reconcile import Case, reconcile
 from accord.model.item import Item
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.observe import Seen, Snapshot
-from accord.model.parts import Body, Privacy
+from accord.model.parts import Body, Person, Privacy
 from accord.rules.rule import Filters, Invitations, Private, Rule, Scope, Window
 from tests.unit.engine.kit import (
     BOB,
@@ -20,6 +21,7 @@ from tests.unit.engine.kit import (
     EVE,
     GROUPWARE,
     OWNER,
+    check_subject,
     contact,
     event,
     found,
@@ -41,18 +43,21 @@ from tests.unit.engine.kit import (
 def meet(
     crm: Item, mailbox: Item, under: Policy | None = None, *, claimed: str = "", **marks: Any
 ) -> Any:
-    case = Case(
-        crm=Seen(snap(crm, ref="c1")),
-        groupware=Seen(snap(mailbox, ref="g1", **marks)),
-        claimed=claimed,
-    )
-    return reconcile(case, under or policy())
+    present = {CRM: snap(crm, ref="c1"), GROUPWARE: snap(mailbox, ref="g1", **marks)}
+    case = Case(crm=Seen(present[CRM]), groupware=Seen(present[GROUPWARE]), claimed=claimed)
+    steps = reconcile(case, under or policy())
+    for step in steps:
+        check_subject(step, present, pairing_id("l1", "c1", "g1"), skipped="")
+    return steps
 
 
 def arrive(side: Side, item: Item, under: Policy | None = None, **marks: Any) -> Any:
     seen = Seen(snap(item, ref="n1", **marks))
     case = Case(crm=seen) if side is CRM else Case(groupware=seen)
-    return reconcile(case, under or policy())
+    steps = reconcile(case, under or policy())
+    for step in steps:
+        check_subject(step, {side: seen.snapshot, side.other: seen.snapshot}, "", skipped="")
+    return steps
 
 
 def test_equal_items_are_paired_without_a_write() -> None:
@@ -112,6 +117,55 @@ def test_nothing_is_filled_in_that_would_be_mailed() -> None:
     assert words(steps) == ["pair"]
     allowed = policy(invite(invitations=Invitations.ALLOW), groupware=scheduling())
     assert words(meet(meeting(OWNER, OWNER, BOB, location="Room"), both, allowed)) == ["pair"]
+
+
+def test_nothing_is_filled_in_that_would_invite() -> None:
+    under = policy(invite(invitations=Invitations.ALLOW), groupware=scheduling())
+    steps = meet(meeting(OWNER, OWNER, BOB), event(organizer=Person(address=OWNER)), under)
+    assert words(steps) == ["pair"]
+
+
+def test_a_copy_that_was_made_silently_is_filled_in() -> None:
+    under = policy(invite(), groupware=scheduling())
+    both = meeting(OWNER, OWNER, BOB)
+    steps = meet(meeting(OWNER, OWNER, BOB, location="Room"), both, under, silent=True)
+    assert words(steps) == ["pair", "update groupware: location"]
+
+
+def test_what_a_side_may_not_write_is_neither_filled_in_nor_asked_about() -> None:
+    under = policy(groupware=traits(readonly=frozenset({"location", "url"})))
+    crm, mailbox = event(location="Room", url="https://a.test"), event(url="https://b.test")
+    inbound_only = policy(
+        crm=traits(readonly=frozenset({"url"})),
+        groupware=traits(readonly=frozenset({"location", "url"})),
+    )
+    assert words(meet(crm, mailbox, inbound_only)) == ["pair"]
+    assert words(meet(crm, mailbox, under)) == ["pair", "conflict url: open"]
+
+
+def test_what_only_comes_in_and_differs_tells_the_crms_value_first() -> None:
+    inbound = policy(rule_of(direction=Direction.INBOUND))
+    (change,) = found(meet(event("CRM"), event("Mailbox"), inbound), Conflict).fields
+    assert (change.before, change.after) == ("CRM", "Mailbox")
+
+
+def test_a_field_that_agrees_as_far_as_it_goes_hides_no_other() -> None:
+    short = policy(groupware=traits(limits={"title": 4}))
+    steps = meet(event("Review", location="Room"), event("Revi"), short)
+    assert words(steps) == ["pair", "update groupware: location"]
+    cut = policy(crm=traits(limits={"title": 4}))
+    steps = meet(event("Revi", location="Room"), event("Review"), cut)
+    assert words(steps) == ["pair", "update groupware: location"]
+
+
+def test_a_fill_names_what_was_empty() -> None:
+    (fill,) = meet(event(location="Room"), event())[1:]
+    assert fill.why == "location was empty here and is filled in"
+
+
+def test_items_that_are_the_same_meet_though_new_ones_would_stay_outside() -> None:
+    """Inbound scope says what comes in; these are on both sides already."""
+    assert words(meet(event(), event(), policy(rule_of(scope=Scope.PEOPLE)))) == ["pair"]
 
 
 def test_an_invitation_is_never_filled_in_and_fills_the_record() -> None:
@@ -214,6 +268,10 @@ def test_a_meeting_is_announced_only_by_rule_and_never_on_a_first_run() -> None:
     ):
         under = policy(rule, groupware=scheduling(), first=first)
         assert found(arrive(CRM, item, under), Create).mails == mails
+
+
+def test_an_unclaimed_meeting_of_the_mailbox_comes_in() -> None:
+    assert words(newcomer(GROUPWARE, snap(meeting(BOB, OWNER)), policy())) == ["create crm"]
 
 
 def test_a_past_meeting_is_never_announced() -> None:

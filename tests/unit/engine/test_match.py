@@ -117,11 +117,20 @@ def test_one_uid_twice_is_ambiguous_too() -> None:
         [one("g1", event("B", uid="1")), one("g2", event("C", uid="1"))],
     )
     assert refs(found) == expected(ambiguous=[(["c1"], ["g1", "g2"])])
+    assert "1 in the CRM and 2 in the mailbox share uid" in found.ambiguous[0].why
 
 
 def test_alike_on_one_side_only_is_no_question() -> None:
     found = matched([one("c1", event(uid="1")), one("c2", event(uid="2"))], [])
     assert refs(found) == expected(crm=["c1", "c2"])
+
+
+def test_what_has_no_match_keeps_no_other_from_its_own() -> None:
+    found = matched(
+        [one("c1", event("A", uid="1")), one("c2", event("B", uid="2"))],
+        [one("g1", event("C", uid="2")), one("g2", event("D", uid="3"))],
+    )
+    assert refs(found) == expected(pairs=[("c2", "g1")], crm=["c1"], groupware=["g2"])
 
 
 def test_of_duplicates_the_one_with_the_uid_is_ours() -> None:

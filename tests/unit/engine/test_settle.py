@@ -91,6 +91,8 @@ def test_what_one_side_refused_still_travels(failed: Side) -> None:
     after = settle(pair, *both(pair), done, frozenset({failed}))
     assert after.side(failed).version == "2", "its own change has arrived"
     assert after.side(did).version == "1", "its change has still to arrive"
+    assert after.side(did).ref == pair.side(did).ref
+    assert after.side(did).item == patch(BASE, brought[did]), "what did arrive is in its base"
     stands = {CRM: patch(BASE, CRM_EDIT), GROUPWARE: patch(BASE, MAILBOX_EDIT), did: DONE}
     waits = {"crm": {}, "groupware": {}, str(failed): brought[failed]}
     assert still_travels(after, stands[CRM], stands[GROUPWARE]) == waits
@@ -125,6 +127,12 @@ def test_an_edit_in_between_stays_visible() -> None:
     base = as_written("g1", "5", event("As sent", uid="ours"), found)
     assert (base.ref, base.version, base.item) == ("g1", "5", event("As sent", uid="theirs"))
     assert (base.marker, base.key, base.folder) == ("m", "k", "calendar")
+
+
+def test_a_write_may_give_an_item_another_ref() -> None:
+    old = snap(event(), version="4", ref="before", marker="m")
+    base = as_written("after", "5", event("As sent"), None, old)
+    assert (base.ref, base.version, base.marker) == ("after", "5", "m")
 
 
 def test_without_a_read_back_the_base_is_what_was_sent() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accord.engine.plan import Create, Delete, Unpair, Update
+from accord.engine.plan import Create, Delete, Skip, Unpair, Update
 from accord.engine.reconcile import TABLE, Case, Said, reconcile, said
 from accord.model.item import TaskStatus
 from accord.model.kinds import Direction, Kind, Side
@@ -772,6 +772,8 @@ def test_items_alone_that_can_not_be_read_are_noted() -> None:
         answer = reconcile(Case(crm=say(base, word)), policy())
         assert words(answer) == [step]
         assert "can't be read" in why(answer)
+        noted = found(answer, Skip)
+        assert (noted.ref, noted.version) == ("x1", "2" if word == "unreadable" else "")
     assert reconcile(Case(groupware=say(base, "gone")), policy()) == ()
 
 
