@@ -260,27 +260,34 @@ def _override(
     line = _recurrence_id(props)
     start = Moment(series.start, series.all_day, series.time_zone)
     when = clock.in_zone(clock.read(line), start, line)
-    length = series.end - series.start
-    inherited = Spell(when, when + length, series.time_zone, series.end_time_zone, series.all_day)
-    spell = clock.spell(props) if "DTSTART" in props else inherited
+    spell = clock.spell(props) if "DTSTART" in props else _inherited(series, when)
     one = _one(component, props, clock, limits, spell)
-    values: dict[str, Any] = {}
-    if spell != inherited:
-        values |= {"start": spell.start, "end": spell.end}
-        if spell.zone != inherited.zone:
-            values["time_zone"] = spell.zone
-        if spell.end_zone != inherited.end_zone:
-            values["end_time_zone"] = spell.end_zone
-        if spell.all_day != inherited.all_day:
-            values["all_day"] = spell.all_day
-    for name in _OVERRIDABLE:
-        value = getattr(one, name)
-        if value != getattr(series, name):
-            values[name] = value
+    values = changes_of(series, one, when)
     extras = _extras_patch(series, one, props)
     if extras:
         values["extras"] = extras
     return Override(recurrence_id=when, **values), one.sequence
+
+
+def changes_of(series: Event, one: Event, when: datetime) -> dict[str, Any]:
+    """Return the fields in which an event differs from an occurrence of a series, extras apart."""
+    inherited = _inherited(series, when)
+    values: dict[str, Any] = {}
+    if (one.start, one.end, one.time_zone, one.end_time_zone, one.all_day) != inherited:
+        values |= {"start": one.start, "end": one.end}
+        for name in ("time_zone", "end_time_zone", "all_day"):
+            if getattr(one, name) != getattr(series, name):
+                values[name] = getattr(one, name)
+    for name in _OVERRIDABLE:
+        value = getattr(one, name)
+        if value != getattr(series, name):
+            values[name] = value
+    return values
+
+
+def _inherited(series: Event, when: datetime) -> Spell:
+    end = when + (series.end - series.start)
+    return Spell(when, end, series.time_zone, series.end_time_zone, series.all_day)
 
 
 def _recurrence_id(props: Props) -> Line:

@@ -120,11 +120,18 @@ def _by_rules(
 ) -> str | None:
     definition = Definition(list(raw))
     for slack in (timedelta(0), _SLACK):
-        probes = list(_probes(definition, first, last, exact, slack))
-        found = next((name for name in _candidates(tzid, probes) if _agrees(name, probes)), None)
+        found = fitting(tzid, list(_probes(definition, first, last, exact, slack)))
         if found is not None:
             return found
     return None
+
+
+def fitting(hint: str, probes: list[tuple[datetime, timedelta]]) -> str | None:
+    """Return an IANA zone that has the offset of each (UTC instant, offset), the likeliest first.
+
+    Cities that are named in `hint` come before others.
+    """
+    return next((name for name in _candidates(hint, probes) if agrees(name, probes)), None)
 
 
 _SLACK = timedelta(hours=3)
@@ -159,7 +166,8 @@ def _local(at: datetime, offset: timedelta) -> datetime:
     return (at + offset).replace(tzinfo=None)
 
 
-def _agrees(name: str, probes: list[tuple[datetime, timedelta]]) -> bool:
+def agrees(name: str, probes: list[tuple[datetime, timedelta]]) -> bool:
+    """Tell whether a zone has the offset of each (UTC instant, offset)."""
     rules = zone(name)
     return all(at.astimezone(rules).utcoffset() == offset for at, offset in probes)
 
