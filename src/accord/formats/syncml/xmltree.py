@@ -1,0 +1,225 @@
+"""Elements from XML and into XML, for messages and for what stands inside their data.
+
+lxml parses without entities, document types or network, and only what fits the limits; writing
+is done here, because peers want CR and every other character as itself, never as a reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from lxml import etree
+
+from accord.formats.syncml.errors import Malformed
+from accord.formats.syncml.limits import Limits
+from accord.formats.syncml.node import Node, place, unfit
+from accord.formats.syncml.status import StatusCode
+
+_CHUNK = 1 << 16
+_DEPTH = 64
+_BOM = b"\xef\xbb\xbf"
+_DECLARATION = re.compile(rb"\s*+<\?xml\s([^?>]*+)\?>")
+_ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
+_MISC = re.compile(rb"(?:\s++|<!--(?>.*?-->)|<\?(?>.*?\?>))*+", re.DOTALL)
+_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\]<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>")
+_NAME = re.compile(r"[^\W\d][\w.-]*")
+_PLACE = re.compile(r", line \d+, column \d+")
+_STAND_INS = [chr(0xF800 + number).encode() for number in range(16)]
+
+
+def parse(data: bytes, limits: Limits) -> Node:
+    """Return the root of an XML text in UTF-8, with every CR that stood there.
+
+    XML parsers turn CR LF into LF, but sizes and parts of large objects count the CR; so it
+    passes the parser as a character that isn't otherwise there.
+    Raises Malformed, which names the header of a truncated message if that was complete.
+    """
+    start = _start(data, limits)
+    lines = data.count(b"\n", 0, start)
+    stand_in = next((each for each in _STAND_INS if each not in data), None)
+    if stand_in is not None and data.find(b"\r", start) >= 0:
+        try:
+            return _parse(data[start:].replace(b"\r", stand_in), limits, lines, stand_in.decode())
+        except _NoXml:
+            pass  # a CR inside of a tag: those, unlike that of data, can't be kept
+    try:
+        return _parse(data[start:], limits, lines, "")
+    except _NoXml as refusal:
+        raise refusal.malformed from None
+
+
+def write(node: Node, default: str = "", outer: str = "") -> bytes:
+    """Return an element as XML in UTF-8.
+
+    `default` is the name space that "" stands for, `outer` that of what the element goes into.
+    Raises Malformed for a character that XML can't hold, and for elements too deep.
+    """
+    pieces: list[str] = []
+    _write(node, default, outer, [], pieces.append)
+    return "".join(pieces).encode()
+
+
+class _NoXml(Exception):
+    def __init__(self, malformed: Malformed) -> None:
+        self.malformed = malformed
+
+
+class _Target:
+    """Build nodes while the parser reads, and stop it at the limits."""
+
+    def __init__(self, limits: Limits, stand_in: str) -> None:
+        self.limits = limits
+        self.stand_in = stand_in
+        self.stack: list[Node] = []
+        self.texts: list[str] = []
+        self.root: Node | None = None
+        self.count = 0
+
+    def start(self, tag: str, attrs: dict[str, str]) -> None:
+        self.count += 1
+        too_big = StatusCode.REQUEST_ENTITY_TOO_LARGE
+        if self.count > self.limits.elements:
+            reason = f"there are more than {self.limits.elements:,} elements"
+            raise Malformed(reason, status=too_big)
+        if len(self.stack) >= self.limits.depth:
+            raise Malformed(f"elements stand more than {self.limits.depth} deep", status=too_big)
+        self._flush()
+        space, _, name = tag.rpartition("}")
+        node = Node(name.rpartition(":")[2], ns=space[1:])
+        if attrs:
+            node.attrs = dict(attrs)
+        if self.stack:
+            self.stack[-1].children.append(node)
+        else:
+            self.root = node
+        self.stack.append(node)
+
+    def data(self, text: str) -> None:
+        self.texts.append(text)
+
+    def end(self, tag: str) -> None:
+        self._flush()
+        self.stack.pop()
+
+    def close(self) -> None:
+        """Do nothing: `root` has it all."""
+
+    def _flush(self) -> None:
+        if not self.texts:
+            return
+        text = "".join(self.texts)
+        self.texts.clear()
+        if self.stand_in:
+            text = text.replace(self.stand_in, "\r")
+        node = self.stack[-1]
+        if node.children:
+            node.children[-1].tail += text
+        else:
+            node.text = text
+
+
+def _start(data: bytes, limits: Limits) -> int:
+    """Return where the root begins, after a document type that says nothing of its own."""
+    if len(data) > limits.size:
+        raise Malformed(
+            f"the message has {len(data):,} bytes, more than {limits.size:,}",
+            status=StatusCode.REQUEST_ENTITY_TOO_LARGE,
+        )
+    begin = len(_BOM) if data.startswith(_BOM) else 0
+    if declaration := _DECLARATION.match(data, begin):
+        begin = declaration.end()
+        encoding = _ENCODING.search(declaration[1])
+        if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+            name = encoding[1][:40].decode("ascii", "replace")
+            raise Malformed(f"the message says it is in {name!r}; SyncML is in UTF-8", line=1)
+    _check_text(data)
+    begin = _end(_MISC, data, begin)
+    if data.startswith(b"<!DOCTYPE", begin):
+        doctype = _DOCTYPE.match(data, begin)
+        if doctype is None:
+            reason = "the document type isn't a plain one: no declarations, no entities"
+            raise Malformed(reason, line=data.count(b"\n", 0, begin) + 1)
+        begin = _end(_MISC, data, doctype.end())
+    return begin
+
+
+def _end(pattern: re.Pattern[bytes], data: bytes, begin: int) -> int:
+    found = pattern.match(data, begin)
+    return found.end() if found else begin
+
+
+def _check_text(data: bytes) -> None:
+    if (nul := data.find(0)) >= 0:
+        raise Malformed("there is a NUL; SyncML is in UTF-8", line=data.count(b"\n", 0, nul) + 1)
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Malformed("the text isn't UTF-8", line=line) from None
+
+
+def _parse(data: bytes, limits: Limits, lines: int, stand_in: str) -> Node:
+    target = _Target(limits, stand_in)
+    parser = etree.XMLParser(  # type: ignore[call-overload]  # the stub asks for every method
+        target=target,
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+    )
+    try:
+        for begin in range(0, len(data), _CHUNK):
+            parser.feed(data[begin : begin + _CHUNK])
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        line = (error.lineno or 1) + lines
+        reason = f"no well-formed XML: {_PLACE.sub('', error.msg or 'it is empty')[:200]}"
+        malformed = Malformed(reason, line=line, prop=place(target.stack))
+        malformed.partial = target.root
+        raise _NoXml(malformed) from None
+    except Malformed as malformed:
+        malformed.prop = place(target.stack)
+        malformed.partial = target.root
+        raise
+    if target.root is None or target.stack:
+        raise _NoXml(Malformed("no well-formed XML: it is empty", line=1))
+    return target.root
+
+
+def _write(
+    node: Node, default: str, outer: str, path: list[Node], put: Callable[[str], None]
+) -> None:
+    path.append(node)
+    if len(path) > _DEPTH:
+        raise Malformed(f"elements stand more than {_DEPTH} deep", prop=place(path[:4]))
+    if not _NAME.fullmatch(node.name):
+        raise Malformed(f"{node.name[:40]!r} is no name of an element", prop=place(path[:-1]))
+    space = node.ns or default
+    start = f"<{node.name}" if space == outer else f'<{node.name} xmlns="{_quote(space, path)}"'
+    for name, value in (node.attrs or {}).items():
+        if "}" not in name:  # SyncML has none; those of other name spaces can't matter here
+            start += f' {name}="{_quote(value, path)}"'
+    if node.text or node.children:
+        put(f"{start}>{_escape(node.text, path)}")
+        for child in node.children:
+            _write(child, default, space, path, put)
+        put(f"</{node.name}>")
+    else:
+        put(f"{start}/>")
+    path.pop()
+    if node.tail:
+        put(_escape(node.tail, path))
+
+
+def _escape(text: str | bytes, path: list[Node]) -> str:
+    if isinstance(text, bytes):
+        raise Malformed("the data isn't text; XML needs it in base64", prop=place(path))
+    if reason := unfit(text):
+        raise Malformed(reason, prop=place(path))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quote(text: str, path: list[Node]) -> str:
+    return _escape(text, path).replace('"', "&quot;")
