@@ -149,6 +149,8 @@ class TestXandikos(DavContract, UnreadableContract):
 
 
 class TestCyrus(DavContract, UnreadableContract, MailContract):
+    momentary = False
+
     @pytest.fixture
     def account(self, cyrus: Cyrus) -> Account:
         return new_account(cyrus)
@@ -175,3 +177,4 @@ class TestCyrus(DavContract, UnreadableContract, MailContract):
         (refused,) = place.write(draft)
         assert isinstance(refused, Rejected), "Cyrus wants an end after the start"
         assert refused.code == "403 valid-calendar-data"
+        assert "DTEND must occur after DTSTART" in str(refused)

@@ -100,11 +100,16 @@ attendees = st.lists(
 ).map(tuple)
 
 
-def items(kind: Kind, own: str, *, html: bool = False) -> st.SearchStrategy[Item]:
-    """Return items of a kind; `own` organizes meetings, `html` allows such bodies."""
+def items(
+    kind: Kind, own: str, *, html: bool = False, momentary: bool = True
+) -> st.SearchStrategy[Item]:
+    """Return items of a kind; `own` organizes meetings, `html` allows such bodies.
+
+    `momentary` includes entries that end when they start.
+    """
     bodies = _bodies(html)
     made: dict[Kind, st.SearchStrategy[Any]] = {
-        Kind.EVENT: st.builds(_event, _event_times(), _event_rest(own, bodies)),
+        Kind.EVENT: st.builds(_event, _event_times(momentary), _event_rest(own, bodies)),
         Kind.TASK: _tasks(bodies),
         Kind.CONTACT: _contacts(),
         Kind.ABSENCE: _absences(),
@@ -122,14 +127,14 @@ def _bodies(html: bool) -> st.SearchStrategy[Body | None]:
 
 
 @st.composite
-def _event_times(draw: st.DrawFn) -> dict[str, Any]:
+def _event_times(draw: st.DrawFn, momentary: bool) -> dict[str, Any]:
     all_day = draw(st.booleans())
     start = draw(days if all_day else moments)
     if all_day:
         end = start + timedelta(days=draw(st.integers(1, 5)))
         zone = None
     else:
-        end = start + timedelta(minutes=draw(st.sampled_from([0, 5, 30, 60, 90])))
+        end = start + timedelta(minutes=draw(st.sampled_from([0] * momentary + [5, 30, 60, 90])))
         zone = draw(st.none() | zones)
     values = {"start": start, "end": end, "all_day": all_day, "time_zone": zone}
     step = draw(st.sampled_from([0, 0, 1, 2, 7, 14]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,9 @@ from accord.testing.strategies import items
 
 
 class WritingCases(Contract):
-    """Check create, update and delete."""
+    """Check create, update and delete; `momentary` false is for servers that want a length."""
+
+    momentary: ClassVar[bool] = True
 
     # what is written is what is there
 
@@ -28,7 +32,7 @@ class WritingCases(Contract):
         self, place: Place, own: str, data: st.DataObject
     ) -> None:
         """Whatever an item holds, it is stored as the traits say."""
-        item = data.draw(items(place.kind, own, html=place.traits.html))
+        item = data.draw(items(place.kind, own, html=place.traits.html, momentary=self.momentary))
         (read,) = place.create(item)
         assert changes(place.stored(item), read.item) == ()
 
@@ -46,7 +50,7 @@ class WritingCases(Contract):
         self, place: Place, own: str, data: st.DataObject
     ) -> None:
         """Any item can be changed into any other of its kind, under its own ref."""
-        made = items(place.kind, own, html=place.traits.html)
+        made = items(place.kind, own, html=place.traits.html, momentary=self.momentary)
         (before,) = place.create(data.draw(made))
         wanted = place.stored(data.draw(made))
         fields = diff(before.item, wanted, place.writable)

@@ -630,15 +630,45 @@ def test_folders_are_made_once_and_found_again(dav: FakeDav, session: DavSession
     ]
 
 
-def test_a_named_folder_is_made_only_where_the_settings_say_so(dav: FakeDav, opened: Open) -> None:
-    session = opened(dav, address_book="CRM", create_missing=False)
-    assert not any(each.default and Kind.CONTACT in each.kinds for each in session.folders())
-    session = opened(dav, address_book="CRM", create_missing=True)
-    (default,) = [each for each in session.folders() if each.default and Kind.CONTACT in each.kinds]
-    assert default.id not in (CAL, OTHER, BOOK)
-    made = len(dav.folders)
-    session = opened(dav, address_book="CRM", create_missing=True)
-    assert len(dav.folders) == made
+def test_a_named_folder_is_made_by_the_first_write_where_the_settings_say_so(
+    dav: FakeDav, opened: Open
+) -> None:
+    session = opened(dav, calendar="CRM", create_missing=False)
+    assert {each.id for each in session.folders()} == {CAL, OTHER, BOOK}
+    session = opened(dav, calendar="CRM", create_missing=True)
+    (default,) = [each for each in session.folders() if each.name == "CRM"]
+    assert default.default
+    (page,) = session.changes(default.id, Kind.EVENT, "", lambda refs: {})
+    assert page == Listing(completeness=Completeness.COMPLETE)
+    assert session.lookup(default.id, Kind.EVENT, [Question(uid="u")]) == [()]
+    (gone,) = session.fetch(default.id, Kind.EVENT, [Ask(ref=f"{default.id}1.ics", uid="u")])
+    assert isinstance(gone, Denied)
+    assert set(dav.folders) == {CAL, OTHER, BOOK}, "reading makes nothing"
+    (made,) = session.create(default.id, Kind.EVENT, [draft()])
+    assert isinstance(made, Written)
+    assert made.ref.startswith(default.id)
+    session = opened(dav, calendar="CRM", create_missing=True)
+    session.create(default.id, Kind.EVENT, [draft("k2")])
+    assert set(dav.folders) == {CAL, OTHER, BOOK, default.id}
+
+
+def test_a_made_folder_that_vanishes_deletes_nothing(dav: FakeDav, opened: Open) -> None:
+    session = opened(dav, calendar="CRM", create_missing=True)
+    folder = next(each.id for each in session.folders() if each.name == "CRM")
+    (made,) = session.create(folder, Kind.EVENT, [draft()])
+    assert isinstance(made, Written)
+    del dav.folders[folder], dav.items[made.ref]
+    session = opened(dav, calendar="CRM", create_missing=True)
+    (said,) = session.fetch(folder, Kind.EVENT, [Ask(ref=made.ref, uid=made.ref)])
+    assert isinstance(said, Denied)
+
+
+def test_an_item_asked_for_in_another_folder_is_where_it_was(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.put(f"{CAL}1.ics", event("1"))
+    (said,) = session.fetch(OTHER, Kind.EVENT, [Ask(ref=f"{CAL}1.ics", uid="1")])
+    assert not isinstance(said, Deleted)
 
 
 def test_a_closed_session_refuses(dav: FakeDav) -> None:

@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -120,14 +119,16 @@ def serve() -> Iterator[object]:
         server.server_close()
 
 
-def ask(server: ThreadingHTTPServer, **more: object) -> Reply:
-    port = server.server_address[1]
+def ask(server: ThreadingHTTPServer, scheme: str = "https", **more: object) -> Reply:
+    """Ask over https, whatever the scheme of the target's own address."""
+    place = f"127.0.0.1:{server.server_address[1]}/"
     config = configure(
-        {"url": f"https://127.0.0.1:{port}/", "password": "secret", "auth": "basic", **more}
+        {"url": f"{scheme}://{place}", "password": "secret", "auth": "basic", **more}
     )
     http = Http(config)
     try:
-        return http.ask(credentials(login(config, "alice"), "basic"), "OPTIONS", "/")
+        auth = credentials(login(config, "alice"), "basic")
+        return http.ask(auth, "OPTIONS", f"https://{place}")
     finally:
         http.close()
 
@@ -150,6 +151,18 @@ def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(
     assert server.seen == []
 
 
+def test_a_target_on_http_that_is_sent_to_https_checks_the_certificate(
+    serve, authority: Authority
+) -> None:
+    server = serve(authority.server_context("127.0.0.1"))
+    assert ask(server, "http", ca_file=str(authority.file)).ok
+    server.seen.clear()
+    with pytest.raises(ConfigError) as caught:
+        ask(server, "http")
+    assert caught.value.code == "certificate"
+    assert server.seen == []
+
+
 @pytest.mark.parametrize(("host", "expired"), [("other.test", False), ("127.0.0.1", True)])
 def test_a_wrong_name_or_date_is_refused(
     serve, authority: Authority, host: str, expired: bool
@@ -161,13 +174,12 @@ def test_a_wrong_name_or_date_is_refused(
     assert server.seen == []
 
 
-def test_not_checking_is_possible_and_loud(serve, authority: Authority) -> None:
+def test_not_checking_is_possible_and_loud(
+    serve, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
     server = serve(authority.server_context("other.test"))
-    with structlog.testing.capture_logs() as logs:
-        assert ask(server, verify=False).ok
-    assert [(each["log_level"], each["event"]) for each in logs] == [
-        ("warning", "dav.certificate_unchecked")
-    ]
+    assert ask(server, verify=False).ok
+    assert caplog.messages == ["dav.certificate_unchecked"]
     port = server.server_address[1]
     adapter = build({"url": f"https://127.0.0.1:{port}/", "password": "x", "verify": False})
     findings = {each.subject: each for each in adapter.check()}

@@ -185,3 +185,26 @@ def test_a_filter_asks_for_just_that_text() -> None:
         each.get("name") for each in root.iter(f"{wire.CAL}comp-filter", f"{wire.CAL}prop-filter")
     ]
     assert names == ["VCALENDAR", "VEVENT", "UID"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "<D:responsedescription>DTEND must\n occur later</D:responsedescription>",
+            "DTEND must occur later",
+        ),
+        ("<s:message xmlns:s='http://sabredav.org/ns'>No such zone</s:message>", "No such zone"),
+        ("<D:responsedescription/>", ""),
+        (f"<D:responsedescription>{'x' * 5000}</D:responsedescription>", "x" * 300),
+    ],
+)
+def test_the_servers_own_words_are_read_from_an_error(said: str, reason: str) -> None:
+    body = f"<D:error {XMLNS}><C:valid-calendar-data/>{said}</D:error>".encode()
+    assert wire.read_reason(body) == reason
+    assert "valid-calendar-data" in wire.read_conditions(body)
+
+
+def test_what_is_no_error_body_gives_no_reason() -> None:
+    assert wire.read_reason(b"<html><p>error</p></html>") == ""
+    assert wire.read_reason(b"error & more") == ""

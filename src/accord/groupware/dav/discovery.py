@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import httpx2
 import msgspec
-import structlog
 from msgspec import Struct
 
 from accord.groupware.dav import wire
@@ -22,7 +22,7 @@ from accord.groupware.dav.wire import CAL, CARD, DAV, Entry
 from accord.model.kinds import Kind
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, ItemError
 
-_log = structlog.get_logger("accord.groupware.dav")
+_log = logging.getLogger("accord.groupware.dav")
 
 WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
 SCHEDULES = "calendar-auto-schedule"
@@ -130,7 +130,8 @@ def discover(http: Http, auth: httpx2.Auth, login: Login) -> Place:
         schedules=bool(calendar_homes) and schedules(http, auth, home),
         default=default,
     )
-    _log.debug("dav.discovered", collections=len(found), schedules=place.schedules)
+    fields = {"collections": len(found), "schedules": place.schedules}
+    _log.debug("dav.discovered", extra=fields)
     return place
 
 

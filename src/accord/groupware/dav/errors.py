@@ -97,14 +97,21 @@ WAITS = {423: 30.0, 429: 30.0, 500: 60.0, 502: 15.0, 503: 30.0, 504: 15.0, 507: 
 
 
 def error_for(
-    status: int, conditions: frozenset[str], headers: Mapping[str, str], what: str
+    status: int,
+    conditions: frozenset[str],
+    headers: Mapping[str, str],
+    what: str,
+    reason: str = "",
 ) -> AccordError:
-    """Return the error that fits an answer; `what` names the place, for people."""
+    """Return the error that fits an answer.
+
+    `what` names the place, for people; `reason` is what the server says in its own words.
+    """
     named = next((name for name in sorted(conditions) if name in PRECONDITIONS), "")
     default = (Retry, "the server failed") if status >= 500 else (Rejected, "the server refuses")
     react, why = PRECONDITIONS[named] if named else STATUSES.get(status, default)
     code = f"{status} {named}".strip()
-    message = f"{what}: {why} ({code})"
+    message = f"{what}: {why} ({code}{f': {reason}' if reason else ''})"
     if react is Retry:
         after = retry_after(headers)
         if after is not None:

@@ -162,7 +162,9 @@ def _elsewhere(
             answers |= {ref: Denied(ref, str(error)) for ref in open_asks}
             continue
         for ref, pair in wanted.items():
-            hits = [hit for each in reversed(pair) for hit in found[each] if hit.ref != ref]
+            # Under its own ref it can only be in another folder than the one that was asked.
+            away = collection.ref != shelf.folder
+            hits = [hit for each in reversed(pair) for hit in found[each] if away or hit.ref != ref]
             if hits:
                 answers[ref] = Moved(ref, collection.ref, hits[0].ref)
                 del open_asks[ref]

@@ -1,11 +1,13 @@
 """A person's collections as folders: the default of each kind, and making those that lack.
 
-`session.folders` and `make_folder` use this (RFC 4791 5.3.1, RFC 5689).
+`session` plans what lacks and makes it with the first write (RFC 4791 5.3.1, RFC 5689).
 """
 
 from __future__ import annotations
 
 import hashlib
+
+import msgspec
 
 from accord.groupware.dav import wire
 from accord.groupware.dav.client import Client
@@ -62,6 +64,25 @@ def lacking(config: Config, place: Place) -> list[tuple[str, Kind]]:
     return [(name, kind) for name, kind in wanted if name and named(place, name, kind) is None]
 
 
+def planned(config: Config, place: Place) -> Place:
+    """Return the place with the collections that lack, as if they were there.
+
+    Nothing is asked or made: their refs follow from name and kind.
+    """
+    extra = [
+        Collection(
+            ref=f"{home}{made_name(name, kind)}/",
+            name=name,
+            kinds=frozenset({kind}),
+            writable=True,
+            reports=frozenset(),
+        )
+        for name, kind in lacking(config, place)
+        for home in _homes(place, kind)[:1]
+    ]
+    return msgspec.structs.replace(place, collections=(*place.collections, *extra))
+
+
 def named(place: Place, name: str, kind: Kind) -> Collection | None:
     """Return the collection of this path or name that holds items of a kind."""
     ref = name if name.endswith("/") else name + "/"
@@ -83,7 +104,7 @@ def make(client: Client, place: Place, name: str, kind: Kind) -> None:
 
     Raises Denied or Rejected where the server doesn't allow it.
     """
-    homes = place.card_homes if kind is Kind.CONTACT else place.calendar_homes
+    homes = _homes(place, kind)
     if not homes:
         raise Denied(f"the server has no place for collections of kind {kind}")
     ref = f"{homes[0]}{made_name(name, kind)}/"
@@ -97,6 +118,10 @@ def make(client: Client, place: Place, name: str, kind: Kind) -> None:
     there = reply.status == 405 or "resource-must-be-null" in reply.conditions
     if not reply.ok and not (there and unsure):
         raise reply.error(ref)
+
+
+def _homes(place: Place, kind: Kind) -> tuple[str, ...]:
+    return place.card_homes if kind is Kind.CONTACT else place.calendar_homes
 
 
 def _wanted(config: Config, kind: Kind) -> str:

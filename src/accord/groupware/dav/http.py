@@ -5,6 +5,7 @@ Credentials go to the configured host only, never down from https to http (RFC 6
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 import time
@@ -18,16 +19,16 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import stamina
-import structlog
 from msgspec import Struct
 
 from accord.groupware.dav import wire
+from accord.groupware.dav.connections import Connections
 from accord.groupware.dav.errors import Told, error_for
 from accord.groupware.dav.hrefs import origin, ref_of, same_server
 from accord.groupware.dav.settings import Config, Login
 from accord.ports.errors import AccordError, ConfigError, Retry
 
-_log = structlog.get_logger("accord.groupware.dav")
+_log = logging.getLogger("accord.groupware.dav")
 
 REDIRECTS = 5
 ATTEMPTS = 3
@@ -62,7 +63,8 @@ class Reply(Struct, frozen=True):
 
     def error(self, what: str) -> AccordError:
         """Return the error that this answer stands for; `what` names the place, for people."""
-        return error_for(self.status, self.conditions, self.headers, what)
+        reason = wire.read_reason(self.body)
+        return error_for(self.status, self.conditions, self.headers, what, reason)
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -94,15 +96,8 @@ class Http:
         self.home = origin(config.url)
         self.start = ref_of(config.url, "/", self.home)
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        pool = httpx2.Limits(
-            max_connections=max(8, 2 * config.concurrency), max_keepalive_connections=8
-        )
-        if transport is None:
-            transport = httpx2.HTTPTransport(
-                verify=_context(config), trust_env=False, limits=pool, proxy=config.proxy or None
-            )
         self._client = httpx2.Client(
-            transport=transport,
+            transport=transport or Connections(config),
             trust_env=False,
             cookies=jar,
             timeout=httpx2.Timeout(config.timeout, connect=min(config.timeout, 10.0)),
@@ -170,7 +165,7 @@ class Http:
     def take_turns(self) -> None:
         """Write one by one from now on: a server that locks its store refuses all others."""
         if not self._in_turns:
-            _log.info("dav.writes_one_by_one", target=self.config.where)
+            _log.info("dav.writes_one_by_one", extra={"target": self.config.where})
         self._in_turns = True
 
     def check_place(self, ref: str) -> str:
@@ -192,7 +187,8 @@ class Http:
     def _next(self, url: str, reply: Reply) -> str:
         target = urljoin(url, reply.headers.get("location", ""))
         self.check_place(target)
-        _log.debug("dav.redirect", status=reply.status, host=urlsplit(target).hostname)
+        fields = {"status": reply.status, "host": urlsplit(target).hostname}
+        _log.debug("dav.redirect", extra=fields)
         return target
 
     def _trusted(self, url: str) -> bool:
@@ -219,14 +215,19 @@ class Http:
             request = self._client.build_request(method, url, content=body or None, headers=headers)
         except (httpx2.InvalidURL, ValueError) as error:
             raise ConfigError(f"{url!r:.100} is no address: {error}", field="url") from error
+        began = time.monotonic()
         try:
             response = self._client.send(request, auth=_Counted(self, auth), stream=True)
             try:
-                return self._read(response)
+                reply = self._read(response)
             finally:
                 response.close()
         except httpx2.HTTPError as error:
             raise _unreached(error, method, url) from error
+        taken = round(time.monotonic() - began, 3)
+        fields = {"method": method, "ref": reply.ref, "status": reply.status, "seconds": taken}
+        _log.debug("dav.request", extra=fields)
+        return reply
 
     def _read(self, response: httpx2.Response) -> Reply:
         chunks: list[bytes] = []
@@ -358,23 +359,6 @@ class _Asked(httpx2.Auth):
         flow = self._digest.auth_flow(request)
         next(flow)  # the request that was just refused
         yield flow.send(response)
-
-
-def _context(config: Config) -> ssl.SSLContext:
-    if not config.verify:
-        _log.warning("dav.certificate_unchecked", target=config.where, url=origin(config.url))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    try:
-        return ssl.create_default_context(cafile=config.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{config.where}: the CA file can't be used: {error}",
-            field="ca_file",
-            hint="give the path of a PEM file",
-        ) from error
 
 
 def _unreached(error: httpx2.HTTPError, method: str, url: str) -> AccordError:

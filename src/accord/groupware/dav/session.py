@@ -18,7 +18,7 @@ from accord.groupware.dav.discovery import Collection, Place, probe
 from accord.groupware.dav.listing import SYNC, Report, report
 from accord.groupware.dav.sync import Shelf
 from accord.model.kinds import Kind
-from accord.model.observe import Listing, Observation, Snapshot
+from accord.model.observe import Completeness, Denied, Listing, Observation, Snapshot
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -63,13 +63,11 @@ class DavSession:
     def folders(self) -> tuple[Folder, ...]:
         """Return the calendars and address books, the ones to use by default first.
 
-        Makes those that the settings name and the person lacks, where the settings say so.
+        Those that the settings name and the person lacks are among them, where the settings say
+        so: empty until the first write makes them.
         """
-        place = self._place()
-        for name, kind in folders.lacking(self._adapter.config, place):
-            folders.make(self._client, place, name, kind)
-            place = self._place(fresh=True)
-        return folders.folders(self._adapter.config, place)
+        config = self._adapter.config
+        return folders.folders(config, folders.planned(config, self._place()))
 
     def make_folder(self, name: str, kind: Kind) -> Folder:
         """Return the folder of that name for items of a kind, made where it isn't there yet.
@@ -90,6 +88,9 @@ class DavSession:
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         """Yield what changed since `cursor`, page by page; one request where nothing did."""
         self._check()
+        if not cursor and self._planned(folder) is not None:
+            yield Listing(completeness=Completeness.COMPLETE)
+            return
         syncs = True if cursor else self._collection(folder, kind).syncs
         told = self._report(folder, kind, cursor, syncs)
         shelf = self._shelf(folder, kind, look=bool(told.members))
@@ -97,6 +98,8 @@ class DavSession:
 
     def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
         """Say what each ref holds now; what left the folder is looked for in the others."""
+        if self._planned(folder) is not None:
+            return [Denied(ask.ref, f"the folder {folder} isn't there") for ask in asks]
         shelf = self._shelf(folder, kind)
         return find.fetch(self._client, self._place(), shelf, asks, self._adapter.config.page)
 
@@ -104,6 +107,8 @@ class DavSession:
         self, folder: str, kind: Kind, questions: Sequence[Question]
     ) -> list[tuple[Snapshot, ...]]:
         """Find items in the folder by key (their name), marker or uid (a query)."""
+        if self._planned(folder) is not None:
+            return [() for _ in questions]
         shelf, size = self._shelf(folder, kind), self._adapter.config.page
         return find.lookup(self._client, self._place(), shelf, questions, size)
 
@@ -159,6 +164,13 @@ class DavSession:
         self._check()
         return self._adapter.place(self._principal, fresh=fresh)
 
+    def _planned(self, folder: str) -> Collection | None:
+        """Return the folder if the first write into it is to make it."""
+        config = self._adapter.config
+        if not config.create_missing or self._place().collection(folder) is not None:
+            return None
+        return folders.planned(config, self._place()).collection(folder)
+
     def _collection(self, folder: str, kind: Kind) -> Collection:
         """Return what is known of a folder; one outside the person's home is asked for itself."""
         place = self._place()
@@ -176,6 +188,10 @@ class DavSession:
         return Shelf(folder=folder, kind=kind, readonly=readonly, others=others)
 
     def _desk(self, folder: str, kind: Kind) -> write.Desk:
+        lacking = self._planned(folder)
+        if lacking is not None:
+            folders.make(self._client, self._place(), lacking.name, kind)
+            self._place(fresh=True)
         self._adapter.wrote(folder)
         return write.Desk(
             client=self._client,

@@ -28,6 +28,8 @@ SYNC_TOKEN, CTAG = f"{DAV}sync-token", f"{CS}getctag"
 TAGS = 4_000_000
 """How many tags an answer may have: a tree of them takes about a hundred bytes each."""
 
+_REASONS = (f"{DAV}responsedescription", "{http://sabredav.org/ns}message")
+_LONGEST_REASON = 300
 _PREFIXES = {"DAV:": "D", "urn:ietf:params:xml:ns:caldav": "C"}
 _PREFIXES |= {"urn:ietf:params:xml:ns:carddav": "A", "http://calendarserver.org/ns/": "S"}
 _SPACES = " ".join(f'xmlns:{prefix}="{space}"' for space, prefix in _PREFIXES.items())
@@ -145,13 +147,20 @@ def read_multistatus(body: bytes, base: str, home: str) -> Multistatus:
 
 def read_conditions(body: bytes) -> frozenset[str]:
     """Return the names of the preconditions in an error body; none where it isn't one."""
-    if b"error" not in body:
-        return frozenset()
-    try:
-        root = parse(body)
-    except Retry:
-        return frozenset()
-    return _conditions(root) if root.tag == f"{DAV}error" else frozenset()
+    root = _error(body)
+    return frozenset() if root is None else _conditions(root)
+
+
+def read_reason(body: bytes) -> str:
+    """Return what the server says about an error in its own words, on one line; or nothing.
+
+    RFC 4918 14.25 has `responsedescription`; SabreDAV and its kin say `message`.
+    """
+    root = _error(body)
+    if root is None:
+        return ""
+    texts = (root.findtext(f".//{name}") for name in _REASONS)
+    return " ".join(next(filter(None, texts), "").split())[:_LONGEST_REASON]
 
 
 def parse(body: bytes) -> etree._Element:
@@ -222,6 +231,16 @@ def _status(line: str | None) -> int:
     if len(words) < 2 or not words[1].isdecimal() or len(words[1]) != 3:
         raise Retry(f"the answer has no status but {line!r:.40}", after=60.0, code="bad-xml")
     return int(words[1])
+
+
+def _error(body: bytes) -> etree._Element | None:
+    if b"error" not in body:
+        return None
+    try:
+        root = parse(body)
+    except Retry:
+        return None
+    return root if root.tag == f"{DAV}error" else None
 
 
 def _conditions(error: etree._Element) -> frozenset[str]:
