@@ -7,9 +7,10 @@ skips is a failure: a missing server must not look like a passing one.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.peers", "tests.databases"]
@@ -20,6 +21,14 @@ settings.register_profile(
 settings.load_profile("accord")
 
 REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1" else ()
+
+
+@pytest.fixture(autouse=True)
+def _no_log_outlives_its_test() -> Iterator[None]:
+    """Forget where a command sent its logs: that stream is closed when the next test logs."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)

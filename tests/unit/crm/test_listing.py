@@ -73,7 +73,8 @@ def test_that_query_reads_an_index(office: Office, kind: Kind) -> None:
         lines = " ".join(str(row) for row in plan)
     if office.crm.store.database.dialect == "postgresql":
         # Which index it takes depends on its statistics; reading all is what must not happen.
-        assert "Seq Scan" not in lines, lines
+        # The counter has one row.
+        assert "Seq Scan" not in lines.replace("Seq Scan on crm_counter", ""), lines
         return
     wanted = "ix_crm_contacts_revision" if kind is Kind.CONTACT else "ix_crm_scopes_changes"
     assert wanted in lines, lines
