@@ -126,8 +126,8 @@ def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
     undone = f"  undone by #{entry.undone_by}" if entry.undone_by else ""
     where = f"{link}  " if link else ""
     head = f"{indent}#{entry.id}  {moment(entry.at)}  {where}"
-    place = PLACES[str(entry.side)]
-    call.say(f"{head}{entry.step} in the {place}: {entry.kind} {entry.ref}{undone}", markup=False)
+    place, ref = PLACES[str(entry.side)], entry.ref or f"for {entry.counterpart}"
+    call.say(f"{head}{entry.step} in the {place}: {entry.kind} {ref}{undone}", markup=False)
     who = f" (by {entry.actor})" if entry.actor else ""
     call.say(f"{indent}      {entry.why}{who}; run {entry.run}", style="dim", markup=False)
     for line in fields_of(entry):

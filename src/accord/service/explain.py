@@ -68,8 +68,11 @@ def _subjects(tx: Tx, links: dict[str, Link], text: str) -> set[tuple[str, str, 
     refs: set[tuple[str, Side, str]] = {
         (decision.link, decision.side, decision.ref) for decision in tx.decisions.find(text)
     }
-    refs |= {
-        (entry.link, entry.side, entry.ref) for entry in tx.journal.query(ref=text, limit=_HISTORY)
+    told = {
+        (entry.link, side, text)
+        for entry in tx.journal.query(ref=text, limit=_HISTORY)
+        for side, ref in ((entry.side, entry.ref), (entry.side.other, entry.counterpart))
+        if ref == text
     }
     refs |= {(link, side, text) for link in links for side in Side}
     pairings = [tx.pairings.get(pair) for _, pair in tx.pairings.by_uid(text)]
@@ -85,7 +88,7 @@ def _subjects(tx: Tx, links: dict[str, Link], text: str) -> set[tuple[str, str, 
         pairing = tx.pairings.by_refs(link, side, [ref]).get(ref)
         if pairing is not None:
             found.add((link, pairing.crm.ref, pairing.groupware.ref))
-        elif tx.decisions.get(link, side, ref) or tx.journal.query(link=link, ref=ref, limit=1):
+        elif (link, side, ref) in told or tx.decisions.get(link, side, ref):
             found.add((link, ref, "") if side is Side.CRM else (link, "", ref))
     return _without_halves(found)
 
@@ -164,9 +167,14 @@ def _outcome(pairing: Pairing | None, last: Decision | None, pending: Iterable[P
         return f"let go ({pairing.frozen})"
     if pairing is not None:
         return "synchronized"
-    if last is not None and last.step == "skip":
+    if last is not None and (last.step == "skip" or _never_made(last)):
         return "not synchronized"
     return "no longer synchronized"
+
+
+def _never_made(last: Decision) -> bool:
+    """Tell whether a copy was refused or held: decisions about what was done have a version."""
+    return last.step in ("create", "hold") and not last.version
 
 
 def _where(base: Snapshot | None, side: Side, ref: str, decisions: Iterable[Decision]) -> Where:

@@ -155,9 +155,10 @@ class Ledger:
         side = getattr(step, "side", Side.GROUPWARE)
         self._report.side(side).failed += 1
         self._park(step, case, cause, error)
+        self._not_made(step, step, error)
         crm, groupware = _refs(case, step)
-        ref = crm if side is Side.CRM else groupware
-        self._enter(step, side, ref or crm or groupware, (), None, None, "", "", error=error)
+        here, there = (crm, groupware) if side is Side.CRM else (groupware, crm)
+        self._enter(step, side, here, (), None, None, there, "", error=error)
 
     def note(self, step: Step, case: Case) -> None:
         """Record a step that writes nothing on either side."""
@@ -173,6 +174,7 @@ class Ledger:
             case Hold():
                 self._report.held += 1
                 self._park(step, case, Cause.HELD, step.cause)
+                self._not_made(step.held, step, step.cause)
 
     def flush(self, tx: Tx) -> None:
         """Write everything gathered, in `tx`."""
@@ -362,6 +364,12 @@ class Ledger:
             refs[side.other],
             step.pairing,
         )
+
+    def _not_made(self, held: Step, step: Step, why: str) -> None:
+        """Let an item be found that has no copy yet; without a version, for it isn't settled."""
+        if isinstance(held, Create) and not held.alone:
+            told = msgspec.structs.replace(step, why=why)
+            self._decide(held.side.other, held.source.ref, held.source, told, "")
 
     def _park(self, step: Step, case: Case, cause: Cause, why: str) -> None:
         crm, groupware = _refs(case, step)

@@ -119,7 +119,8 @@ class Pending(Struct, frozen=True, kw_only=True):
 class Entry(Struct, frozen=True, kw_only=True):
     """Be one line of the journal; `before` and `after` are digests of snapshots in blobs.
 
-    `id` is given by the journal. `counterpart` is the ref on the other side. `actor` is who
+    `id` is given by the journal. `counterpart` is the ref on the other side; `ref` is empty where
+    a side refused to make a copy of that. `actor` is who
     caused it where the side tells. `fields` come back with plain JSON values; they are empty
     once the entry was redacted; of a `conflict` or `clash` they are the CRM's value and the
     mailbox's. A `clash` is entered on the side that lost.

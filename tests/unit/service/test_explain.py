@@ -1,0 +1,75 @@
+"""`explain` answers for items that never got a copy, on whichever side they stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from accord.model.kinds import Side
+from accord.model.parts import Privacy
+from accord.ports.errors import Rejected
+from accord.rules.rule import Clash
+from accord.service.explain import explain
+from accord.state.records import Cause
+from tests.unit.service.kit import CRM, GROUPWARE, World, event
+
+SESSION = {
+    CRM: "accord.crm.memory.session.MemorySession.create",
+    GROUPWARE: "accord.groupware.memory.session.MemorySession.create",
+}
+
+
+def refuse(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a side refuse every new item."""
+    monkeypatch.setattr(
+        SESSION[side], lambda _, __, ___, drafts: [Rejected("too big")] * len(drafts)
+    )
+
+
+@pytest.mark.parametrize("refusing", list(Side))
+def test_an_item_whose_copy_was_refused_is_found_by_title_uid_and_ref(
+    refusing: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    place = world.person() if refusing is GROUPWARE else world.mailbox()
+    source = place.add(event("Ärger mit Ämtern", uid="u-1"))
+    with monkeypatch.context() as patched:
+        refuse(refusing, patched)
+        world.sync()
+    for text in ("ärger", "u-1", source.ref):
+        (told,) = explain(world.accord, text)
+        where = told.crm if refusing is GROUPWARE else told.groupware
+        assert (told.label, told.outcome) == ("Ärger mit Ämtern", "waiting (rejected)")
+        assert where.ref == source.ref
+        assert "too big" in told.why and "too big" in told.error
+        assert told.waiting == (f"{Cause.REJECTED}: too big",)
+    world.sync(full=True)
+    (told,) = explain(world.accord, "ärger")
+    assert told.outcome == "synchronized"
+
+
+def test_a_refused_private_item_is_found_by_its_ref_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    source = world.person().add(event("Surgery", privacy=Privacy.PRIVATE))
+    refuse(GROUPWARE, monkeypatch)
+    world.sync()
+    assert explain(world.accord, "Surgery") == []
+    assert [told.outcome for told in explain(world.accord, source.ref)] == ["waiting (rejected)"]
+
+
+def test_an_item_whose_copy_is_held_is_found_and_stays_so_when_refused_by_a_person() -> None:
+    world = World()
+    world.sync()
+    source = world.person().add(event("Offer"))
+    world.activate(clash=Clash.HOLD)
+    world.sync()
+    (held,) = world.pending(Cause.HELD)
+    (told,) = explain(world.accord, "Offer")
+    assert (told.outcome, told.crm.ref) == ("waiting (held)", source.ref)
+    assert told.why == held.why
+    with world.state.begin() as tx:
+        tx.pending.reject(held.id)
+    (told,) = explain(world.accord, source.ref)
+    assert told.outcome == "not synchronized"
+    world.sync(full=True)
+    (told,) = explain(world.accord, "Offer")
+    assert told.outcome == "not synchronized" and "somebody said no" in told.why
