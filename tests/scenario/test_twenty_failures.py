@@ -101,7 +101,7 @@ def test_03_mapping_lost_and_everything_is_made_anew(enter: Enter) -> None:
     assert sum(r.paired for r in reports) == 5
     assert sum(r.conflicts for r in reports) == 0
     stage.quiet()
-    desk.set("From the CRM", location="Room 1")
+    stage.desks["anna"].set("From the CRM", location="Room 1")
     box.edit("From the mailbox", LOCATION="Room 2")
     stage.sync()
     assert value(box.text("From the CRM"), "LOCATION") == "Room 1"
