@@ -51,12 +51,16 @@ class Room(NamedTuple):
         return CACHE / self.name
 
 
-APPLY = tuple(f"src/accord/service/{name}.py" for name in ("apply", "writes", "commit"))
+APPLY = ("apply", "writes", "commit")
 ROOMS = {
     room.name: room
     for room in (
         Room("engine", ("src/accord/engine/*.py",), ("tests/unit/engine",)),
-        Room("apply", APPLY, ("tests/unit/service/apply",)),
+        Room(
+            "apply",
+            tuple(f"src/accord/service/{name}.py" for name in APPLY),
+            tuple(f"tests/unit/service/test_{name}.py" for name in APPLY),
+        ),
         Room("rules", ("src/accord/rules/*.py",), ("tests/unit/rules",)),
     )
 }
@@ -138,6 +142,7 @@ def mutmut_settings(room: Room) -> str:
         "pytest_add_cli_args": [
             *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "tests.mutants.swift"),
             *("--hypothesis-profile=swift", "--hypothesis-seed=0", "--timeout=0"),
+            *("-m", "not postgres"),
         ],
         "use_git_change_detection": False,
         "on_dependency_change": "ignore",

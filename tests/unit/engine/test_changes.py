@@ -170,6 +170,12 @@ def test_an_entry_taken_out_on_both_sides_is_out() -> None:
         assert set(found(answer, Update, side).after.categories) == {"B", "C", "D"}
 
 
+def test_a_category_given_twice_counts_once() -> None:
+    pair = pairing(event(categories=("A",)), event(categories=("A", "A")))
+    answer = decide(pair, CHANGED, SAME, crm_edit={"categories": ("A", "B")})
+    assert found(answer, Update).after.categories == ("A", "B")
+
+
 def test_changed_occurrences_stay_in_the_order_of_their_dates() -> None:
     answer = both(
         pairing(series()), {"overrides": (moved(1, "CRM"),)}, {"overrides": (moved(2, "mailbox"),)}

@@ -237,6 +237,12 @@ def test_a_newcomer_that_gets_none_is_told_why(side: Side, rule: Rule, gist: str
     assert gist in why(steps)
 
 
+def test_a_newcomer_that_the_rule_can_not_treat_waits_and_says_why() -> None:
+    steps = arrive(CRM, event(), policy(rule_of(filter=Filters(crm="item.priority / 0 == 1"))))
+    assert words(steps) == ["skip crm (rejected)"]
+    assert "the rule can't be applied" in why(steps)
+
+
 def test_a_private_entry_is_skipped_by_default() -> None:
     steps = arrive(GROUPWARE, event(privacy=Privacy.PRIVATE))
     assert words(steps) == ["skip groupware"]
