@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import structlog
+from stamina.instrumentation import set_on_retry_hooks
 
 from accord.db import Database
 from accord.groupware.dav.client import Client
@@ -54,7 +54,8 @@ class Points:
 
 def run(folder: str, fatal: int, report: Connection) -> None:
     """Synchronize once; tell how many points were passed and what the reports say."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.disable(logging.WARNING)
+    set_on_retry_hooks([])
     points = Points(fatal)
     Client.write = points.around(Client.write)  # type: ignore[method-assign]
     accord = open_accord(load(Path(folder) / "accord.toml", {}, Path(folder)))

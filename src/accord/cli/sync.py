@@ -11,7 +11,6 @@ from cyclopts import Parameter
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage, advise
-from accord.cli.show import show_plan
 from accord.cli.words import plural
 from accord.state.records import Mode
 
@@ -35,6 +34,7 @@ def plan(
 
     Each step has its reason; addresses that would get mail are named.
     """
+    from accord.cli.show import show_plan
     from accord.service.opening import Options
 
     codes = []

@@ -12,11 +12,12 @@ import os
 import secrets
 import threading
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from accord.ports.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _FORM = b"\x01"
 _ID = 4
@@ -62,23 +63,25 @@ class Keys:
     def seal(self, data: bytes, record: str) -> bytes:
         """Return `data` encrypted so that it opens only as part of `record`."""
         nonce = os.urandom(_NONCE)
-        name, cipher = self._current
-        return _FORM + name + nonce + cipher.encrypt(nonce, data, record.encode())
+        name, key = self._current
+        return _FORM + name + nonce + _cipher(key).encrypt(nonce, data, record.encode())
 
     def open(self, sealed: bytes, record: str) -> bytes:
         """Return what was sealed for `record`; raises ConfigError where no key fits."""
+        from cryptography.exceptions import InvalidTag
+
         name, nonce = _name_of(sealed), sealed[1 + _ID : 1 + _ID + _NONCE]
-        if name not in self._ciphers:
+        if name not in self._keys:
             self.refresh()
-        cipher = self._ciphers.get(name)
-        if sealed[:1] != _FORM or cipher is None:
+        key = self._keys.get(name)
+        if sealed[:1] != _FORM or key is None:
             raise ConfigError(
                 f"{record} was encrypted under a key that {self.path} doesn't hold",
                 field="key_file",
                 hint="restore the key file that belongs to this database",
             )
         try:
-            return cipher.decrypt(nonce, sealed[1 + _ID + _NONCE :], record.encode())
+            return _cipher(key).decrypt(nonce, sealed[1 + _ID + _NONCE :], record.encode())
         except InvalidTag as error:
             raise ConfigError(
                 f"{record} was altered in the database, or belongs to another record"
@@ -133,13 +136,19 @@ class Keys:
         ]
         if not keys:
             raise ConfigError(f"{self.path} holds no key", field="key_file", hint=_HINT)
-        self._ciphers = {name: AESGCM(key) for name, key in keys}
-        newest, key = keys[-1]
-        self._current = (newest, self._ciphers[newest])
-        self._digesting = hmac.digest(key, b"accord digests", "sha256")
+        self._keys = dict(keys)
+        self._current = keys[-1]
+        self._digesting = hmac.digest(keys[-1][1], b"accord digests", "sha256")
 
 
 _HINT = "restore it, or remove it to have a new one made (what is encrypted stays unreadable then)"
+
+
+def _cipher(key: bytes) -> AESGCM:
+    # The library takes a while to load, and most visits open no secret.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
 def _name_of(sealed: bytes) -> bytes:
