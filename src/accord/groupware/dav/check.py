@@ -100,7 +100,8 @@ def _collections(adapter: DavAdapter, principal: str, place: Place) -> Iterator[
             subject="folders",
             ok=False,
             detail="the person has neither a calendar nor an address book",
-            hint="make one on the server, or set create_missing = true",
+            hint="make one on the server; or name calendar, task_list and address_book in the "
+            "settings, with create_missing = true",
         )
     with adapter.open(principal) as session:
         for each in place.collections:
@@ -119,9 +120,9 @@ def _collections(adapter: DavAdapter, principal: str, place: Place) -> Iterator[
 
 def _defaults(config: Config, place: Place) -> Iterator[Finding]:
     for kind, what in _NAMES.items():
-        chosen = folders.default(config, place, kind)
+        chosen, why = folders.chosen(config, place, kind)
         if chosen is not None:
-            detail = f"{chosen.name} ({chosen.ref})"
+            detail = f"{chosen.name} ({chosen.ref}), {why}"
             yield Finding(subject=f"default {what}", ok=True, detail=detail)
         else:
             lacking = {k: n for n, k in folders.lacking(config, place)}

@@ -12,12 +12,15 @@ import msgspec
 from accord.groupware.dav import wire
 from accord.groupware.dav.client import Client
 from accord.groupware.dav.discovery import COMPONENTS, Collection, Place
-from accord.groupware.dav.hrefs import origin, ref_of, tidy
+from accord.groupware.dav.hrefs import name_of, origin, ref_of, tidy
 from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Folder
 from accord.ports.errors import Denied
 
+_USUAL = {"calendar", "personal", "default"}
+_USUAL_LISTS = {"tasks", "todo", "to-do"}
+_FIRST = "the first that may be written"
 _SETTING = {Kind.EVENT: "calendar", Kind.TASK: "task_list", Kind.CONTACT: "address_book"}
 
 
@@ -38,22 +41,46 @@ def folders(config: Config, place: Place) -> tuple[Folder, ...]:
 
 
 def default(config: Config, place: Place, kind: Kind) -> Collection | None:
-    """Return the collection for items of a kind where nobody chose; None where there is none.
+    """Return the collection for items of a kind where nobody chose; None where there is none."""
+    return chosen(config, place, kind)[0]
 
-    That is the one the settings name; else the server's choice; else the first that may be
-    written, tasks going where events go if that calendar takes them.
+
+def chosen(config: Config, place: Place, kind: Kind) -> tuple[Collection | None, str]:
+    """Return the default collection of a kind, and in plain words why it is that one.
+
+    That is the one the settings name; else the server's choice; else, of those that may be
+    written, one for events called like a calendar of one's own, or one that takes events only.
+    Tasks go into a list that takes only tasks, else where events go if that takes them.
     """
     wanted = _wanted(config, kind)
     if wanted:
-        return named(place, wanted, kind)
+        return named(place, wanted, kind), "named in the settings"
     writable = [each for each in place.holding(kind) if each.writable]
-    if kind is not Kind.CONTACT:
-        events = default(config, place, Kind.EVENT) if kind is Kind.TASK else None
-        preferred = (place.default, events.ref if events else "")
-        chosen = next((each for ref in preferred for each in writable if each.ref == ref), None)
-        if chosen is not None:
-            return chosen
-    return next(iter(writable), None)
+    if not writable or kind is Kind.CONTACT:
+        return next(iter(writable), None), _FIRST
+    for each in writable:
+        if each.ref == place.default:
+            return each, "the server's choice"
+    if kind is Kind.EVENT:
+        best = min(writable, key=lambda each: (not _called(each), not _alone(each)))
+        why = "it takes events only" if _alone(best) else _FIRST
+        return best, "by its name" if _called(best) else why
+    best = min(writable, key=lambda each: (not _alone(each), not _called(each)))
+    if _alone(best):
+        return best, "it takes tasks only"
+    events = default(config, place, Kind.EVENT)
+    return (events, "where events go, too") if events in writable else (writable[0], _FIRST)
+
+
+def _alone(collection: Collection) -> bool:
+    return len(collection.kinds) == 1
+
+
+def _called(collection: Collection) -> bool:
+    """Tell whether people or servers call the collection that they use by default like this."""
+    names = {collection.name.casefold(), name_of(collection.ref).casefold()}
+    usual = _USUAL if Kind.EVENT in collection.kinds else _USUAL | _USUAL_LISTS
+    return not names.isdisjoint(usual)
 
 
 def lacking(config: Config, place: Place) -> list[tuple[str, Kind]]:
