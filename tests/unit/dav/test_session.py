@@ -666,9 +666,16 @@ def test_a_made_folder_that_vanishes_deletes_nothing(dav: FakeDav, opened: Open)
 def test_an_item_asked_for_in_another_folder_is_where_it_was(
     dav: FakeDav, session: DavSession
 ) -> None:
-    dav.put(f"{CAL}1.ics", event("1"))
-    (said,) = session.fetch(OTHER, Kind.EVENT, [Ask(ref=f"{CAL}1.ics", uid="1")])
-    assert not isinstance(said, Deleted)
+    ref = f"{CAL}1.ics"
+    dav.put(ref, event("1"))
+
+    def only_its_own(request: httpx2.Request) -> httpx2.Response | None:
+        outside = request.url.path == OTHER and b"multiget" in request.read()
+        return multistatus(refused(ref, 404)) if outside else None
+
+    dav.tricks.append(only_its_own)
+    (said,) = session.fetch(OTHER, Kind.EVENT, [Ask(ref=ref, uid="1")])
+    assert said == Moved(ref, CAL, ref)
 
 
 def test_a_closed_session_refuses(dav: FakeDav) -> None:

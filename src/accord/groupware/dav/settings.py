@@ -116,7 +116,8 @@ SETTINGS = (
         label="Make named collections",
         type=SettingType.FLAG,
         default=False,
-        help="make the calendar, task list or address book named above for a person who has none",
+        help="make the calendar, task list or address book named above, with its first item, "
+        "for a person who has none",
     ),
     Setting(
         name="scheduling",
