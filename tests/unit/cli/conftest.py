@@ -18,6 +18,7 @@ from accord.cli.main import main
 from accord.groupware import memory
 from accord.service import registry
 from accord.state.records import Target
+from tests.databases import Databases
 
 CONFIG = """
 [[target]]
@@ -79,9 +80,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def installed(run: Run) -> Run:
-    """An installation with the CRM user alice, and no targets yet."""
-    run("init")
+def installed(run: Run, databases: Databases) -> Run:
+    """An installation with the CRM user alice, and no targets yet; on both databases in turn."""
+    run("init", "--database", databases.url())
     run("crm", "users", "add", "alice", "--address", "alice@x.test")
     return run
 

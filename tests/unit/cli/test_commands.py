@@ -206,6 +206,7 @@ def test_export_is_what_import_reads(linked: Run, tmp_path: Path) -> None:
     assert linked("export", "--json").row["text"] == text
 
 
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)  # a file has a mode
 def test_check_ends_with_a_verdict(linked: Run, tmp_path: Path) -> None:
     assert "All is well." in linked("check").out
     rows = linked("check", "--json").rows

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import Databases
 from tests.peers import Account
 from tests.unit.cli.conftest import Result, Run, event
 
@@ -56,10 +57,12 @@ def titles(account: Account) -> set[str]:
     }
 
 
-def test_from_nothing_to_undo(shell: Shell, radicale_account: Account, tmp_path: Path) -> None:
+def test_from_nothing_to_undo(
+    shell: Shell, radicale_account: Account, tmp_path: Path, databases: Databases
+) -> None:
     account = radicale_account
     person = f"{account.user}@x.test"
-    shell("init")
+    shell("init", "--database", databases.url())
     shell("crm", "users", "add", "alice", "--address", person)
     answers = ["--url", account.url, "--user", "alice", "--principal", person]
     shell("init", "dav", *answers, "--login", account.user, "--password-env", "NOT_SET", code=2)
