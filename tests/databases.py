@@ -19,7 +19,7 @@ from accord.sandbox.postgres import fresh_database
 from accord.state import State
 from accord.state import schema as state_schema
 
-KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
 
 class Databases(Protocol):
@@ -126,7 +126,7 @@ def pool(postgres: str) -> Iterator[Pool]:
         yield pool
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["sqlite", POSTGRES])
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
     """Empty databases, on SQLite and on PostgreSQL in turn."""
     if request.param == "sqlite":

@@ -13,8 +13,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.fault")
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", default="sqlite:///accord.db", help="where state lives")
     given = parser.parse_args()
-    figures = crash_test(given.kills, given.seed)
+    figures = crash_test(given.kills, given.seed, database=given.database)
     for problem in (*figures.duplicates, *figures.losses, *figures.errors):
         print(problem)
     print(

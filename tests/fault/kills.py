@@ -37,7 +37,12 @@ class Figures(Struct, kw_only=True):
         return not (self.duplicates or self.losses or self.orphans or self.restless or self.errors)
 
 
-def crash_test(kills: int, seed: int = 1, tell: Callable[[str], None] = print) -> Figures:
+def crash_test(
+    kills: int,
+    seed: int = 1,
+    tell: Callable[[str], None] = print,
+    database: str = "sqlite:///accord.db",
+) -> Figures:
     """Kill a synchronization `kills` times and return what is left of both sides."""
     figures = Figures()
     context = multiprocessing.get_context("forkserver")
@@ -46,7 +51,7 @@ def crash_test(kills: int, seed: int = 1, tell: Callable[[str], None] = print) -
         tempfile.TemporaryDirectory(prefix="accord-fault-") as folder,
         Radicale({"anna": "secret"}) as server,
     ):
-        world = World(server, Path(folder), seed)
+        world = World(server, Path(folder), seed, database)
         try:
             while figures.kills < kills and figures.clean:
                 _round(world, context, figures, min(_ROUND, kills - figures.kills))

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fault.kills import crash_test
+from tests.databases import POSTGRES, Databases
+from tests.fault.kills import Figures, crash_test
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_kills_while_both_sides_are_edited_leave_no_trace() -> None:
-    figures = crash_test(50)
+    _leave_no_trace(crash_test(50), 50)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("databases", [POSTGRES], indirect=True)
+def test_ten_kills_leave_no_trace_in_postgresql(databases: Databases) -> None:
+    _leave_no_trace(crash_test(10, seed=2, database=databases.url()), 10)
+
+
+def _leave_no_trace(figures: Figures, kills: int) -> None:
     assert (figures.duplicates, figures.losses, figures.errors) == ([], [], [])
     assert (figures.orphans, figures.restless) == (0, 0)
-    assert figures.kills == 50
+    assert figures.kills == kills

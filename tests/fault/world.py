@@ -56,14 +56,14 @@ _START = datetime(2030, 1, 7, 9)
 class World:
     """Hold both sides, and what the hands did to each item."""
 
-    def __init__(self, server: Radicale, folder: Path, seed: int) -> None:
-        """Set up CRM, mailbox and link in `folder`."""
+    def __init__(self, server: Radicale, folder: Path, seed: int, database: str) -> None:
+        """Set up CRM, mailbox and link in `folder`; state and CRM live in `database`."""
         self.folder = folder
         self.dice = random.Random(seed)
         server.fill("anna", "calendar", {})
         self._home = f"{server.url}anna/calendar/"
         (folder / "password").write_text(server.users["anna"], encoding="utf-8")
-        made = init(folder)
+        made = init(folder, database=database)
         self.accord: Accord = open_accord(made.config)
         assert isinstance(self.accord.crm, DatabaseCrm)
         self._crm = Administration(self.accord.crm)
