@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from accord.ports.errors import ConfigError
 from accord.rules.problem import RuleErrors
@@ -13,6 +14,12 @@ from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.config import absolute, load, without_password
 from accord.service.init import init
+from tests.databases import Databases
+
+
+@pytest.fixture
+def on_both() -> None:
+    """Settings and files are the same for both; the test that opens a database asks for it."""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -122,6 +129,15 @@ def test_init_makes_all_three_for_their_owner_only(tmp_path: Path) -> None:
         assert str(tmp_path / name) in made.made
     with open_accord_closing(tmp_path) as accord:
         assert accord.crm.instance
+
+
+def test_init_prepares_the_database_that_is_named(tmp_path: Path, databases: Databases) -> None:
+    url = databases.url("named")
+    made = init(tmp_path, database=url)
+    assert made.config.database == url
+    with open_accord_closing(tmp_path) as accord:
+        assert accord.crm.instance
+        assert accord.state.database.dialect == make_url(url).get_backend_name()
 
 
 def test_init_makes_the_folder_for_its_owner_only(tmp_path: Path) -> None:

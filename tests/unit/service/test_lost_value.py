@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from accord.crm import memory as crm
-from accord.db import open_database
 from accord.groupware import memory as groupware
 from accord.model.item import Event
 from accord.model.kinds import Kind, Side
@@ -19,12 +17,13 @@ from accord.service.accord import Accord
 from accord.service.sync import sync
 from accord.state.records import Link, Target
 from accord.state.state import State
+from tests.databases import Databases
 
 
-def test_the_losing_value_is_kept_by_the_visit_that_settles(tmp_path: Path) -> None:
+def test_the_losing_value_is_kept_by_the_visit_that_settles(databases: Databases) -> None:
     records = crm.build({"users": {"anna": "anna@example.test"}})
     mail = groupware.build({})
-    state = State(open_database(f"sqlite:///{tmp_path}/state.db"))
+    state = State(databases.blank())
     accord = Accord(state, records, lambda target: mail)
     link = Link(
         id="l", name="l", user="anna", kind=Kind.EVENT, target="t", principal="anna", rule="events"
