@@ -87,7 +87,7 @@ def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
     for side in Side:
         known = {pairing.side(side).ref: pairing for pairing in pairs.values()}
         refs = sorted({*said[side], *known})
-        said[side] = confirm(visit.end(side), [_ask(ref, known.get(ref), side) for ref in refs])
+        said[side] = _confirm(visit, side, [_ask(ref, known.get(ref), side) for ref in refs])
     _make_discreet(visit, said)
     cases = {
         pairing.id: Case(
@@ -210,7 +210,27 @@ def _ask_about_doubts(
         if not questions:
             continue
         asks = [_ask(ref, known.get(ref), side) for ref in sorted(questions)]
-        said[side] |= confirm(visit.end(side), asks)
+        said[side] |= _confirm(visit, side, asks)
+
+
+def _confirm(visit: Visit, side: Side, asks: Sequence[Ask]) -> dict[str, Observation]:
+    """Ask the side; what was found by a copy's marker only is looked for once more without it.
+
+    A copy carries the marker of its original until Accord has written it its own.
+    """
+    answers = confirm(visit.end(side), asks)
+    moved = {
+        answer.new_ref: ref
+        for ref, answer in answers.items()
+        if isinstance(answer, Moved) and not answer.trash
+    }
+    if not moved:
+        return answers
+    with visit.state.read() as tx:
+        others = tx.pairings.by_refs(visit.link.id, side, moved)
+    doubtful = {moved[new] for new in others}
+    anew = [msgspec.structs.replace(ask, marker="") for ask in asks if ask.ref in doubtful]
+    return answers | (confirm(visit.end(side), anew) if anew else {})
 
 
 def _ask(ref: str, pairing: Pairing | None, side: Side) -> Ask:
