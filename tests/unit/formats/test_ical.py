@@ -14,7 +14,7 @@ from accord.formats import ical
 from accord.formats.errors import Refused
 from accord.model.item import Event, Task, TaskStatus
 from accord.model.kinds import Kind
-from accord.model.parts import Attendee, Body, BodyType, Person, Privacy, Reminder, Reply
+from accord.model.parts import Attendee, Body, BodyType, Person, Privacy, Reminder, Reply, Role
 from accord.model.recurrence import Busy, EventStatus
 
 replace = msgspec.structs.replace
@@ -192,6 +192,41 @@ def test_attendees_are_read_with_bare_addresses():
     assert addresses == ["bob@x.example", "cy@x.example", "urn:uuid:1", "dee@x.example"]
     assert item.attendees[1].name == "Cy, Jr."
     assert item.attendees[1].rsvp
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("ATTENDEE;CN=Bob:mailto:bob@x.example",),
+        ("ATTENDEE;CN=Bob;ROLE=REQ-PARTICIPANT:mailto:bob@x.example",),
+        ("ATTENDEE;CN=Bob;PARTSTAT=NEEDS-ACTION:mailto:Bob@x.example",),
+        ("ATTENDEE;CUTYPE=INDIVIDUAL;RSVP=FALSE:mailto:bob@x.example",),
+        ("ATTENDEE;ROLE=X-BOSS:mailto:bob@x.example", "ATTENDEE:mailto:cy@x.example"),
+        ("ATTENDEE;CN=Bob;ROLE=CHAIR:mailto:bob@x.example", "ATTENDEE:/p/dee/"),
+    ],
+)
+def test_what_attendees_leave_unsaid_stays_so_when_something_else_changes(lines: tuple[str, ...]):
+    before = calendar(vevent(*lines))
+    item = ical.decode(before, Kind.EVENT)
+    assert isinstance(item, Event)
+    after = written(replace(item, title="Another"), before=before)
+    assert [line for line in after if line.startswith("ATTENDEE")] == list(lines)
+
+
+def test_what_changes_of_an_attendee_is_said_and_newcomers_say_all():
+    before = calendar(vevent("ATTENDEE;CN=Bob:mailto:bob@x.example"))
+    item = ical.decode(before, Kind.EVENT)
+    assert isinstance(item, Event)
+    bob = replace(item.attendees[0], role=Role.OPTIONAL, rsvp=True)
+    more = replace(item, attendees=(bob, Attendee(address="new@x.example")))
+    assert [x for x in written(more, before=before) if x.startswith("ATTENDEE")] == [
+        "ATTENDEE;CN=Bob;ROLE=OPT-PARTICIPANT;RSVP=TRUE:mailto:bob@x.example",
+        "ATTENDEE;PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT:mailto:new@x.example",
+    ]
+
+
+def test_a_text_that_cannot_be_taken_apart_hinders_no_write():
+    assert written(event("ATTENDEE:mailto:bob@x.example"), before=b"ATTENDEE;=:\r\nATTENDEE;x")
 
 
 def test_an_answer_changes_nothing_else_of_its_attendee():

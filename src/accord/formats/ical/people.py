@@ -6,15 +6,27 @@ extras, as a content line that holds only them, and come back with their address
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from types import MappingProxyType
+from typing import TypeAlias, TypeVar
 
+from accord.formats.errors import Refused
 from accord.formats.ical.props import NAMESPACE, Extras, Props
-from accord.formats.lines import Line, format_line, parse
+from accord.formats.limits import Limits
+from accord.formats.lines import Line, format_line, parse, unfold
 from accord.model.parts import Attendee, AttendeeKind, Person, Reply, Role
 
 PERSON = "X-ACCORD-PERSON"
 """Names somebody who has to do with an entry but isn't invited."""
+
+Stated: TypeAlias = Mapping[str, frozenset[str]]
+"""Which parameters an attendee has in a text, by casefolded address."""
+
+NOTHING_STATED: Stated = MappingProxyType({})
+_ATTENDEE = re.compile("ATTENDEE[;:]", re.IGNORECASE)
+_USUAL = frozenset({"ROLE", "PARTSTAT"})
+"""What is written of new attendees, defaults or not: some clients ask for it."""
 
 _ROLES = {
     "CHAIR": Role.CHAIR,
@@ -56,10 +68,40 @@ def read_people(props: Props) -> tuple[Person, ...]:
     return tuple(_person(line, []) for line in props.get(PERSON, ()))
 
 
-def attendee_lines(attendees: Iterable[Attendee], kept: Sequence[str], silent: bool) -> list[str]:
-    """Return ATTENDEE lines; `silent` gives SCHEDULE-AGENT=NONE to those that have no agent."""
+def stated(before: bytes) -> Stated:
+    """Return which parameters each attendee of a calendar's text has, by address.
+
+    A default that was left out there is left out again, so that a text changes only where the
+    item does. Nothing is said of a text that can't be taken apart.
+    """
+    found: dict[str, frozenset[str]] = {}
+    if b"ATTENDEE" not in before.upper():
+        return found
+    try:
+        for text in unfold(before, Limits()).lines:
+            if _ATTENDEE.match(text):
+                line = parse(text, 0)
+                address = address_of(line).casefold()
+                found[address] = found.get(address, frozenset()) | line.params.keys()
+    except Refused:
+        return {}
+    return found
+
+
+def attendee_lines(
+    attendees: Iterable[Attendee],
+    kept: Sequence[str],
+    silent: bool,
+    stated: Stated = NOTHING_STATED,
+) -> list[str]:
+    """Return ATTENDEE lines; `silent` gives SCHEDULE-AGENT=NONE to those that have no agent.
+
+    Of attendees who are `stated`, defaults are written only where they were before.
+    """
     known = _by_address(kept)
-    return [_attendee_line(one, known, silent) for one in attendees]
+    return [
+        _attendee_line(one, known, silent, stated.get(one.address.casefold())) for one in attendees
+    ]
 
 
 def person_line(name: str, person: Person, kept: Sequence[str] = ()) -> str:
@@ -156,25 +198,26 @@ def _by_address(kept: Sequence[str]) -> dict[str, Line]:
     return {address_of(line).casefold(): line for line in lines}
 
 
-def _attendee_line(one: Attendee, known: Mapping[str, Line], silent: bool) -> str:
+def _attendee_line(
+    one: Attendee, known: Mapping[str, Line], silent: bool, stated: frozenset[str] | None
+) -> str:
+    said = _USUAL if stated is None else stated
     line = known.get(one.address.casefold())
     params: dict[str, tuple[str, ...]] = {} if line is None else dict(line.params)
     if one.name:
         params["CN"] = (one.name,)
-    _put(params, "ROLE", _ROLE_NAMES[one.role], one.role is Role.REQUIRED)
-    _put(params, "PARTSTAT", one.reply.value.upper(), one.reply is Reply.NEEDS_ACTION)
-    if one.attendee_kind is not AttendeeKind.INDIVIDUAL:
-        params["CUTYPE"] = (one.attendee_kind.value.upper(),)
-    if one.rsvp:
-        params["RSVP"] = ("TRUE",)
+    kind = one.attendee_kind
+    for name, value, default in (
+        ("ROLE", _ROLE_NAMES[one.role], one.role is Role.REQUIRED),
+        ("PARTSTAT", one.reply.value.upper(), one.reply is Reply.NEEDS_ACTION),
+        ("CUTYPE", kind.value.upper(), kind is AttendeeKind.INDIVIDUAL),
+        ("RSVP", "TRUE" if one.rsvp else "FALSE", not one.rsvp),
+    ):
+        # A value that the model doesn't know was read as the default and stays as it was.
+        if not default or (name in said and name not in params):
+            params[name] = (value,)
     if silent and "SCHEDULE-AGENT" not in params:
         params["SCHEDULE-AGENT"] = ("NONE",)
     return format_line(
         "ATTENDEE", params, calendar_address(one.address) if line is None else line.value
     )
-
-
-def _put(params: dict[str, tuple[str, ...]], name: str, value: str, default: bool) -> None:
-    # A value that the model doesn't know was read as the default and stays as it was.
-    if not (default and name in params):
-        params[name] = (value,)

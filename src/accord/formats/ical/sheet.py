@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from accord.formats.ical.props import NAMESPACE, balanced, checksum
 from accord.formats.ical.values import format_date, format_local
@@ -17,12 +18,19 @@ _TZID = re.compile(r';TZID="?([^":;\n]+)')
 class Sheet:
     """Collect the lines of a component whose extras are given."""
 
-    def __init__(self, extras: Mapping[str, object], *, silent: bool = False) -> None:
-        """Keep what travels beside the modelled values; `silent` is for attendees."""
+    def __init__(
+        self,
+        extras: Mapping[str, object],
+        *,
+        silent: bool = False,
+        before: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    ) -> None:
+        """Keep what travels beside the modelled values; `silent` and `before` are for attendees."""
         self.lines: list[str] = []
         self.extras = extras
         self.zones: set[str] = set()
         self.silent = silent
+        self.before = before
 
     def kept(self, name: str) -> tuple[str, ...]:
         """Return the lines or parameters that extras keep under a name."""

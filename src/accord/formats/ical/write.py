@@ -16,7 +16,7 @@ from accord.formats.ical.alarms import alarm_lines
 from accord.formats.ical.attachments import attachment_lines
 from accord.formats.ical.bodies import body_lines
 from accord.formats.ical.meetings import meeting_lines
-from accord.formats.ical.people import PERSON, attendee_lines, person_line
+from accord.formats.ical.people import NOTHING_STATED, PERSON, Stated, attendee_lines, person_line
 from accord.formats.ical.props import NAMESPACE, Extras
 from accord.formats.ical.rrule import format_rule
 from accord.formats.ical.sheet import Sheet
@@ -31,14 +31,19 @@ _NOT_OTHERS = (events.MODELLED | _KEPT, tasks.MODELLED | _KEPT)
 _SAME_END = "PT0S"
 
 
-def event_sheets(event: Event, head: list[str], silent: bool) -> list[Sheet]:
+def event_sheets(
+    event: Event, head: list[str], silent: bool, before: Stated = NOTHING_STATED
+) -> list[Sheet]:
     """Return one sheet for the series and one for each changed occurrence.
 
-    `head` are the lines that every component begins with (UID, DTSTAMP, marker, …).
+    `head` are the lines that every component begins with (UID, DTSTAMP, marker, …), `before`
+    says what attendees said in the text that is replaced.
     """
-    sheet = _event(event, event.extras, head, silent, ())
+    sheet = Sheet(event.extras, silent=silent, before=before)
+    _event(sheet, event, head, ())
     _recurrence(sheet, event)
-    return [_end(sheet, event), *(_occurrence(event, one, head, silent) for one in event.overrides)]
+    occurrences = (_occurrence(event, one, head, silent, before) for one in event.overrides)
+    return [_end(sheet, event), *occurrences]
 
 
 def task_sheets(task: Task, head: list[str], silent: bool) -> list[Sheet]:
@@ -65,11 +70,8 @@ def task_sheets(task: Task, head: list[str], silent: bool) -> list[Sheet]:
     return [sheet]
 
 
-def _event(
-    event: Event, extras: Extras, head: list[str], silent: bool, replaced: tuple[str, ...]
-) -> Sheet:
+def _event(sheet: Sheet, event: Event, head: list[str], replaced: tuple[str, ...]) -> None:
     """Start a VEVENT; `replaced` names properties that the occurrence has lines of its own for."""
-    sheet = Sheet(extras, silent=silent)
     sheet.lines += ["BEGIN:VEVENT", *head]
     sheet.time("DTSTART", event.start, event.time_zone, event.all_day)
     zone = event.end_time_zone or event.time_zone
@@ -85,11 +87,11 @@ def _event(
     for line in fields.busy_lines(event.busy):
         sheet.lines.append(line)
     if event.online_meeting:
-        sheet.lines += meeting_lines(event.online_meeting, extras)
+        sheet.lines += meeting_lines(event.online_meeting, sheet.extras)
     _links(sheet, event, replaced)
     if event.attendees:
-        sheet.lines += attendee_lines(event.attendees, sheet.kept("ATTENDEE"), silent)
-    return sheet
+        kept = sheet.kept("ATTENDEE")
+        sheet.lines += attendee_lines(event.attendees, kept, sheet.silent, sheet.before)
 
 
 def _links(sheet: Sheet, event: Event, replaced: tuple[str, ...]) -> None:
@@ -140,10 +142,13 @@ def _recurrence(sheet: Sheet, event: Event) -> None:
     sheet.lines += sheet.kept("RECURRENCE-ID")
 
 
-def _occurrence(series: Event, override: Override, head: list[str], silent: bool) -> Sheet:
+def _occurrence(
+    series: Event, override: Override, head: list[str], silent: bool, before: Stated
+) -> Sheet:
     event, extras = occurrence_of(series, override)
     replaced = tuple(n for n in events.SERIES_ONLY if f"{NAMESPACE}={n}" in extras)
-    sheet = _event(event, extras, head, silent, replaced)
+    sheet = Sheet(extras, silent=silent, before=before)
+    _event(sheet, event, head, replaced)
     when = override.recurrence_id
     value, params = sheet.stamp([when], series.time_zone, series.all_day)
     sheet.lines.append(f"RECURRENCE-ID{params}:{value}")

@@ -9,6 +9,7 @@ import msgspec
 
 from accord.formats.errors import Refused
 from accord.formats.ical.definitions import definition
+from accord.formats.ical.people import stated
 from accord.formats.ical.sheet import Sheet
 from accord.formats.ical.values import format_utc
 from accord.formats.ical.write import event_sheets, task_sheets
@@ -37,7 +38,8 @@ def encode(
 ) -> bytes:
     """Return the calendar object of an item, which must have a uid.
 
-    `before` is the text it replaces, if any; its CREATED lives on. `silent` writes
+    `before` is the text it replaces, if any; its CREATED lives on, and so does what it left out
+    of its attendees. `silent` writes
     SCHEDULE-AGENT=NONE to each attendee that has no agent yet: only for objects that Accord
     creates, and for those where `silenced` says that it did (RFC 6638 3.2.1.2). Raises
     Refused for a time zone that nobody knows.
@@ -57,7 +59,7 @@ def encode(
         head.append(f"SEQUENCE:{item.sequence}")
     try:
         if isinstance(item, Event):
-            sheets = event_sheets(item, head, silent)
+            sheets = event_sheets(item, head, silent, stated(before))
         else:
             sheets = task_sheets(item, head, silent)
         return fold(_framed(item, sheets, product))
