@@ -57,6 +57,7 @@ class Ledger:
         self._pending: list[Pending] = []
         self._settled: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._intents: list[str] = []
+        self._doubted: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._uncertain: dict[str, Update] = {}
         self._ended: list[Pairing] = []
         self._refs: list[tuple[str, str]] = []
@@ -106,6 +107,10 @@ class Ledger:
     def claim_ref(self, uid: str, ref: str) -> None:
         """Note which CRM record a claimed meeting became."""
         self._refs.append((uid, ref))
+
+    def doubt(self, side: Side, ref: str) -> None:
+        """Have an item looked at anew, in whatever version it is: something still has to travel."""
+        self._doubted[side].add(ref)
 
     def settle(self, crm: str, groupware: str) -> None:
         """Note that nothing is pending about these refs any more."""
@@ -195,6 +200,8 @@ class Ledger:
         self._close_conflicts(tx)
         tx.pending.put_many(self._patient(tx))
         tx.decisions.put_many(list(self._decisions.values()))
+        for side, refs in self._doubted.items():
+            tx.decisions.remove(link, side, refs)
         self._journal(tx)
         self._redact(tx, former)
         self._index_windows(tx)

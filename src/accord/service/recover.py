@@ -66,6 +66,8 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
                 after = _written(step, seen.get(intent.id))
                 if after is not None:
                     updates.setdefault(intent.pairing, []).append((step, after))
+                else:
+                    ledger.doubt(step.side.other, step.base.ref)
             case Delete() if pairing is not None:
                 written = _deleted(step, seen.get(intent.id))
                 if written is not None:
