@@ -78,11 +78,11 @@ def open_desk(accord: Accord, config: Config) -> Desk:
         case Provider.COMMAND:
             provider = CommandTokens(settings.command, settings.timeout, config.folder)
 
-    def admits(user: str) -> None:
+    def enter(user: str) -> None:
         with accord.crm.open(user):
             pass
 
-    return Desk(accord.state, provider, admits, settings)
+    return Desk(accord.state, provider, enter, settings)
 
 
 def _built_in(address: str, database: Database, clock: Clock) -> Crm:

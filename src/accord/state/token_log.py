@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import case, delete, func, or_, select
 
 from accord.db import folded
 from accord.state.context import Repository
@@ -29,10 +29,11 @@ REST = "(others)"
 
 
 class Noted(Struct, frozen=True, kw_only=True):
-    """Be a line: what happened (`issued`, `rotated`, `revoked`, `limited` or a refusal's reason).
+    """Be a line: what happened (`issued`, `rotated`, `revoked` or `refused:` and the reason).
 
     `user` is whom the token names or who was named beside it: of a refused one, hearsay. `token`
-    is its id. `times` is how often the same happened between `first` and `last`, in one hour.
+    is its id; of `rotated` it is the key's. `times` is how often the same happened between `first`
+    and `last`, in one hour.
     """
 
     event: str
@@ -60,7 +61,7 @@ class TokenLog(Repository):
             "peer": line.peer,
             "token": line.token,
         }
-        if self._count(key, now):
+        if self._count(key, line, now):
             return
         full = select(func.count()).where(TOKEN_LOG.c.hour == hour)
         if (self.db.execute(full).scalar() or 0) >= HOURLY:
@@ -80,18 +81,22 @@ class TokenLog(Repository):
         token: str | None = None,
         limit: int = 100,
     ) -> list[Noted]:
-        """Return lines, what happened last first."""
-        named = {"user": user, "event": event, "token": token}
+        """Return lines, what happened last first; `event` may be `refused`, whatever the reason."""
+        named = {"user": user, "token": token}
         query = select(TOKEN_LOG).where(
             *(TOKEN_LOG.c[name] == value for name, value in named.items() if value is not None)
         )
-        query = query.order_by(TOKEN_LOG.c.last.desc(), TOKEN_LOG.c.first.desc()).limit(limit)
+        if event is not None:
+            part = TOKEN_LOG.c.event.startswith(f"{event}:", autoescape=True)
+            query = query.where(or_(TOKEN_LOG.c.event == event, part))
+        column = TOKEN_LOG.c
+        query = query.order_by(column.last.desc(), column.first.desc(), column.event).limit(limit)
         found = self.db.execute(query).all()
         return [Noted(**{k: v for k, v in row._mapping.items() if k != "hour"}) for row in found]
 
-    def _count(self, key: dict[str, object], now: datetime) -> bool:
+    def _count(self, key: dict[str, object], line: Noted, now: datetime) -> bool:
         same = [TOKEN_LOG.c[name] == value for name, value in key.items()]
-        more = {"times": TOKEN_LOG.c.times + 1, "last": now}
+        more = {"times": TOKEN_LOG.c.times + 1, "last": now, "why": line.why}
         return self.db.execute(TOKEN_LOG.update().where(*same).values(more)).rowcount > 0
 
 

@@ -35,8 +35,9 @@ class TokenUses(Repository):
         `until` is when it has expired for good.
         """
         self.db.execute(delete(TOKEN_USES).where(TOKEN_USES.c.until <= self.context.now()))
-        row = self.db.inserting(TOKEN_USES).values(id=id_, until=until)
-        return self.db.execute(row.on_conflict_do_nothing()).rowcount > 0
+        row = self.db.inserting(TOKEN_USES).values(id=id_, until=until).on_conflict_do_nothing()
+        # Not by the row count, which PostgreSQL's driver doesn't give for an insert.
+        return self.db.execute(row.returning(TOKEN_USES.c.id)).first() is not None
 
 
 class Revocations(Repository):

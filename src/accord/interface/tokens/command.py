@@ -77,7 +77,7 @@ class CommandTokens:
     def _claims(self, answer: _Answer) -> Claims:
         if not isinstance(answer.refused, UnsetType):
             raise TokenRefused(
-                answer.refused, f"{self._command[0]}: {answer.why or answer.refused}"
+                answer.refused, f"the token program says: {answer.why or answer.refused}"
             )
         given = {
             name: getattr(answer, name)

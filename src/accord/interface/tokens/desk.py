@@ -26,7 +26,7 @@ from accord.state import State, Tx
 from accord.state.token_log import Noted
 from accord.state.token_marks import Revocation
 
-LIMITED = "limited"
+LIMITED = "refused:limited"
 """The event in the log for refusals whose reason wasn't looked for, or isn't told any more."""
 
 
@@ -37,16 +37,16 @@ class Desk:
         self,
         state: State,
         provider: TokenProvider,
-        admits: Callable[[str], None],
+        enter: Callable[[str], None],
         settings: TokenSettings,
     ) -> None:
         """Take state, the provider and the settings.
 
-        `admits` raises AuthFailed for whom the CRM doesn't let in.
+        `enter` raises AuthFailed for whom the CRM doesn't let in.
         """
         self._state = state
         self._provider = provider
-        self._admits = admits
+        self._enter = enter
         self._settings = settings
 
     def issue(self, user: str, lifetime: timedelta, *, once: bool = False, by: str = "") -> Token:
@@ -61,7 +61,7 @@ class Desk:
                 field="tokens.longest_days",
                 hint="ask for less, or allow more in [tokens] of accord.toml",
             )
-        self._admits(user)
+        self._enter(user)
         token = self._provider.issue(user, lifetime, once=once)
         if token.claims.user != user:
             raise ConfigError(f"the token program issues a token of {token.claims.user!r} instead")
@@ -79,7 +79,7 @@ class Desk:
         Every refusal is in the log. A genuine token of Accord's own is accepted even then: nobody
         can lock out somebody else by failing in their name.
         """
-        user = _printable(user)
+        user, peer = _printable(user), _printable(peer)
         wait = self._wait(user, peer)
         if wait and self._provider.guessable:
             raise self._limited(user, peer, wait)
@@ -126,8 +126,8 @@ class Desk:
         """
         until = self._state.clock() + (self._remembered if keep is None else keep)
         key, retired = self.signer().rotate(until)
-        why = f"key {key.id}; the others verify until {until:%Y-%m-%d %H:%M:%S} UTC"
-        self._note(Noted(event="rotated", why=why, by=by))
+        why = f"the older keys verify until {until:%Y-%m-%d %H:%M:%S} UTC"
+        self._note(Noted(event="rotated", token=key.id, why=why, by=by))
         return key, retired
 
     def signer(self) -> HmacTokens:
@@ -139,6 +139,19 @@ class Desk:
                 hint='use that program, or write provider = "hmac"',
             )
         return self._provider
+
+    def admits(self, user: str) -> bool:
+        """Tell whether the CRM lets this user in."""
+        try:
+            self._enter(user)
+        except AuthFailed:
+            return False
+        return True
+
+    def has_seen(self, token: str) -> bool:
+        """Tell whether the log of the last year knows a token of this id."""
+        with self._state.read() as tx:
+            return bool(tx.token_log.query(token=token, limit=1))
 
     @property
     def _remembered(self) -> timedelta:
@@ -155,7 +168,7 @@ class Desk:
         if revoked:
             raise _refusal(Refusal.REVOKED, "it was revoked", claims)
         try:
-            self._admits(claims.user)
+            self._enter(claims.user)
         except TokenRefused:
             raise
         except AuthFailed as error:
@@ -183,7 +196,7 @@ class Desk:
     def _refused(self, refused: TokenRefused, user: str, peer: str) -> None:
         token = refused.claims.id if refused.claims else ""
         line = Noted(
-            event=refused.refusal.value, user=user, peer=peer, token=token, why=str(refused)
+            event=f"refused:{refused.refusal}", user=user, peer=peer, token=token, why=str(refused)
         )
 
         def work(tx: Tx) -> None:
@@ -229,7 +242,7 @@ def _network(peer: str) -> str:
     try:
         address = ip_address(peer)
     except ValueError:
-        return _printable(peer)
+        return peer
     if address.version == 4:
         return peer
     if address.ipv4_mapped:
