@@ -36,7 +36,10 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("links", "links:links", "List links and how they stand."),
         ("schema", "look:schema", "Print the JSON schema of items."),
     ),
-    "CRM": (("crm", "crm:crm", "Read and edit the built-in CRM."),),
+    "CRM": (
+        ("crm", "crm:crm", "Read and edit the built-in CRM."),
+        ("token", "token:token", "Issue, check and revoke the tokens of CRM.interface."),
+    ),
     "Try": (("demo", "demo:demo", "Play a week against a real CalDAV server on this machine."),),
 }
 """The commands by group: name, module and function, and what each does."""

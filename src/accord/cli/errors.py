@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from accord.cli import exits
 from accord.cli.call import Call
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
+from accord.ports.token import TokenRefused
 from accord.rules.problem import RuleErrors, Severity
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def tell(call: Call, error: BaseException) -> int:
 
 def advice(error: AccordError) -> str:
     """Return what to do about it."""
-    if isinstance(error, ConfigError) and error.hint:
+    if isinstance(error, ConfigError | TokenRefused) and error.hint:
         return error.hint
     if isinstance(error, Retry) and error.after >= 1:
         return f"Nothing is wrong with the data; try again in {error.after:.0f} s."

@@ -31,6 +31,12 @@ key_file = {key_file}
 # The CRM. "database:" is the built-in one, in the same database;
 # "database:sqlite:///crm.db" keeps it in another.
 crm = {crm}
+
+# The tokens by which people and connectors sign in to CRM.interface (docs/tokens.md).
+# [tokens]
+# provider = "command"               # "hmac": Accord's own; "command": a program of yours
+# command = ["/path/to/program"]     # the program and its arguments; no shell reads them
+# skew = 60                          # by how many seconds clocks may differ
 """
 
 
