@@ -32,6 +32,7 @@ from tools.docs.pages import PAGES, ROOT, Block, Command, blocks, commands
 
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+TOKENS = ROOT / "docs" / "tokens.md"
 PASSWORD = "correct horse"
 
 REPLACED = {
@@ -97,6 +98,13 @@ def test_operations(server: Radicale, postgres: str, tmp_path: Path) -> None:
         reader.read(OPERATIONS)
 
 
+@pytest.mark.peer
+def test_tokens(server: Radicale, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, server)
+    reader.read(README)
+    reader.read(TOKENS)
+
+
 @pytest.mark.slow
 @pytest.mark.peer
 def test_demo_small(tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ def test_no_block_goes_unrun(page: Path) -> None:
     left = [
         f"{page.name}:{block.line} ({block.kind or 'no word'})"
         for block in blocks(page.read_text(encoding="utf-8"))
-        if block.kind not in ("text", *kinds) and page not in (README, OPERATIONS)
+        if block.kind not in ("text", *kinds) and page not in (README, OPERATIONS, TOKENS)
         if (page.name, block.name) != ("settings.md", "accord.toml")
     ]
     assert left == []
@@ -208,6 +216,8 @@ class Reader:
                 self._write(block)
             case "ini":
                 self._unit(block)
+            case "python" if block.name:
+                self._write(block)
             case "python":
                 exec(compile(block.text, str(self.page), "exec"), {"__name__": "page"})
             case "meanwhile":
