@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from accord.formats import ical, vcalendar, vcard
 from accord.formats.errors import Refused
 from accord.formats.limits import LIMITS, Limits
@@ -37,7 +39,8 @@ FORMATS: dict[Kind, tuple[Format, ...]] = {
 }
 """What each kind can be written as, the one that says most to most programs first."""
 
-_OLD_CALENDAR = re.compile(rb"^\s*VERSION:1\.0\s*$", re.IGNORECASE | re.MULTILINE)
+_OLD_CALENDAR = re.compile(rb"(?:\A|[\r\n])VERSION:1\.0[ \t]*(?:[\r\n]|\Z)", re.IGNORECASE)
+_VERSION = "vcard:VERSION"
 
 
 def encode(item: Item, media_type: str, version: str = "", *, marker: str = "") -> bytes:
@@ -80,7 +83,10 @@ def losses(item: Item, media_type: str, version: str = "") -> tuple[str, ...]:
     These come back different from a peer that changed nothing. Raises Refused as `encode` does.
     """
     zone = item.time_zone if isinstance(item, Event | Task) else None
-    found = decode(encode(item, media_type, version), media_type, zone=zone or "")
+    found: Item = decode(encode(item, media_type, version), media_type, zone=zone or "")
+    if isinstance(found, Contact):
+        # Of which version a card was is no part of what it says.
+        item, found = _undated(item), _undated(found)
     return diff(item, found)
 
 
@@ -92,6 +98,10 @@ def find(kind: Kind, media_type: str, version: str = "") -> Format:
             return one
     what = f"{name[:60]} {version[:10]}".strip()
     raise Refused(f"{what!r} can't hold {'an' if kind[0] in 'ae' else 'a'} {kind}")
+
+
+def _undated(item: Item) -> Item:
+    return replace(item, extras={key: x for key, x in item.extras.items() if key != _VERSION})
 
 
 def _name(media_type: str) -> str:

@@ -6,7 +6,7 @@ Of both at one moment there is one alarm. Sounds, mails and programs to run aren
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from accord.formats.errors import Refused
 from accord.formats.ical.values import duration, format_local
@@ -16,7 +16,6 @@ from accord.formats.vcalendar.stamps import Stamp, stamp
 
 PLAIN = "Reminder"
 _MOST = 1_000
-_MINUTE = timedelta(minutes=1)
 
 
 def alarms(
@@ -56,10 +55,9 @@ def _trigger(
     at = exact(found)
     if start is None or at is None:
         return "DATE-TIME", f"{format_local(found[0])}Z"
-    minutes, rest = divmod(start - at, _MINUTE)
-    if rest:
-        return "DATE-TIME", f"{format_local(at)}Z"
-    return "DURATION", f"{'-' if minutes > 0 else ''}PT{abs(minutes)}M"
+    seconds = int((start - at).total_seconds())
+    size = f"{abs(seconds) // 60}M" if seconds % 60 == 0 else f"{abs(seconds)}S"
+    return "DURATION", f"{'-' if seconds > 0 else ''}PT{size}"
 
 
 def _alarm(trigger: tuple[str, str], texts: list[str]) -> Component:

@@ -66,6 +66,13 @@ def translated(root: Component, limits: Limits, wanted: str) -> Component:
     return found
 
 
+def looks_all_day(start: datetime | None, end: datetime | None) -> bool:
+    """Tell whether local times are those of whole days: from 0:00 to 0:00, 24:00 or 23:59."""
+    return (start is None or start == _midnight(start)) and (
+        end is None or end == _midnight(end) or _is_last_minute(end)
+    )
+
+
 class _Entry:
     """Be one entry or task on its way."""
 
@@ -120,9 +127,7 @@ class _Entry:
         if all(is_date for _, is_date, _ in self.stamps.values()):
             return True
         start, end = self.stamps.get("DTSTART"), self.stamps.get("DTEND", self.stamps.get("DUE"))
-        return (start is None or start[0] == _midnight(start[0])) and (
-            end is None or end[0] == _midnight(end[0]) or _is_last_minute(end[0])
-        )
+        return looks_all_day(start[0] if start else None, end[0] if end else None)
 
     def _start(self) -> datetime | None:
         first = self.stamps.get("DTSTART") or self.stamps.get("DUE")

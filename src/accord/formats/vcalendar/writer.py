@@ -22,7 +22,7 @@ from accord.formats.old import content_line, escaped, text_of
 from accord.formats.vcalendar.alarms import PLAIN
 from accord.formats.vcalendar.people import attendee_lines, person_line
 from accord.formats.vcalendar.rules import last_start, to_old
-from accord.formats.vcalendar.translate import ALL_DAY
+from accord.formats.vcalendar.translate import ALL_DAY, looks_all_day
 from accord.formats.vcalendar.zones import same_distance, unlike, zone_lines
 from accord.model.item import Event, Task
 from accord.model.occurrences import TooMany
@@ -162,7 +162,7 @@ class _Pen:
         start, end = event.start, self._end(event)
         if event.all_day:
             end -= _SECOND
-        elif self.local and start == _midnight(start) and end == _midnight(end):
+        elif self.local and looks_all_day(start, end):
             self.put(ALL_DAY, "FALSE")
         self.put("DTSTART", self.stamp(start))
         self.put("DTEND", self.stamp(end))
@@ -190,8 +190,7 @@ class _Pen:
             self.put("X-RECURRENCE-ID", format_local(local))
 
     def _due(self, task: Task) -> None:
-        times = [at for at in (task.start, task.due) if at is not None]
-        if not task.all_day and self.local and times and times == list(map(_midnight, times)):
+        if self.start and self.local and not task.all_day and looks_all_day(task.start, task.due):
             self.put(ALL_DAY, "FALSE")
         if task.start is not None:
             self.put("DTSTART", self.stamp(task.start))
@@ -273,7 +272,3 @@ class _Pen:
 
 def _is_name(name: str) -> bool:
     return name.isascii() and name.replace("-", "").isalnum()
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0)

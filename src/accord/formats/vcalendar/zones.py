@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from accord.formats.errors import Refused
@@ -145,7 +146,7 @@ def zone_lines(
     if first_year < 1850 or last_year > 9990 or last_year - first_year > _MOST:
         return None
     before = datetime(first_year, 1, 1, tzinfo=UTC).astimezone(zone(name)).utcoffset() or _NONE
-    found = list(changes(name, first_year, last_year + 1))
+    found = list(_changes(name, first_year, last_year + 1))
     known = {before, *(one.after for one in found)}
     if len(known) > 2 or any(one.seconds % 60 for one in known):
         return None
@@ -190,13 +191,23 @@ def same_distance(one: str, other: str, start: datetime, last: datetime) -> bool
     years = (max(start.year - 1, 1850), min(last.year + 2, 9990))
     moments = [start.replace(tzinfo=UTC)]
     for name in (one, other):
-        moments += [(x.local - x.before).replace(tzinfo=UTC) for x in changes(name, *years)]
+        moments += [(x.local - x.before).replace(tzinfo=UTC) for x in _changes(name, *years)]
     first, second = zone(one), zone(other)
     found = {
         (at.astimezone(first).utcoffset() or _NONE) - (at.astimezone(second).utcoffset() or _NONE)
         for at in moments
     }
     return len(found) == 1
+
+
+def _changes(name: str, first_year: int, end_year: int) -> Iterator[Change]:
+    for year in range(first_year, end_year):
+        yield from _of_year(name, year)
+
+
+@lru_cache(maxsize=4096)
+def _of_year(name: str, year: int) -> tuple[Change, ...]:
+    return tuple(changes(name, year, year + 1))
 
 
 def unlike(name: str, uid: str) -> Refused:

@@ -123,6 +123,8 @@ def _line(line: Line, old: bool) -> Entry:
         bare = one.value.rstrip(";")
         escaped = ";" if bare != one.value and bare.endswith("\\") else ""
         one = one._replace(value=bare + escaped)
+    if old and one.params.get("VALUE", ("",))[0].upper() == "URL":
+        one = one._replace(params={**one.params, "VALUE": ("uri",)})
     if old and one.name in TEXTS:
         return one._replace(value=modern(one.value, SEPARATORS.get(one.name, "")))
     return one
