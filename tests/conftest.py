@@ -13,7 +13,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.peers", "tests.databases"]
+pytest_plugins = ["tests.peers", "tests.databases", "tests.fuzz.tally"]
 
 settings.register_profile(
     "accord", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
-COUNTS: Counter[str] = Counter()
+import pytest
+
+RecordProperty = Callable[[str, object], None]
+_NAME = "histories on "
 
 
-def count(database: str) -> None:
-    COUNTS[database] += 1
+def note(count: int, database: str, record_property: RecordProperty) -> None:
+    """Note on a test, in whichever process it ran, how many histories it has played."""
+    record_property(f"{_NAME}{database}", count)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, count in report.user_properties:
+                    counts[name] += count if name.startswith(_NAME) else 0
+    for name, count in sorted((+counts).items()):
+        terminalreporter.write_line(f"{count:,} {name}")

@@ -23,14 +23,16 @@ from accord.db import Database
 from accord.model.kinds import Direction, Kind, Side
 from accord.rules.rule import Clash
 from accord.testing import Hostility
-from tests.fuzz import tally
+from tests.databases import POSTGRES, Databases, empty
 from tests.fuzz.people import People
 from tests.fuzz.reckoning import Reckoning
+from tests.fuzz.tally import RecordProperty, note
 from tests.unit.service.kit import World, blank
 
 HISTORIES = int(os.environ.get("ACCORD_HISTORIES", "2000"))
 STEPS = 9
 SHARDS = 4
+ON_POSTGRES = max(1, HISTORIES // 20)
 
 # Shrinking takes minutes and is for those who look into a failure.
 SHRINK = os.environ.get("ACCORD_SHRINK") == "1"
@@ -53,7 +55,7 @@ class History(RuleBasedStateMachine):
     """Be one history of one link; `database` gives an empty state to each."""
 
     database: Callable[[], Database] = staticmethod(blank)
-    name = "sqlite"
+    played = 0
 
     @initialize(
         kind=st.sampled_from([Kind.EVENT, Kind.EVENT, Kind.TASK, Kind.CONTACT]),
@@ -135,7 +137,7 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "people"):
             return
-        tally.count(self.name)
+        type(self).played += 1
         reckoning = Reckoning(self.world, self.people, self.rule, self.hostility, self.crashed)
         complaints = reckoning.complaints()
         self.world.accord.close()
@@ -156,9 +158,31 @@ def profile(histories: int, **values: Any) -> settings:
 @pytest.mark.fuzz
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_histories(shard: int) -> None:
+def test_histories(shard: int, record_property: RecordProperty) -> None:
     class Sharded(History):
         pass
 
     Sharded.__qualname__ = f"History{shard}"
-    run_state_machine_as_test(Sharded, settings=profile(HISTORIES // SHARDS))
+    try:
+        run_state_machine_as_test(Sharded, settings=profile(HISTORIES // SHARDS))
+    finally:
+        note(Sharded.played, "SQLite", record_property)
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("databases", [POSTGRES], indirect=True)
+def test_histories_on_postgres(databases: Databases, record_property: RecordProperty) -> None:
+    same = databases.blank()
+
+    def emptied() -> Database:
+        empty(same)
+        return same
+
+    class OnPostgres(History):
+        database = staticmethod(emptied)
+
+    try:
+        run_state_machine_as_test(OnPostgres, settings=profile(ON_POSTGRES))
+    finally:
+        note(OnPostgres.played, "PostgreSQL", record_property)
