@@ -250,6 +250,33 @@ def test_a_series_in_a_zone_that_offsets_can_not_tell_is_refused():
     assert (alone.start, alone.time_zone) == (datetime(2011, 6, 3, 21), "UTC")
 
 
+@pytest.mark.parametrize("count", [None, 90])
+def test_a_summer_time_that_never_ended_can_not_be_told(count: int | None):
+    """Turkey stayed on summer time in 2016."""
+    weekly = RecurrenceRule(frequency=Frequency.WEEKLY, count=count)
+    item = replace(EVENT, time_zone="Europe/Istanbul", rule=weekly)
+    begun = replace(item, start=datetime(2015, 1, 5, 10), end=datetime(2015, 1, 5, 11))
+    with pytest.raises(Refused, match="Europe/Istanbul"):
+        vcalendar.encode(begun)
+    assert starts(vcalendar.decode(vcalendar.encode(item)), 1) == starts(item, 1)
+
+
+def test_an_end_in_another_zone_keeps_its_moment_or_is_refused():
+    def ending(zone: str, hour: int) -> Event:
+        return replace(EVENT, end=datetime(2024, 3, 1, hour), end_time_zone=zone)
+
+    flight = vcalendar.decode(vcalendar.encode(ending("America/New_York", 12)))
+    assert isinstance(flight, Event)
+    assert (flight.end, flight.end_time_zone) == (datetime(2024, 3, 1, 18), None)
+    weekly = RecurrenceRule(frequency=Frequency.WEEKLY, by_day=(FR,))
+    near = replace(ending("Europe/London", 11), rule=weekly)
+    shown = vcalendar.decode(vcalendar.encode(near))
+    assert isinstance(shown, Event)
+    assert shown.end == datetime(2024, 3, 1, 12)
+    with pytest.raises(Refused, match="another summer time"):
+        vcalendar.encode(replace(ending("America/New_York", 12), rule=weekly))
+
+
 @pytest.mark.parametrize(
     ("lines", "end"),
     [

@@ -20,7 +20,7 @@ from accord.formats.old import decoded
 from accord.formats.tree import Component
 from accord.formats.vcalendar.alarms import alarms
 from accord.formats.vcalendar.people import person_lines
-from accord.formats.vcalendar.rules import to_rrule
+from accord.formats.vcalendar.read_rules import to_rrule
 from accord.formats.vcalendar.stamps import Stamp, stamp
 from accord.formats.vcalendar.zones import read_offsets, zone_of
 from accord.model.occurrences import TooMany, starts_of

@@ -21,8 +21,8 @@ from accord.formats.lines import one_line, parse
 from accord.formats.old import content_line, escaped, text_of
 from accord.formats.vcalendar.alarms import PLAIN
 from accord.formats.vcalendar.people import attendee_lines, person_line
-from accord.formats.vcalendar.rules import last_start, to_old
 from accord.formats.vcalendar.translate import ALL_DAY, looks_all_day
+from accord.formats.vcalendar.write_rules import last_start, to_old
 from accord.formats.vcalendar.zones import same_distance, unlike, zone_lines
 from accord.model.item import Event, Task
 from accord.model.occurrences import TooMany
