@@ -61,19 +61,21 @@ class Location(Struct, frozen=True):
     filter: Filter | None = None
 
 
-class Item(Struct, frozen=True, kw_only=True):
-    """Be one object or a part of it (`more_data`: the rest follows).
+class Binary(Struct, frozen=True, tag=True):
+    """Be data that is no text in UTF-8: WBXML can carry it, XML only in base64."""
 
-    `data` is text; bytes only where a WBXML message held something else than UTF-8, which XML
-    can't carry.
-    """
+    data: bytes
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """Be one object or a part of it (`more_data`: the rest follows)."""
 
     target: Location | None = None
     source: Location | None = None
     source_parent: str | None = None
     target_parent: str | None = None
     meta: Meta | None = None
-    data: str | bytes | Anchor | DevInf | None = None
+    data: str | Binary | Anchor | DevInf | None = None
     more_data: bool = False
 
 

@@ -15,6 +15,7 @@ from accord.formats.syncml.errors import Malformed
 from accord.formats.syncml.limits import Limits
 from accord.formats.syncml.message import (
     Anchor,
+    Binary,
     Chal,
     Cred,
     Filter,
@@ -155,9 +156,11 @@ class Parts:
             raise Malformed("is missing", prop="Anchor/Next")
         return Anchor(following, self.words.get(node, "Last"))
 
-    def _data(self, node: Node | None) -> str | bytes | Anchor | DevInf | None:
-        if node is None or not node.children:
-            return None if node is None else node.text
+    def _data(self, node: Node | None) -> str | Binary | Anchor | DevInf | None:
+        if node is None:
+            return None
+        if not node.children:
+            return Binary(node.text) if isinstance(node.text, bytes) else node.text
         for child in node.children:
             if child.name == "DevInf":
                 try:

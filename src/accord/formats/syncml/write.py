@@ -163,7 +163,7 @@ def _item(item: m.Item) -> Node:
     )
 
 
-def _data(data: str | bytes | m.Anchor | DevInf | None) -> Node | None:
+def _data(data: str | m.Binary | m.Anchor | DevInf | None) -> Node | None:
     match data:
         case None:
             return None
@@ -171,6 +171,8 @@ def _data(data: str | bytes | m.Anchor | DevInf | None) -> Node | None:
             return Node("Data", "", write_devinf(data))
         case m.Anchor():
             return Node("Data", "", _anchor(data))
+        case m.Binary():
+            return Node("Data", data.data)
         case _:
             return Node("Data", data)
 
