@@ -87,9 +87,10 @@ def change_one(user: str, work: Path) -> None:
 
 
 def sync(what: str, work: Path) -> Visit:
-    """Run `accord sync --all --json`; raises CommandFailed."""
+    """Run `accord sync --all --json` as installed; raises CommandFailed."""
     log = work / "sync.log"
-    command = [sys.executable, "-m", "accord.cli.main", "--config", str(work / "accord.toml")]
+    script = Path(sys.executable).parent / "accord"
+    command = [str(script), "--config", str(work / "accord.toml")]
     figures = measure(f"accord: {what}", [*command, "sync", "--all", "--json"], output=log)
     line = [one for one in log.read_text(encoding="utf-8").splitlines() if one.startswith("{")][-1]
     report = msgspec.json.decode(line)

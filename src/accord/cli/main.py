@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(__version__)
         return 0
+    # Loading makes lasting objects; to look them through for garbage again and again takes time.
+    gc.set_threshold(100_000)
     # Only here, so that asking for the version costs nothing.
     from accord.cli.app import make_app
     from accord.cli.commands import NAMES
