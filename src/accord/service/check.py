@@ -121,7 +121,7 @@ def _folders(accord: Accord, area: str, links: list[Link]) -> Iterator[Checked]:
         subject = f"link {link.name}"
         try:
             with accord.adapter(link.target).open(link.principal) as session:
-                folder = find_folder(session, link)
+                folder = find_folder(accord, session, link)
                 found = {one.id: one for one in session.folders()}[folder]
         except AccordError as error:
             hint = getattr(error, "hint", "")

@@ -72,15 +72,19 @@ def opened(
         place = Place(
             target=link.target,
             principal=link.principal,
-            folder=find_folder(session, link),
+            folder=find_folder(accord, session, link),
             links=(link,),
         )
         lease = None if options.dry else take_lease(accord, place, stack)
         yield open_visit(accord, session, place, link, options, progress, lease, stack)
 
 
-def find_folder(session: Session, link: Link) -> str:
-    """Return the id of the folder a link works in; raises ConfigError where there is none."""
+def find_folder(accord: Accord, session: Session, link: Link) -> str:
+    """Return the id of the folder a link works in; raises ConfigError where there is none.
+
+    A link stays in the folder it began with: another default or a new calendar doesn't move it,
+    for then everything in the old one would look deleted.
+    """
     kind = groupware_kind(link.kind)
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
     if link.folder:
@@ -93,6 +97,14 @@ def find_folder(session: Session, link: Link) -> str:
             field="folder",
             hint=f"folders there: {names}",
         )
+    with accord.state.read() as tx:
+        former = tx.settings.get(folder_key(link), "")
+    if former:
+        if former in (folder.id for folder in fitting):
+            return str(former)
+        hint = "nothing follows from that: bring it back, or name another folder in the link"
+        detail = f"the folder {former} of {link.principal} isn't there any more"
+        raise ConfigError(detail, field="folder", hint=hint)
     chosen = next((folder for folder in fitting if folder.default), None) or next(
         iter(fitting), None
     )
@@ -148,6 +160,8 @@ def open_visit(
     if not options.dry:
         with accord.state.begin() as tx:
             run = tx.runs.start(link.id, options.cause)
+            if link.mode is not Mode.OBSERVE:
+                tx.settings.put(folder_key(link), folder.folder)
     visit = Visit(
         state=accord.state,
         link=link,
@@ -219,6 +233,11 @@ def learn(visit: Visit, observations: Iterable[Observation]) -> None:
     """Put the facts about what was observed into the policy; older rules' policies go."""
     facts = facts_of(visit, observations)
     visit.knowing({visit.rule.version: msgspec.structs.replace(visit.policy, facts=facts)})
+
+
+def folder_key(link: Link) -> str:
+    """Return the setting that keeps in which folder of a mailbox a link works."""
+    return f"folder/{link.id}/{link.target}/{link.principal}"
 
 
 def settled_key(link: Link) -> str:

@@ -82,7 +82,7 @@ def _visit_mailbox(
     reports = {link.id: Report(link=link.id, name=link.name) for link in links}
     try:
         with accord.adapter(target).open(principal) as session:
-            for folder in _folders(session, target, principal, links, reports):
+            for folder in _folders(accord, session, target, principal, links, reports):
                 _visit_folder(accord, session, folder, options, progress, reports)
     except AccordError as error:
         for report in reports.values():
@@ -92,6 +92,7 @@ def _visit_mailbox(
 
 
 def _folders(
+    accord: Accord,
     session: Session,
     target: str,
     principal: str,
@@ -102,7 +103,7 @@ def _folders(
     grouped: dict[tuple[str, str], list[Link]] = {}
     for link in links:
         try:
-            folder = find_folder(session, link)
+            folder = find_folder(accord, session, link)
         except ConfigError as error:
             fail(reports[link.id], error)
             continue
