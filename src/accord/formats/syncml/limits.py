@@ -18,7 +18,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     size: int = 4_000_000
     depth: int = 32
-    elements: int = 400_000
+    elements: int = 200_000
     commands: int = 50_000
     items: int = 50_000
     word: int = 8_000

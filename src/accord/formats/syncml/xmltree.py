@@ -24,6 +24,7 @@ _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
 _MISC = re.compile(rb"(?:\s++|<!--(?>.*?-->)|<\?(?>.*?\?>))*+", re.DOTALL)
 _DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\]<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
+_OWN_DOCTYPE = "the document type isn't a plain one: no declarations, no entities"
 _PLACE = re.compile(r", line \d+, column \d+")
 _STAND_INS = [chr(0xF800 + number).encode() for number in range(16)]
 
@@ -102,6 +103,9 @@ class _Target:
         self._flush()
         self.stack.pop()
 
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise Malformed(_OWN_DOCTYPE)  # none gets here: `_start` cuts off the plain ones
+
     def close(self) -> None:
         """Do nothing: `root` has it all."""
 
@@ -135,12 +139,10 @@ def _start(data: bytes, limits: Limits) -> int:
             raise Malformed(f"the message says it is in {name!r}; SyncML is in UTF-8", line=1)
     _check_text(data)
     begin = _end(_MISC, data, begin)
-    if data.startswith(b"<!DOCTYPE", begin):
-        doctype = _DOCTYPE.match(data, begin)
-        if doctype is None:
-            reason = "the document type isn't a plain one: no declarations, no entities"
-            raise Malformed(reason, line=data.count(b"\n", 0, begin) + 1)
+    if doctype := _DOCTYPE.match(data, begin):
         begin = _end(_MISC, data, doctype.end())
+    if data.startswith(b"<!DOCTYPE", begin):
+        raise Malformed(_OWN_DOCTYPE, line=data.count(b"\n", 0, begin) + 1)
     return begin
 
 
