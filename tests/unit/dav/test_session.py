@@ -161,7 +161,7 @@ def test_one_report_serves_events_and_tasks(dav: FakeDav, session: DavSession) -
 
 def test_a_shared_report_is_not_used_after_a_write(dav: FakeDav, session: DavSession) -> None:
     pull(session)
-    with session._adapter.open("alice") as other:
+    with DavSession(session._server, "alice") as other:
         create(other, draft())
     (task,) = pull(session, kind=Kind.TASK)
     (back,) = pull(session)

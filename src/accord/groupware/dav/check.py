@@ -7,51 +7,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from accord.groupware.dav import folders
 from accord.groupware.dav.discovery import Place
+from accord.groupware.dav.server import Server
+from accord.groupware.dav.session import DavSession
 from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
-
-if TYPE_CHECKING:
-    from accord.groupware.dav.adapter import DavAdapter
 
 T = TypeVar("T")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAMES = {Kind.EVENT: "calendar", Kind.TASK: "task list", Kind.CONTACT: "address book"}
 
 
-def findings(adapter: DavAdapter, principal: str) -> tuple[Finding, ...]:
+def findings(server: Server, principal: str) -> tuple[Finding, ...]:
     """Return the findings in the order in which things depend on each other.
 
     Without a principal only the connection is tried.
     """
-    return tuple(_steps(adapter, principal))
+    return tuple(_steps(server, principal))
 
 
-def _steps(adapter: DavAdapter, principal: str) -> Iterator[Finding]:
-    reached = _attempt("connection", lambda: adapter.http.ask(None, "OPTIONS", adapter.http.start))
+def _steps(server: Server, principal: str) -> Iterator[Finding]:
+    reached = _attempt("connection", lambda: server.http.ask(None, "OPTIONS", server.http.start))
     if isinstance(reached, Finding):
         yield reached
         return
-    server = reached.headers.get("server", "a server that doesn't name itself")
-    yield Finding(subject="connection", ok=True, detail=f"{adapter.http.home} answers: {server}")
-    yield _encryption(adapter.config)
+    name = reached.headers.get("server", "a server that doesn't name itself")
+    yield Finding(subject="connection", ok=True, detail=f"{server.http.home} answers: {name}")
+    yield _encryption(server.config)
     if not principal:
         return
-    place = _attempt("sign-in and discovery", lambda: adapter.place(principal, fresh=True))
+    place = _attempt("sign-in and discovery", lambda: server.place(principal, fresh=True))
     if isinstance(place, Finding):
         yield place
         return
     yield Finding(subject="sign-in and discovery", ok=True, detail=f"principal {place.principal}")
-    yield from _collections(adapter, principal, place)
-    yield from _defaults(adapter.config, place)
+    yield from _collections(server, principal, place)
+    yield from _defaults(server.config, place)
     yield _scheduling(place)
-    yield _clock(adapter)
+    yield _clock(server)
 
 
 def _attempt(subject: str, act: Callable[[], T]) -> T | Finding:
@@ -94,7 +93,7 @@ def _encryption(config: Config) -> Finding:
     )
 
 
-def _collections(adapter: DavAdapter, principal: str, place: Place) -> Iterator[Finding]:
+def _collections(server: Server, principal: str, place: Place) -> Iterator[Finding]:
     if not place.collections:
         yield Finding(
             subject="folders",
@@ -103,7 +102,7 @@ def _collections(adapter: DavAdapter, principal: str, place: Place) -> Iterator[
             hint="make one on the server; or name calendar, task_list and address_book in the "
             "settings, with create_missing = true",
         )
-    with adapter.open(principal) as session:
+    with DavSession(server, principal) as session:
         for each in place.collections:
             tried = _attempt(
                 f"folder {each.name}", partial(session.probe, each.ref, min(each.kinds))
@@ -143,8 +142,8 @@ def _scheduling(place: Place) -> Finding:
     return Finding(subject="scheduling", ok=True, detail=detail)
 
 
-def _clock(adapter: DavAdapter) -> Finding:
-    skew = adapter.clock_skew
+def _clock(server: Server) -> Finding:
+    skew = server.clock_skew
     if skew is None:
         return Finding(subject="clock", ok=True, detail="the server doesn't tell its time")
     return Finding(

@@ -1,6 +1,7 @@
 """Connections to one DAV server, encrypted ones checked as its settings say; `http` asks over them.
 
-Reading all authorities takes longer than many a visit: a target on http does it when sent to https.
+Reading all authorities takes longer than many a visit: a target on http that names none of its own
+does it when sent to https.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Connections(httpx2.BaseTransport):
         self._encrypted: httpx2.HTTPTransport | None = None
         # Trusts no authority: nothing but http gets anywhere over it.
         self._plain = _pool(config, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        if origin(config.url).startswith("https:"):
+        if config.ca_file or origin(config.url).startswith("https:"):
             self._secure()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

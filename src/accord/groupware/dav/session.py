@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from msgspec import Struct
 
 from accord.groupware.dav import find, folders, sync, write
-from accord.groupware.dav.client import Client
 from accord.groupware.dav.discovery import Collection, Place, probe
 from accord.groupware.dav.listing import SYNC, Report, report
+from accord.groupware.dav.server import Server
 from accord.groupware.dav.sync import Shelf
 from accord.model.kinds import Kind
 from accord.model.observe import Completeness, Denied, Listing, Observation, Snapshot
@@ -31,9 +31,6 @@ from accord.ports.adapter import (
     Revision,
 )
 from accord.ports.errors import Gone
-
-if TYPE_CHECKING:
-    from accord.groupware.dav.adapter import DavAdapter
 
 FRESH = 30.0
 """Seconds for which one link's report may serve the other links on the same folder."""
@@ -51,11 +48,14 @@ class _Shared(Struct):
 class DavSession:
     """Be a person's collections on one server; belongs to one thread."""
 
-    def __init__(self, adapter: DavAdapter, principal: str, client: Client) -> None:
-        """Speak for `principal`; nothing is asked before the first call."""
-        self._adapter = adapter
+    def __init__(self, server: Server, principal: str) -> None:
+        """Speak for `principal`; nothing is asked before the first call.
+
+        Raises ConfigError where no login is set for them.
+        """
+        self._server = server
         self._principal = principal
-        self._client = client
+        self._client = server.client(principal)
         self._shared: dict[tuple[str, str], _Shared] = {}
         self._others: dict[tuple[str, Kind], dict[str, str]] = {}
         self._open = True
@@ -66,7 +66,7 @@ class DavSession:
         Those that the settings name and the person lacks are among them, where the settings say
         so: empty until the first write makes them.
         """
-        config = self._adapter.config
+        config = self._server.config
         return folders.folders(config, folders.planned(config, self._place()))
 
     def make_folder(self, name: str, kind: Kind) -> Folder:
@@ -82,7 +82,7 @@ class DavSession:
             found = folders.named(place, name, kind)
         if found is None:
             raise Gone(f"{name!r} was made, but the server doesn't list it")
-        listed = folders.folders(self._adapter.config, place)
+        listed = folders.folders(self._server.config, place)
         return next(each for each in listed if each.id == found.ref)
 
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
@@ -94,14 +94,14 @@ class DavSession:
         syncs = True if cursor else self._collection(folder, kind).syncs
         told = self._report(folder, kind, cursor, syncs)
         shelf = self._shelf(folder, kind, look=bool(told.members))
-        yield from sync.pages(self._client, shelf, told, known, self._adapter.config.page)
+        yield from sync.pages(self._client, shelf, told, known, self._server.config.page)
 
     def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
         """Say what each ref holds now; what left the folder is looked for in the others."""
         if self._planned(folder) is not None:
             return [Denied(ask.ref, f"the folder {folder} isn't there") for ask in asks]
         shelf = self._shelf(folder, kind)
-        return find.fetch(self._client, self._place(), shelf, asks, self._adapter.config.page)
+        return find.fetch(self._client, self._place(), shelf, asks, self._server.config.page)
 
     def lookup(
         self, folder: str, kind: Kind, questions: Sequence[Question]
@@ -109,7 +109,7 @@ class DavSession:
         """Find items in the folder by key (their name), marker or uid (a query)."""
         if self._planned(folder) is not None:
             return [() for _ in questions]
-        shelf, size = self._shelf(folder, kind), self._adapter.config.page
+        shelf, size = self._shelf(folder, kind), self._server.config.page
         return find.lookup(self._client, self._place(), shelf, questions, size)
 
     def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
@@ -162,11 +162,11 @@ class DavSession:
 
     def _place(self, *, fresh: bool = False) -> Place:
         self._check()
-        return self._adapter.place(self._principal, fresh=fresh)
+        return self._server.place(self._principal, fresh=fresh)
 
     def _planned(self, folder: str) -> Collection | None:
         """Return the folder if the first write into it is to make it."""
-        config = self._adapter.config
+        config = self._server.config
         if not config.create_missing or self._place().collection(folder) is not None:
             return None
         return folders.planned(config, self._place()).collection(folder)
@@ -174,10 +174,10 @@ class DavSession:
     def _collection(self, folder: str, kind: Kind) -> Collection:
         """Return what is known of a folder; one outside the person's home is asked for itself."""
         place = self._place()
-        found = place.collection(folder) or self._adapter.shared.get((self._principal, folder))
+        found = place.collection(folder) or self._server.shared.get((self._principal, folder))
         if found is None:
-            found = probe(self._adapter.http, self._client.auth, folder, kind)
-            self._adapter.shared[self._principal, folder] = found
+            found = probe(self._server.http, self._client.auth, folder, kind)
+            self._server.shared[self._principal, folder] = found
         return found
 
     def _shelf(self, folder: str, kind: Kind, *, look: bool = True) -> Shelf:
@@ -192,17 +192,17 @@ class DavSession:
         if lacking is not None:
             folders.make(self._client, self._place(), lacking.name, kind)
             self._place(fresh=True)
-        self._adapter.wrote(folder)
+        self._server.wrote(folder)
         return write.Desk(
             client=self._client,
             place=self._place(),
             collection=self._collection(folder, kind),
             shelf=self._shelf(folder, kind),
-            size=self._adapter.config.page,
+            size=self._server.config.page,
         )
 
     def _report(self, folder: str, kind: Kind, cursor: str, syncs: bool) -> Report:
-        now, writes = time.monotonic(), self._adapter.writes(folder)
+        now, writes = time.monotonic(), self._server.writes(folder)
         shared = self._shared.get((folder, cursor))
         if (
             shared is not None
