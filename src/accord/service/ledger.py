@@ -60,7 +60,7 @@ class Ledger:
         self._doubted: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._uncertain: dict[str, Update] = {}
         self._ended: list[Pairing] = []
-        self._refs: list[tuple[str, str]] = []
+        self._refs: dict[str, str] = {}
         self._private: set[str] = set()
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
 
@@ -106,7 +106,7 @@ class Ledger:
 
     def claim_ref(self, uid: str, ref: str) -> None:
         """Note which CRM record a claimed meeting became."""
-        self._refs.append((uid, ref))
+        self._refs[uid] = ref
 
     def doubt(self, side: Side, ref: str) -> None:
         """Have an item looked at anew, in whatever version it is: something still has to travel."""
@@ -205,8 +205,7 @@ class Ledger:
         self._journal(tx)
         self._redact(tx, former)
         self._index_windows(tx)
-        for uid, ref in self._refs:
-            tx.claims.set_ref(visit.instance, uid, ref)
+        tx.claims.set_refs(visit.instance, self._refs)
         tx.intents.close_many([*self._intents, *self._uncertain])
         tx.intents.open_many([self._intent(key, step) for key, step in self._uncertain.items()])
 
@@ -236,9 +235,8 @@ class Ledger:
         tx.pending.settle(link, Side.CRM, {p.crm.ref for p in self._ended})
         tx.pending.settle(link, Side.GROUPWARE, {p.groupware.ref for p in self._ended})
         if visit.link.kind is Kind.EVENT:
-            for pairing in self._ended:
-                for uid in {pairing.crm.item.uid, pairing.groupware.item.uid} - {""}:
-                    tx.claims.release(visit.instance, uid, link)
+            uids = {p.side(side).item.uid for p in self._ended for side in Side}
+            tx.claims.release_many(visit.instance, uids - {""}, link)
 
     def _close_conflicts(self, tx: Tx) -> None:
         """Drop open conflicts about fields that have come to agree."""
@@ -255,15 +253,15 @@ class Ledger:
 
     def _patient(self, tx: Tx) -> list[Pending]:
         """Return what is to be pending; what failed before waits longer each time."""
-        kept = []
+        kept = [pending for pending in self._pending if pending.cause is not Cause.RETRY]
         for pending in self._pending:
+            if pending.cause is not Cause.RETRY:
+                continue
             side = Side.CRM if pending.ref_crm else Side.GROUPWARE
             ref = pending.ref_crm or pending.ref_groupware
             known = tx.pending.by_refs(self._visit.link.id, side, [ref]).get(ref, [])
-            same = [p for p in known if p.cause is pending.cause]
-            if pending.cause is Cause.RETRY and same:
-                pending = _again(pending, same[0].tries + 1)
-            kept.append(pending)
+            tries = [p.tries for p in known if p.cause is Cause.RETRY]
+            kept.append(_again(pending, tries[0] + 1) if tries else pending)
         return kept
 
     def _journal(self, tx: Tx) -> None:

@@ -15,7 +15,7 @@ from accord.db.tx import chunks
 from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
 from accord.state.codec import decode_snapshot, encode_snapshot
-from accord.state.context import Repository
+from accord.state.context import Context, Repository
 from accord.state.schema import BLOBS, JOURNAL, PAIRINGS
 
 _GRACE = timedelta(days=1)
@@ -24,6 +24,11 @@ _TOUCH = timedelta(hours=1)
 
 class Blobs(Repository):
     """Keep bytes under their digest."""
+
+    def __init__(self, context: Context) -> None:
+        """Keep the surroundings, and what this transaction has stored so far."""
+        super().__init__(context)
+        self._stored: set[str] = set()
 
     def put(self, data: bytes, *, private: bool = False) -> str:
         """Store bytes and return their digest; equal bytes are stored once."""
@@ -39,7 +44,7 @@ class Blobs(Repository):
         for data, private in contents:
             digest = self._digest(data, private=private)
             digests.append(digest)
-            if digest not in rows:
+            if digest not in rows and digest not in self._stored:
                 wrapped = self.context.wrap(data, digest, private=private)
                 rows[digest] = {"digest": digest, "data": wrapped, "at": now}
         if rows:
@@ -52,6 +57,7 @@ class Blobs(Repository):
             )
             # In one order everywhere, so that two batches seldom wait for each other.
             self.db.execute(statement, [rows[digest] for digest in sorted(rows)])
+            self._stored.update(rows)
         return digests
 
     def get(self, digest: str) -> bytes | None:
@@ -85,6 +91,7 @@ class Blobs(Repository):
 
     def erase(self, digests: Iterable[str]) -> int:
         """Remove bytes for good, whoever refers to them; return how many there were."""
+        self._stored.clear()
         return sum(
             self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part))).rowcount
             for part in chunks(digests)
@@ -103,6 +110,7 @@ class Blobs(Repository):
                 for column in (JOURNAL.c.before, JOURNAL.c.after, JOURNAL.c.fields)
             ),
         )
+        self._stored.clear()
         unused = BLOBS.c.digest.not_in(used)
         limit = BLOBS.c.at <= self.context.now() - grace
         return self.db.execute(delete(BLOBS).where(limit, unused)).rowcount

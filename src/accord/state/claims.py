@@ -5,11 +5,11 @@ Taken before anything is created; the claiming link's copy gives the content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from accord.db import folded
 from accord.db.tx import chunks
@@ -60,24 +60,32 @@ class Claims(Repository):
         """Return a link's claims, to be passed on before it goes."""
         return self._where(CLAIMS.c.link == link)
 
-    def set_ref(self, crm: str, uid: str, ref: str) -> bool:
-        """Note the CRM record of a claimed meeting."""
-        return self._change(crm, uid, ref=ref)
+    def set_refs(self, crm: str, refs: Mapping[str, str]) -> int:
+        """Note the CRM records of claimed meetings by uid; return how many are claimed."""
+        if not refs:
+            return 0
+        key = (CLAIMS.c.crm == bindparam("of"), CLAIMS.c.uid == bindparam("known"))
+        change = update(CLAIMS).where(*key).values(ref=bindparam("record"))
+        rows = [{"of": crm, "known": uid, "record": refs[uid]} for uid in sorted(refs)]
+        return self.db.execute(change, rows).rowcount
 
     def pass_on(self, crm: str, uid: str, link: str) -> bool:
         """Let another link's copy give the content; tell whether there is a claim."""
-        return self._change(crm, uid, link=link)
+        change = update(CLAIMS).where(CLAIMS.c.crm == crm, CLAIMS.c.uid == uid)
+        return self.db.execute(change.values(link=link)).rowcount > 0
 
     def release(self, crm: str, uid: str, link: str | None = None) -> bool:
         """Give up a claim (only if it is `link`'s, where named); tell whether one went."""
-        gone = delete(CLAIMS).where(CLAIMS.c.crm == crm, CLAIMS.c.uid == uid)
-        if link is not None:
-            gone = gone.where(CLAIMS.c.link == link)
-        return self.db.execute(gone).rowcount > 0
+        return self.release_many(crm, [uid], link) > 0
 
-    def _change(self, crm: str, uid: str, **values: Any) -> bool:
-        key = (CLAIMS.c.crm == crm, CLAIMS.c.uid == uid)
-        return self.db.execute(update(CLAIMS).where(*key).values(**values)).rowcount > 0
+    def release_many(self, crm: str, uids: Iterable[str], link: str | None = None) -> int:
+        """Give up claims as `release` does; return how many went."""
+        mine = () if link is None else (CLAIMS.c.link == link,)
+        gone = delete(CLAIMS).where(CLAIMS.c.crm == crm, *mine)
+        return sum(
+            self.db.execute(gone.where(CLAIMS.c.uid.in_(part))).rowcount
+            for part in chunks(sorted(set(uids)))
+        )
 
     def _where(self, *conditions: Any) -> list[Claim]:
         query = select(*_FIELDS).where(*conditions).order_by(CLAIMS.c.uid)

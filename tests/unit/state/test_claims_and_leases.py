@@ -47,7 +47,7 @@ def test_any_uid_can_be_claimed(state: State, uid: str) -> None:
         assert tx.claims.claim("crm", uid, "a") == Claim(crm="crm", uid=uid, link="a")
         assert tx.claims.claim("crm", uid, "b").link == "a"
         assert tx.claims.claim("crm", uid + ".", "b").link == "b"
-        assert tx.claims.set_ref("crm", uid, "c1")
+        assert tx.claims.set_refs("crm", {uid: "c1"}) == 1
         assert tx.claims.release("crm", uid)
         assert tx.claims.get("crm", uid) is None
 
@@ -55,7 +55,7 @@ def test_any_uid_can_be_claimed(state: State, uid: str) -> None:
 def test_noting_passing_on_and_releasing(state: State) -> None:
     with state.begin() as tx:
         tx.claims.claim("crm", "u1", "a")
-        assert tx.claims.set_ref("crm", "u1", "c1")
+        assert tx.claims.set_refs("crm", {"u1": "c1"}) == 1
         assert tx.claims.by_ref("crm", "c1") == [Claim(crm="crm", uid="u1", link="a", ref="c1")]
         assert tx.claims.pass_on("crm", "u1", "b")
         assert [claim.uid for claim in tx.claims.of_link("b")] == ["u1"]
@@ -63,7 +63,7 @@ def test_noting_passing_on_and_releasing(state: State) -> None:
         assert not tx.claims.release("crm", "u1", "a")
         assert tx.claims.release("crm", "u1", "b")
         assert not tx.claims.release("crm", "u1")
-        assert not tx.claims.set_ref("crm", "u1", "c1")
+        assert tx.claims.set_refs("crm", {"u1": "c1"}) == 0
         assert not tx.claims.pass_on("crm", "u1", "b")
 
 
