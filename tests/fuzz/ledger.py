@@ -65,6 +65,12 @@ def seen(item: Item, name: str) -> Any:
     return plain(getattr(item, VALUES[kind_of(item)][name]))
 
 
+def whole(item: Item, name: str) -> str:
+    """Return a text as it is stored, empty for what is none."""
+    value = getattr(item, VALUES[kind_of(item)][name])
+    return value if isinstance(value, str) else value.text if isinstance(value, Body) else ""
+
+
 def entries(item: Item, name: str) -> set[str]:
     """Return the entries of a field, each by what tells it apart."""
     values = getattr(item, name)
@@ -87,15 +93,20 @@ def identified(kind: Kind, name: str) -> dict[str, Any]:
 class Life:
     """Be what happened to one item, on both sides.
 
-    `written` are the values people wrote, by group, with the side; `replaced` those that
-    somebody saw and replaced. `added` and `removed` are entries. `deaths` tells, by side, what
-    stood there when a person deleted it last, and whether a pair knew it then.
+    `written` are the values people wrote, by group, with the side, and `stored` the whole texts
+    of them as their side stored them; `replaced` are those that somebody saw and replaced.
+    `added` and `removed` are entries. `deaths` tells, by side, what stood there when a person
+    deleted it last, and whether a pair knew it then; `stood` what stood against that, once
+    somebody has edited what came back.
     """
 
     name: str
     born: Side
     past: bool = False
+    copied: bool = False
     written: dict[str, dict[Any, Side]] = field(default_factory=dict)
+    stood: dict[Side, list[tuple[str, Any]]] = field(default_factory=dict)
+    stored: dict[tuple[Side, str, Any], str] = field(default_factory=dict)
     replaced: dict[str, set[Any]] = field(default_factory=dict)
     added: dict[str, dict[str, Side]] = field(default_factory=dict)
     removed: dict[str, dict[str, Side]] = field(default_factory=dict)
@@ -106,16 +117,33 @@ class Life:
     def begin(self, side: Side, item: Item) -> None:
         """Note all that a new item says."""
         for name in VALUES[kind_of(item)]:
-            self.written.setdefault(name, {})[seen(item, name)] = side
+            if seen(item, name):
+                self._write(side, name, item)
         for name in ENTRIES[kind_of(item)]:
             for entry in entries(item, name):
                 self.added.setdefault(name, {})[entry] = side
 
     def edit(self, side: Side, name: str, before: Item, after: Item) -> None:
         """Note that somebody replaced a value, having seen the former one."""
+        if side in self.deaths:  # it is back, for the sake of what was unseen until now
+            self.stood.setdefault(side, self.unseen_at_death(side))
         self.replaced.setdefault(name, set()).add(seen(before, name))
         self.replaced[name].discard(seen(after, name))
-        self.written.setdefault(name, {})[seen(after, name)] = side
+        self._write(side, name, after)
+
+    def _write(self, side: Side, name: str, item: Item) -> None:
+        value = seen(item, name)
+        self.written.setdefault(name, {})[value] = side
+        self.stored[side, name, value] = whole(item, name)
+
+    def cut(self, side: Side, item: Item) -> list[tuple[str, str]]:
+        """Return the texts that a person wrote on that very side and that are shorter now."""
+        found = []
+        for name in VALUES[kind_of(item)]:
+            before = self.stored.get((side, name, seen(item, name)), "")
+            if len(whole(item, name)) < len(before):
+                found.append((name, before))
+        return found
 
     def change_entries(self, side: Side, name: str, before: Item, after: Item) -> None:
         """Note that somebody added entries or took some away."""
@@ -130,6 +158,7 @@ class Life:
     def die(self, side: Side, item: Item, paired: bool, other: Item | None) -> None:
         """Note that somebody deleted an item, and with it what only this side knew so far."""
         self.deaths[side] = (item, paired)
+        self.stood.pop(side, None)
         for name, values in self.written.items():
             value = seen(item, name)
             if values.get(value) is side and (other is None or seen(other, name) != value):
@@ -146,6 +175,7 @@ class Life:
     def revive(self, items: dict[Side, Item]) -> None:
         """Note that somebody brought an item back as it was; all else is forgotten."""
         self.restored = True
+        self.stood = {side: [] for side in self.deaths}
         replaced = self.replaced if len(items) > 1 else {}
         self.written, self.added, self.removed, self.replaced = {}, {}, {}, replaced
         for side, item in items.items():
@@ -162,6 +192,8 @@ class Life:
 
     def unseen_at_death(self, side: Side) -> list[tuple[str, Any]]:
         """Return the shared values of the other side that the deleted item didn't show."""
+        if side in self.stood:
+            return self.stood[side]
         item, _ = self.deaths[side]
         lost = [
             (name, value)

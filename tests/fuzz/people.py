@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from accord.model.observe import Snapshot
 from accord.model.parts import Body
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
 from tests.fuzz.ledger import ENTRIES, VALUES, Life, identified, identity
+from tests.fuzz.meddling import Meddled
 from tests.unit.service.kit import CRM, GROUPWARE, World
 
 FUTURE = datetime(2027, 5, 3, 9, 0)
@@ -63,13 +65,47 @@ class People:
 
     def edit(self, side: Side, pick: int, which: int) -> None:
         found = self._pick(side, pick)
-        if found is None:
-            return
-        names = [n for n in VALUES[self.kind] if n != "rule" or getattr(found.item, "rule", None)]
+        if found is not None:
+            self._edit(side, found, which)
+
+    def _edit(self, side: Side, found: Snapshot, which: int) -> Snapshot:
+        names = [n for n in self.storable(side, VALUES[self.kind]) if self._has(found.item, n)]
         name = names[which % len(names)]
         values = self._value(found.item, name, self.fresh())
-        after = self._hand(side).edit(found.ref, **values)
+        after: Snapshot = self._hand(side).edit(found.ref, **values)
         self._life(found).edit(side, name, found.item, after.item)
+        return after
+
+    def edit_both(self, side: Side, pick: int, which: int) -> bool:
+        """Edit one item on both sides, each in another field; tell whether there was one."""
+        found = self._pick(side, pick)
+        if found is None:
+            return False
+        others = [o for o in self.here(side.other) if identity(o.item) == identity(found.item)]
+        if not others or (side is CRM and self._broken(others[0].ref)):
+            return False
+        self._edit(side, found, which)
+        self._edit(side.other, others[0], which + 1)
+        return True
+
+    def deny(self, side: Side, pick: int, which: int) -> None:
+        """Edit one item on both sides, and let one side refuse to be written just then."""
+        if self.edit_both(side, pick, which):
+            self._meddled(side).denies = True
+
+    def overtake(self, side: Side, which: int) -> None:
+        """Let somebody edit the next item that Accord writes, before it is read back."""
+
+        def edit(ref: str) -> Snapshot | None:
+            found = next((one for one in self.here(side) if one.ref == ref), None)
+            return None if found is None else self._edit(side, found, which)
+
+        self._meddled(side).hasty = edit
+
+    def calm(self) -> None:
+        """Leave Accord's writes alone from now on."""
+        for side in Side:
+            self._meddled(side).calm()
 
     def change_entries(self, side: Side, pick: int, which: int) -> None:
         found = self._pick(side, pick)
@@ -146,7 +182,7 @@ class People:
         name = f"id-{self.fresh()}"
         ref = self.mailbox.copy(found.ref)
         after = self.mailbox.edit(ref, **identified(self.kind, name))
-        life = Life(name=name, born=GROUPWARE, past=self._life(found).past)
+        life = Life(name=name, born=GROUPWARE, past=self._life(found).past, copied=True)
         self.lives[name] = life
         life.begin(GROUPWARE, after.item)
 
@@ -166,6 +202,20 @@ class People:
                 self.mailbox.corrupt(entry.ref, "")
 
     # what they need for it
+
+    def storable(self, side: Side, names: Mapping[str, str]) -> list[str]:
+        """Return those values that a side has a field for; `names` gives the field of each."""
+        fields = (self.world.crm if side is CRM else self.world.groupware).traits
+        return [name for name, field in names.items() if field in fields.kinds[self.kind].fields]
+
+    def _has(self, item: Item, name: str) -> bool:
+        """Tell whether there is something to edit: the rule of a series, or anything else."""
+        return name != "rule" or getattr(item, "rule", None) is not None
+
+    def _meddled(self, side: Side) -> Meddled:
+        meddled = self.world.surrounded[side]
+        assert isinstance(meddled, Meddled)
+        return meddled
 
     def _box(self) -> Any:
         return self.world.groupware.store.mailbox(self.mailbox.principal)

@@ -22,8 +22,18 @@ from accord.rules.rule import Clash, Rule
 from accord.service.opening import Options
 from accord.service.sync import sync
 from accord.state.records import Cause
-from accord.testing import Hostility
-from tests.fuzz.ledger import CUT, PERSONAL, VALUES, Life, entries, identity, plain, seen
+from accord.testing import Hostility, Trick
+from tests.fuzz.ledger import (
+    CUT,
+    ENTRIES,
+    PERSONAL,
+    VALUES,
+    Life,
+    entries,
+    identity,
+    plain,
+    seen,
+)
 from tests.fuzz.people import People
 from tests.unit.service.kit import CRM, GROUPWARE, World
 
@@ -41,9 +51,13 @@ class Reckoning:
         self.rule = rule
         self.hostility = hostility
         self.doubtful = crashed or bool(hostility.log)
+        self.truncated = hostility.played(Trick.TRUNCATE) > 0
+        shared = (set(people.storable(side, VALUES[people.kind])) for side in Side)
+        self.shared = set.intersection(*shared) | set(ENTRIES[people.kind])
 
     def complaints(self) -> list[str]:
         self.people.mend()
+        self.people.calm()
         found = list(self._quiet())
         if found:
             return found
@@ -103,6 +117,7 @@ class Reckoning:
             yield from (f"{life.name}: {text}" for text in self._disagreement(crm, mailbox))
         if items:
             yield from (f"{life.name}: {text}" for text in self._lost(life, items, crm, mailbox))
+        yield from (f"{life.name}: {text}" for text in self._cut(life, crm, mailbox))
 
     def _fate(
         self, life: Life, crm: Snapshot | None, mailbox: Snapshot | None, away: Snapshot | None
@@ -117,7 +132,7 @@ class Reckoning:
                 yield "gone from both sides, and nobody deleted it"
             if len(life.deaths) == 1:
                 (side,) = life.deaths
-                if unseen := self._unseen(life, side):
+                if unseen := self._unaccounted(life, self._unseen(life, side)):
                     yield f"edits were lost to a deletion in {side}: {unseen}"
         elif crm is None or mailbox is None:
             missing = CRM if crm is None else GROUPWARE
@@ -139,7 +154,7 @@ class Reckoning:
         """
         if self.people.kind is Kind.CONTACT and side is CRM:
             return []
-        return self._unaccounted(life, life.unseen_at_death(side))
+        return [(name, value) for name, value in life.unseen_at_death(side) if name in self.shared]
 
     def _one_sided(self, life: Life, missing: Side) -> bool:
         if self.people.kind is Kind.CONTACT and life.born is GROUPWARE and missing is CRM:
@@ -148,6 +163,8 @@ class Reckoning:
             return True  # contacts go out only: deleting a copy unlinks it
         if missing is GROUPWARE and self._over(life) and GROUPWARE in life.deaths:
             return True  # past entries and done tasks leave their records
+        if life.copied and self.hostility.log and missing is CRM:
+            return True  # its original went while it couldn't be read: nobody can tell them apart
         return life.restored  # what Accord made once and a person brought back stays theirs
 
     def _over(self, life: Life) -> bool:
@@ -161,11 +178,14 @@ class Reckoning:
             (GROUPWARE, crm.item, mailbox.item),
             (CRM, mailbox.item, crm.item),
         ):
-            wanted = policy.carried(to, source)
-            for name in diff(target, wanted, policy.flows(to)):
+            wanted, back = policy.carried(to, source), policy.carried(to.other, target)
+            both = policy.flows(to) & policy.traits(to.other).fields
+            for name in diff(target, wanted, both):
                 one, other = getattr(target, name), getattr(wanted, name)
                 stands = self.people.kind is Kind.CONTACT and to is GROUPWARE
-                if not (held and name in open_fields) and not _alike(one, other) and not stands:
+                cut = self.truncated or getattr(back, name) == getattr(source, name)
+                alike = cut and _alike(one, other)
+                if not (held and name in open_fields) and not alike and not stands:
                     yield f"{name} differs: {one!r} on the {to} side should be {other!r}"
 
     def _lost(
@@ -191,6 +211,18 @@ class Reckoning:
             back = [e for e in removed if all(e in entries(item, name) for item in items)]
             for entry in dict(self._unaccounted(life, [(name, e) for e in back])).values():
                 yield f"the {name} {entry!r} is back although somebody took it away"
+
+    def _cut(self, life: Life, crm: Snapshot | None, mailbox: Snapshot | None) -> Iterator[str]:
+        """Complain about texts that are cut on the very side where somebody wrote them.
+
+        The other side may have room for less, but must not cut them here. What comes back
+        from there as a new item, or with the first read after a lost answer, is what it is.
+        """
+        if self.truncated or life.restored or life.deaths:
+            return
+        for side, found in ((CRM, crm), (GROUPWARE, mailbox)):
+            for name, text in life.cut(side, found.item) if found else ():
+                yield f"the {name} {text!r} was cut on the {side} side, where it was written"
 
     def _stale(self, life: Life, items: list[Item]) -> Iterator[str]:
         """Complain about values that stand although somebody saw and replaced them.

@@ -24,6 +24,7 @@ from accord.model.kinds import Direction, Kind, Side
 from accord.rules.rule import Clash
 from accord.testing import Hostility
 from tests.databases import POSTGRES, Databases, empty
+from tests.fuzz.meddling import Meddled
 from tests.fuzz.people import People
 from tests.fuzz.reckoning import Reckoning
 from tests.fuzz.tally import RecordProperty, note
@@ -38,10 +39,11 @@ ON_POSTGRES = max(1, HISTORIES // 20)
 SHRINK = os.environ.get("ACCORD_SHRINK") == "1"
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if SHRINK else [])]
 
-ACTS = ["move", "copy", "touch", "corrupt", "mend", "restore"]
+ACTS = ["move", "copy", "touch", "corrupt", "mend", "restore", "deny", "overtake"]
 SHAPES: list[dict[str, Any]] = [
     {},
     {"groupware": {"title_limit": 10}},
+    {"crm": {"title_limit": 10}, "groupware": {"omitted": "event.location task.percent"}},
     {"crm": {"restores": False}, "groupware": {"trash": False}},
     {"crm": {"page": 2}, "groupware": {"page": 2, "batch": 2}},
 ]
@@ -74,6 +76,7 @@ class History(RuleBasedStateMachine):
         self.world = World(
             kind=kind,
             hostility=self.hostility,
+            around=Meddled,
             database=type(self).database(),
             **shape,
         )
@@ -117,6 +120,10 @@ class History(RuleBasedStateMachine):
                 self.people.mend()
             case "restore":
                 self.people.restore(side, pick)
+            case "deny":
+                self.people.deny(side, pick, which)
+            case "overtake":
+                self.people.overtake(side, which)
 
     @rule(full=st.sampled_from([False, False, True]), minutes=st.sampled_from([1, 1, 400]))
     def sync(self, full: bool, minutes: int) -> None:

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.clash import Clashed, Judge, judge_of
+from accord.engine.entries import entries, joined
 from accord.engine.plan import Pairing
 from accord.engine.policy import ORGANIZERS, Policy
 from accord.model.diff import FieldChange, diff
-from accord.model.fields import FIELDS, Merge, entry_key, same
+from accord.model.fields import FIELDS, Merge, same
 from accord.model.item import Event, Item, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
@@ -234,9 +235,9 @@ def _combined(name: str, half: _Half, winner: Side) -> Any:
 
 def _three_way(name: str, half: _Half, winner: Side | None) -> tuple[Any, bool]:
     """Return the entries of `half` with the other side's changes in, and whether any clashed."""
-    before = _entries(name, half.theirs_before)
-    after = _entries(name, half.theirs_after)
-    base, now = _entries(name, half.base), _entries(name, half.now)
+    before = entries(name, half.theirs_before)
+    after = entries(name, half.theirs_after)
+    base, now = entries(name, half.base), entries(name, half.now)
     result, clashed = dict(now), False
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
@@ -251,39 +252,7 @@ def _three_way(name: str, half: _Half, winner: Side | None) -> tuple[Any, bool]:
             result.pop(key, None)
         else:
             result[key] = new
-    return _joined(name, result), clashed
-
-
-def _entries(name: str, item: Item) -> dict[Any, Any]:
-    value = getattr(item, name)
-    match FIELDS[kind_of(item)][name].merge:
-        case Merge.EXTRAS:
-            return {key: entry for key, entry in value.items() if entry is not None}
-        case Merge.SET:
-            return {entry: entry for entry in value}
-        case Merge.OVERRIDES:
-            return {entry.recurrence_id: entry for entry in value}
-        case _:
-            return _keyed(name, value)
-
-
-def _keyed(name: str, value: Any) -> dict[str, Any]:
-    """Return entries by key; several under one key are told apart by their place."""
-    entries: dict[str, Any] = {}
-    for entry in value:
-        key, turn = entry_key(name, entry), 1
-        while (key if turn == 1 else f"{key}#{turn}") in entries:
-            turn += 1
-        entries[key if turn == 1 else f"{key}#{turn}"] = entry
-    return entries
-
-
-def _joined(name: str, entries: dict[Any, Any]) -> Any:
-    if name == "extras":
-        return entries
-    if name == "overrides":
-        return tuple(entries[key] for key in sorted(entries))
-    return tuple(entries.values())
+    return joined(name, result), clashed
 
 
 def _restore(

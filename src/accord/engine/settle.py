@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from accord.engine.entries import brought
 from accord.engine.plan import Pairing, Update
 from accord.model.diff import patch
 from accord.model.item import Item
@@ -40,7 +41,7 @@ def settle(
     `crm` and `groupware` are the snapshots the plan stood on, `done` the updates that were
     written with what they left behind. Where a side in `failed` refused its update, the other
     side's base keeps showing the change that still has to travel: only what did travel is
-    patched into it, and its version stays the old one.
+    patched into it, entry by entry, and its version stays the old one.
     """
     now = {Side.CRM: crm, Side.GROUPWARE: groupware}
     bases: dict[Side, Snapshot] = {}
@@ -51,7 +52,11 @@ def settle(
             continue
         base = pairing.side(side)
         if side in done:
-            values = {change.field: change.after for change in done[side][0].changes}
+            step = done[side][0]
+            values = {
+                change.field: brought(change.field, base.item, step.before.item, step.after)
+                for change in step.changes
+            }
             base = msgspec.structs.replace(base, item=patch(base.item, values))
         bases[side] = base
     return msgspec.structs.replace(

@@ -39,9 +39,17 @@ def recover(visit: Visit, report: Report) -> int:
     """
     with visit.state.read() as tx:
         intents = tx.intents.of_link(visit.link.id)
-    for some in chunks(intents, min(visit.crm.batch, visit.groupware.batch)):
-        _settle_batch(visit, list(some), report)
+    for some in _batches(intents, min(visit.crm.batch, visit.groupware.batch)):
+        _settle_batch(visit, some, report)
     return len(intents)
+
+
+def _batches(intents: list[Intent], size: int) -> list[list[Intent]]:
+    """Return the intents of at most `size` pairs at a time; a pair's own are never parted."""
+    pairs: dict[str, list[Intent]] = {}
+    for intent in intents:
+        pairs.setdefault(intent.pairing or intent.id, []).append(intent)
+    return [[i for pair in some for i in pair] for some in chunks(list(pairs.values()), size)]
 
 
 def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:

@@ -98,6 +98,30 @@ def test_what_one_side_refused_still_travels(failed: Side) -> None:
     assert still_travels(after, stands[CRM], stands[GROUPWARE]) == waits
 
 
+@pytest.mark.parametrize("failed", Side)
+def test_the_entry_that_one_side_refused_still_travels(failed: Side) -> None:
+    """Both added an entry to one field: only the one that arrived is in the other's base."""
+    pair, did = pairing(BASE), failed.other
+    crm, mailbox = patch(BASE, {"categories": ("red",)}), patch(BASE, {"categories": ("blue",)})
+    now = {CRM: snap(crm, ref="c1", version="2"), GROUPWARE: snap(mailbox, ref="g1", version="2")}
+    before, after = now[did], patch(BASE, {"categories": ("blue", "red")})
+    step = Update(
+        side=did,
+        pairing=pair.id,
+        before=before,
+        after=after,
+        base=now[failed],
+        changes=changes(before.item, after),
+        why="",
+    )
+    left = msgspec.structs.replace(before, version="3", item=after)
+    settled = settle(pair, now[CRM], now[GROUPWARE], {did: (step, left)}, frozenset({failed}))
+    stands = {CRM: crm, GROUPWARE: mailbox, did: after}
+    waits = still_travels(settled, stands[CRM], stands[GROUPWARE])
+    assert not waits[str(did)]
+    assert set(waits[str(failed)]["categories"]) == {"red", "blue"}
+
+
 def test_settling_ends_what_was_frozen() -> None:
     pair = pairing(BASE, frozen="scope")
     step = written(pair, GROUPWARE, CRM_EDIT)

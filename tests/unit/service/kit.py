@@ -162,7 +162,8 @@ class MortalAdapter:
 class World:
     """Be a CRM, mailboxes and Accord between them; users live at `<name>@x.test`.
 
-    `sides` are settings of the memory adapters, `rule` what makes the active one. Everything
+    `crm` and `groupware` are settings of the memory adapters, `rule` is what makes the active
+    one. Accord sees each adapter through `around`, then through the `hostility`. Everything
     happens at `now`, which `wait` moves on.
     """
 
@@ -174,6 +175,7 @@ class World:
         crm: dict[str, Any] | None = None,
         groupware: dict[str, Any] | None = None,
         hostility: Hostility | None = None,
+        around: Callable[[Any], Any] = lambda adapter: adapter,
         database: Database | None = None,
         key_file: Path | None = None,
     ) -> None:
@@ -193,11 +195,13 @@ class World:
         self.crm.store.clock = self.groupware.store.clock = self.clock
         self.kind = kind
         self._prepare(names, rule or {})
+        self.surrounded = {CRM: around(self.crm), GROUPWARE: around(self.groupware)}
         self._connect(hostility)
 
     def _connect(self, hostility: Hostility | None) -> None:
-        left: Any = hostile(self.crm, hostility) if hostility else self.crm
-        right: Any = hostile(self.groupware, hostility) if hostility else self.groupware
+        left, right = self.surrounded[CRM], self.surrounded[GROUPWARE]
+        if hostility:
+            left, right = hostile(left, hostility), hostile(right, hostility)
         records: Any = MortalAdapter(left, "crm", self.mortal)
         mailboxes: Any = MortalAdapter(right, "groupware", self.mortal)
         self.accord = Accord(self.state, records, lambda _: mailboxes, self.clock)

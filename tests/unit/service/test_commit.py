@@ -502,3 +502,25 @@ def test_what_leaves_the_window_in_time_is_looked_at_then() -> None:
     world.sync()
     (pair,) = world.pairings()
     assert pair.frozen == Frozen.SCOPE
+
+
+# Cut off in between.
+
+
+@pytest.mark.parametrize("refusing", Side)
+def test_half_an_exchange_that_was_cut_off_travels_with_the_next_visit(refusing: Side) -> None:
+    """One side said no, and the process ended before that was written down."""
+    world, record, item = paired(groupware={"batch": 2})
+    world.mailbox().add(event("Another"))
+    world.person().edit(record, location="Room")
+    world.mailbox().edit(item, body=Body(text="agenda"))
+    world.answer(refusing, "update", lambda given, _: [Denied("not now") for _ in given])
+    assert world.crash(18)
+    assert [call.name for call in world.calls].count("update") == 2
+    assert len(world.intents()) == 3
+    assert world.sync().writes > 0
+    for side in Side:
+        (pair,) = [p for p in world.pairings() if p.crm.ref == record]
+        found: Any = pair.side(side).item
+        assert (found.location, found.body) == ("Room", Body(text="agenda"))
+    assert quiet(world)
