@@ -60,6 +60,7 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
         pairings = tx.pairings.get_many({i.pairing for i in intents if i.pairing})
         uids = {s.item.uid for _, s in steps if isinstance(s, Create) and s.item.uid}
         claims = {c.uid: c.link for c in tx.claims.get_many(visit.instance, uids).values()}
+    found |= _find_restored(visit, [i_s for i_s in steps if i_s[0].id not in found], pairings)
     ledger = Ledger(visit, report)
     updates: dict[str, list[tuple[Update, Snapshot]]] = {}
     for intent, step in steps:
@@ -139,6 +140,30 @@ def _find_moved(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Sna
         for (intent, step), marker in zip(mine, markers, strict=True)
         if isinstance(answer := answers[intent.id], Moved) and answer.new_ref and not answer.trash
     }
+
+
+def _find_restored(
+    visit: Visit, steps: list[tuple[Intent, Step]], pairings: dict[str, Pairing]
+) -> dict[str, Snapshot]:
+    """Find what was brought back under its own ref, and no other key, as it was sent."""
+    found: dict[str, Snapshot] = {}
+    for side in Side:
+        mine = [
+            (intent.id, step, pairings[intent.pairing].side(side))
+            for intent, step in steps
+            if isinstance(step, Create) and step.side is side and intent.pairing in pairings
+        ]
+        answers = confirm(
+            visit.end(side),
+            [Ask(ref=base.ref, uid=base.item.uid, marker=base.marker) for _, _, base in mine],
+        )
+        for key, step, base in mine:
+            answer = answers[base.ref]
+            if isinstance(answer, Seen) and not visit.policy.changed_by(
+                side, answer.snapshot.item, step.item
+            ):
+                found[key] = answer.snapshot
+    return found
 
 
 def _ask_about(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Observation]:
