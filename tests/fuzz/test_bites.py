@@ -7,9 +7,10 @@ import pytest
 from tests.fuzz.bugs import BUGS
 from tests.fuzz.play import play, write
 
-ENOUGH = 400
+ENOUGH = 600
 
 
+@pytest.mark.long
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", sorted(BUGS))
 def test_the_histories_notice(name: str) -> None:
