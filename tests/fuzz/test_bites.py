@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz.bugs import BUGS
 from tests.fuzz.play import play, write
 
-ENOUGH = 600
+ENOUGH = 1000
 
 
 @pytest.mark.long
