@@ -45,6 +45,11 @@ def check(
         call.say(f"\n{plural(faults, 'fault')} found.", style="red")
         return exits.FAILED
     call.say("\nAll is well.", style="green")
+    if accept:
+        call.say(
+            "The CRM is accepted as it is now. Look at `accord plan --all-steps` before you "
+            "synchronize: what it lacks, or has in older versions, is told there."
+        )
     return exits.OK
 
 

@@ -19,8 +19,8 @@ def verify(accord: Accord) -> None:
         raise ConfigError(
             f"held: {trouble.why}",
             field=CRM,
-            hint="was a backup restored or a database copied? If that is meant, run "
-            "`accord check --accept`, then look at `accord plan` before you synchronize",
+            hint="was a backup restored or a database copied? If that is meant, run `accord check "
+            "--accept`, then look at `accord plan --all-steps` before you synchronize",
         )
 
 
