@@ -19,12 +19,12 @@ from accord.ports.errors import AccordError, ConfigError
 from accord.rules.rule import Invitations
 from accord.service.accord import Accord
 from accord.service.apply import apply
-from accord.service.ledger import open_fields
 from accord.service.opening import Options, opened, silent
 from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.sync import fail, sync
 from accord.service.visit import Decided, Progress, Visit
+from accord.service.waiting import open_fields
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Link, Pending
 from accord.state.state import Tx

@@ -5,7 +5,7 @@ Pairing, journal entry with before-image and the intent's end go together or not
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -23,9 +23,9 @@ from accord.engine.plan import (
     Unpair,
     Update,
 )
-from accord.engine.policy import Policy, pairing_id
+from accord.engine.policy import pairing_id
 from accord.engine.reconcile import Case
-from accord.model.diff import FieldChange, diff
+from accord.model.diff import FieldChange
 from accord.model.item import Item
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
@@ -33,14 +33,13 @@ from accord.model.parts import Privacy
 from accord.rules.program import RuleFailed
 from accord.service.report import Report
 from accord.service.visit import Visit
-from accord.state.codec import decode_step, encode_step
+from accord.service.waiting import RETRY, close_conflicts, patient
+from accord.state.codec import encode_step
 from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Intent, Pending
 from accord.state.state import Tx
 
 _HISTORY = 10_000
-_RETRY = timedelta(minutes=1)
-_LONGEST = timedelta(hours=6)
 
 
 class Ledger:
@@ -197,8 +196,8 @@ class Ledger:
                 if refs:
                     tx.pending.settle(link, side, refs, cause)
         self._end(tx)
-        self._close_conflicts(tx)
-        tx.pending.put_many(self._patient(tx))
+        close_conflicts(tx, visit, self._pairings.values())
+        tx.pending.put_many(patient(tx, visit, self._pending))
         tx.decisions.put_many(list(self._decisions.values()))
         for side, refs in self._doubted.items():
             tx.decisions.remove(link, side, refs)
@@ -237,32 +236,6 @@ class Ledger:
         if visit.link.kind is Kind.EVENT:
             uids = {p.side(side).item.uid for p in self._ended for side in Side}
             tx.claims.release_many(visit.instance, uids - {""}, link)
-
-    def _close_conflicts(self, tx: Tx) -> None:
-        """Drop open conflicts about fields that have come to agree."""
-        link, visit = self._visit.link.id, self._visit
-        refs = {pairing.crm.ref: pairing for pairing in self._pairings.values()}
-        for ref, found in tx.pending.by_refs(link, Side.CRM, refs).items():
-            for pending in found:
-                if pending.cause is not Cause.CONFLICT:
-                    continue
-                step = decode_step(pending.step)
-                fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
-                if not _still_open(refs[ref], fields, visit.policy):
-                    tx.pending.remove(pending.id)
-
-    def _patient(self, tx: Tx) -> list[Pending]:
-        """Return what is to be pending; what failed before waits longer each time."""
-        kept = [pending for pending in self._pending if pending.cause is not Cause.RETRY]
-        for pending in self._pending:
-            if pending.cause is not Cause.RETRY:
-                continue
-            side = Side.CRM if pending.ref_crm else Side.GROUPWARE
-            ref = pending.ref_crm or pending.ref_groupware
-            known = tx.pending.by_refs(self._visit.link.id, side, [ref]).get(ref, [])
-            tries = [p.tries for p in known if p.cause is Cause.RETRY]
-            kept.append(_again(pending, tries[0] + 1) if tries else pending)
-        return kept
 
     def _journal(self, tx: Tx) -> None:
         snapshots = [s for _, before, after in self._entries for s in (before, after) if s]
@@ -389,7 +362,7 @@ class Ledger:
             fingerprint=fingerprint(step),
             run=self._visit.run,
             at=self._visit.now,
-            due=self._visit.now + _RETRY if cause is Cause.RETRY else None,
+            due=self._visit.now + RETRY if cause is Cause.RETRY else None,
             tries=1,
         )
         self._pending.append(pending)
@@ -445,28 +418,6 @@ class Ledger:
             fields=fields,
         )
         self._entries.append((entry, before, after))
-
-
-def open_fields(pairing: Pairing, fields: set[str], policy: Policy) -> tuple[str, ...]:
-    """Return which of `fields` still differ between the two sides of a pair."""
-    wanted = policy.carried(Side.GROUPWARE, pairing.crm.item)
-    back = policy.carried(Side.CRM, pairing.groupware.item)
-    here = diff(pairing.groupware.item, wanted, policy.flows(Side.GROUPWARE) & fields)
-    there = diff(pairing.crm.item, back, policy.flows(Side.CRM) & fields)
-    return tuple(dict.fromkeys((*here, *there)))
-
-
-def _still_open(pairing: Pairing, fields: set[str], policy: Policy) -> bool:
-    try:
-        return bool(open_fields(pairing, fields, policy))
-    except RuleFailed:
-        return True
-
-
-def _again(pending: Pending, tries: int) -> Pending:
-    """Return a retry put off longer the more often it was tried."""
-    wait = min(_RETRY * 2 ** min(tries - 1, 16), _LONGEST)
-    return msgspec.structs.replace(pending, tries=tries, due=pending.at + wait)
 
 
 def _label(item: Item | None) -> str:
