@@ -5,12 +5,21 @@ Append-only (the database itself refuses changes); `undo` and `explain` read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.diff import FieldChange
@@ -19,7 +28,7 @@ from accord.state.blobs import Blobs
 from accord.state.codec import decode_changes, encode_changes
 from accord.state.context import Context, Repository
 from accord.state.records import Entry
-from accord.state.schema import JOURNAL, JOURNAL_FLOOR, PAIRINGS
+from accord.state.schema import JOURNAL, JOURNAL_FLOOR, LINKS, PAIRINGS, RUNS
 
 
 class Journal(Repository):
@@ -75,6 +84,44 @@ class Journal(Repository):
     def get(self, key: int) -> Entry | None:
         """Return one entry."""
         return next(iter(self.query(id=key)), None)
+
+    def deleted(
+        self, target: str, since: datetime, apart: Collection[str] = ()
+    ) -> dict[tuple[str, Side], int]:
+        """Return how many items were deleted since then on links of a target, by link and side.
+
+        Runs of the causes in `apart` don't count, nor does what failed or was undone.
+        """
+        return self._lately(literal_column("step = 'delete'"), target, since, apart)
+
+    def mailed(
+        self, target: str, since: datetime, apart: Collection[str] = ()
+    ) -> dict[tuple[str, Side], int]:
+        """Return how many writes that mailed people there were since then, as `deleted` does."""
+        return self._lately(literal_column("mails > 0"), target, since, apart)
+
+    def _lately(
+        self, what: ColumnElement[bool], target: str, since: datetime, apart: Collection[str]
+    ) -> dict[tuple[str, Side], int]:
+        # `what` goes as text: partial indexes are found by it, and parameters hide it. What is
+        # found by them is few, so it is counted first and joined then.
+        entry = JOURNAL.c
+        few = (
+            select(entry.link, entry.side, entry.run, func.count().label("count"))
+            .where(what, entry.at >= since, entry.error == "", entry.undone_by.is_(None))
+            .group_by(entry.link, entry.side, entry.run)
+            .subquery()
+        )
+        query = (
+            select(few.c.link, few.c.side, func.sum(few.c.count))
+            .select_from(few)
+            .join(LINKS, LINKS.c.id == few.c.link)
+            .outerjoin(RUNS, RUNS.c.id == few.c.run)
+            .where(LINKS.c.target == target)
+            .where(func.coalesce(RUNS.c.cause, "").not_in(list(apart)))
+            .group_by(few.c.link, few.c.side)
+        )
+        return {(link, Side(side)): int(sum_) for link, side, sum_ in self.db.execute(query)}
 
     def mark_undone(self, ids: Iterable[int], by: int) -> int:
         """Note the entry that undid these; return how many were not undone before."""

@@ -123,7 +123,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     a side refused to make a copy of that. `actor` is who
     caused it where the side tells. `fields` come back with plain JSON values; they are empty
     once the entry was redacted; of a `conflict` or `clash` they are the CRM's value and the
-    mailbox's. A `clash` is entered on the side that lost.
+    mailbox's. A `clash` is entered on the side that lost. `mails` is how many addresses the write
+    may have mailed.
     """
 
     id: int = 0
@@ -146,6 +147,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     before: str | None = None
     after: str | None = None
     undone_by: int | None = None
+    mails: int = 0
 
 
 class Claim(Struct, frozen=True, kw_only=True):

@@ -16,12 +16,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0002"
+HEAD = "0004"
 METADATA = new_metadata()
 
 
@@ -41,6 +42,12 @@ def _text(name: str, *, key: bool = False) -> Column[str]:
 
 def _line(name: str) -> Column[str]:
     return Column(name, Line, nullable=False)
+
+
+def _lately(name: str, condition: str) -> Index:
+    """Index the few entries that the guard counts, by their moment."""
+    where = text(condition)
+    return Index(f"ix_state_journal_{name}", "at", sqlite_where=where, postgresql_where=where)
 
 
 SETTINGS = Table("state_settings", METADATA, _text("key", key=True), Column("value", Json))
@@ -159,8 +166,9 @@ WINDOWS = Table(
 CURSORS = Table(
     "state_cursors",
     METADATA,
-    _text("scope", key=True),
+    _link(key=True),
     _text("side", key=True),
+    _text("place"),
     _text("cursor"),
     Column("at", Instant, nullable=False),
 )
@@ -224,11 +232,15 @@ JOURNAL = Table(
     Column("before", Text),
     Column("after", Text),
     Column("undone_by", BigInteger),
+    # How many addresses the write mailed.
+    Column("mails", Integer, nullable=False, server_default="0"),
     Index("ix_state_journal_run", "run"),
     Index("ix_state_journal_link", "link", "id"),
     Index("ix_state_journal_ref", "ref"),
     Index("ix_state_journal_counterpart", "counterpart"),
     Index("ix_state_journal_user", "user", "id"),
+    _lately("deleted", "step = 'delete'"),
+    _lately("mailed", "mails > 0"),
     sqlite_autoincrement=True,
 )
 attach(JOURNAL, changing="undone_by")

@@ -219,10 +219,17 @@ def shape_of(tx: Tx) -> list[str]:
             "check_constraints",
         ):
             found = getattr(inspector, f"get_{what}")(table)
-            lines.extend(f"{table} {what} {sorted(map(repr, each.items()))}" for each in found)
+            lines.extend(f"{table} {what} {sorted(map(_plain, each.items()))}" for each in found)
     query = SQLITE_REST if tx.dialect == "sqlite" else POSTGRES_REST
     lines.extend(" ".join(str(each) for each in row) for row in tx.execute(text(query)))
     return sorted(lines)
+
+
+def _plain(given: tuple[str, Any]) -> str:
+    name, value = given
+    if isinstance(value, dict):  # conditions of partial indexes are objects
+        value = {key: str(each) for key, each in value.items()}
+    return repr((name, value))
 
 
 SQLITE_REST = (

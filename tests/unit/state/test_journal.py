@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import event, exc, text
 
 from accord.db import Database
 from accord.model.diff import FieldChange
 from accord.model.kinds import Kind, Side
-from accord.state import Entry, State
-from tests.unit.state.build import NOW, Clock, entry, furnish, snapshot
+from accord.state import Entry, State, Target
+from tests.unit.state.build import NOW, Clock, entry, furnish, link, snapshot
 
 WHOLE = Entry(
     at=NOW,
@@ -198,3 +199,73 @@ def test_nothing_to_append_is_fine(state: State) -> None:
     with state.begin() as tx:
         tx.journal.append_many([])
         assert tx.journal.query() == []
+
+
+# What the guard counts.
+
+
+def test_deletions_are_counted_by_link_and_side(state: State) -> None:
+    furnish(state, "a", "b")
+    deleted = [entry(f"c{number}", step="delete") for number in range(3)]
+    other = entry("g1", step="delete", link="b")
+    with state.begin() as tx:
+        tx.targets.put(Target(id="t2", name="other", adapter="dav", side=Side.GROUPWARE))
+        tx.links.put(link("elsewhere", target="t2"))
+        tx.journal.append_many(
+            [
+                *deleted,
+                msgspec.structs.replace(other, side=Side.GROUPWARE),
+                entry("c9", step="update"),
+                entry("c10", step="delete", error="refused"),
+                entry("c11", step="delete", link="elsewhere"),
+                entry("c12", step="delete", at=NOW - timedelta(hours=2)),
+            ]
+        )
+    with state.read() as tx:
+        since = NOW - timedelta(hours=1)
+        assert tx.journal.deleted("t1", since) == {("a", Side.CRM): 3, ("b", Side.GROUPWARE): 1}
+        assert tx.journal.deleted("t2", since) == {("elsewhere", Side.CRM): 1}
+        assert tx.journal.deleted("t1", NOW + timedelta(seconds=1)) == {}
+
+
+def test_what_people_asked_for_and_what_was_undone_does_not_count(state: State) -> None:
+    furnish(state, "a")
+    with state.begin() as tx:
+        runs = {cause: tx.runs.start("a", cause) for cause in ("command", "approval", "undo")}
+        tx.journal.append_many(
+            [entry(f"c-{cause}", step="delete", run=run) for cause, run in runs.items()]
+        )
+    since = NOW - timedelta(hours=1)
+    with state.begin() as tx:
+        assert tx.journal.deleted("t1", since, ("approval", "undo")) == {("a", Side.CRM): 1}
+        assert tx.journal.deleted("t1", since) == {("a", Side.CRM): 3}
+        tx.journal.mark_undone([1], 2)
+        assert tx.journal.deleted("t1", since, ("approval", "undo")) == {}
+
+
+def test_writes_that_mail_are_counted_whatever_they_do(state: State) -> None:
+    furnish(state, "a")
+    with state.begin() as tx:
+        steps = ("create", "update", "delete")
+        tx.journal.append_many([entry(step, step=step, mails=2) for step in steps])
+        tx.journal.append(entry("silent", step="update"))
+    with state.read() as tx:
+        assert tx.journal.mailed("t1", NOW) == {("a", Side.CRM): 3}
+
+
+@pytest.mark.parametrize("what", ["deleted", "mailed"])
+def test_counting_reads_an_index_and_not_the_journal(state: State, what: str) -> None:
+    with state.read() as tx:
+        if tx.journal.db.dialect != "sqlite":
+            pytest.skip("PostgreSQL decides by the table's size")
+        plans: list[str] = []
+
+        def explain(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+            if "state_journal" in statement and not plans:
+                plans.append("")
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+                plans.extend(row.detail for row in rows)
+
+        event.listen(tx.journal.db.connection, "before_cursor_execute", explain)
+        getattr(tx.journal, what)("t1", NOW, ("approval",))
+    assert f"SEARCH state_journal USING INDEX ix_state_journal_{what} (at>?)" in plans, plans
