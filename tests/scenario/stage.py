@@ -24,6 +24,7 @@ from accord.sandbox.proxy import Proxy
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.config import Config
+from accord.service.drafts import activate
 from accord.service.init import init
 from accord.service.opening import Options
 from accord.service.report import Report
@@ -196,7 +197,9 @@ class Stage:
     def bring_in(self, rules: Mapping[str, str] | None = None) -> None:
         """Import target, links and rules, with other rules where they are given."""
         self.rules |= dict(rules or {})
-        import_(self.accord, self._text(), "story.toml", folder=self.folder)
+        outcome = import_(self.accord, self._text(), "story.toml", folder=self.folder)
+        for name in outcome.drafts:
+            activate(self.accord, name)
 
     def lose_state(self) -> None:
         """Lose Accord's own database, as a new installation does, and begin anew."""

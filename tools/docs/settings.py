@@ -19,7 +19,8 @@ _INTRODUCTION = f"""\
 `accord.toml` holds what is needed to start. All else (targets, links, rules) lives in the database
 and gets there by `accord import`. Settings marked *secret* are given as a reference,
 {FORMS.replace("{", "`{").replace("}", "}`")},
-and kept encrypted; no output and no export shows them.
+and kept encrypted; no output and no export shows them. One that the text leaves out stays as it is,
+in a table each name by itself; `false` takes it away.
 """
 _TYPES = {
     SettingType.TEXT: "text",

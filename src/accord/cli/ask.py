@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 from accord.cli.call import Call
 from accord.cli.errors import Usage
 
@@ -21,3 +23,11 @@ def asked(call: Call, question: str, usual: str = "") -> str:
     shown = f" [{usual}]" if usual else ""
     call.errors.print(f"{question}{shown}: ", markup=False, end="")
     return input().strip() or usual
+
+
+def user() -> str:
+    """Return who works at this terminal; empty where the system doesn't tell."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("export", "transfer:export", "Print targets, links and rules, without secrets."),
         ("check", "check:check", "Test every connection; say what is wrong and how to mend it."),
         ("keys", "keys:keys", "Renew the key that encrypts secrets and private entries."),
-        ("rules", "rules:rules", "List rules; show one, explain it, or tell its history."),
+        ("rules", "rules:rules", "List, show and explain rules; put a changed one into force."),
     ),
     "Work": (
         ("plan", "sync:plan", "Show what a synchronization would do, and write nothing."),

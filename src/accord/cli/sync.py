@@ -32,18 +32,22 @@ def plan(
 ) -> int:
     """Show what a synchronization would do, field by field, and write nothing.
 
-    Each step has its reason; addresses that would get mail are named.
+    Each step has its reason; addresses that would get mail are named. Where the draft of a rule
+    waits, what it would change follows.
     """
     from accord.cli.show import show_plan
+    from accord.cli.trial import show_drafts
     from accord.service.opening import Options
 
-    codes = []
+    found = []
     with call.accord() as accord:
         options = Options(dry=True, full=full, cause="plan")
-        for link, report in _visit(call, accord, links, options):
-            call.data(_with_plan(link, report))
+        for link, report in visits(call, accord, links, options):
+            call.data(with_plan(link, report))
             show_plan(call, report.plan, report.name, everything=all_steps)
-            codes.append(_end(call, report))
+            found.append((link, report))
+        codes = [ended(call, report) for _, report in found]
+        codes += show_drafts(call, accord, found, options, everything=all_steps)
     return exits.worst(codes)
 
 
@@ -67,11 +71,11 @@ def sync(
         raise Usage("which links?" if not links else "links and --all exclude each other", hint)
     codes = []
     with call.accord() as accord:
-        for link, report in _visit(call, accord, links, Options(full=full)):
+        for link, report in visits(call, accord, links, Options(full=full)):
             call.data({**report.as_json(), "mode": link.mode, "paused": link.paused})
             if not link.paused:
                 show_report(call, report, observed=link.mode is Mode.OBSERVE)
-            codes.append(_end(call, report))
+            codes.append(ended(call, report))
     return exits.worst(codes)
 
 
@@ -110,10 +114,10 @@ def visited(call: Call, reports: Sequence[Report]) -> int:
     for report in reports:
         call.data(report.as_json())
         show_report(call, report)
-    return exits.worst([_end(call, report) for report in reports])
+    return exits.worst([ended(call, report) for report in reports])
 
 
-def _visit(
+def visits(
     call: Call, accord: Accord, words: Sequence[str], options: Options
 ) -> Iterator[tuple[Link, Report]]:
     """Visit links mailbox by mailbox, so that results show as they come."""
@@ -168,13 +172,15 @@ def _no_progress(_phase: str, _done: int, _total: int) -> None:
     pass
 
 
-def _end(call: Call, report: Report) -> int:
+def ended(call: Call, report: Report) -> int:
+    """Say why a visit ended early, if it did, and return the exit code."""
     if report.error:
         return advise(call, report)
     return exits.FAILED if report.failed else exits.OK
 
 
-def _with_plan(link: Link, report: Report) -> dict[str, Any]:
+def with_plan(link: Link, report: Report) -> dict[str, Any]:
+    """Return a report with its plan, for programs."""
     from accord.service.view import plan_view
 
     plan = plan_view(report.plan) if report.plan is not None else {"steps": [], "mails": []}

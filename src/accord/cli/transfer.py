@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import msgspec
 from cyclopts import Parameter
 
 from accord.cli import exits
+from accord.cli.ask import user
 from accord.cli.call import STDIN, Call, CallArgument
 from accord.cli.errors import Usage, show_problems
 from accord.cli.words import short
@@ -30,15 +30,16 @@ def import_(
 ) -> int:
     """Bring targets, links and rules of a file into Accord.
 
-    What the file doesn't mention stays as it is. A rule that changes comes into force, and the
-    next synchronization holds every write under it for approval.
+    What the file doesn't mention stays as it is. Of a rule that links use already a draft is
+    made: `accord plan` shows what it would change, `accord rules activate` puts it into force.
     """
+    from accord.cli.trial import say_next
     from accord.service import transfer
 
     text, name, folder = _read(call, file)
     with call.accord() as accord:
         outcome = transfer.import_(
-            accord, text, name, plan=plan, by=_user(), folder=folder, environ=call.environ
+            accord, text, name, plan=plan, by=user(), folder=folder, environ=call.environ
         )
     call.data(_view(outcome))
     if not call.json:
@@ -51,6 +52,9 @@ def import_(
         call.say("\nNothing was changed; leave out --plan to do it.")
     else:
         call.say(f"\nDone: {len(outcome.differences)} changed. `accord plan` shows what follows.")
+    for name in () if plan else outcome.drafts:
+        call.say(f"The draft of rule {name} waits. ", markup=False, end="")
+        say_next(call, name)
     return exits.OK
 
 
@@ -86,13 +90,6 @@ def _read(call: Call, file: Path) -> tuple[str, str, Path]:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise Usage(f"can't read {file}: {why}") from error
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def _view(outcome: Outcome) -> object:

@@ -47,10 +47,19 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """Say how to work: `dry` writes nothing, `full` lists everything anew."""
+    """Say how to work: `dry` writes nothing, `full` lists everything anew.
+
+    `rules` names versions of rules to be tried instead of those in force; only `dry`.
+    """
 
     dry: bool = False
     full: bool = False
+    rules: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse to write under a rule that isn't in force."""
+        if self.rules and not self.dry:
+            raise ValueError("another version of a rule can only be tried in a dry visit")
     cause: str = "command"
 
 
@@ -146,7 +155,8 @@ def open_visit(
     """Open the CRM as the link's user and load rule and position."""
     crm = stack.enter_context(accord.crm.open(link.user))
     with accord.state.read() as tx:
-        rule = tx.rules.active(link.rule)
+        trial = options.rules.get(link.rule)
+        rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
         settled = tx.settings.get(settled_key(link), "")
         first = not tx.cursors.get(link.id, Side.CRM) and not tx.pairings.count(link.id)
         if not options.dry and (tx.settings.get("paused", False) or link.paused):

@@ -1,7 +1,7 @@
 """One readable TOML text for targets, links, rules and mappings: import with a plan, and export.
 
-A changed rule comes into force at once, but the next visit holds every write that follows from
-it for approval. Import adds and changes; it removes nothing.
+A changed rule that links use becomes a draft: they go on under the version in force until
+somebody activates the draft (`drafts`). Import adds and changes; it removes nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from accord.rules.source import Source
 from accord.rules.text import rules_in
 from accord.service.accord import Accord
 from accord.service.transfer_check import check_import
-from accord.service.transfer_diff import Outcome, Standing, Wanted, differences
+from accord.service.transfer_diff import (
+    Outcome,
+    Standing,
+    Wanted,
+    becomes_draft,
+    differences,
+)
 from accord.service.transfer_export import export
 from accord.service.transfer_text import DEFAULT_RULES, Reading, read_links, read_targets
 from accord.state.records import Link
@@ -56,16 +62,19 @@ def import_(
             if standing.targets.get(name) != target:
                 accord.forget(target)
     warnings = tuple(dict.fromkeys(reading.problems))
-    return Outcome(stored=not plan, differences=changed, warnings=warnings)
+    drafts = tuple(name for name, rule in wanted.rules.items() if becomes_draft(rule, standing))
+    return Outcome(stored=not plan, differences=changed, warnings=warnings, drafts=drafts)
 
 
 def _standing(tx: Tx) -> Standing:
     rules = {name: tx.rules.active(name) for name in tx.rules.names()}
+    drafts = {name: tx.rules.draft(name) for name in rules}
     links = {link.name: link for link in tx.links.all()}
     return Standing(
         targets={target.name: target for target in tx.targets.all()},
         links=links,
         rules={name: rule for name, rule in rules.items() if rule is not None},
+        drafts={name: rule for name, rule in drafts.items() if rule is not None},
         paired=frozenset(name for name, link in links.items() if tx.pairings.count(link.id)),
     )
 
@@ -127,7 +136,8 @@ def _store(tx: Tx, wanted: Wanted, standing: Standing, by: str) -> None:
             tx.targets.put(target)
     for rule in wanted.rules.values():
         version = tx.rules.put(rule)
-        tx.rules.activate(rule.name, version, by)
+        if not becomes_draft(rule, standing):
+            tx.rules.activate(rule.name, version, by)
     tx.links.put_many(list(wanted.links.values()))
 
 

@@ -121,10 +121,21 @@ def _check_rules(
         used = [link for link in links if link.rule == rule.name]
         touched = [link for link in used if fresh or link.name in wanted.links]
         source = reading.source if _written(reading, rule) else None
+        yield from _misfits(reading, rule, used)
         for target in sorted({link.target for link in touched}):
             yield from check(rule, records, built.traits(target), source)
         if fresh and not used:
             yield from check(rule, records, None, source)
+
+
+def _misfits(reading: Reading, rule: Rule, used: list[Link]) -> Iterator[Problem]:
+    """Refuse another kind for a rule that links use already."""
+    for number, table in enumerate(reading.source.data.get("rule", [])):
+        strangers = [link.name for link in used if link.kind is not rule.kind]
+        if table.get("name") == rule.name and strangers:
+            message = f"the rule {rule.name!r} has links for other kinds: {', '.join(strangers)}"
+            hint = "give the new rule a name of its own"
+            yield reading.source.problem(("rule", number, "kind"), message, hint=hint)
 
 
 def _written(reading: Reading, rule: Rule) -> bool:

@@ -37,19 +37,24 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """Be what an import changes (or would, with `stored` false), and what to mind."""
+    """Be what an import changes (or would, with `stored` false), and what to mind.
+
+    `drafts` names the rules of the text that wait for their activation.
+    """
 
     stored: bool
     differences: tuple[Difference, ...]
     warnings: tuple[Problem, ...] = ()
+    drafts: tuple[str, ...] = ()
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """Be what is stored, by name; of rules the versions in force."""
+    """Be what is stored, by name; of rules the versions in force, and those that wait."""
 
     targets: dict[str, Target]
     links: dict[str, Link]
     rules: dict[str, Rule]
+    drafts: dict[str, Rule]
     paired: frozenset[str]
 
 
@@ -68,17 +73,36 @@ def differences(wanted: Wanted, standing: Standing) -> Iterator[Difference]:
     for name, target in wanted.targets.items():
         old = standing.targets.get(name)
         yield from _difference("target", name, _target_view(old), _target_view(target))
-    for name, rule in wanted.rules.items():
-        stored = standing.rules.get(name)
-        changed = stored is not None and stored.version != rule.version
-        note = "from now on every write under it waits for approval once" if changed else ""
-        if name in wanted.made:
-            note = "made with its defaults, because a link names no rule"
-        if stored is None or changed:
-            yield from _difference("rule", name, _rule_view(stored), _rule_view(rule), note)
+    for rule in wanted.rules.values():
+        yield from _rule_difference(rule, wanted, standing)
     for name, link in wanted.links.items():
         before = standing.links.get(name)
         yield from _difference("link", name, _link_view(before, targets), _link_view(link, targets))
+
+
+def becomes_draft(rule: Rule, standing: Standing) -> bool:
+    """Tell whether a rule has to wait: links work under another version of it."""
+    stored = standing.rules.get(rule.name)
+    if stored is None or stored.version == rule.version:
+        return False
+    return any(link.rule == rule.name for link in standing.links.values())
+
+
+def _rule_difference(rule: Rule, wanted: Wanted, standing: Standing) -> Iterator[Difference]:
+    name, view = rule.name, _rule_view(rule)
+    stored, draft = standing.rules.get(name), standing.drafts.get(name)
+    if draft is not None and draft.version == rule.version and becomes_draft(rule, standing):
+        return
+    if stored is not None and stored.version == rule.version:
+        note = "the draft is dropped; the version in force stays"
+        yield from _difference("rule", name, _rule_view(draft) or view, view, note)
+        return
+    note = ""
+    if name in wanted.made:
+        note = "made with its defaults, because a link names no rule"
+    elif becomes_draft(rule, standing):
+        note = "a draft: links go on under the version in force until it is activated"
+    yield from _difference("rule", name, _rule_view(stored), view, note)
 
 
 def _difference(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -72,7 +72,10 @@ class LinkTable(Struct, frozen=True, kw_only=True):
 
 
 def read_targets(reading: Reading, standing: Mapping[str, Target]) -> None:
-    """Read all `[[target]]`; secrets not given anew stay those of the `standing` targets."""
+    """Read all `[[target]]`; secrets not given anew stay those of the `standing` targets.
+
+    A table of secrets is merged name by name. What is given as false is taken away.
+    """
     for number, table in enumerate(_tables(reading, "target")):
         place: Place = ("target", number)
         name = _name(reading, table, place)
@@ -89,14 +92,14 @@ def read_targets(reading: Reading, standing: Mapping[str, Target]) -> None:
         stored = standing.get(name)
         settings, secrets = _settings(reading, table, place, declared)
         if stored is not None and stored.adapter == adapter:
-            secrets = {**stored.secrets, **secrets}
+            secrets = _merged(stored.secrets, secrets)
         target = Target(
             id=stored.id if stored else name,
             name=name,
             adapter=adapter,
             side=Side.GROUPWARE,
             settings=settings,
-            secrets=secrets,
+            secrets=_without_removed(secrets),
         )
         if name in reading.targets:
             line = reading.source.line((*reading.targets[name][1], "name"))
@@ -176,6 +179,27 @@ def _settings(
     return plain, secret
 
 
+def _merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return secrets with those given anew in place of the stored, in tables name by name."""
+    merged = dict(stored)
+    for key, value in given.items():
+        former = stored.get(key)
+        if isinstance(value, dict) and isinstance(former, dict):
+            value = {**former, **value}
+        merged[key] = value
+    return merged
+
+
+def _without_removed(secrets: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {}
+    for key, value in secrets.items():
+        if isinstance(value, dict):
+            value = {who: each for who, each in value.items() if each is not False}
+        if value is not False and value != {}:
+            kept[key] = value
+    return kept
+
+
 def _secret(reading: Reading, place: Place, setting: Setting, value: Any) -> Any:
     if setting.type is SettingType.TABLE:
         if not isinstance(value, dict):
@@ -185,7 +209,10 @@ def _secret(reading: Reading, place: Place, setting: Setting, value: Any) -> Any
     return _resolved(reading, place, value)
 
 
-def _resolved(reading: Reading, place: Place, value: Any) -> str:
+def _resolved(reading: Reading, place: Place, value: Any) -> str | Literal[False]:
+    """Return a secret, or False where it is to be taken away."""
+    if value is False:
+        return False
     if isinstance(value, str):
         reading.wrong(
             place,

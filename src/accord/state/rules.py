@@ -52,14 +52,15 @@ class Rules(Repository):
         version, _ = self._names(name)
         return None if version is None else self.get(version)
 
-    def active_version(self, name: str) -> str:
-        """Return the id under which the version in force was stored; empty if there is none."""
-        return self._names(name)[0] or ""
-
     def draft(self, name: str) -> Rule | None:
         """Return the version that waits to be activated."""
         _, version = self._names(name)
         return None if version is None else self.get(version)
+
+    def drafts(self) -> dict[str, str]:
+        """Return which version waits to be activated, by name of the rule."""
+        query = select(RULE_NAMES.c.name, RULE_NAMES.c.draft).where(RULE_NAMES.c.draft.is_not(None))
+        return self.db.mapping(query)
 
     def activate(self, name: str, version: str, by: str = "") -> None:
         """Put a version into force; raises KeyError for one that isn't that rule's."""

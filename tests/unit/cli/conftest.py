@@ -108,6 +108,12 @@ def linked(installed: Run, mailboxes: memory.MemoryGroupware, tmp_path: Path) ->
     return installed
 
 
+def govern(run: Run, rule: str, name: str = "events") -> None:
+    """Import a changed rule and put it into force."""
+    run("import", "-", stdin=rule)
+    run("rules", "activate", name, "--yes")
+
+
 def event(title: str = "Meeting", **more: Any) -> str:
     """Return a canonical event."""
     item = {

@@ -18,7 +18,7 @@ from accord.cli.commands import COMMANDS, NAMES
 from accord.groupware.memory import MemoryGroupware
 from accord.model.item import Event
 from accord.model.kinds import Kind
-from tests.unit.cli.conftest import CONFIG, Run, event
+from tests.unit.cli.conftest import CONFIG, Run, event, govern
 
 DAY: dict[str, Any] = {"start": datetime(2027, 3, 1, 10), "end": datetime(2027, 3, 1, 11)}
 
@@ -353,12 +353,80 @@ def test_a_link_that_cannot_work_says_how_to_mend_it(linked: Run) -> None:
     assert "folders there" in linked("plan", "alice-event", "--json", code=2).row["hint"]
 
 
+# rules
+
+STRICT = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\n'
+STRICT += 'filter.crm = "item.title != \'Secret\'"\nleaving = "delete-copy"\nwindow.past = 30\n'
+
+
+def test_a_changed_rule_changes_nothing_before_it_is_activated(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    _synced(linked)
+    out = linked("import", "-", stdin=STRICT).out
+    assert "accord rules activate events" in out
+    put(linked, "Secret")
+    linked("sync", "alice-event")
+    assert sorted(_titles(mailboxes)) == ["Meeting", "Secret"]
+    row = next(r for r in linked("rules", "--json").rows if r["name"] == "events")
+    assert row["draft"] not in ("", row["version"])
+    assert "window.past" not in linked("rules", "show", "events").out
+    assert "past = 30" in linked("rules", "show", "events", "--draft").out
+
+
+def test_a_plan_shows_what_a_draft_would_change(linked: Run, mailboxes: MemoryGroupware) -> None:
+    put(linked, "Secret")
+    _synced(linked)
+    assert len(linked("plan", "alice-event", "--json").rows) == 1
+    linked("import", "-", stdin=STRICT)
+    put(linked, "Another")
+    now, then = linked("plan", "alice-event", "--json").rows
+    assert [step["step"] for step in now["steps"]] == ["create"]
+    assert (then["rule"], then["link"]) == ("events", "alice-event")
+    (step,) = (step for step in then["steps"] if step["step"] != "skip")
+    assert step["step"] == "hold"
+    assert "rule change" in step["cause"]
+    out = linked("plan", "alice-event").out
+    assert "The draft of rule events" in out
+    assert "Secret" in out.partition("The draft of")[2]
+    assert "Another" not in out.partition("The draft of")[2]
+    assert sorted(_titles(mailboxes)) == ["Meeting", "Secret"]
+
+
+def test_activating_shows_its_plan_and_asks_first(linked: Run, mailboxes: MemoryGroupware) -> None:
+    put(linked, "Secret")
+    _synced(linked)
+    linked("import", "-", stdin=STRICT)
+    assert "Secret" in linked("rules", "activate", "events", "--plan").out
+    assert "--yes" in linked("rules", "activate", "events", code=exits.WRONG).err
+    assert len(linked("rules", "history", "events", "--json").rows) == 1
+    out = linked("rules", "activate", "events", "--yes").out
+    assert "is in force" in out
+    assert "Secret" in out
+    assert "no draft" in linked("rules", "activate", "events", "--yes", code=exits.WRONG).err
+    assert "1 waits for approval" in linked("sync", "alice-event").out
+    assert sorted(_titles(mailboxes)) == ["Meeting", "Secret"]
+    first = linked("rules", "history", "events", "--json").rows[-1]
+    linked("rules", "activate", "events", "--version", first["version"], "--yes")
+    assert "window.past" not in linked("rules", "show", "events").out
+    assert "there is no rule" in linked("rules", "activate", "evnts", code=exits.WRONG).err
+
+
+def test_a_draft_can_be_dropped(linked: Run) -> None:
+    linked("import", "-", stdin=STRICT)
+    version = linked("rules", "discard", "events", "--json").row["discarded"]
+    row = next(r for r in linked("rules", "--json").rows if r["name"] == "events")
+    assert row["draft"] == ""
+    assert version != row["version"]
+    assert "no draft" in linked("rules", "discard", "events", code=exits.WRONG).err
+
+
 # deciding
 
 
 def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: MemoryGroupware) -> None:
     rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
-    linked("import", "-", stdin=rule)
+    govern(linked, rule)
     refs = [put(linked, f"Meeting {n}") for n in range(2)]
     linked("sync", "alice-event")
     assert linked("held").out == "Nothing is held.\n"
@@ -379,7 +447,7 @@ def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: Memory
 
 def test_approving_everything_asks_first(linked: Run, mailboxes: MemoryGroupware) -> None:
     rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
-    linked("import", "-", stdin=rule)
+    govern(linked, rule)
     linked("crm", "delete", _synced(linked), "--as", "alice")
     linked("sync", "alice-event")
     assert "--yes" in linked("held", "approve", "--all", code=exits.WRONG).err
@@ -393,7 +461,7 @@ def test_conflicts_show_both_values_and_are_resolved(
     linked: Run, mailboxes: MemoryGroupware
 ) -> None:
     rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nclash = "hold"\n'
-    linked("import", "-", stdin=rule)
+    govern(linked, rule)
     ref = _synced(linked)
     person = mailboxes.person("alice@x.test")
     (copy,) = person.list(Kind.EVENT)
@@ -451,7 +519,7 @@ def test_what_was_never_seen_is_said_so(linked: Run) -> None:
 
 
 def test_a_skipped_item_is_explained(linked: Run, mailboxes: MemoryGroupware) -> None:
-    linked("import", "-", stdin='[[rule]]\nname = "events"\nkind = "event"\nscope = "people"\n')
+    govern(linked, '[[rule]]\nname = "events"\nkind = "event"\nscope = "people"\n')
     mailboxes.person("alice@x.test").add(Event(title="Dentist", **DAY))
     linked("sync", "alice-event")
     (told,) = linked("explain", "Dentist", "--json").rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accord.groupware.memory import MemoryGroupware
 from accord.model.kinds import Kind
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, govern
 from tests.unit.cli.test_commands import edit, put
 
 RULE = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nclash = "{winner}"\n'
@@ -12,7 +12,7 @@ RULE = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nclash = "{winn
 
 def clash(linked: Run, mailboxes: MemoryGroupware, winner: str, count: int = 1) -> None:
     """Let both sides rename the same entries."""
-    linked("import", "-", stdin=RULE.format(winner=winner))
+    govern(linked, RULE.format(winner=winner))
     refs = [put(linked, f"Visit {number}") for number in range(count)]
     linked("sync", "alice-event")
     linked("held", "approve", "--all", "--yes")
@@ -83,7 +83,7 @@ def test_an_open_conflict_is_no_settled_one_and_cannot_be_undone(
 def test_sentences_agree_with_their_numbers(linked: Run, mailboxes: MemoryGroupware) -> None:
     clash(linked, mailboxes, "crm", count=2)
     assert "2 clashes settled, the losing values are kept" in linked("sync", "alice-event").out
-    linked("import", "-", stdin=RULE.format(winner="crm") + "guard.deletes = 0\n")
+    govern(linked, RULE.format(winner="crm") + "guard.deletes = 0\n")
     first, second = mailboxes.person("alice@x.test").list(Kind.EVENT)
     mailboxes.person("alice@x.test").delete(first.ref)
     assert "1 waits for approval" in linked("sync", "alice-event").out

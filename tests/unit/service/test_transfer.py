@@ -147,19 +147,69 @@ def test_changes_are_told_field_by_field(accord: Accord) -> None:
     assert turns == {("company", "page"): (None, 7), ("alice-event", "mode"): ("active", "observe")}
 
 
-def test_a_changed_rule_is_in_force_and_says_what_follows(accord: Accord) -> None:
-    rule = '[[rule]]\nname = "events"\nkind = "event"\nwindow.past = 30\n'
+RULE = '[[rule]]\nname = "events"\nkind = "event"\nwindow.past = 30\n'
+
+
+def versions(accord: Accord, name: str = "events") -> tuple[int | None, int | None]:
+    """Return how far back the rule in force and its draft reach."""
+    with accord.state.read() as tx:
+        active, draft = tx.rules.active(name), tx.rules.draft(name)
+    assert active is not None
+    return active.window.past, draft.window.past if draft else -1
+
+
+def test_a_changed_rule_that_links_use_becomes_a_draft(accord: Accord) -> None:
     bring(accord, MEMORY + LINK)
-    outcome = bring(accord, rule)
+    outcome = bring(accord, RULE)
     (difference,) = outcome.differences
     assert (difference.action, difference.what) == ("change", "rule")
     assert [(t.field, t.before, t.after) for t in difference.turns] == [("window.past", None, 30)]
-    assert "approval" in difference.note
+    assert "draft" in difference.note
+    assert outcome.drafts == ("events",)
+    assert versions(accord) == (None, 30)
     with accord.state.read() as tx:
-        active = tx.rules.active("events")
-        assert active is not None
-        assert active.window.past == 30
-        assert len(tx.rules.history("events")) == 2
+        assert len(tx.rules.history("events")) == 1
+
+
+def test_a_draft_imported_again_is_no_change_but_still_waits(accord: Accord) -> None:
+    bring(accord, MEMORY + LINK)
+    bring(accord, RULE)
+    again = bring(accord, RULE)
+    assert (again.differences, again.drafts) == ((), ("events",))
+    other = bring(accord, RULE.replace("30", "40"))
+    assert [(t.before, t.after) for t in other.differences[0].turns] == [(None, 40)]
+    assert versions(accord) == (None, 40)
+
+
+def test_a_plan_makes_no_draft(accord: Accord) -> None:
+    bring(accord, MEMORY + LINK)
+    bring(accord, RULE, plan=True)
+    assert versions(accord) == (None, -1)
+
+
+def test_the_version_in_force_drops_the_draft_and_says_so(accord: Accord) -> None:
+    bring(accord, MEMORY + LINK)
+    standing = export(accord)
+    bring(accord, RULE)
+    (difference,) = bring(accord, standing).differences
+    assert "draft is dropped" in difference.note
+    assert [(t.before, t.after) for t in difference.turns] == [(30, None)]
+    assert versions(accord) == (None, -1)
+
+
+def test_a_changed_rule_that_no_link_uses_is_in_force_at_once(accord: Accord) -> None:
+    bring(accord, RULE)
+    outcome = bring(accord, RULE.replace("30", "40"))
+    assert outcome.drafts == ()
+    assert versions(accord) == (40, -1)
+
+
+def test_a_rule_that_links_use_keeps_its_kind(accord: Accord) -> None:
+    bring(accord, MEMORY + LINK)
+    with pytest.raises(RuleErrors, match="has links for other kinds: alice-event") as caught:
+        bring(accord, RULE.replace('"event"', '"task"'))
+    assert 3 in {problem.line for problem in caught.value.problems}
+    assert versions(accord) == (None, -1)
 
 
 def test_a_paused_link_stays_paused(accord: Accord) -> None:
@@ -239,6 +289,49 @@ def test_without_a_secret_the_stored_one_stays(accord: Accord) -> None:
     assert target is not None
     assert target.secrets == {"password": SECRET}
     assert target.settings["timeout"] == 5
+
+
+TWO = DAV.replace(
+    'password = { env = "PW" }',
+    '[target.passwords]\n"alice@x.test" = { env = "PW" }\n"bob@x.test" = { env = "PW" }\n',
+)
+
+
+def passwords(accord: Accord) -> dict[str, str]:
+    with accord.state.read() as tx:
+        target = tx.targets.by_name("company")
+    assert target is not None
+    return dict(target.secrets.get("passwords", {}))
+
+
+def test_one_persons_password_leaves_the_others_alone(accord: Accord) -> None:
+    bring(accord, TWO)
+    one = TWO.replace('"bob@x.test" = { env = "PW" }\n', "")
+    (difference,) = bring(accord, one, environ={"PW": "another"}).differences
+    assert [t.field for t in difference.turns] == ["passwords.alice@x.test"]
+    assert passwords(accord) == {"alice@x.test": "another", "bob@x.test": SECRET}
+
+
+def test_a_password_goes_only_where_the_text_says_false(accord: Accord) -> None:
+    bring(accord, TWO)
+    text = TWO.replace('"bob@x.test" = { env = "PW" }', '"bob@x.test" = false')
+    (difference,) = bring(accord, text, plan=True).differences
+    assert [(t.field, t.before, t.after) for t in difference.turns] == [
+        ("passwords.bob@x.test", "(secret)", None)
+    ]
+    assert set(passwords(accord)) == {"alice@x.test", "bob@x.test"}
+    bring(accord, text)
+    assert passwords(accord) == {"alice@x.test": SECRET}
+    assert bring(accord, text).differences == ()
+
+
+def test_a_single_secret_goes_where_the_text_says_false(accord: Accord) -> None:
+    bring(accord, DAV)
+    bring(accord, DAV.replace('{ env = "PW" }', "false"))
+    with accord.state.read() as tx:
+        target = tx.targets.by_name("company")
+    assert target is not None
+    assert target.secrets == {}
 
 
 def test_secrets_come_from_files_and_commands(accord: Accord, tmp_path: Path) -> None:
