@@ -27,6 +27,13 @@ def groupware_kind(kind: Kind) -> Kind:
     return Kind.EVENT if kind is Kind.ABSENCE else kind
 
 
+def place_of(link: Link, side: Side, folder: str = "") -> str:
+    """Return the name of what a link reads on a side; a cursor counts there and nowhere else."""
+    if side is Side.CRM:
+        return f"{link.user}/{link.kind}"
+    return f"{link.target}/{link.principal}/{folder}/{groupware_kind(link.kind)}"
+
+
 def marker_of(instance: str, kind: Kind, ref: str) -> str:
     """Return the marker that the mailbox copy of a CRM record carries."""
     return f"{instance}/{kind}/{ref}"

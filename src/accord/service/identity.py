@@ -31,8 +31,8 @@ def accept(accord: Accord) -> None:
     """
     with accord.state.begin() as tx:
         tx.instances.accept(CRM, accord.crm.instance, revision(accord))
-        for scope, side in tx.cursors.all():
-            tx.cursors.drop(scope, side)
+        for link, side in tx.cursors.all():
+            tx.cursors.drop(link, side)
 
 
 def revision(accord: Accord) -> int:

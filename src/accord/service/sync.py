@@ -5,19 +5,21 @@ Reading order: `sync` → `_visit_folder` → `_visit_link`; `preview` is the sa
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+
+from msgspec import Struct
 
 from accord.engine.plan import Plan, Skip
 from accord.model.kinds import Side
-from accord.ports.adapter import Known, Session
+from accord.ports.adapter import Session
 from accord.ports.errors import AccordError, ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.cases import Gathered, again, gather
 from accord.service.ends import groupware_kind
 from accord.service.identity import verify
+from accord.service.meter import Meter
 from accord.service.opening import (
     Options,
     Place,
@@ -28,13 +30,13 @@ from accord.service.opening import (
     take_lease,
 )
 from accord.service.planning import decide
-from accord.service.pull import Pulled, pull
+from accord.service.pull import Pulled
+from accord.service.reading import read_crm, read_folder
 from accord.service.recover import recover
 from accord.service.report import Report
 from accord.service.upkeep import tidy
 from accord.service.visit import Decided, Progress, Visit
 from accord.state.records import Lease, Link
-from accord.state.state import Tx
 
 ROUNDS = 3
 
@@ -52,8 +54,8 @@ def sync(
     """
     options = options or Options()
     reports: dict[str, Report] = {}
-    for (target, principal), some in _by_mailbox(links).items():
-        reports |= _visit_mailbox(accord, target, principal, some, options, progress)
+    for some in _by_mailbox(links).values():
+        reports |= _visit_mailbox(accord, some, options, progress)
     if not options.dry:
         tidy(accord)
     return [reports[link.id] for link in links]
@@ -64,6 +66,20 @@ def preview(accord: Accord, links: Sequence[Link], progress: Progress = silent) 
     return sync(accord, links, Options(dry=True, cause="plan"), progress)
 
 
+class _Mailbox(Struct, frozen=True):
+    """Hold what all visits to one mailbox share; `charge` says for which links work was done."""
+
+    accord: Accord
+    session: Session
+    options: Options
+    progress: Progress
+    reports: dict[str, Report]
+    meter: Meter
+
+    def charge(self, *links: Link) -> None:
+        self.meter.charge([self.reports[link.id] for link in links])
+
+
 def _by_mailbox(links: Iterable[Link]) -> dict[tuple[str, str], list[Link]]:
     grouped: dict[tuple[str, str], list[Link]] = {}
     for link in links:
@@ -72,18 +88,20 @@ def _by_mailbox(links: Iterable[Link]) -> dict[tuple[str, str], list[Link]]:
 
 
 def _visit_mailbox(
-    accord: Accord,
-    target: str,
-    principal: str,
-    links: Sequence[Link],
-    options: Options,
-    progress: Progress,
+    accord: Accord, links: Sequence[Link], options: Options, progress: Progress
 ) -> dict[str, Report]:
     reports = {link.id: Report(link=link.id, name=link.name) for link in links}
+    target, principal = links[0].target, links[0].principal
     try:
-        with accord.adapter(target).open(principal) as session:
-            for folder in _folders(accord, session, target, principal, links, reports):
-                _visit_folder(accord, session, folder, options, progress, reports)
+        adapter = accord.adapter(target)
+        meter = Meter(adapter, accord.crm)
+        try:
+            with adapter.open(principal) as session:
+                mailbox = _Mailbox(accord, session, options, progress, reports, meter)
+                for folder in _folders(mailbox, links):
+                    _visit_folder(mailbox, folder)
+        finally:
+            meter.charge(list(reports.values()))
     except AccordError as error:
         for report in reports.values():
             if not report.run and not report.error:
@@ -91,167 +109,111 @@ def _visit_mailbox(
     return reports
 
 
-def _folders(
-    accord: Accord,
-    session: Session,
-    target: str,
-    principal: str,
-    links: Sequence[Link],
-    reports: dict[str, Report],
-) -> list[Place]:
+def _folders(mailbox: _Mailbox, links: Sequence[Link]) -> list[Place]:
     """Return the folders that links name (or the default ones), with the links on each."""
     grouped: dict[tuple[str, str], list[Link]] = {}
     for link in links:
         try:
-            folder = find_folder(accord, session, link)
+            folder = find_folder(mailbox.accord, mailbox.session, link)
         except ConfigError as error:
-            fail(reports[link.id], error)
+            fail(mailbox.reports[link.id], error)
             continue
         grouped.setdefault((folder, groupware_kind(link.kind)), []).append(link)
+    mailbox.charge(*links)
     return [
-        Place(target=target, principal=principal, folder=folder, links=tuple(some))
+        Place(target=some[0].target, principal=some[0].principal, folder=folder, links=tuple(some))
         for (folder, _), some in grouped.items()
     ]
 
 
-def _visit_folder(
-    accord: Accord,
-    session: Session,
-    folder: Place,
-    options: Options,
-    progress: Progress,
-    reports: dict[str, Report],
-) -> None:
-    started = time.monotonic()
-    adapter = accord.adapter(folder.target)
-    before = adapter.requests + accord.crm.requests
+def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
+    accord, reports = mailbox.accord, mailbox.reports
     with ExitStack() as stack:
+        # Last of all to be closed, so that it counts what closing costs.
+        stack.callback(mailbox.charge, *folder.links)
         try:
-            lease = None if options.dry else take_lease(accord, folder, stack)
+            lease = None if mailbox.options.dry else take_lease(accord, folder, stack)
             if lease is not None:
                 verify(accord)
-            _serve(accord, session, folder, options, progress, reports, lease, stack)
+            mailbox.charge(*folder.links)
+            visits = _open(mailbox, folder, lease, stack)
+            if visits:
+                _serve(mailbox, visits)
         except AccordError as error:
             for link in folder.links:
                 if not reports[link.id].error:
                     fail(reports[link.id], error)
-    for link in folder.links:
-        reports[link.id].seconds = time.monotonic() - started
-        reports[link.id].requests = adapter.requests + accord.crm.requests - before
 
 
-def _serve(
-    accord: Accord,
-    session: Session,
-    folder: Place,
-    options: Options,
-    progress: Progress,
-    reports: dict[str, Report],
-    lease: Lease | None,
-    stack: ExitStack,
-) -> None:
-    """Pull the folder once and bring every link on it to agreement."""
+def _open(mailbox: _Mailbox, folder: Place, lease: Lease | None, stack: ExitStack) -> list[Visit]:
+    """Open every link on the folder that can be worked on; the others' reports say why not."""
     visits = []
     for link in folder.links:
+        report = mailbox.reports[link.id]
         try:
-            visit = open_visit(accord, session, folder, link, options, progress, lease, stack)
-        except ConfigError as error:
-            fail(reports[link.id], error)
+            visit = open_visit(
+                mailbox.accord,
+                mailbox.session,
+                folder,
+                link,
+                mailbox.options,
+                mailbox.progress,
+                lease,
+                stack,
+            )
+        except AccordError as error:
+            fail(report, error)
             continue
-        reports[link.id].run = visit.run
+        finally:
+            mailbox.charge(link)
+        report.run = visit.run
         visits.append(visit)
-    if not visits:
-        return
-    if lease is not None:
+    return visits
+
+
+def _serve(mailbox: _Mailbox, visits: Sequence[Visit]) -> None:
+    """Read the folder for all links on it, then bring each of them to agreement."""
+    reports = mailbox.reports
+    try:
         for visit in visits:
             if _writes(visit):
                 recover(visit, reports[visit.link.id])
-    activating = any(visit.activating for visit in visits)
-    with accord.state.read() as tx:
-        cursor = tx.cursors.get(folder.scope, Side.GROUPWARE)
-    anew = options.full or activating or any(visit.policy.first for visit in visits)
-    known = _known(accord, visits, Side.GROUPWARE)
-    pulled = pull(
-        visits[0].groupware, "" if anew else cursor, known, _counting(progress, "reading")
-    )
-    failed = False
+                mailbox.charge(visit.link)
+        pulled = read_folder(visits, reports, mailbox.meter)
+    except AccordError as error:
+        for visit in visits:
+            fail(reports[visit.link.id], error)
+            _close(visit, reports[visit.link.id], mailbox.options)
+        return
     for visit in visits:
-        failed |= not _visit_link(accord, visit, pulled, options, reports[visit.link.id])
-    if lease is not None and not failed and all(_writes(visit) for visit in visits):
-        with accord.state.begin() as tx:
-            tx.leases.check(lease)
-            tx.cursors.put(folder.scope, Side.GROUPWARE, pulled.cursor)
-
-
-def _known(accord: Accord, visits: Sequence[Visit], side: Side) -> Known:
-    """Return the lookup of versions that every link on the folder has decided about.
-
-    A full visit decides anew about what it skipped, an activating one about everything.
-    """
-
-    def known(refs: Sequence[str]) -> dict[str, str]:
-        common: dict[str, str] | None = None
-        with accord.state.read() as tx:
-            for visit in visits:
-                found = _decided_about(tx, visit, side, refs)
-                if common is not None:
-                    found = {r: v for r, v in found.items() if common.get(r) == v}
-                common = found
-        return common or {}
-
-    return known
-
-
-def _decided_about(tx: Tx, visit: Visit, side: Side, refs: Sequence[str]) -> dict[str, str]:
-    if visit.activating:
-        return {}
-    found = tx.pairings.versions(visit.link.id, side, refs)
-    if not visit.full:
-        decisions = tx.decisions.versions(visit.link.id, side, refs)
-        found |= {ref: version for ref, version in decisions.items() if version}
-    return found
-
-
-def _counting(progress: Progress, phase: str) -> Callable[[int], None]:
-    count = 0
-
-    def more(number: int) -> None:
-        nonlocal count
-        count += number
-        progress(phase, count, 0)
-
-    return more
+        _visit_link(mailbox, visit, pulled[visit.link.id])
 
 
 def _writes(visit: Visit) -> bool:
     return visit.lease is not None
 
 
-def _visit_link(
-    accord: Accord, visit: Visit, groupware: Pulled, options: Options, report: Report
-) -> bool:
-    """Bring one link to agreement; tell whether its part of the folder is committed."""
+def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
+    """Bring one link to agreement; its cursors move with what it commits, and only then."""
+    report, options = mailbox.reports[visit.link.id], mailbox.options
     try:
-        with accord.state.read() as tx:
-            cursor = tx.cursors.get(visit.link.id, Side.CRM)
-        anew = options.full or visit.activating
-        known = _known(accord, [visit], Side.CRM)
-        crm = pull(visit.crm, "" if anew else cursor, known, _counting(visit.progress, "reading"))
+        crm = read_crm(visit)
         gathered = gather(visit, crm, groupware)
         decided = decide(visit, gathered)
         plan = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
         report.plan = plan
-        if not _writes(visit):
+        if _writes(visit):
+            carry_out(visit, decided, report)
+            mailbox.charge(visit.link)
+            _finish(visit, {Side.CRM: crm, Side.GROUPWARE: groupware}, gathered, report)
+        else:
             report.count_planned(plan)
+            mailbox.charge(visit.link)
             _close(visit, report, options)
-            return False
-        carry_out(visit, decided, report)
-        _finish(visit, crm, gathered, report)
     except AccordError as error:
+        mailbox.charge(visit.link)
         fail(report, error)
         _close(visit, report, options)
-        return False
-    return True
 
 
 def _close(visit: Visit, report: Report, options: Options) -> None:
@@ -287,12 +249,13 @@ def park(visit: Visit, decided: Decided, report: Report) -> None:
     apply(visit, [Decided(case=decided.case, steps=tuple(steps))], report)
 
 
-def _finish(visit: Visit, crm: Pulled, gathered: Gathered, report: Report) -> None:
+def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report: Report) -> None:
     link = visit.link.id
     with visit.state.begin() as tx:
         if visit.lease is not None:
             tx.leases.check(visit.lease)
-        tx.cursors.put(link, Side.CRM, crm.cursor)
+        for side in Side:
+            tx.cursors.put(link, side, visit.place(side), pulled[side].cursor)
         tx.settings.put(settled_key(visit.link), visit.rule.version)
         tx.pending.remove_many(gathered.over)
         for side, ref in tx.windows.due(link, visit.now):

@@ -17,7 +17,7 @@ from accord.engine.reconcile import Case
 from accord.model.kinds import Side
 from accord.ports.adapter import People
 from accord.rules.rule import Rule
-from accord.service.ends import End
+from accord.service.ends import End, place_of
 from accord.state.records import Lease, Link
 from accord.state.state import State
 
@@ -66,6 +66,10 @@ class Visit(Struct, kw_only=True):
     def end(self, side: Side) -> End:
         """Return one end."""
         return self.crm if side is Side.CRM else self.groupware
+
+    def place(self, side: Side) -> str:
+        """Return the name of what is read on one side, as cursors know it."""
+        return place_of(self.link, side, self.end(side).folder)
 
     def policy_of(self, version: str) -> Policy:
         """Return the policy under which a pairing was made; the active one for a new item."""

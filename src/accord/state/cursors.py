@@ -1,6 +1,7 @@
-"""Cursors: where the last pull of a folder or feed ended.
+"""Cursors: where a link's last pull of a side ended.
 
-Moved only in the transaction that stores every change of the page.
+Moved only in the transaction that commits the link's visit, so that no other link's visit can
+take changes from it.
 """
 
 from __future__ import annotations
@@ -13,28 +14,27 @@ from accord.state.schema import CURSORS
 
 
 class Cursors(Repository):
-    """Keep cursors by scope (a text of the caller's) and side."""
+    """Keep a cursor per link and side, with the name of the place that it belongs to."""
 
-    def get(self, scope: str, side: Side) -> str:
-        """Return the cursor; empty where the next pull must list everything."""
-        query = select(CURSORS.c.cursor)
-        query = query.where(CURSORS.c.scope == scope, CURSORS.c.side == side.value)
-        return self.db.execute(query).scalar() or ""
+    def get(self, link: str, side: Side, place: str) -> str:
+        """Return the cursor; empty where the next pull of that place must list everything."""
+        query = select(CURSORS.c.cursor).where(CURSORS.c.link == link, CURSORS.c.side == side.value)
+        return self.db.execute(query.where(CURSORS.c.place == place)).scalar() or ""
 
-    def put(self, scope: str, side: Side, cursor: str) -> None:
-        """Store the cursor; an empty one drops it."""
+    def put(self, link: str, side: Side, place: str, cursor: str) -> None:
+        """Store the cursor instead of that of any other place; an empty one drops it."""
         if not cursor:
-            self.drop(scope, side)
+            self.drop(link, side)
             return
-        row = {"scope": scope, "side": side.value, "cursor": cursor, "at": self.context.now()}
-        self.db.upsert(CURSORS, [row])
+        row = {"link": link, "side": side.value, "place": place, "cursor": cursor}
+        self.db.upsert(CURSORS, [{**row, "at": self.context.now()}])
 
-    def drop(self, scope: str, side: Side | None = None) -> None:
+    def drop(self, link: str, side: Side | None = None) -> None:
         """Forget the cursor of one side, or of both."""
-        gone = delete(CURSORS).where(CURSORS.c.scope == scope)
+        gone = delete(CURSORS).where(CURSORS.c.link == link)
         self.db.execute(gone if side is None else gone.where(CURSORS.c.side == side.value))
 
     def all(self) -> dict[tuple[str, Side], str]:
         """Return all cursors."""
-        query = select(CURSORS.c.scope, CURSORS.c.side, CURSORS.c.cursor)
-        return {(scope, Side(side)): cursor for scope, side, cursor in self.db.execute(query)}
+        query = select(CURSORS.c.link, CURSORS.c.side, CURSORS.c.cursor)
+        return {(link, Side(side)): cursor for link, side, cursor in self.db.execute(query)}

@@ -11,12 +11,13 @@ from accord.crm.database.admin import Administration
 from accord.db import open_database
 from accord.groupware import memory
 from accord.model.item import Task
-from accord.model.kinds import Side
+from accord.model.kinds import Kind, Side
 from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.check import check
 from accord.service.config import Config
 from accord.service.identity import accept, verify
+from accord.state.records import Link, Target
 from accord.state.state import State
 from tests.databases import Databases
 
@@ -38,7 +39,11 @@ def test_another_crm_is_held_until_it_is_accepted(tmp_path: Path, databases: Dat
     first = _accord(tmp_path, state, databases.url("crm"))
     verify(first)
     with first.state.begin() as tx:
-        tx.cursors.put("link", Side.CRM, "17")
+        tx.targets.put(Target(id="t", name="t", adapter="memory", side=Side.GROUPWARE))
+        tx.links.put(
+            Link(id="a", name="a", user="anna", kind=Kind.TASK, target="t", principal="a", rule="r")
+        )
+        tx.cursors.put("a", Side.CRM, "desk", "17")
     first.close()
     other = _accord(tmp_path, state, databases.url("clone"))
     with pytest.raises(ConfigError, match="another system"):

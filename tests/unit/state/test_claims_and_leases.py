@@ -92,14 +92,14 @@ def test_who_was_overtaken_commits_nothing(state: State, clock: Clock) -> None:
     clock.wait(11)
     with state.begin() as tx:
         tx.leases.check(late)  # run out, but nobody took it
-        tx.cursors.put("folder", Side.CRM, "in time")
+        tx.cursors.put("a", Side.CRM, "desk", "in time")
     with state.begin() as tx:
         tx.leases.acquire("folder", "two", 10)
     with pytest.raises(LeaseLost), state.begin() as tx:  # noqa: PT012
-        tx.cursors.put("folder", Side.CRM, "too late")
+        tx.cursors.put("a", Side.CRM, "desk", "too late")
         tx.leases.check(late)
     with state.begin() as tx:
-        assert tx.cursors.get("folder", Side.CRM) == "in time"
+        assert tx.cursors.get("a", Side.CRM, "desk") == "in time"
         with pytest.raises(LeaseLost):
             tx.leases.renew(late, 10)
         assert not tx.leases.release(late)
@@ -159,7 +159,7 @@ def test_a_check_keeps_others_from_taking_over_until_the_commit(state: State, cl
     def take_over() -> int | None:
         with state.begin() as tx:
             taken = tx.leases.acquire("folder", "two", 10)
-            assert tx.cursors.get("folder", Side.CRM) == "committed before"
+            assert tx.cursors.get("a", Side.CRM, "desk") == "committed before"
             return taken.fence if taken else None
 
     with ThreadPoolExecutor() as pool:
@@ -168,7 +168,7 @@ def test_a_check_keeps_others_from_taking_over_until_the_commit(state: State, cl
             waiting = pool.submit(take_over)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
-            tx.cursors.put("folder", Side.CRM, "committed before")
+            tx.cursors.put("a", Side.CRM, "desk", "committed before")
         assert waiting.result() == lease.fence + 1
 
 

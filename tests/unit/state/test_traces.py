@@ -95,19 +95,32 @@ def test_refs_come_due(state: State) -> None:
 
 def test_cursors(state: State) -> None:
     with state.begin() as tx:
-        assert tx.cursors.get("folder", CRM) == ""
-        tx.cursors.put("folder", CRM, "1")
-        tx.cursors.put("folder", GROUPWARE, "2")
-        tx.cursors.put("folder", CRM, "3")
-        assert tx.cursors.all() == {("folder", CRM): "3", ("folder", GROUPWARE): "2"}
-        tx.cursors.drop("folder", CRM)
-        assert tx.cursors.get("folder", CRM) == ""
-        assert tx.cursors.get("folder", GROUPWARE) == "2"
-        tx.cursors.put("folder", GROUPWARE, "")
+        assert tx.cursors.get("a", CRM, "desk") == ""
+        tx.cursors.put("a", CRM, "desk", "1")
+        tx.cursors.put("a", GROUPWARE, "box", "2")
+        tx.cursors.put("a", CRM, "desk", "3")
+        assert tx.cursors.get("a", CRM, "desk") == "3"
+        assert tx.cursors.all() == {("a", CRM): "3", ("a", GROUPWARE): "2"}
+        tx.cursors.drop("a", CRM)
+        assert tx.cursors.get("a", CRM, "desk") == ""
+        assert tx.cursors.get("a", GROUPWARE, "box") == "2"
+        tx.cursors.put("a", GROUPWARE, "box", "")
         assert tx.cursors.all() == {}
-        tx.cursors.put("folder", CRM, "4")
-        tx.cursors.drop("folder")
+        tx.cursors.put("a", CRM, "desk", "4")
+        tx.cursors.drop("a")
         assert tx.cursors.all() == {}
+
+
+def test_a_cursor_counts_for_its_own_link_and_place(state: State) -> None:
+    with state.begin() as tx:
+        tx.cursors.put("a", GROUPWARE, "box", "1")
+        tx.cursors.put("b", GROUPWARE, "box", "2")
+        assert tx.cursors.get("a", GROUPWARE, "box") == "1"
+        assert tx.cursors.get("a", GROUPWARE, "another") == ""
+        tx.cursors.put("a", GROUPWARE, "another", "3")
+        assert tx.cursors.get("a", GROUPWARE, "box") == "", "nobody knows what it missed meanwhile"
+        tx.links.remove("a")
+        assert tx.cursors.all() == {("b", GROUPWARE): "2"}
 
 
 def test_runs(state: State, clock: Clock) -> None:
