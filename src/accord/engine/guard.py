@@ -13,12 +13,10 @@ from collections.abc import Set as AbstractSet
 import msgspec
 from msgspec import Struct
 
+from accord.engine.extent import Extent, excess
 from accord.engine.plan import Create, Delete, Hold, Plan, Skip, Step, Unpair, Update
 from accord.model.kinds import Side
-from accord.rules.rule import GuardLimits, Invitations, Rule
-
-_SMALL = 10
-"""Below this many pairings a share of them says nothing."""
+from accord.rules.rule import Invitations, Rule
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -36,10 +34,15 @@ class Waiting(Struct, frozen=True, kw_only=True):
 NOTHING = Waiting()
 
 
-def guard(plan: Plan, rule: Rule, pairings: int, waiting: Waiting = NOTHING) -> Plan:
-    """Return the plan with dangerous steps held; `pairings` is how many pairs the link has."""
-    excess = {side: _excess(plan, side, rule.guard, pairings, waiting.approved) for side in Side}
-    steps = tuple(_judge(step, rule, excess, waiting) for step in plan.steps)
+def guard(plan: Plan, rule: Rule, extent: Extent, waiting: Waiting = NOTHING) -> Plan:
+    """Return the plan with dangerous steps held; `extent` says what they add up to."""
+    fresh = [
+        step
+        for step in plan.writes
+        if not (waiting.approved and fingerprint(step) in waiting.approved)
+    ]
+    too_many = {side: excess(fresh, side, rule.guard, extent) for side in Side}
+    steps = tuple(_judge(step, rule, too_many, waiting) for step in plan.steps)
     return Plan(link=plan.link, steps=steps)
 
 
@@ -90,7 +93,7 @@ def subject(step: Step) -> str:
             return ""
 
 
-def _judge(step: Step, rule: Rule, excess: dict[Side, dict[str, str]], waiting: Waiting) -> Step:
+def _judge(step: Step, rule: Rule, too_many: dict[Side, dict[str, str]], waiting: Waiting) -> Step:
     effect = step.held if isinstance(step, Hold) else step
     if not isinstance(effect, Create | Update | Delete | Unpair):
         return step
@@ -101,21 +104,20 @@ def _judge(step: Step, rule: Rule, excess: dict[Side, dict[str, str]], waiting: 
         return step
     if mark in waiting.approved:
         return effect
-    cause = _cause(effect, rule, excess) or waiting.held.get(subject(effect))
+    cause = _cause(effect, rule, too_many) or waiting.held.get(subject(effect))
     return Hold(held=effect, cause=cause, why=effect.why) if cause else effect
 
 
 def _cause(
-    step: Create | Update | Delete | Unpair, rule: Rule, excess: dict[Side, dict[str, str]]
+    step: Create | Update | Delete | Unpair, rule: Rule, too_many: dict[Side, dict[str, str]]
 ) -> str | None:
     if isinstance(step, Unpair):
         return None
+    causes = too_many[step.side]
     if step.mails and rule.invitations is Invitations.NEVER:
         people = ", ".join(step.mails)
         return f"mail: the server would write to {people}, and the rule allows no invitations"
-    if isinstance(step, Create):
-        return None
-    return excess[step.side].get("delete" if isinstance(step, Delete) else "update")
+    return causes.get(step.name) or (causes.get("mail") if step.mails else None)
 
 
 def _refused(step: Create | Update | Delete | Unpair) -> Skip:
@@ -133,32 +135,3 @@ def _refused(step: Create | Update | Delete | Unpair) -> Skip:
             )
         case Unpair():
             return Skip(side=Side.CRM, ref=step.crm, pairing=step.pairing, why=why)
-
-
-def _excess(
-    plan: Plan, side: Side, limits: GuardLimits, pairings: int, approved: AbstractSet[str]
-) -> dict[str, str]:
-    """Return why deletions or updates on `side` are too many, by kind of step."""
-    fresh = [
-        step
-        for step in plan.steps
-        if isinstance(step, Delete | Update)
-        and step.side is side
-        and not (approved and fingerprint(step) in approved)
-    ]
-    deletes = sum(isinstance(step, Delete) for step in fresh)
-    updates = len(fresh) - deletes
-    found: dict[str, str] = {}
-    share = deletes / pairings if pairings >= _SMALL else 0.0
-    if deletes > limits.deletes or share > limits.share:
-        found["delete"] = (
-            f"mass deletion: {deletes} of {pairings} items would be deleted on the {side} side "
-            f"(allowed: {limits.deletes} or {limits.share:.0%})"
-        )
-    if updates > limits.updates:
-        found["update"] = (
-            f"mass change: {updates} {'item' if updates == 1 else 'items'} would change on the "
-            f"{side} side "
-            f"(allowed: {limits.updates})"
-        )
-    return found

@@ -270,9 +270,21 @@ def _guard(rule: Rule) -> Iterator[str]:
     guard = rule.guard
     items = "item" if guard.deletes == 1 else "items"
     yield (
-        f"A run waits for approval that would delete more than {guard.deletes} {items} of a side "
-        f"or {guard.share:.0%} of all pairs, or change more than {guard.updates}."
+        f"What would delete more than {guard.deletes} {items} of a side or {guard.share:.0%} of "
+        f"all pairs within an hour waits for approval, as does what would change more than "
+        f"{guard.updates} at once."
     )
+    pairs = "the last pair" if guard.emptied == 1 else f"all of {guard.emptied} or more pairs"
+    yield (
+        f"Deletions wait where {pairs} would be gone, where the history is lost and more than "
+        f"{guard.lost:.0%} are missing, and where all links of the target together would delete "
+        f"more than {guard.target} within an hour."
+    )
+    if rule.invitations is Invitations.ALLOW:
+        yield (
+            f"What would mail people waits after {guard.mails} times within an hour, or "
+            f"{guard.target} of all links of the target."
+        )
 
 
 _WAYS = {

@@ -140,15 +140,23 @@ class Window(_Part, frozen=True, kw_only=True):
 
 
 class GuardLimits(_Part, frozen=True, kw_only=True):
-    """Say how much one run may do before it is held for approval.
+    """Say how much may be done before it is held for approval.
 
-    `deletes` and `updates` are numbers per side, `share` the part of the link's pairings that
-    deletions may reach (0 to 1, counted from ten pairings up).
+    What Accord did within the last hour counts along, except for updates. `deletes` and
+    `updates` are numbers per side, `share` the part of the link's pairs that deletions may
+    reach (0 to 1, counted from ten pairs up), `mails` the writes that mail people. `emptied` is
+    the number of pairs from which on a side must not lose them all, `lost` the part that may be
+    missing on a side whose history is lost. `target` is what all links of the target may delete
+    on a side, and as often mail, within an hour.
     """
 
     deletes: Annotated[int, Meta(ge=0)] = 10
     share: Annotated[float, Meta(ge=0, le=1)] = 0.25
     updates: Annotated[int, Meta(ge=0)] = 500
+    mails: Annotated[int, Meta(ge=0)] = 20
+    emptied: Annotated[int, Meta(ge=1)] = 3
+    lost: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    target: Annotated[int, Meta(ge=0)] = 100
 
 
 class Rule(_Part, frozen=True, kw_only=True):

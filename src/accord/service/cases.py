@@ -39,13 +39,14 @@ class Gathered(Struct, frozen=True, kw_only=True):
     """Be the questions for the engine, and the skips that need no question.
 
     `blind` are refs that could not be read this time, `over` the ids of pending changes whose
-    items are gone.
+    items are gone, `lost` the sides that told what is there instead of what changed.
     """
 
     cases: tuple[Case, ...]
     decided: tuple[Decided, ...] = ()
     blind: frozenset[tuple[Side, str]] = frozenset()
     over: tuple[str, ...] = ()
+    lost: frozenset[Side] = frozenset()
 
 
 def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
@@ -64,7 +65,8 @@ def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
         for pairing in pairs.values()
     }
     gathered = _with_newcomers(visit, said, pulled, pairs, cases)
-    return msgspec.structs.replace(gathered, over=_over(asked, said, pairs))
+    lost = frozenset(side for side in Side if pulled[side].lost)
+    return msgspec.structs.replace(gathered, over=_over(asked, said, pairs), lost=lost)
 
 
 def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:

@@ -416,6 +416,7 @@ class Ledger:
             version=after.version if after else "",
             error=error,
             fields=fields,
+            mails=len(getattr(step, "mails", ())),
         )
         self._entries.append((entry, before, after))
 

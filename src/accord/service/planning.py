@@ -16,6 +16,8 @@ from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen
 from accord.rules.program import program_of
 from accord.service.cases import Gathered
+from accord.service.discreet import as_told
+from accord.service.extent import extent_of
 from accord.service.meetings import with_claims
 from accord.service.opening import learn
 from accord.service.visit import Decided, Visit
@@ -31,14 +33,14 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     cases = with_claims(visit, gathered.cases)
     _load_policies(visit, cases)
     with visit.state.read() as tx:
-        count = tx.pairings.count(visit.link.id)
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
     waiting = _waiting(held)
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
     decided = [_reconcile(visit, case, waiting, refs) for case in cases]
     decided += gathered.decided
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
-    guarded = iter(guard(flat, visit.rule, count, waiting).steps)
+    extent = extent_of(visit, flat, gathered, held)
+    guarded = iter(guard(flat, visit.rule, extent, waiting).steps)
     return [
         msgspec.structs.replace(one, steps=tuple(next(guarded) for _ in one.steps))
         for one in decided
@@ -81,23 +83,23 @@ def _waiting(held: Sequence[Pending]) -> Waiting:
 
 def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:
     """Decide a case; a pair made under an older rule moves to the new one only if approved."""
-    pairing = case.pairing
+    pairing, told = case.pairing, as_told(visit, case)
     if pairing is None:
         steps = reconcile(case, visit.policy)
         if visit.activating:
             steps = await_approval(steps, waiting.approved, RULE_CHANGED)
         return Decided(case=case, steps=steps)
     if pairing.rule == visit.rule.version or pairing.rule not in visit.policies:
-        return Decided(case=case, steps=reconcile(case, visit.policy))
+        return Decided(case=case, steps=reconcile(told, visit.policy))
     standing = visit.policies[pairing.rule]
     former = msgspec.structs.replace(visit.policy, former=standing.program)
-    steps = reconcile(case, former)
+    steps = reconcile(told, former)
     moved = Decided(case=case, steps=steps, rule=visit.rule.version)
     effects = [s for s in steps if isinstance(s, Create | Update | Delete | Unpair)]
     if all(fingerprint(step) in waiting.approved for step in effects):
         return moved
     held = any((side, pairing.side(side).ref) in refs for side in Side)
     if held and not visit.activating:
-        return Decided(case=case, steps=reconcile(case, standing))
+        return Decided(case=case, steps=reconcile(told, standing))
     steps = await_approval(steps, waiting.approved, RULE_CHANGED)
     return msgspec.structs.replace(moved, steps=steps)

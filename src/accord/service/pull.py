@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from accord.model.observe import (
@@ -26,23 +27,26 @@ class Pulled(Struct, frozen=True, kw_only=True):
     """Be what one side said: the last word on each ref, and how far the pull went.
 
     `listed` are all refs mentioned; absence counts only where `complete`. `cursor` is where
-    the next pull starts; it is the old one where the listing broke off.
+    the next pull starts; it is the old one where the listing broke off. `lost` says that there
+    was no cursor to go on from, or none that the side still knows.
     """
 
     observations: dict[str, Observation]
     listed: frozenset[str]
     cursor: str
     complete: bool
+    lost: bool = False
 
 
 def pull(end: End, cursor: str, known: Known, progress: Callable[[int], None]) -> Pulled:
     """Return what changed on one side since `cursor`; an expired cursor starts over."""
     pulled = _pull_once(end, cursor, known, progress)
+    lost = pulled is None or not cursor
     if pulled is None:
         pulled = _pull_once(end, "", known, progress)
     if pulled is None:
         return Pulled(observations={}, listed=frozenset(), cursor="", complete=False)
-    return pulled
+    return msgspec.structs.replace(pulled, lost=lost)
 
 
 def confirm(end: End, asks: Sequence[Ask]) -> dict[str, Observation]:

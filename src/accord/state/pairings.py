@@ -102,6 +102,12 @@ class Pairings(Repository):
         query = select(func.count()).select_from(PAIRINGS).where(PAIRINGS.c.link == link)
         return int(self.db.execute(query).scalar_one())
 
+    def live(self, link: str) -> int:
+        """Return how many pairings of a link take part at present, frozen ones left out."""
+        query = select(func.count()).select_from(PAIRINGS)
+        query = query.where(PAIRINGS.c.link == link, PAIRINGS.c.frozen == "")
+        return int(self.db.execute(query).scalar_one())
+
     def all(self, link: str) -> Iterator[Pairing]:
         """Yield a link's pairings by id, some hundred at a time."""
         last = ""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from accord.engine.extent import Extent
 from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
 from accord.engine.plan import (
     Conflict,
@@ -56,11 +57,16 @@ def unpair() -> Unpair:
 
 
 def judged(
-    steps: list[Step], pairings: int = 100, waiting: Waiting | None = None, **limits: Any
+    steps: list[Step],
+    pairings: int = 100,
+    waiting: Waiting | None = None,
+    extent: Extent | None = None,
+    invitations: Invitations = Invitations.NEVER,
+    **limits: Any,
 ) -> list[Step]:
-    rule = rule_of(guard=GuardLimits(**limits), invitations=Invitations.NEVER)
+    rule = rule_of(guard=GuardLimits(**limits), invitations=invitations)
     plan = Plan(link="l1", steps=tuple(steps))
-    result = guard(plan, rule, pairings, waiting or Waiting())
+    result = guard(plan, rule, extent or Extent(pairings=pairings), waiting or Waiting())
     assert result.link == "l1"
     assert len(result.steps) == len(steps), "one answer for each step, in its place"
     return list(result.steps)
@@ -144,7 +150,163 @@ def test_unplanned_mail_is_held_with_the_addresses(step: Any) -> None:
     assert plan.mails == (BOB, EVE)
     assert plan.writes == ()
     allowed = rule_of(invitations=Invitations.ALLOW)
-    assert guard(Plan(link="l", steps=(step,)), allowed, 100).steps == (step,)
+    assert guard(Plan(link="l", steps=(step,)), allowed, Extent(pairings=100)).steps == (step,)
+
+
+# A place that vanished.
+
+
+def vanished(*steps: Step, lost: bool = False, gone: int = 0, **values: Any) -> list[Step]:
+    names = ("emptied", "lost_share")
+    limits: dict[str, Any] = {name: values.pop(name) for name in names if name in values}
+    if "lost_share" in limits:
+        limits["lost"] = limits.pop("lost_share")
+    sides = frozenset({CRM}) if lost else frozenset()
+    extent = Extent(gone={CRM: gone}, lost=sides, **values)
+    return judged(list(steps), extent=extent, **limits)
+
+
+@pytest.mark.parametrize(
+    ("count", "known", "limits", "held"),
+    [
+        (3, 3, {}, True),
+        (9, 9, {}, True),
+        (2, 2, {}, False),  # of two items both may go
+        (8, 9, {}, False),
+        (2, 9, {}, False),
+        (3, 3, {"emptied": 4}, False),
+        (1, 1, {"emptied": 1}, True),
+    ],
+)
+def test_the_deletion_of_all_there_was_is_held(
+    count: int, known: int, limits: dict[str, Any], held: bool
+) -> None:
+    steps = [delete(n) for n in range(count)]
+    assert kinds(vanished(*steps, gone=count, pairings=known, **limits)) == "DH"[held] * count
+
+
+def test_an_emptied_side_is_named() -> None:
+    answers = vanished(*(delete(n) for n in range(9)), gone=9, pairings=9)
+    assert answers[0].cause == (  # type: ignore[union-attr]
+        "emptied: none of the 9 known items is left in the CRM; was it emptied or made anew?"
+    )
+
+
+def test_a_side_is_empty_too_where_only_some_of_what_is_gone_would_be_deleted() -> None:
+    assert kinds(vanished(delete(), gone=4, pairings=4)) == "H"
+    assert kinds(vanished(delete(), gone=0, pairings=1)) == "D", "a copy that is withdrawn"
+    assert kinds(vanished(delete(), gone=0, pairings=0, deletes={GROUPWARE: 5})) == "D"
+
+
+def test_a_side_emptied_bit_by_bit_within_the_hour_is_held() -> None:
+    steps = [delete(n) for n in range(3)]
+    answers = vanished(*steps, gone=3, pairings=3, deletes={GROUPWARE: 6}, emptied=4)
+    assert kinds(answers) == "HHH"
+    assert "none of the 9 known items is left in the CRM, 6 of them deleted within the hour" in (
+        answers[0].cause  # type: ignore[union-attr]
+    )
+    assert kinds(vanished(*steps, gone=3, pairings=3, emptied=4)) == "DDD"
+    assert kinds(vanished(*steps, gone=3, pairings=3, deletes={CRM: 6}, emptied=4)) == "DDD"
+
+
+@pytest.mark.parametrize(
+    ("gone", "known", "lost", "limits", "held"),
+    [
+        (5, 9, True, {}, True),
+        (5, 9, False, {}, False),
+        (4, 9, True, {}, False),
+        (4, 8, True, {}, False),
+        (1, 1, True, {}, False),
+        (2, 2, True, {}, True),
+        (2, 9, True, {"lost_share": 0.2}, True),
+        (2, 9, True, {"lost_share": 1.0}, False),
+    ],
+)
+def test_where_history_was_lost_much_that_is_missing_is_held(
+    gone: int, known: int, lost: bool, limits: dict[str, Any], held: bool
+) -> None:
+    steps = [delete(n) for n in range(gone)]
+    answers = vanished(*steps, lost=lost, gone=gone, pairings=known, **limits)
+    assert kinds(answers) == "DH"[held] * gone
+    if held:
+        assert answers[0].cause.startswith("history lost: the CRM was made anew"), answers[0]  # type: ignore[union-attr]
+        assert f"{gone} of the {known} known items are missing there" in answers[0].cause  # type: ignore[union-attr]
+
+
+def test_the_other_side_is_not_concerned() -> None:
+    extent = Extent(pairings=9, gone={CRM: 9}, lost=frozenset({CRM}))
+    assert kinds(judged([delete(n, CRM) for n in range(5)], extent=extent)) == "DDDDD"
+
+
+# What was done within the hour.
+
+
+@pytest.mark.parametrize(
+    ("fresh", "done", "pairings", "held"),
+    [
+        (5, 5, 1000, False),
+        (5, 6, 1000, True),
+        (1, 2, 10, False),  # 3 of 12
+        (2, 2, 9, True),  # 4 of 11, which were more than ten before
+        (2, 2, 7, False),
+    ],
+)
+def test_deletions_of_the_last_hour_count_along(
+    fresh: int, done: int, pairings: int, held: bool
+) -> None:
+    extent = Extent(pairings=pairings, deletes={GROUPWARE: done})
+    answers = judged([delete(n) for n in range(fresh)], extent=extent)
+    assert kinds(answers) == "DH"[held] * fresh
+    assert kinds(judged([delete()], extent=Extent(pairings=9, deletes={CRM: 50}))) == "D"
+
+
+def test_a_hold_says_how_much_was_done_already() -> None:
+    (hold,) = judged([delete()], extent=Extent(pairings=90, deletes={GROUPWARE: 10}))
+    assert hold.cause == (  # type: ignore[union-attr]
+        "mass deletion: 11 of 100 items would be deleted on the groupware side, 10 of them within "
+        "the last hour (allowed: 10 or 25%)"
+    )
+
+
+def test_what_all_links_of_a_target_delete_is_limited() -> None:
+    extent = Extent(pairings=90, all_deletes={GROUPWARE: 99})
+    assert kinds(judged([delete()], extent=extent)) == "D"
+    assert kinds(judged([delete(1), delete(2)], extent=extent)) == "HH"
+    assert kinds(judged([delete()], extent=extent, target=99)) == "H"
+    assert kinds(judged([delete(n, CRM) for n in range(9)], extent=extent)) == "D" * 9
+    (hold,) = judged([delete()], extent=extent, target=99)
+    assert "100 items would be deleted on the groupware side within an hour by all links" in (
+        hold.cause  # type: ignore[union-attr]
+    )
+
+
+@pytest.mark.parametrize(
+    ("extent", "limits", "held"),
+    [
+        (Extent(pairings=9), {}, False),
+        (Extent(pairings=9), {"mails": 2}, True),
+        (Extent(pairings=9, mails=17), {}, False),
+        (Extent(pairings=9, mails=18), {}, True),
+        (Extent(pairings=9, all_mails=97), {}, False),
+        (Extent(pairings=9, all_mails=98), {}, True),
+    ],
+)
+def test_mass_mail_is_held_where_mail_is_allowed(
+    extent: Extent, limits: dict[str, Any], held: bool
+) -> None:
+    mailing: list[Step] = [create(mails=(BOB,)), update(mails=(BOB, EVE)), delete(mails=(BOB,))]
+    silent = update(7)
+    answers = judged([*mailing, silent], extent=extent, invitations=Invitations.ALLOW, **limits)
+    assert kinds(answers) == ("HHHU" if held else "CUDU")
+    if held:
+        assert all("mass mail: " in step.cause for step in answers[:3])  # type: ignore[union-attr]
+
+
+def test_what_was_approved_passes_after_much_was_done() -> None:
+    approved = frozenset({fingerprint(delete(1))})
+    extent = Extent(pairings=9, deletes={GROUPWARE: 10}, gone={CRM: 9}, lost=frozenset({CRM}))
+    answers = judged([delete(1), delete(2)], extent=extent, waiting=Waiting(approved=approved))
+    assert kinds(answers) == "DH"
 
 
 # What people decided.

@@ -244,10 +244,15 @@ def sentences(kind: Kind = Kind.EVENT, **values: Any) -> set[str]:
         ({"meetings": Meetings.INVITE, "invitations": Invitations.ALLOW}, {
             "The organizer's mailbox alone holds the attendees of a meeting.",
             "The server may mail attendees.",
+            ("What would mail people waits after 20 times within an hour, or 100 of all links of "
+            "the target."),
         }),
-        ({"guard": GuardLimits(deletes=1, share=0.5, updates=2)}, {
-            ("A run waits for approval that would delete more than 1 item of a side or 50% of "
-            "all pairs, or change more than 2."),
+        ({"guard": GuardLimits(deletes=1, share=0.5, updates=2, emptied=1, lost=0.2, target=7)}, {
+            ("What would delete more than 1 item of a side or 50% of all pairs within an hour "
+            "waits for approval, as does what would change more than 2 at once."),
+            ("Deletions wait where the last pair would be gone, where the history is lost and more "
+            "than 20% are missing, and where all links of the target together would delete more "
+            "than 7 within an hour."),
         }),
     ],
 )  # fmt: skip
