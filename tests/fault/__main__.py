@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--database", default="sqlite:///accord.db", help="where state lives")
     given = parser.parse_args()
     figures = crash_test(given.kills, given.seed, database=given.database)
+    print(figures.coverage())
     for problem in (*figures.duplicates, *figures.losses, *figures.errors):
         print(problem)
     print(
@@ -23,7 +24,9 @@ def main() -> int:
         f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
         f"{figures.orphans} orphan intents, {figures.restless} passes that never rested"
     )
-    return 0 if figures.clean and figures.kills >= given.kills else 1
+    if figures.missed:
+        print(f"no kill hit: {', '.join(figures.missed)}")
+    return 0 if figures.clean and not figures.missed and figures.kills >= given.kills else 1
 
 
 if __name__ == "__main__":

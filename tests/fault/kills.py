@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,10 @@ _PATIENCE = 120
 
 
 class Figures(Struct, kw_only=True):
-    """Be what a crash test found."""
+    """Be what a crash test found; `points` counts the kills by where they hit."""
 
     kills: int = 0
-    points: int = 0
+    points: dict[str, int] = {}
     items: int = 0
     edits: int = 0
     duplicates: list[str] = []
@@ -35,6 +36,15 @@ class Figures(Struct, kw_only=True):
     def clean(self) -> bool:
         """Tell whether nothing went wrong."""
         return not (self.duplicates or self.losses or self.orphans or self.restless or self.errors)
+
+    @property
+    def missed(self) -> list[str]:
+        """Return the steps of apply at which no kill has hit."""
+        return [cell for cell in victim.CELLS if not self.points.get(cell)]
+
+    def coverage(self) -> str:
+        """Return how often each point was hit, a line for each."""
+        return "\n".join(f"{hits:5} {name}" for name, hits in sorted(self.points.items()))
 
 
 def crash_test(
@@ -56,7 +66,8 @@ def crash_test(
             while figures.kills < kills and figures.clean:
                 _round(world, context, figures, min(_ROUND, kills - figures.kills))
                 tell(
-                    f"{figures.kills} kills at {figures.points} points, {figures.items} items, "
+                    f"{figures.kills} kills at {len(figures.points)} kinds of points, "
+                    f"{len(figures.missed)} not hit yet, {figures.items} items, "
                     f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
                     f"{figures.orphans} orphan intents"
                 )
@@ -66,24 +77,34 @@ def crash_test(
 
 
 def _round(world: World, context: Any, figures: Figures, kills: int) -> None:
-    """Kill so many times at ever other steps, then let it finish and compare both sides."""
+    """Kill so many times at ever other steps, then let it finish and compare both sides.
+
+    Every other kill is meant for the step that was hit least; the others fall where they may.
+    """
     done = tries = 0
     while done < kills and tries < 5 * kills:
         tries += 1
         world.edit(6)
-        fatal = 1 + world.dice.randrange(60)
+        fatal: int | str = 1 + world.dice.randrange(60)
+        if tries % 2:
+            fatal = min(
+                victim.CELLS, key=lambda cell: figures.points.get(cell, world.dice.random())
+            )
         outcome = _sync(world, context, fatal, edits=2)
-        if outcome is None:
+        if isinstance(outcome, str):
             done += 1
-            figures.points += fatal
+            figures.points[outcome] = figures.points.get(outcome, 0) + 1
         elif outcome[2]:
             figures.errors += outcome[2]
             return
     figures.kills += done
     for _ in range(4):
         outcome = _sync(world, context, 0, edits=0)
-        if outcome is None or outcome[2]:
-            figures.errors += outcome[2] if outcome else ["killed without being told to"]
+        if isinstance(outcome, str):
+            figures.errors.append("killed without being told to")
+            return
+        if outcome[2]:
+            figures.errors += outcome[2]
             return
         if outcome[1] == 0:
             break
@@ -92,8 +113,10 @@ def _round(world: World, context: Any, figures: Figures, kills: int) -> None:
     _compare(world, figures)
 
 
-def _sync(world: World, context: Any, fatal: int, edits: int) -> tuple[int, int, list[str]] | None:
-    """Run the victim, editing both sides meanwhile; None if it was killed."""
+def _sync(
+    world: World, context: Any, fatal: int | str, edits: int
+) -> tuple[int, int, list[str]] | str:
+    """Run the victim, editing both sides meanwhile; where it was killed, if it was."""
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=victim.run, args=(str(world.folder), fatal, theirs))
     process.start()
@@ -104,14 +127,14 @@ def _sync(world: World, context: Any, fatal: int, edits: int) -> tuple[int, int,
         process.kill()
         process.join()
         return 0, 0, [f"it did not end within {_PATIENCE} seconds"]
-    if process.exitcode == -9:
-        return None
     try:
-        answer: tuple[int, int, list[str]] = ours.recv()
+        answer: tuple[int, int, list[str]] | str = ours.recv()
     except EOFError:
         return 0, 0, [f"it ended with {process.exitcode} and without a word"]
     finally:
         ours.close()
+    if isinstance(answer, str) and process.exitcode != -signal.SIGKILL:
+        return 0, 0, [f"it lived on after the kill {answer}"]
     return answer
 
 

@@ -11,7 +11,9 @@ from tests.fault.kills import Figures, crash_test
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_kills_while_both_sides_are_edited_leave_no_trace() -> None:
-    _leave_no_trace(crash_test(50), 50)
+    figures = crash_test(50)
+    _leave_no_trace(figures, 50)
+    assert figures.missed == []
 
 
 @pytest.mark.slow

@@ -74,6 +74,7 @@ class World:
         self.born: set[str] = set()
         self.deleted: set[str] = set()
         self.places: dict[str, list[str]] = {}
+        self._crms: set[str] = set()
 
     def close(self) -> None:
         """Leave the stage."""
@@ -148,6 +149,7 @@ class World:
             text = text.replace("END:VEVENT", f"LOCATION:{place}\r\nEND:VEVENT", 1)
             self._put(url, text, {"If-Match": tag})
         self.places.setdefault(name, []).append(place)
+        self._crms |= {place} if crm else set()
 
     def _drop(self, *, crm: bool) -> None:
         name = self._pick()
@@ -155,12 +157,19 @@ class World:
             for snapshot in self._crm.list("anna", Kind.EVENT):
                 if isinstance(snapshot.item, Event) and snapshot.item.title == name:
                     self._crm.delete("anna", Kind.EVENT, snapshot.ref)
-                    self.deleted.add(name)
+                    self._dropped(name, snapshot.item.location, crm=True)
                     return
         else:
-            url, _, tag = self._find(name)
+            url, text, tag = self._find(name)
             if self._web.delete(url, headers={"If-Match": tag}).is_success:
-                self.deleted.add(name)
+                self._dropped(name, _line(text, "LOCATION"), crm=False)
+
+    def _dropped(self, name: str, place: str, *, crm: bool) -> None:
+        """Note a deletion, and with it what place the hand has let go of knowingly."""
+        self.deleted.add(name)
+        others = [x for x in self.places.get(name, []) if (x in self._crms) is not crm]
+        # What the other hand wrote may stand against this, or have been replaced by it.
+        self.places[name] = [*dict.fromkeys([place, *others[-1:], ""])]
 
     def _pick(self) -> str:
         alive = sorted(self.born - self.deleted)
