@@ -23,6 +23,7 @@ SIGNS = {
     "conflict": ("!", "bold yellow"),
     "clash": ("!", "yellow"),
     "skip": (".", "dim"),
+    "unreadable": ("?", "yellow"),
     "hold": ("?", "bold magenta"),
 }
 QUIET = ("skip",)

@@ -104,6 +104,7 @@ def show_report(call: Call, report: Report, *, observed: bool = False) -> None:
         (report.conflicts, "conflicts", "in conflict", "in conflict"),
         (report.clashes, "conflicts --settled", *kept),
         (report.failed, "journal", "failed", "failed"),
+        (report.unreadable, "check", "can't be read", "can't be read"),
     ):
         if count:
             call.say(f"  [yellow]{plural(count, *what)}[/]: `accord {command}`")

@@ -56,7 +56,8 @@ class Case(Struct, frozen=True, kw_only=True):
 class Both(Struct, frozen=True, kw_only=True):
     """Be a paired case made ready: present snapshots, and what was said.
 
-    `fleeting` says that a side could not be read this time and won't tell when it can.
+    `fleeting` says that a side could not be read this time and won't tell when it can, `garbled`
+    that what it holds can't be read until somebody changes it.
     """
 
     pairing: Pairing
@@ -65,6 +66,7 @@ class Both(Struct, frozen=True, kw_only=True):
     said: dict[Side, Said]
     erased: bool
     fleeting: bool
+    garbled: bool
     why: str
     policy: Policy
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from accord.model.diff import FieldChange
 from accord.model.item import Item
@@ -145,11 +145,23 @@ class Conflict(_Step, tag="conflict", frozen=True, kw_only=True):
         return "conflict" if self.winner is None else "clash"
 
 
+class Unread(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Be what could be made out of an item that can't be read: uid, and what people call it.
+
+    `travels` says that it would be brought to the other side if it could be read.
+    """
+
+    uid: str = ""
+    label: str = ""
+    travels: bool = True
+
+
 class Skip(_Step, tag="skip", frozen=True, kw_only=True):
     """Decide to do nothing about a ref, and say why.
 
     `parked` says that something is left to do: the ref is asked for again (`retry`) or waits
-    for somebody to mend it (`rejected`).
+    for somebody to mend it (`rejected`). `unread` is set where there is something that
+    can't be read.
     """
 
     side: Side
@@ -157,6 +169,13 @@ class Skip(_Step, tag="skip", frozen=True, kw_only=True):
     version: str = ""
     pairing: str = ""
     parked: str = ""
+    unread: Unread | UnsetType = UNSET
+
+    @property
+    def name(self) -> str:
+        """Return its name in plans and decisions: `unreadable` where that keeps it from going."""
+        unread = self.unread is not UNSET and self.unread.travels
+        return "unreadable" if unread else "skip"
 
 
 class Hold(_Step, tag="hold", frozen=True, kw_only=True):

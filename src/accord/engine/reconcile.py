@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import msgspec
+
 from accord.engine.both import Both, Case, Said, conflict, pair, place, said, skip, update
 from accord.engine.depart import (
     deleted_in_crm,
@@ -19,7 +21,7 @@ from accord.engine.depart import (
 )
 from accord.engine.first import meet, newcomer
 from accord.engine.merge import merge
-from accord.engine.plan import Frozen, Pairing, Skip, Step, Update
+from accord.engine.plan import Frozen, Pairing, Skip, Step, Unread, Update
 from accord.engine.policy import Policy
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Denied, Observation, Seen, Snapshot, Unknown
@@ -49,29 +51,38 @@ def _unpaired(case: Case, policy: Policy) -> tuple[Step, ...]:
             return newcomer(Side.GROUPWARE, groupware, policy, claimed=bool(case.claimed))
         case _:
             return tuple(
-                _noted(side, observation)
+                _noted(side, observation, policy)
                 for side, observation in ((Side.CRM, case.crm), (Side.GROUPWARE, case.groupware))
                 if isinstance(observation, Unknown | Denied)
             )
 
 
-def _noted(side: Side, observation: Unknown | Denied) -> Skip:
+def _noted(side: Side, observation: Unknown | Denied, policy: Policy) -> Skip:
     """Record that a ref nobody has paired can't be read, so that `explain` can tell.
 
-    What has no version to wait for is asked again, or it would never be seen.
+    What has no version to wait for is asked again, or it would never be seen. What has one
+    waits for somebody to mend it, where it would travel if it could be read.
     """
-    version = observation.version if isinstance(observation, Unknown) else ""
-    return Skip(
-        side=side,
-        ref=observation.ref,
-        version=version,
-        parked="retry" if _fleeting(observation) else "",
-        why=f"can't be read: {observation.why}",
+    travels = policy.program.creates(side.other)
+    noted = Skip(side=side, ref=observation.ref, why=f"can't be read: {observation.why}")
+    if isinstance(observation, Denied):
+        return msgspec.structs.replace(noted, unread=Unread(travels=travels))
+    lasting = "rejected" if travels else ""
+    return msgspec.structs.replace(
+        noted,
+        version=observation.version,
+        parked="retry" if _fleeting(observation) else lasting,
+        unread=Unread(uid=observation.uid, label=observation.title, travels=travels),
     )
 
 
 def _fleeting(observation: Observation | None) -> bool:
     return isinstance(observation, Unknown) and not observation.version
+
+
+def _garbled(observation: Observation | None) -> bool:
+    """Tell whether it can't be read for what it is: it stays so until somebody changes it."""
+    return isinstance(observation, Unknown) and bool(observation.version)
 
 
 def _failed(case: Case, why: str) -> tuple[Step, ...]:
@@ -102,6 +113,7 @@ def _paired(pairing: Pairing, case: Case, policy: Policy) -> tuple[Step, ...]:
         },
         erased=any(isinstance(o, Deleted) and o.erased for o in (case.crm, case.groupware)),
         fleeting=_fleeting(case.crm) or _fleeting(case.groupware),
+        garbled=_garbled(case.crm) or _garbled(case.groupware),
         why=_reason(case),
         policy=policy,
     )
@@ -164,8 +176,9 @@ def _wait(both: Both) -> tuple[Step, ...]:
     side = next(side for side in Side if both.said[side] is Said.BLIND)
     why = f"can't be read at present: {both.why or 'no reason given'}"
     waiting = both.said[side.other] not in (Said.SAME, Said.BLIND)
-    parked = "retry" if waiting or both.fleeting else ""
-    return (skip(both, side, why, parked),)
+    lasting = "rejected" if both.garbled else ""
+    parked = "retry" if waiting or both.fleeting else lasting
+    return (msgspec.structs.replace(skip(both, side, why, parked), unread=Unread()),)
 
 
 _Handler: TypeAlias = Callable[[Both], tuple[Step, ...]]

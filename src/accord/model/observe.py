@@ -88,12 +88,15 @@ class Unknown(Struct, frozen=True, tag="unknown"):
     """Say that the ref couldn't be read this time; nothing follows from it.
 
     `version` is the version that could not be understood, where known, so that an unreadable
-    item is asked for again only when it changes.
+    item is asked for again only when it changes. `uid` and `title` are what could be made out
+    all the same, so that people can ask about it; of what is, or may be, private no title.
     """
 
     ref: str
     why: str = ""
     version: str = ""
+    uid: str = ""
+    title: str = ""
 
 
 Observation: TypeAlias = Unchanged | Seen | Deleted | Moved | OutOfScope | Denied | Unknown

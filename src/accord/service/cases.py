@@ -127,7 +127,7 @@ def _load_pairs(
         for side, ref in tx.windows.due(link, visit.now):
             wanted[side].add(ref)
             said[side].setdefault(ref, Unknown(ref=ref))
-        asked = _asked_for(visit, tx)
+        asked = [*_asked_for(visit, tx), *_mended_by_deletion(visit, tx, said)]
         for pending in asked:
             for side, ref in (
                 (Side.CRM, pending.ref_crm),
@@ -155,7 +155,20 @@ def _asked_for(visit: Visit, tx: Tx) -> list[Pending]:
     if not visit.full:
         return tx.pending.due(visit.link.id, visit.now)
     everything = tx.pending.by_link(visit.link.id)
-    return [one for one in everything if not one.refused and one.cause is not Cause.CONFLICT]
+    decided = (Cause.CONFLICT, Cause.UNDO)
+    return [one for one in everything if not one.refused and one.cause not in decided]
+
+
+def _mended_by_deletion(
+    visit: Visit, tx: Tx, said: dict[Side, dict[str, Observation]]
+) -> list[Pending]:
+    """Return what was refused, or could not be read, about items that are said to be gone."""
+    found: dict[str, Pending] = {}
+    for side in Side:
+        gone = tombstones(said[side].values())
+        for many in tx.pending.by_refs(visit.link.id, side, gone).values():
+            found |= {one.id: one for one in many if one.cause is Cause.REJECTED}
+    return list(found.values())
 
 
 def _over(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from accord.model.kinds import Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, ConfigError
 from accord.rules import check as rules
@@ -20,7 +21,8 @@ from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.identity import CRM, revision
 from accord.service.opening import find_folder
-from accord.state.records import Cause, Link, Target
+from accord.state.codec import decode_step
+from accord.state.records import Cause, Link, Pending, Target
 from accord.state.state import Tx
 
 
@@ -199,20 +201,38 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
         if count:
             detail = f"{count} {command}"
             yield Checked(area="state", subject="waiting", ok=True, detail=detail)
-    rejected = [one for one in pending if one.cause is Cause.REJECTED]
+    rejected = [one for one in pending if one.cause is Cause.REJECTED or _unread(one)]
     for one in rejected[:_SHOWN]:
-        yield Checked(
-            area="state",
-            subject=f"refused item on {names[one.link]}",
-            ok=False,
-            detail=one.why,
-            hint=f"mend it, or see `accord explain {one.ref_crm or one.ref_groupware}`",
-        )
+        yield _rejected(tx, one, names[one.link])
+    if rejected[_SHOWN:]:
+        rest = f"{len(rejected) - _SHOWN:,} more; `accord links` counts them"
+        yield Checked(area="state", subject="further such items", ok=False, detail=rest)
     if tx.settings.get("paused", False):
         hint = "`accord resume --all` lets it go on"
         yield Checked(
             area="state", subject="pause", ok=False, detail="everything is paused", hint=hint
         )
+
+
+def _rejected(tx: Tx, one: Pending, link: str) -> Checked:
+    """Return an item that a side refused, or that can't be read, by its title where it has one."""
+    refs = ((Side.GROUPWARE, one.ref_groupware), (Side.CRM, one.ref_crm))
+    decided = [tx.decisions.get(one.link, side, ref) for side, ref in refs if ref]
+    label = next((each.label for each in decided if each is not None and each.label), "")
+    what = "unreadable" if _unread(one) else "refused"
+    return Checked(
+        area="state",
+        subject=f"{what} item on {link}",
+        ok=False,
+        detail=f"{label!r}: {one.why}" if label else one.why,
+        hint=f"mend it, or see `accord explain {one.ref_crm or one.ref_groupware}`",
+    )
+
+
+def _unread(one: Pending) -> bool:
+    """Tell whether something waits because an item can't be read."""
+    waits = one.cause in (Cause.REJECTED, Cause.RETRY) and bool(one.step)
+    return waits and decode_step(one.step).name == "unreadable"
 
 
 _WAITING = {

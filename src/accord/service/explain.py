@@ -160,6 +160,8 @@ def _pending(tx: Tx, link: Link, crm: str, groupware: str) -> list[Pending]:
 
 
 def _outcome(pairing: Pairing | None, last: Decision | None, pending: Iterable[Pending]) -> str:
+    if last is not None and last.step == "unreadable" and pairing is None:
+        return "can't be read"
     causes = sorted({str(one.cause) for one in pending if not one.refused})
     if causes:
         return f"waiting ({', '.join(causes)})"

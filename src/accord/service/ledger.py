@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from accord.engine.guard import fingerprint
 from accord.engine.plan import (
@@ -21,6 +22,7 @@ from accord.engine.plan import (
     Skip,
     Step,
     Unpair,
+    Unread,
     Update,
 )
 from accord.engine.policy import pairing_id
@@ -271,6 +273,7 @@ class Ledger:
         self._report.side(step.side).skipped += 1
         subject = _snapshot(case, step.side)
         self._decide(step.side, step.ref, subject, step, step.version)
+        self._report.unreadable += step.name == "unreadable"
         if not step.parked and case.pairing is None:
             self._settled[step.side].add(step.ref)
         if step.parked:
@@ -376,8 +379,8 @@ class Ledger:
             side=side,
             ref=ref,
             version=version,
-            uid=item.uid if item is not None else "",
-            label=_label(item),
+            uid=item.uid if item is not None else _unread(step).uid,
+            label=_label(item) if item is not None else _unread(step).label,
             step=step.name,
             why=step.why,
             rule=self._visit.rule.version,
@@ -429,6 +432,11 @@ def _label(item: Item | None) -> str:
         if text:
             return str(text)[:200]
     return ""
+
+
+def _unread(step: Step) -> Unread:
+    unread = step.unread if isinstance(step, Skip) else UNSET
+    return Unread() if unread is UNSET else unread
 
 
 def _snapshot(case: Case, side: Side) -> Snapshot | None:

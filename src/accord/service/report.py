@@ -22,7 +22,8 @@ class Report(Struct, kw_only=True):
     """Be the outcome of one link's visit.
 
     `paired`, `unpaired`, `held`, `conflicts` and `clashes` concern both sides together:
-    `conflicts` wait for somebody, `clashes` were settled by the rule. `requests` were
+    `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable` were met
+    in a form that can't be read, and left alone. `requests` were
     made by the whole visit, which may have served other links on the same folder too.
     `error` says why the visit ended early, `action` what to do about it, `hint` how.
     """
@@ -37,6 +38,7 @@ class Report(Struct, kw_only=True):
     held: int = 0
     conflicts: int = 0
     clashes: int = 0
+    unreadable: int = 0
     requests: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -70,6 +72,7 @@ class Report(Struct, kw_only=True):
                     self.side(side).deleted += 1
                 case Skip(side=side):
                     self.side(side).skipped += 1
+                    self.unreadable += step.name == "unreadable"
                 case Pair():
                     self.paired += 1
                 case Unpair():
@@ -102,6 +105,7 @@ class Report(Struct, kw_only=True):
             "held": self.held,
             "conflicts": self.conflicts,
             "clashes": self.clashes,
+            "unreadable": self.unreadable,
             "failed": self.failed,
             "requests": self.requests,
             "seconds": round(self.seconds, 3),

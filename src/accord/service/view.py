@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from accord.engine.plan import (
     Conflict,
@@ -60,6 +61,8 @@ def step_view(step: Step) -> dict[str, Any]:
             view |= {"crm": step.crm.ref, "groupware": step.groupware.ref}
         case Skip():
             view |= {"side": step.side, "ref": step.ref, "waits": step.parked}
+            if step.unread is not UNSET:
+                view |= {"uid": step.unread.uid, "label": step.unread.label}
         case Unpair():
             view |= {"crm": step.crm, "groupware": step.groupware, "cause": str(step.cause)}
     if isinstance(step, Conflict):

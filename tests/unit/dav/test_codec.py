@@ -146,3 +146,29 @@ def test_a_text_is_of_its_kind_and_garbage_of_any(text: str, kinds: set[Kind]) -
 )
 def test_a_single_value_is_found_without_decoding_all(text: str, value: str) -> None:
     assert codec.value_of(text, "UID") == value
+
+
+NO_COLON = "DESCRIPTION with a line that broke"
+
+
+@pytest.mark.parametrize(
+    ("lines", "uid", "title", "private"),
+    [
+        (("UID:u@hand", "SUMMARY:Weekly\\, long", NO_COLON), "u@hand", "Weekly, long", False),
+        (("SUMMARY:Week", " ly", "UID:u@ha", " nd"), "u@hand", "Weekly", False),
+        (("UID:u", "SUMMARY;LANGUAGE=de:Woche", "CLASS:PUBLIC"), "u", "Woche", False),
+        (("UID:u", "SUMMARY:Doctor", "CLASS:PRIVATE"), "u", "", True),
+        (("UID:u", "SUMMARY:Doctor", "class:confidential"), "u", "", True),
+        (("UID:u", "SUMMARY:Doctor", "CLA", " SS:PRIVATE"), "u", "", True),
+        (("UID:u", "SUMMARY:Doctor", "CLASS PRIVATE"), "u", "", True),
+        (("UID:u", "SUMMARY:Open", "END:VEVENT", "BEGIN:VEVENT", "CLASS:X-OWN"), "u", "", True),
+        (("FN:Nora Silva", "UID:card"), "card", "Nora Silva", False),
+        (("nothing",), "", "", False),
+    ],
+)
+def test_uid_and_title_of_a_broken_text_show_but_nothing_private(
+    lines: tuple[str, ...], uid: str, title: str, private: bool
+) -> None:
+    for end in ("\n", "\r\n"):
+        seen = codec.glimpse(end.join(("BEGIN:VCALENDAR", *lines, "")))
+        assert (seen.uid, seen.title, seen.private) == (uid, title, private)

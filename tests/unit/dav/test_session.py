@@ -206,6 +206,21 @@ def test_an_unreadable_item_is_unknown_with_its_version(
     assert isinstance(said(pull(session, known={"bad": version}))["bad.ics"], Unchanged)
 
 
+def test_why_a_private_item_is_unreadable_quotes_nothing_of_it(
+    dav: FakeDav, session: DavSession
+) -> None:
+    broken = event("u", "Doctor", "a line about my illness", "CLASS:PRIVATE")
+    dav.put(f"{CAL}bad.ics", broken)
+    dav.put(f"{CAL}open.ics", event("o", "Open", "a line about nothing much"))
+    seen = said(pull(session))
+    bad, open_ = seen["bad.ics"], seen["open.ics"]
+    assert isinstance(bad, Unknown) and isinstance(open_, Unknown)
+    assert "illness" not in bad.why and "it has no colon" in bad.why
+    assert (bad.uid, bad.title) == ("u", "")
+    assert "a line about nothing" in open_.why
+    assert (open_.uid, open_.title) == ("o", "Open")
+
+
 def test_each_item_answers_for_itself(dav: FakeDav, session: DavSession) -> None:
     for name in ("ok", "denied", "gone", "failed", "missing", "halved"):
         dav.put(f"{CAL}{name}.ics", event(name))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from accord.engine.plan import Create, Delete, Skip, Unpair, Update
+from accord.engine.plan import Create, Delete, Skip, Unpair, Unread, Update
 from accord.engine.reconcile import TABLE, Case, Said, reconcile, said
 from accord.model.item import TaskStatus
 from accord.model.kinds import Direction, Kind, Side
-from accord.model.observe import Seen
+from accord.model.observe import Seen, Unknown
 from accord.model.parts import Attendee, Body, Person, Privacy, Reminder, Reply
 from accord.model.recurrence import EventStatus
 from accord.rules.rule import (
@@ -509,7 +509,7 @@ def test_what_can_not_be_read_writes_and_forgets_nothing(word: str, other: str) 
 def test_what_could_not_be_read_this_once_is_asked_again() -> None:
     assert words(decide(pairing(event()), "unread", SAME)) == ["skip crm (retry)"]
     assert words(decide(pairing(event()), SAME, "unread")) == ["skip groupware (retry)"]
-    assert words(decide(pairing(event()), SAME, "unreadable")) == ["skip groupware"]
+    assert words(decide(pairing(event()), SAME, "unreadable")) == ["skip groupware (rejected)"]
 
 
 # Meetings.
@@ -767,14 +767,28 @@ def test_items_alone_that_can_not_be_read_are_noted() -> None:
     for word, step in (
         ("blind", "skip crm"),
         ("unread", "skip crm (retry)"),
-        ("unreadable", "skip crm"),
+        ("unreadable", "skip crm (rejected)"),
     ):
         answer = reconcile(Case(crm=say(base, word)), policy())
         assert words(answer) == [step]
         assert "can't be read" in why(answer)
         noted = found(answer, Skip)
         assert (noted.ref, noted.version) == ("x1", "2" if word == "unreadable" else "")
+        assert noted.name == "unreadable"
     assert reconcile(Case(groupware=say(base, "gone")), policy()) == ()
+
+
+def test_what_can_not_be_read_is_told_by_uid_and_title() -> None:
+    unknown = Unknown("x1", "garbled", "2", "u@hand", "Weekly")
+    noted = found(reconcile(Case(groupware=unknown), policy()), Skip)
+    assert noted.unread == Unread(uid="u@hand", label="Weekly")
+
+
+def test_what_would_not_travel_anyway_is_no_trouble() -> None:
+    unknown = Unknown("x1", "garbled", "2", "u@hand", "Weekly")
+    out = policy(Rule(name="r", kind=Kind.EVENT, direction=Direction.OUTBOUND))
+    answer = reconcile(Case(groupware=unknown), out)
+    assert words(answer) == ["skip groupware"] and found(answer, Skip).name == "skip"
 
 
 @pytest.mark.parametrize("side", Side)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from accord.model.kinds import Side
+from accord.model.kinds import Direction, Side
 from accord.model.parts import Privacy
 from accord.ports.errors import Rejected
 from accord.rules.rule import Clash
+from accord.service.check import Checked, check
 from accord.service.explain import explain
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, World, event
@@ -73,3 +74,67 @@ def test_an_item_whose_copy_is_held_is_found_and_stays_so_when_refused_by_a_pers
     world.sync(full=True)
     (told,) = explain(world.accord, "Offer")
     assert told.outcome == "not synchronized" and "somebody said no" in told.why
+
+
+def test_an_item_that_can_not_be_read_is_counted_found_and_listed() -> None:
+    world = World()
+    box = world.mailbox()
+    odd = box.add(event("Weekly oddity", uid="odd@hand"))
+    box.corrupt(odd.ref, "line 7: RECURRENCE-ID: not understood")
+    report = world.sync()
+    assert (report.unreadable, report.writes, report.failed) == (1, 0, 0)
+    for text in ("oddity", "odd@hand", odd.ref):
+        (told,) = explain(world.accord, text)
+        assert (told.label, told.uid, told.outcome) == ("Weekly oddity", "odd@hand", "can't be read")
+        assert "not understood" in told.why
+    (fault,) = _unreadable(world)
+    assert "'Weekly oddity': can't be read: line 7" in fault.detail and odd.ref in fault.hint
+    for full in (False, True):
+        world.sync(full=full)
+        assert len(_unreadable(world)) == 1
+    box.corrupt(odd.ref, "")
+    report = world.sync()
+    assert (report.unreadable, report.crm.created) == (0, 1)
+    (told,) = explain(world.accord, "oddity")
+    assert told.outcome == "synchronized" and _unreadable(world) == []
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_an_item_that_can_not_be_read_is_forgotten_once_it_is_gone(paired: bool) -> None:
+    world = World()
+    box = world.mailbox()
+    world.sync()
+    odd = box.add(event("Weekly oddity"))
+    if paired:
+        world.sync()
+    box.corrupt(odd.ref, "not understood")
+    assert world.sync().unreadable == 1
+    (fault,) = _unreadable(world)
+    assert "Weekly oddity" in fault.detail
+    box.delete(odd.ref)
+    world.sync()
+    assert _unreadable(world) == [] and world.pending(Cause.REJECTED) == []
+
+
+def test_of_a_private_item_that_can_not_be_read_no_title_is_kept() -> None:
+    world = World()
+    odd = world.mailbox().add(event("Surgery", uid="odd@hand", privacy=Privacy.PRIVATE))
+    world.mailbox().corrupt(odd.ref, "not understood")
+    world.sync()
+    assert explain(world.accord, "Surgery") == []
+    (told,) = explain(world.accord, "odd@hand")
+    assert (told.label, told.outcome) == ("", "can't be read")
+
+
+def test_what_goes_out_only_is_not_troubled_by_what_can_not_be_read() -> None:
+    world = World(rule={"direction": Direction.OUTBOUND})
+    odd = world.mailbox().add(event("Own", uid="own@hand"))
+    world.mailbox().corrupt(odd.ref, "not understood")
+    assert world.sync().unreadable == 0
+    assert _unreadable(world) == []
+    (told,) = explain(world.accord, "own@hand")
+    assert told.outcome == "not synchronized" and "can't be read" in told.why
+
+
+def _unreadable(world: World) -> list[Checked]:
+    return [one for one in check(world.accord) if one.subject.startswith("unreadable item")]

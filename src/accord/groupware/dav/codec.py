@@ -33,6 +33,9 @@ _OTHERS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 _SUFFIX = {Kind.EVENT: ".ics", Kind.TASK: ".ics", Kind.CONTACT: ".vcf"}
 _NAMESPACE = uuid.UUID("6f0d1a52-3b4e-5c1f-9d0a-0d5f9c6f7a11")
 _FLAGS = re.MULTILINE | re.IGNORECASE
+_UNFOLD = re.compile(r"\r?\n[ \t]")
+_CLASS = re.compile(r"^[ \t]*CLASS\b[^:\n]*:?[ \t]*(.*?)\s*$", _FLAGS)
+_LONGEST = 400
 
 
 class Unreadable(Exception):
@@ -59,6 +62,14 @@ class Content(Struct, frozen=True):
     key: str = ""
     modified: datetime | None = None
     silent: bool = False
+
+
+class Glimpse(Struct, frozen=True):
+    """Be what shows of an unreadable text; of one that may be private there is no title."""
+
+    uid: str
+    title: str
+    private: bool
 
 
 def resource_name(kind: Kind, key: str) -> str:
@@ -94,6 +105,17 @@ def decode(kind: Kind, text: str) -> Content:
     item, key = _without_key(document.item)
     silent = silence.is_silent(text, made_here=bool(key))
     return Content(item, document.marker, key, document.modified, silent)
+
+
+def glimpse(text: str) -> Glimpse:
+    """Return what can be made out of a text that isn't understood; raises nothing.
+
+    Private is what says so anywhere: in a broken text nobody knows what belongs together.
+    """
+    told = {each.upper() for each in _CLASS.findall(_UNFOLD.sub("", text))}
+    private = bool(told - {"PUBLIC"})
+    title = "" if private else value_of(text, "SUMMARY") or value_of(text, "FN")
+    return Glimpse(value_of(text, "UID")[:_LONGEST], title[:_LONGEST], private)
 
 
 def new_body(

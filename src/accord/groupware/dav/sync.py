@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
@@ -29,6 +30,9 @@ from accord.model.observe import (
 )
 from accord.ports import errors
 from accord.ports.adapter import Known
+
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+"""What a refusal quotes of the text."""
 
 
 class Shelf(Struct, frozen=True, kw_only=True):
@@ -80,7 +84,9 @@ def observe(shelf: Shelf, loaded: Loaded, version: str) -> Observation | None:
     try:
         return Seen(snapshot_of(shelf, loaded))
     except codec.Unreadable as why:
-        return Unknown(loaded.ref, str(why), version)
+        seen = codec.glimpse(loaded.text)
+        told = _QUOTED.sub("…", str(why)) if seen.private else str(why)
+        return Unknown(loaded.ref, told, version, seen.uid, seen.title)
 
 
 def snapshot_of(shelf: Shelf, loaded: Loaded) -> Snapshot:

@@ -29,6 +29,7 @@ from accord.model.observe import (
     Unchanged,
     Unknown,
 )
+from accord.model.parts import Privacy
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -186,7 +187,10 @@ class MemorySession:
         if entry.version == version:
             return Unchanged(ref)
         if entry.broken:
-            return Unknown(ref, entry.broken, entry.version)
+            item = entry.item
+            title = str(getattr(item, "title", "") or getattr(item, "full_name", ""))
+            told = title if item.privacy is Privacy.PUBLIC else ""
+            return Unknown(ref, entry.broken, entry.version, item.uid, told)
         return Seen(self._snapshot(entry))
 
     def _one(self, folder: str, ask: Ask) -> Observation:
