@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from accord.cli import exits
+from accord.cli import ask, exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.crm import administration
+from accord.cli.errors import Usage
 from accord.model.kinds import Kind
 
 if TYPE_CHECKING:
     from accord.crm.database.users import User
+    from accord.service.consent import Consent
 
 users = App(name="users", help="List, add and change users and groups.")
 
@@ -114,6 +116,50 @@ def level(
         crm.set_level(name, kind, right)
         _show(call, crm.user(name))
     return exits.OK
+
+
+@users.command
+def consent(
+    name: Annotated[str, Parameter(help="The user's name; without one, all who agree.")] = "",
+    /,
+    *,
+    withdraw: Annotated[bool, Parameter(help="They agree no longer.")] = False,
+    call: CallArgument,
+) -> int:
+    """Note that a user agrees to have private entries taken in full.
+
+    Only then does `private = "full"` of a rule hold for them. What was taken in full is reduced
+    to "busy" again, in the CRM and in what Accord keeps, once they agree no longer.
+    """
+    from accord.service.consent import consenting, set_consent
+
+    with call.accord() as accord:
+        if not name and withdraw:
+            raise Usage("who?", "name the user who agrees no longer")
+        if not name:
+            found = consenting(accord)
+            for each in found:
+                call.data({"user": each, "private": "full"})
+                call.say(each, markup=False)
+            if not found:
+                call.say("Nobody agrees to have private entries taken in full.")
+            return exits.OK
+        done = set_consent(accord, name, given=not withdraw, by=ask.user())
+    call.data(done)
+    call.say(f"{name} {_stands(done)}", markup=False)
+    if done.links:
+        call.say(f"The next visit acts on it: {', '.join(done.links)}", markup=False)
+    elif done.given:
+        call.say('No rule of theirs says private = "full" yet.', markup=False)
+    return exits.OK
+
+
+def _stands(done: Consent) -> str:
+    if done.given:
+        return "agrees: private entries are taken in full, encrypted where Accord keeps them"
+    if done.changed:
+        return "no longer agrees: private entries stay out of the CRM or show as busy"
+    return "had not agreed"
 
 
 def _given(**values: Any) -> dict[str, Any]:

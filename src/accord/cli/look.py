@@ -129,7 +129,8 @@ def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
     place, ref = PLACES[str(entry.side)], entry.ref or f"for {entry.counterpart}"
     call.say(f"{head}{entry.step} in the {place}: {entry.kind} {ref}{undone}", markup=False)
     who = f" (by {entry.actor})" if entry.actor else ""
-    call.say(f"{indent}      {entry.why}{who}; run {entry.run}", style="dim", markup=False)
+    run = f"; run {entry.run}" if entry.run else ""
+    call.say(f"{indent}      {entry.why}{who}{run}", style="dim", markup=False)
     for line in fields_of(entry):
         call.say(Text.assemble(f"{indent}      ", line))
     if entry.error:

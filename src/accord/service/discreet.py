@@ -1,13 +1,22 @@
 """Take private content away before anything is decided or stored.
 
-`cases` and `counterparts` let every mailbox observation through here.
+`cases` and `counterparts` let every mailbox observation through here, `planning` the bases of
+what was once told in full.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from accord.engine.plan import Pairing
+from accord.engine.reconcile import Case
+from accord.model.item import Item
+from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen
+from accord.model.parts import Privacy
+from accord.rules.shape import is_private
 from accord.service.visit import Visit
 
 
@@ -23,3 +32,44 @@ def discreet(visit: Visit, observation: Observation) -> Observation:
     if item == snapshot.item:
         return observation
     return Seen(msgspec.structs.replace(snapshot, item=item, readonly=True))
+
+
+def tells_all(pairing: Pairing) -> bool:
+    """Tell whether a pair holds a private entry of the mailbox in full, by its owner's leave."""
+    base = pairing.groupware
+    private = _marked(base.item) and not base.readonly
+    return private and pairing.made is not Side.GROUPWARE
+
+
+def as_told(visit: Visit, case: Case) -> Case:
+    """Return a case as if what may no longer be known had been public until now.
+
+    So the engine sees that it has turned private. Only to decide by: it is stored nowhere.
+    """
+    pairing = case.pairing
+    if pairing is None or pairing.id not in visit.withdrawn or visit.policy.facts.consents:
+        return case
+    if not tells_all(pairing):
+        return case
+    base = msgspec.structs.replace(pairing.groupware, item=_public(pairing.groupware.item))
+    return msgspec.structs.replace(case, pairing=msgspec.structs.replace(pairing, groupware=base))
+
+
+def _marked(item: Item) -> bool:
+    overrides = getattr(item, "overrides", ())
+    return any(is_private(getattr(each, "privacy", None)) for each in (item, *overrides))
+
+
+def _public(item: Item) -> Item:
+    values: dict[str, Any] = {}
+    if is_private(getattr(item, "privacy", None)):
+        values["privacy"] = Privacy.PUBLIC
+    overrides = getattr(item, "overrides", ())
+    if overrides:
+        values["overrides"] = tuple(
+            msgspec.structs.replace(each, privacy=Privacy.PUBLIC)
+            if is_private(each.privacy)
+            else each
+            for each in overrides
+        )
+    return msgspec.structs.replace(item, **values)

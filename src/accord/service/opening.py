@@ -22,13 +22,16 @@ from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
-from accord.service.ends import End, groupware_kind
+from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.holder import is_dead, myself
 from accord.service.visit import Progress, Visit
 from accord.state.records import Lease, Link, Mode
+from accord.state.state import Tx
 
 LEASE_SECONDS = 120.0
+ANEW = "anew "
+"""Before the version in `settled_key`: what a link may see has changed, not its rule."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -41,9 +44,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
     @property
     def scope(self) -> str:
-        """Return the name under which cursor and lease of this folder stand."""
-        kind = groupware_kind(self.links[0].kind)
-        return f"{self.target}/{self.principal}/{self.folder}/{kind}"
+        """Return the name under which the lease of this folder stands."""
+        return place_of(self.links[0], Side.GROUPWARE, self.folder)
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -54,13 +56,13 @@ class Options(Struct, frozen=True, kw_only=True):
 
     dry: bool = False
     full: bool = False
+    cause: str = "command"
     rules: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         """Refuse to write under a rule that isn't in force."""
         if self.rules and not self.dry:
             raise ValueError("another version of a rule can only be tried in a dry visit")
-    cause: str = "command"
 
 
 def silent(_phase: str, _done: int, _total: int) -> None:
@@ -158,12 +160,16 @@ def open_visit(
         trial = options.rules.get(link.rule)
         rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
         settled = tx.settings.get(settled_key(link), "")
-        first = not tx.cursors.get(link.id, Side.CRM) and not tx.pairings.count(link.id)
+        asked, settled = settled.startswith(ANEW), settled.removeprefix(ANEW)
+        withdrawn = frozenset(tx.settings.get(withdrawn_key(link), ()))
+        cursor = tx.cursors.get(link.id, Side.CRM, place_of(link, Side.CRM))
+        first = not cursor and not tx.pairings.count(link.id)
         if not options.dry and (tx.settings.get("paused", False) or link.paused):
             raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
     if rule is None:
         hint = "import a rule of that name"
         raise ConfigError(f"no rule {link.rule!r} is active", field="rule", hint=hint)
+    changed = bool(settled) and settled != rule.version
     ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
     run = "preview"
@@ -186,8 +192,10 @@ def open_visit(
         lease=lease if link.mode is not Mode.OBSERVE else None,
         now=accord.clock(),
         progress=progress,
-        activating=bool(settled) and settled != rule.version,
+        activating=changed,
+        anew=changed or asked,
         full=options.full,
+        withdrawn=withdrawn,
     )
     learn(visit, ())
     return visit
@@ -248,6 +256,17 @@ def learn(visit: Visit, observations: Iterable[Observation]) -> None:
 def folder_key(link: Link) -> str:
     """Return the setting that keeps in which folder of a mailbox a link works."""
     return f"folder/{link.id}/{link.target}/{link.principal}"
+
+
+def look_anew(tx: Tx, link: Link) -> None:
+    """Let the next visit of a link look at everything anew."""
+    settled = tx.settings.get(settled_key(link), "").removeprefix(ANEW)
+    tx.settings.put(settled_key(link), ANEW + settled)
+
+
+def withdrawn_key(link: Link) -> str:
+    """Return the setting that keeps which pairs of a link may no longer be known in full."""
+    return f"withdrawn/{link.id}"
 
 
 def settled_key(link: Link) -> str:

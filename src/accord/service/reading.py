@@ -21,7 +21,7 @@ from accord.state.state import Tx
 
 def read_crm(visit: Visit) -> Pulled:
     """Return what the CRM says to one link."""
-    anew = visit.full or visit.activating
+    anew = visit.full or visit.anew
     cursor = "" if anew else _cursor(visit, Side.CRM)
     known = _known([visit], Side.CRM)
     return pull(visit.crm, cursor, known, _counting(visit.progress, "reading"))
@@ -37,7 +37,7 @@ def read_folder(
     """
     standing: dict[str, list[Visit]] = {}
     for visit in visits:
-        anew = visit.full or visit.activating or visit.policy.first
+        anew = visit.full or visit.anew or visit.policy.first
         cursor = "" if anew else _cursor(visit, Side.GROUPWARE)
         standing.setdefault(cursor, []).append(visit)
     pulled: dict[str, Pulled] = {}
@@ -72,7 +72,7 @@ def _cursor(visit: Visit, side: Side) -> str:
 def _known(visits: Sequence[Visit], side: Side) -> Known:
     """Return the lookup of versions that every one of the links has decided about.
 
-    A full visit decides anew about what it skipped, an activating one about everything.
+    A full visit decides anew about what it skipped, one that looks `anew` about everything.
     """
 
     def known(refs: Sequence[str]) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _known(visits: Sequence[Visit], side: Side) -> Known:
 
 
 def _decided_about(tx: Tx, visit: Visit, side: Side, refs: Sequence[str]) -> dict[str, str]:
-    if visit.activating:
+    if visit.anew:
         return {}
     found = tx.pairings.versions(visit.link.id, side, refs)
     if not visit.full:

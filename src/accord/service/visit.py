@@ -44,7 +44,8 @@ class Visit(Struct, kw_only=True):
     `policies` has one per rule version that pairings still stand under, `policy` the active
     one. `instance` is the CRM's. `lease` is None in previews, which write nothing. While
     `activating`, the rule has just changed and pairs move to its new version. A `full` visit
-    lists everything and looks at everything anew.
+    lists everything and looks at what it skipped again, one that looks `anew` at everything.
+    `withdrawn` are pairings whose private content the owner agrees no longer to share.
     """
 
     state: State
@@ -61,7 +62,9 @@ class Visit(Struct, kw_only=True):
     now: datetime
     progress: Progress
     activating: bool = False
+    anew: bool = False
     full: bool = False
+    withdrawn: frozenset[str] = frozenset()
 
     def end(self, side: Side) -> End:
         """Return one end."""

@@ -18,6 +18,7 @@ from accord.cli.commands import COMMANDS, NAMES
 from accord.groupware.memory import MemoryGroupware
 from accord.model.item import Event
 from accord.model.kinds import Kind
+from accord.model.parts import Privacy
 from tests.unit.cli.conftest import CONFIG, Run, event, govern
 
 DAY: dict[str, Any] = {"start": datetime(2027, 3, 1, 10), "end": datetime(2027, 3, 1, 11)}
@@ -419,6 +420,33 @@ def test_a_draft_can_be_dropped(linked: Run) -> None:
     assert row["draft"] == ""
     assert version != row["version"]
     assert "no draft" in linked("rules", "discard", "events", code=exits.WRONG).err
+
+
+# consent
+
+
+def test_a_users_consent_is_given_listed_and_withdrawn(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    govern(linked, '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nprivate = "full"\n')
+    mailboxes.person("alice@x.test").add(Event(title="Doctor", privacy=Privacy.PRIVATE, **DAY))
+    linked("sync", "alice-event")
+    assert linked("crm", "list", "--as", "alice").out == ""
+    assert "Nobody agrees" in linked("crm", "users", "consent").out
+    out = linked("crm", "users", "consent", "alice").out
+    assert "alice agrees" in out
+    assert "alice-event" in out
+    linked("sync", "alice-event")
+    assert "Doctor" in linked("crm", "list", "--as", "alice").out
+    assert linked("crm", "users", "consent", "--json").row["user"] == "alice"
+    row = linked("crm", "users", "consent", "alice", "--withdraw", "--json").row
+    assert (row["given"], row["changed"]) == (False, True)
+    linked("sync", "alice-event")
+    assert "Doctor" not in linked("crm", "list", "--as", "alice").out
+    assert "Doctor" not in linked("journal").out
+    assert "withdraw in the mailbox: event alice@x.test" in linked("journal").out
+    assert "had not agreed" in linked("crm", "users", "consent", "alice", "--withdraw").out
+    assert "zoe" in linked("crm", "users", "consent", "zoe", code=exits.WRONG).err
 
 
 # deciding
