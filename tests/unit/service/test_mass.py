@@ -1,0 +1,184 @@
+"""What looks like a mishap is held: a place that vanished, many small visits, many links."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accord.model.kinds import Side
+from accord.model.parts import Attendee, Person
+from accord.rules.rule import GuardLimits, Invitations, Meetings
+from accord.service.decisions import approve
+from accord.service.undo import select, undo
+from accord.state.records import Cause
+from tests.unit.service.kit import CRM, GROUPWARE, SOON, World, event
+
+BOB = Attendee(address="bob@elsewhere.test")
+NINE = [f"Visit {number}" for number in range(9)]
+
+
+def filled(*users: str, titles: list[str] = NINE, **rule: object) -> World:
+    """A world in which every user has these events on both sides."""
+    world = World(*users, rule=dict(rule))
+    for user in users or ("alice",):
+        for number, title in enumerate(titles):
+            start = SOON + timedelta(days=number)
+            world.mailbox(user).add(event(title, start))
+        world.sync(user)
+    world.wait(hours=2)
+    return world
+
+
+def drop(world: World, *titles: str, user: str = "alice") -> None:
+    for snapshot in world.items(user):
+        if snapshot.item.title in titles:  # type: ignore[union-attr]
+            world.mailbox(user).delete(snapshot.ref)
+
+
+def causes(world: World, user: str = "alice") -> set[str]:
+    return {one.why for one in world.pending(Cause.HELD, user)}
+
+
+def test_an_emptied_folder_deletes_nothing_until_it_is_approved() -> None:
+    world = filled()
+    drop(world, *NINE)
+    report = world.sync()
+    assert report.held == 9 and not report.crm.deleted
+    (cause,) = causes(world)
+    assert cause.startswith("emptied: none of the 9 known items is left in the mailbox folder")
+    for full in (False, True):
+        report = world.sync(full=full)
+        assert not report.crm.deleted and len(world.records()) == 9
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    assert world.titles() == ([], []) and not world.pending()
+
+
+def test_a_folder_that_only_lost_its_history_loses_nothing_else() -> None:
+    world = filled()
+    drop(world, *NINE[:5])
+    world.groupware.expire()
+    report = world.sync()
+    assert report.held == 5 and not report.crm.deleted
+    (cause,) = causes(world)
+    assert cause.startswith("history lost: the mailbox folder was made anew or restored")
+    assert "5 of the 9 known items are missing there (allowed: 50%)" in cause
+
+
+def test_somebody_who_deletes_two_of_nine_is_not_held() -> None:
+    for lost in (False, True):
+        world = filled()
+        drop(world, *NINE[:2])
+        if lost:
+            world.groupware.expire()
+        report = world.sync()
+        assert report.crm.deleted == 2 and not report.held
+
+
+def test_a_folder_emptied_in_three_visits_is_noticed() -> None:
+    world = filled()
+    for number in range(3):
+        drop(world, *NINE[3 * number : 3 * number + 3])
+        report = world.sync()
+        world.wait(minutes=15)
+    assert report.held == 3 and not report.crm.deleted
+    (cause,) = causes(world)
+    assert "none of the 9 known items is left in the mailbox folder, 6 of them deleted" in cause
+    assert len(world.records()) == 3
+
+
+def test_many_small_visits_are_one_mass_deletion() -> None:
+    world = filled(titles=[f"Visit {number}" for number in range(60)])
+    deleted = held = 0
+    for number in range(4):
+        drop(world, *(f"Visit {n}" for n in range(4 * number, 4 * number + 4)))
+        report = world.sync()
+        deleted, held = deleted + report.crm.deleted, held + report.held
+        world.wait(minutes=5)
+    assert (deleted, held) == (8, 8)
+    assert any("8 of them within the last hour (allowed: 10 or 25%)" in c for c in causes(world))
+    drop(world, "Visit 50")
+    world.wait(hours=1)
+    assert world.sync().crm.deleted == 1, "an hour later it is forgotten"
+
+
+def test_what_somebody_approved_or_undid_does_not_count() -> None:
+    world = filled(titles=[f"Visit {number}" for number in range(60)])
+    drop(world, *(f"Visit {n}" for n in range(12)))
+    assert world.sync().held == 12
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    assert len(world.records()) == 48
+    drop(world, *(f"Visit {n}" for n in range(12, 20)))
+    report = world.sync()
+    assert report.crm.deleted == 8 and not report.held
+    undo(world.accord, select(world.accord, report.run))
+    drop(world, *(f"Visit {n}" for n in range(20, 28)))
+    report = world.sync()
+    assert report.crm.deleted == 8 and not report.held
+
+
+def test_many_links_of_one_target_are_one_mass_deletion() -> None:
+    users = ("alice", "bob", "carol", "dave")
+    world = filled(*users, titles=NINE, guard=GuardLimits(target=10))
+    reports = {}
+    for user in users:
+        drop(world, *NINE[:4], user=user)
+        reports[user] = world.sync(user)
+    assert [reports[user].crm.deleted for user in users] == [4, 4, 0, 0]
+    assert [reports[user].held for user in users] == [0, 0, 4, 4]
+    (cause,) = causes(world, "dave")
+    assert cause == (
+        "mass deletion: 12 items would be deleted on the crm side within an hour by all links of "
+        "the target (allowed: 10)"
+    )
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD, "dave")])
+    assert len(world.records("dave")) == 5
+
+
+def test_one_pass_over_many_links_counts_them_together() -> None:
+    users = ("alice", "bob", "carol", "dave")
+    world = filled(*users, titles=NINE, guard=GuardLimits(target=10))
+    for user in users:
+        drop(world, *NINE[:4], user=user)
+    world.sync(*users)
+    assert [len(world.records(user)) for user in users] == [5, 5, 9, 9]
+
+
+@pytest.mark.parametrize("side", [CRM, GROUPWARE])
+def test_an_emptied_crm_is_noticed_like_an_emptied_folder(side: Side) -> None:
+    world = filled()
+    emptied = world.mailbox() if side is GROUPWARE else world.person()
+    for snapshot in world.items() if side is GROUPWARE else world.records():
+        emptied.delete(snapshot.ref)
+    report = world.sync()
+    assert report.held == 9 and not report.crm.deleted and not report.groupware.deleted
+    place = "the CRM" if side is CRM else "the mailbox folder"
+    assert place in next(iter(causes(world)))
+
+
+def test_changes_that_mail_are_counted_over_the_hour() -> None:
+    world = World(
+        rule={
+            "invitations": Invitations.ALLOW,
+            "meetings": Meetings.INVITE,
+            "guard": GuardLimits(mails=2),
+        },
+        groupware={"schedules": True},
+    )
+    world.sync()
+    people: dict[str, Any] = {"organizer": Person(address="alice@x.test"), "attendees": (BOB,)}
+    record = world.person().add(event(uid="meeting", **people))
+    world.sync()
+    assert [entry.mails for entry in world.journal()] == [1]
+    moves = []
+    for hour in range(1, 4):
+        start = SOON + timedelta(hours=hour)
+        world.person().edit(record.ref, start=start, end=start + timedelta(hours=1))
+        moves.append(world.sync())
+        world.wait(minutes=10)
+    assert [(one.groupware.updated, one.held) for one in moves] == [(1, 0), (0, 1), (0, 1)]
+    assert "mass mail: 3 changes would mail people within an hour (allowed: 2)" in causes(world)
+    mails = len(world.mails)
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    assert len(world.mails) == mails + 1, "once, with the last time"
