@@ -45,6 +45,12 @@ RULES = {
 }
 _NAMES = {"event": "events", "task": "tasks", "contact": "contacts", "absence": "absences"}
 _WHICH = '<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/></D:prop></D:propfind>'
+_CALLED = '<D:propfind xmlns:D="DAV:"><D:prop><D:displayname/></D:prop></D:propfind>'
+_NAMED = re.compile(
+    r"<(?:\w+:)?href>([^<]+)</(?:\w+:)?href>(?:(?!</(?:\w+:)?response>).)*?"
+    r"<(?:\w+:)?displayname>([^<]+)<",
+    re.DOTALL,
+)
 _HREF = re.compile(r"<(?:\w+:)?href>([^<]+)</(?:\w+:)?href>")
 
 
@@ -81,6 +87,14 @@ class Box:
         hrefs = [href for href in _HREF.findall(answer.text) if httpx2.URL(href).path != own]
         texts = {href: self._web.get(self._url(href)).raise_for_status().text for href in hrefs}
         return {href: _unfolded(text) for href, text in texts.items()}
+
+    def collections(self) -> dict[str, str]:
+        """Return the addresses of all calendars and address books by what they are called."""
+        home = str(httpx2.URL(self.account.calendar).join("../"))
+        headers = {"Depth": "1", "Content-Type": "text/xml"}
+        answer = self._web.request("PROPFIND", home, content=_CALLED, headers=headers)
+        found = _NAMED.findall(answer.raise_for_status().text)
+        return {name: self._url(href) for href, name in found}
 
     def all(self, title: str, collection: str = "") -> dict[str, str]:
         """Return the entries with a title."""
@@ -125,6 +139,11 @@ class Box:
         ((href, _),) = self.all(title, collection).items()
         self._web.delete(self._url(href)).raise_for_status()
 
+    def make_anew(self) -> None:
+        """Delete the whole calendar and make an empty one in its place."""
+        self._web.delete(self._calendar).raise_for_status()
+        self._web.request("MKCALENDAR", self._calendar).raise_for_status()
+
     @property
     def _calendar(self) -> str:
         return self.account.calendar
@@ -145,6 +164,7 @@ class Stage:
         kinds: Sequence[str] = ("event",),
         rules: Mapping[str, str] | None = None,
         zones: Mapping[str, str] | None = None,
+        unnamed: Sequence[str] = (),
     ) -> None:
         self.folder, self.accounts, self.kinds = folder, accounts, tuple(kinds)
         self.rules = RULES | dict(rules or {})
@@ -153,6 +173,7 @@ class Stage:
         self.boxes = {name: Box(account) for name, account in accounts.items()}
         self.desks: dict[str, Desk] = {}
         self.zones = dict(zones or {})
+        self._unnamed = tuple(unnamed)
         self._databases = databases
         self._state, self._records = databases.url("accord"), databases.url("crm")
         self.accord: Accord
@@ -266,7 +287,8 @@ class Stage:
                 place = {"task": account.tasks, "contact": account.contacts}
                 path = httpx2.URL(place.get(kind, account.calendar)).path
                 lines += ["[[link]]", 'target = "mailboxes"', f'user = "{name}"']
-                lines += [f'kind = "{kind}"', f'folder = "{path}"', f'name = "{name}-{kind}"']
+                lines += [f'kind = "{kind}"', f'name = "{name}-{kind}"']
+                lines += [f'folder = "{path}"'] if kind not in self._unnamed else []
         for kind in self.kinds:
             lines += ["[[rule]]", f'name = "{_NAMES[kind]}"', f'kind = "{kind}"', self.rules[kind]]
         return "\n".join(lines) + "\n"

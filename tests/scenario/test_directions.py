@@ -10,7 +10,7 @@ from accord.model.item import Absence, Contact, Mailto, Task, TaskStatus
 from accord.model.kinds import Kind
 from accord.model.parts import Person
 from tests.scenario.conftest import Enter
-from tests.scenario.stage import MONDAY, Stage, calendar, entry, line, meeting, value
+from tests.scenario.stage import MONDAY, Stage, calendar, entry, line, meeting, steps, value
 
 CARD = """BEGIN:VCARD\r
 VERSION:3.0\r
@@ -60,6 +60,33 @@ def test_events_only_out_by_rule(enter: Enter) -> None:
 
 
 def test_contacts_go_out_into_a_folder_of_their_own(enter: Enter) -> None:
+    stage = enter("anna", kinds=("contact",), unnamed=("contact",))
+    desk, box = stage.desks["anna"], stage.boxes["anna"]
+    book = stage.accounts["anna"].contacts
+    before = box.collections()
+    box.put("own.vcf", CARD, book)
+    stage.sync()
+    assert box.collections() == before, "without a contact there is nothing to make it for"
+    desk.add(Contact(full_name="Nora Silva"))
+    assert "Create: new in the CRM" in steps(stage.plan())
+    assert box.collections() == before, "a plan makes nothing"
+    stage.sync()
+    (made,) = box.collections().keys() - before.keys()
+    place = box.collections()[made]
+    assert made == "CRM contacts"
+    assert (box.titles(place), box.titles(book)) == (["Nora Silva"], ["Own Friend"])
+    box.put("mine.vcf", CARD.replace("own@hand", "mine@hand").replace("Own", "Another"), place)
+    desk.set("Nora Silva", Kind.CONTACT, organization="Silva & Filhos")
+    stage.sync()
+    assert value(box.text("Nora Silva", place), "ORG") == "Silva & Filhos"
+    assert _names(stage, Kind.CONTACT) == ["Nora Silva"]
+    desk.delete("Nora Silva", Kind.CONTACT)
+    stage.sync()
+    assert (box.titles(place), box.titles(book)) == (["Another Friend"], ["Own Friend"])
+    stage.quiet()
+
+
+def test_contacts_in_a_persons_own_book_leave_what_is_theirs_alone(enter: Enter) -> None:
     stage = enter("anna", kinds=("contact",))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
     book = stage.accounts["anna"].contacts

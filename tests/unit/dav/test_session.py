@@ -28,6 +28,7 @@ from accord.model.observe import (
 )
 from accord.ports import errors
 from accord.ports.adapter import Ask, Draft, Mark, Question, Removal, Revision, Written
+from accord.ports.errors import ConfigError
 from tests.unit.dav.fake import FakeDav, event, lose, todo
 from tests.unit.dav.server import failed, multistatus, refused
 
@@ -648,7 +649,7 @@ def test_folders_are_made_once_and_found_again(dav: FakeDav, session: DavSession
 def test_a_named_folder_is_made_by_the_first_write_where_the_settings_say_so(
     dav: FakeDav, opened: Open
 ) -> None:
-    session = opened(dav, calendar="CRM", create_missing=False)
+    session = opened(dav, calendar="CRM", address_book=BOOK, create_missing=False)
     assert {each.id for each in session.folders()} == {CAL, OTHER, BOOK}
     session = opened(dav, calendar="CRM", create_missing=True)
     (default,) = [each for each in session.folders() if each.name == "CRM"]
@@ -665,6 +666,36 @@ def test_a_named_folder_is_made_by_the_first_write_where_the_settings_say_so(
     session = opened(dav, calendar="CRM", create_missing=True)
     session.create(default.id, Kind.EVENT, [draft("k2")])
     assert set(dav.folders) == {CAL, OTHER, BOOK, default.id}
+
+
+def test_contacts_have_a_book_of_their_own_made_by_the_first_of_them(
+    dav: FakeDav, opened: Open
+) -> None:
+    session = opened(dav)
+    (own,) = [f for f in session.folders() if f.default and f.kinds == {Kind.CONTACT}]
+    assert own.name == "CRM contacts" and own.id != BOOK
+    (page,) = session.changes(own.id, Kind.CONTACT, "", lambda refs: {})
+    assert page == Listing(completeness=Completeness.COMPLETE)
+    assert own.id not in dav.folders, "reading makes nothing"
+    card = Draft(item=Contact(full_name="Nora Silva"), key="k1")
+    (made,) = session.create(own.id, Kind.CONTACT, [card])
+    assert isinstance(made, Written) and made.ref.startswith(own.id)
+    named = opened(dav, address_book=BOOK)
+    assert [f.id for f in named.folders() if f.default and Kind.CONTACT in f.kinds] == [BOOK]
+
+
+def test_a_server_that_makes_no_books_says_what_to_set(dav: FakeDav, opened: Open) -> None:
+    def no_books(request: httpx2.Request) -> httpx2.Response | None:
+        return httpx2.Response(403) if request.method == "MKCOL" else None
+
+    dav.tricks.append(no_books)
+    session = opened(dav)
+    own = next(f.id for f in session.folders() if f.name == "CRM contacts")
+    card = Draft(item=Contact(full_name="Nora Silva"), key="k1")
+    with pytest.raises(ConfigError, match="CRM contacts") as refusal:
+        session.create(own, Kind.CONTACT, [card])
+    assert refusal.value.field == "address_book"
+    assert "name another" in refusal.value.hint
 
 
 def test_a_made_folder_that_vanishes_deletes_nothing(dav: FakeDav, opened: Open) -> None:

@@ -16,11 +16,14 @@ from accord.groupware.dav.hrefs import name_of, origin, ref_of, tidy
 from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Folder
-from accord.ports.errors import Denied
+from accord.ports.errors import ConfigError, Denied, ItemError
 
 _USUAL = {"calendar", "personal", "default"}
 _USUAL_LISTS = {"tasks", "todo", "to-do"}
 _FIRST = "the first that may be written"
+OWN_BOOK = "CRM contacts"
+"""What the address book is called into which contacts go where the settings name none."""
+
 _SETTING = {Kind.EVENT: "calendar", Kind.TASK: "task_list", Kind.CONTACT: "address_book"}
 
 
@@ -48,16 +51,18 @@ def default(config: Config, place: Place, kind: Kind) -> Collection | None:
 def chosen(config: Config, place: Place, kind: Kind) -> tuple[Collection | None, str]:
     """Return the default collection of a kind, and in plain words why it is that one.
 
-    That is the one the settings name; else the server's choice; else, of those that may be
+    That is the one the settings name; for contacts a book of their own, so that nobody's
+    address book is filled with the CRM's; else the server's choice; else, of those that may be
     written, one for events called like a calendar of one's own, or one that takes events only.
     Tasks go into a list that takes only tasks, else where events go if that takes them.
     """
     wanted = _wanted(config, kind)
     if wanted:
-        return named(place, wanted, kind), "named in the settings"
+        why = "named in the settings" if _setting(config, kind) else "kept for the CRM's contacts"
+        return named(place, wanted, kind), why
     writable = [each for each in place.holding(kind) if each.writable]
-    if not writable or kind is Kind.CONTACT:
-        return next(iter(writable), None), _FIRST
+    if not writable:
+        return None, _FIRST
     for each in writable:
         if each.ref == place.default:
             return each, "the server's choice"
@@ -84,10 +89,12 @@ def _called(collection: Collection) -> bool:
 
 
 def lacking(config: Config, place: Place) -> list[tuple[str, Kind]]:
-    """Return name and kind of collections that are to be made for this person."""
-    if not config.create_missing:
-        return []
-    wanted = ((_wanted(config, kind), kind) for kind in _SETTING)
+    """Return name and kind of collections that are to be made for this person.
+
+    Those that the settings name, where they say so, and the book of the CRM's contacts.
+    """
+    kinds = [kind for kind in _SETTING if config.create_missing or not _setting(config, kind)]
+    wanted = ((_wanted(config, kind), kind) for kind in kinds)
     return [(name, kind) for name, kind in wanted if name and named(place, name, kind) is None]
 
 
@@ -147,11 +154,28 @@ def make(client: Client, place: Place, name: str, kind: Kind) -> None:
         raise reply.error(ref)
 
 
+def make_planned(client: Client, place: Place, name: str, kind: Kind) -> None:
+    """Make a collection that the first write needs; raises ConfigError where that is refused."""
+    try:
+        make(client, place, name, kind)
+    except ItemError as error:
+        raise ConfigError(
+            f"{name!r} can't be made for {kind}s: {error}",
+            field=_SETTING[kind],
+            hint="make it by hand, or name another one in the target's settings or in the link",
+        ) from error
+
+
 def _homes(place: Place, kind: Kind) -> tuple[str, ...]:
     return place.card_homes if kind is Kind.CONTACT else place.calendar_homes
 
 
 def _wanted(config: Config, kind: Kind) -> str:
+    """Return the name or ref of the collection to use; empty where nothing says which."""
+    return _setting(config, kind) or (OWN_BOOK if kind is Kind.CONTACT else "")
+
+
+def _setting(config: Config, kind: Kind) -> str:
     """Return the name or ref that the settings give; a whole address counts as its ref."""
     wanted = str(getattr(config, _SETTING[kind])).strip()
     return ref_of(wanted, "/", origin(config.url)) if "://" in wanted else wanted

@@ -63,8 +63,8 @@ class DavSession:
     def folders(self) -> tuple[Folder, ...]:
         """Return the calendars and address books, the ones to use by default first.
 
-        Those that the settings name and the person lacks are among them, where the settings say
-        so: empty until the first write makes them.
+        Among them are those that the person lacks and the first write makes: the ones that the
+        settings name, where they say so, and the book of the CRM's contacts. They are empty.
         """
         config = self._server.config
         return folders.folders(config, folders.planned(config, self._place()))
@@ -167,7 +167,7 @@ class DavSession:
     def _planned(self, folder: str) -> Collection | None:
         """Return the folder if the first write into it is to make it."""
         config = self._server.config
-        if not config.create_missing or self._place().collection(folder) is not None:
+        if self._place().collection(folder) is not None:
             return None
         return folders.planned(config, self._place()).collection(folder)
 
@@ -190,7 +190,7 @@ class DavSession:
     def _desk(self, folder: str, kind: Kind) -> write.Desk:
         lacking = self._planned(folder)
         if lacking is not None:
-            folders.make(self._client, self._place(), lacking.name, kind)
+            folders.make_planned(self._client, self._place(), lacking.name, kind)
             self._place(fresh=True)
         self._server.wrote(folder)
         return write.Desk(

@@ -109,7 +109,8 @@ SETTINGS = (
         name="address_book",
         label="Address book",
         default="",
-        help="name or path of the address book for contacts where nobody chose",
+        help="name or path of the address book for contacts where nobody chose; empty takes one "
+        "of their own, 'CRM contacts', made with the first of them",
     ),
     Setting(
         name="create_missing",
