@@ -12,7 +12,7 @@ import pytest
 
 from accord.groupware.dav import DavSession, codec
 from accord.model.diff import diff, patch
-from accord.model.item import Event
+from accord.model.item import Contact, Event
 from accord.model.kinds import Kind
 from accord.model.observe import (
     Completeness,
