@@ -16,8 +16,10 @@ from accord.model.recurrence import Frequency, NthDay, Override, RecurrenceRule,
 from accord.sandbox.cyrus import Cyrus
 from accord.sandbox.proxy import Instead, Lose, Meanwhile, Refuse, Reply, Request, Truncate
 from accord.service.bootstrap import open_accord
+from accord.service.decisions import approve, waiting
 from accord.service.report import Report
 from accord.service.sync import sync
+from accord.state.records import Cause
 from tests.scenario.conftest import Enter
 from tests.scenario.stage import MONDAY, Stage, entry, line, meeting, steps, value
 
@@ -26,6 +28,10 @@ NOTHING_THERE = (
     b'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:sync-token>http://radicale.org/ns/sync/'
     + b"0" * 64
     + b"</D:sync-token></D:multistatus>"
+)
+MADE_ANEW = (
+    "history lost: the mailbox folder was made anew or restored, or its history expired, and "
+    "9 of the 9 known items are missing there (allowed: 50%)"
 )
 EMPTY = b'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"></D:multistatus>'
 
@@ -191,6 +197,104 @@ def test_05_an_emptied_calendar_is_held(enter: Enter) -> None:
     (report,) = stage.sync()
     assert report.held == len(TITLES) and report.writes == 0
     assert len(stage.events("anna")) == len(TITLES)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_05_a_calendar_made_anew_deletes_nothing_before_somebody_agrees(
+    enter: Enter, full: bool
+) -> None:
+    stage = _with_nine(enter)
+    stage.boxes["anna"].make_anew()
+    for again in (full, False, True):
+        (report,) = stage.sync(full=again)
+        assert report.writes == 0, steps([report])
+        assert len(stage.events("anna")) == 9
+    held = waiting(stage.accord, Cause.HELD)
+    assert len(held) == 9
+    assert {one.pending.why for one in held} == {MADE_ANEW}
+    stage.desks["anna"].add(meeting("New", 20))
+    stage.sync()
+    assert stage.boxes["anna"].titles() == ["New"], "the rest goes on"
+    (report,) = approve(stage.accord, [one.pending.id for one in held])
+    assert report.crm.deleted == 9 and not report.held
+    assert [event.title for event in stage.events("anna")] == ["New"]
+    stage.quiet()
+
+
+def test_05_a_calendar_made_anew_may_be_filled_again(enter: Enter) -> None:
+    stage = _with_nine(enter)
+    box = stage.boxes["anna"]
+    kept = box.texts()
+    box.make_anew()
+    (report,) = stage.sync()
+    assert report.held == 9
+    for href, text in kept.items():
+        box.put(href, text)
+    (report,) = stage.sync()
+    assert not report.crm.deleted and not report.crm.created, steps([report])
+    assert waiting(stage.accord, Cause.HELD) == []
+    assert len(stage.events("anna")) == len(box.titles()) == 9
+    stage.quiet()
+
+
+def test_05_a_person_may_delete_two_of_nine(enter: Enter) -> None:
+    stage = _with_nine(enter)
+    for title in TITLES[:2]:
+        stage.boxes["anna"].delete(title)
+    (report,) = stage.sync()
+    assert report.crm.deleted == 2 and not report.held
+    assert len(stage.events("anna")) == 7
+    stage.quiet()
+
+
+def test_05_a_calendar_emptied_in_three_visits_is_held(enter: Enter) -> None:
+    stage = _with_nine(enter)
+    for number in range(3):
+        for title in TITLES[3 * number : 3 * number + 3]:
+            stage.boxes["anna"].delete(title)
+        (report,) = stage.sync()
+        stage.clock.pass_by(minutes=15)
+    assert report.held == 3 and report.writes == 0, steps([report])
+    assert len(stage.events("anna")) == 3
+    held = waiting(stage.accord, Cause.HELD)
+    assert all("6 of them deleted within the hour" in one.pending.why for one in held)
+    (report,) = approve(stage.accord, [one.pending.id for one in held])
+    assert report.crm.deleted == 3 and stage.events("anna") == []
+    stage.quiet()
+
+
+def test_05_many_calendars_of_one_server_are_held_together(enter: Enter) -> None:
+    names = ("anna", "ben", "clara", "dora")
+    stage = enter(*names, rules={"event": 'scope = "all"\nguard = { target = 10 }'})
+    for name in names:
+        for number, title in enumerate(TITLES[:9]):
+            stage.boxes[name].put(
+                f"{name}-{number}.ics", entry(title, number, uid=f"{name}{title}")
+            )
+    stage.sync()
+    stage.clock.pass_by(hours=2)
+    for name in names:
+        for title in TITLES[:4]:
+            stage.boxes[name].delete(title)
+    reports = stage.sync()
+    assert sorted(report.crm.deleted for report in reports) == [0, 0, 4, 4]
+    assert sum(report.held for report in reports) == 8
+    held = waiting(stage.accord, Cause.HELD)
+    assert all("by all links of the target (allowed: 10)" in one.pending.why for one in held)
+    approve(stage.accord, [one.pending.id for one in held])
+    assert [len(stage.events(name)) for name in names] == [5] * 4
+    stage.quiet()
+
+
+def _with_nine(enter: Enter) -> Stage:
+    """Set a stage with nine appointments on both sides, made long ago."""
+    stage = enter("anna")
+    for number, title in enumerate(TITLES[:9]):
+        stage.desks["anna"].add(meeting(title, number))
+    stage.sync()
+    stage.quiet()
+    stage.clock.pass_by(hours=2)
+    return stage
 
 
 @pytest.mark.parametrize("status", [403, 404])

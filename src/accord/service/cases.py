@@ -30,6 +30,7 @@ from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet
 from accord.service.ends import belongs, marker_of
 from accord.service.pull import Pulled, confirm, tombstones
+from accord.service.returned import mentioned
 from accord.service.visit import Decided, Visit
 from accord.state.records import Cause, Pending
 from accord.state.state import Tx
@@ -128,6 +129,7 @@ def _load_pairs(
             wanted[side].add(ref)
             said[side].setdefault(ref, Unknown(ref=ref))
         asked = [*_asked_for(visit, tx), *_mended_by_deletion(visit, tx, said)]
+        asked += mentioned(tx.pending.by_link(link, Cause.HELD), pulled)
         for pending in asked:
             for side, ref in (
                 (Side.CRM, pending.ref_crm),

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from accord.engine.extent import Extent
-from accord.engine.plan import Delete, Hold, Plan
+from accord.engine.plan import Delete, Plan
 from accord.engine.reconcile import Case
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, OutOfScope
 from accord.service.cases import Gathered
+from accord.service.returned import missing
 from accord.service.visit import Visit
-from accord.state.codec import decode_step
 from accord.state.records import Pending
 
 HOUR = timedelta(hours=1)
-WANTED = ("approval", "undo")
+WANTED = ("approval", "undo", "withdrawal")
 """Causes of runs whose writes somebody asked for: they don't count as what happens by itself."""
 
 
@@ -55,9 +55,5 @@ def _gone(side: Side, cases: Sequence[Case], held: Sequence[Pending]) -> set[str
         said = case.crm if side is Side.CRM else case.groupware
         if pairing and not pairing.frozen and isinstance(said, Deleted | Moved | OutOfScope):
             gone.add(pairing.side(side).ref)
-    for one in held:
-        step = decode_step(one.step)
-        effect = step.held if isinstance(step, Hold) else step
-        if isinstance(effect, Delete) and effect.side is side.other:
-            gone.add(one.ref_crm if side is Side.CRM else one.ref_groupware)
+    gone |= {ref for where, ref in missing(held) if where is side}
     return gone - {""}

@@ -20,6 +20,7 @@ from accord.service.discreet import as_told
 from accord.service.extent import extent_of
 from accord.service.meetings import with_claims
 from accord.service.opening import learn
+from accord.service.returned import missing, settled
 from accord.service.visit import Decided, Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Pending
@@ -36,7 +37,8 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
     waiting = _waiting(held)
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
-    decided = [_reconcile(visit, case, waiting, refs) for case in cases]
+    gone = missing(held, apart=(RULE_CHANGED,))
+    decided = [settled(_reconcile(visit, case, waiting, refs), gone) for case in cases]
     decided += gathered.decided
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
     extent = extent_of(visit, flat, gathered, held)

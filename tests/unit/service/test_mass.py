@@ -10,7 +10,7 @@ import pytest
 from accord.model.kinds import Side
 from accord.model.parts import Attendee, Person
 from accord.rules.rule import GuardLimits, Invitations, Meetings
-from accord.service.decisions import approve
+from accord.service.decisions import approve, reject
 from accord.service.undo import select, undo
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, SOON, World, event
@@ -64,6 +64,25 @@ def test_a_folder_that_only_lost_its_history_loses_nothing_else() -> None:
     (cause,) = causes(world)
     assert cause.startswith("history lost: the mailbox folder was made anew or restored")
     assert "5 of the 9 known items are missing there (allowed: 50%)" in cause
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_is_there_again_waits_no_longer(full: bool, refused: bool) -> None:
+    world = filled()
+    refs = [snapshot.ref for snapshot in world.items()]
+    drop(world, *NINE)
+    assert world.sync().held == 9
+    if refused:
+        reject(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    store = world.groupware.store
+    for ref in refs:
+        store.recall(store.mailbox("alice@x.test"), "calendar", ref, "alice")
+    report = world.sync(full=full)
+    assert not report.writes and not world.pending()
+    drop(world, *NINE[:2])
+    report = world.sync()
+    assert report.crm.deleted == 2 and not report.held, "and is like any other"
 
 
 def test_somebody_who_deletes_two_of_nine_is_not_held() -> None:
