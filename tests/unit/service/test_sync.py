@@ -211,28 +211,25 @@ def test_one_pull_serves_all_links_that_stand_together() -> None:
     assert len(side.listed) == len(set(side.listed)) == 2
 
 
-def test_a_listing_that_broke_off_moves_no_link() -> None:
+@pytest.mark.parametrize("said", [Completeness.PARTIAL, Completeness.LOST])
+def test_a_listing_that_broke_off_moves_no_link(said: Completeness) -> None:
+    """The first pull is whole, and what it went on to is not for the second, which isn't."""
     world = Shared(around=Renaming)
     paused(world)
     side = world.surrounded[GROUPWARE]
+    side.listed.clear()
     real = _Renaming.changes
 
     def cut(self: _Renaming, folder: str, kind: Kind, cursor: str, known: Known) -> Any:
         pages = list(real(self, folder, kind, cursor, known))
         if self._side is not side or len(side.listed) < 2:
             return iter(pages)
-        return iter(
-            [
-                msgspec.structs.replace(
-                    pages[0], observations=(), cursor="", completeness=Completeness.PARTIAL
-                )
-            ]
-        )
+        return iter([Listing(completeness=said)])
 
     with pytest.MonkeyPatch.context() as patch:
-        side.listed.clear()
         patch.setattr(_Renaming, "changes", cut)
-        world.all()
+        sync(world.accord, [world.link("absences"), world.link("alice")])
+    assert world.titles() != ARRIVED
     world.all()
     assert world.titles() == ARRIVED
 
@@ -241,6 +238,7 @@ def test_another_folder_is_listed_from_the_start() -> None:
     world = Shared()
     world.mailbox().add_folder("work", Kind.EVENT)
     world.mailbox().add(event("At work"), "work")
+    world.all()
     world.change_link("alice", folder="work")
     world.sync()
     assert "At work" in world.titles()[0]
