@@ -23,8 +23,9 @@ class Report(Struct, kw_only=True):
 
     `paired`, `unpaired`, `held`, `conflicts` and `clashes` concern both sides together:
     `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable` were met
-    in a form that can't be read, and left alone. `requests` were
-    made by the whole visit, which may have served other links on the same folder too.
+    in a form that can't be read, and left alone. `requests` and `seconds`
+    are the link's share: what served several links is split among them, so that all reports of
+    a run add up to what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how.
     """
 
