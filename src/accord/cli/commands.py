@@ -33,7 +33,8 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Look": (
         ("explain", "look:explain", "Say why an item did or did not synchronize."),
         ("journal", "look:journal", "List what was done, newest first."),
-        ("links", "links:links", "List links and how they stand."),
+        ("links", "links:links", "List links and how they stand; remove some."),
+        ("targets", "targets:targets", "List targets; remove one without links."),
         ("schema", "look:schema", "Print the JSON schema of items."),
     ),
     "CRM": (

@@ -1,25 +1,34 @@
-"""`accord links`, `pause`, `resume` and `mode`: how links stand, and whether they may write."""
+"""`accord links`, `pause`, `resume` and `mode`: how links stand, whether they write; removal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from accord.cli import exits
+from accord.cli.ask import agreed, user
 from accord.cli.call import Call, CallArgument
-from accord.cli.errors import Usage
+from accord.cli.errors import Usage, advise
 from accord.cli.words import moment, plural
 from accord.state.records import Mode
 
 if TYPE_CHECKING:
+    from accord.service.accord import Accord
+    from accord.service.report import Report
     from accord.service.standing import LinkStanding
+    from accord.state.records import Link
 
 Names = Annotated[str, Parameter(help="Links by name, or all of a user or target.")]
 All = Annotated[bool, Parameter(name="--all", help="All links, also those added later.")]
 
 
-def links(*names: Names, call: CallArgument) -> int:
+links = App(name="links", help="List links and how they stand; remove some.")
+
+
+@links.default
+def list_(*names: Names, call: CallArgument) -> int:
     """List links: what they join, how they stand, what waits on them."""
     from accord.service.standing import standing
 
@@ -31,6 +40,41 @@ def links(*names: Names, call: CallArgument) -> int:
     if not found:
         call.say("There are no links yet; `accord import` makes them.")
     return exits.OK
+
+
+@links.command
+def remove(
+    *names: Annotated[str, Parameter(help="Links, users or targets.", required=True)],
+    withdraw: Annotated[
+        bool, Parameter(help="First delete the copies that the links made in mailboxes.")
+    ] = False,
+    include_held: Annotated[
+        bool, Parameter(help="With --withdraw, delete also what the guard would hold.")
+    ] = False,
+    plan: Annotated[bool, Parameter(help="Only show what would be done.")] = False,
+    yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
+    call: CallArgument,
+) -> int:
+    """Remove links: from then on Accord leaves both sides alone and forgets what it paired.
+
+    Without --withdraw nothing is written, and copies stay where they are. With it the copies that
+    Accord made in the mailbox are deleted, unless somebody changed them there since, and its
+    markers are taken off; what came from the mailbox stays in the CRM. The journal is kept.
+    """
+    from accord.service.choose import choose
+
+    with call.accord() as accord:
+        chosen = choose(accord, names)
+        if withdraw:
+            return _withdraw(call, accord, chosen, include_held=include_held, plan=plan, yes=yes)
+        _tell_removal(call, accord, chosen)
+        if plan:
+            call.data({"remove": [link.name for link in chosen]})
+            return exits.OK
+        if not agreed(call, f"Remove {plural(len(chosen), 'link')}?", yes=yes):
+            call.note("Nothing was changed.")
+            return exits.OK
+        return _removed(call, [_remove(accord, link) for link in chosen])
 
 
 def pause(*names: Names, all_links: All = False, call: CallArgument) -> int:
@@ -90,6 +134,73 @@ def _set_paused(call: Call, names: tuple[str, ...], *, everything: bool, paused:
     call.data({word: [link.name for link in changed]})
     call.say(f"{plural(len(changed), 'link')} {word}: {', '.join(x.name for x in changed)}")
     return exits.OK
+
+
+def _tell_removal(call: Call, accord: Accord, chosen: Sequence[Link]) -> None:
+    with accord.state.read() as tx:
+        for link in chosen:
+            pairs = plural(tx.pairings.count(link.id), "pair")
+            call.say(f"- {link.name}: {pairs}; both sides stay as they are", markup=False)
+
+
+def _remove(accord: Accord, link: Link) -> Report:
+    from accord.service.removal import remove_link
+
+    return remove_link(accord, link, by=user())
+
+
+def _withdraw(
+    call: Call,
+    accord: Accord,
+    chosen: Sequence[Link],
+    *,
+    include_held: bool,
+    plan: bool,
+    yes: bool,
+) -> int:
+    """Show what goes, ask, and do it; nothing is done where a plan fails or is held."""
+    from accord.cli.show import show_plan
+    from accord.cli.sync import with_plan
+    from accord.service.removal import withdraw
+
+    previews = [withdraw(accord, link, dry=True, approved=include_held) for link in chosen]
+    for link, report in zip(chosen, previews, strict=True):
+        show_plan(call, report.plan, report.name, everything=True)
+        if plan:
+            call.data(with_plan(link, report))
+    codes = [advise(call, report) for report in previews if report.error]
+    if plan or codes:
+        return exits.worst(codes)
+    held = sum(report.held for report in previews)
+    if held:
+        hint = "look at the plan; --include-held deletes them too"
+        raise Usage(f"the guard holds {plural(held, 'deletion')}: nothing was done", hint)
+    question = f"Delete these copies and remove {plural(len(chosen), 'link')}?"
+    if not agreed(call, question, yes=yes):
+        call.note("Nothing was changed.")
+        return exits.OK
+    return _removed(
+        call, [withdraw(accord, link, approved=include_held, by=user()) for link in chosen]
+    )
+
+
+def _removed(call: Call, reports: Sequence[Report]) -> int:
+    codes = []
+    for report in reports:
+        gone = not (report.error or report.failed or report.held)
+        call.data({**report.as_json(), "removed": gone})
+        deleted = report.groupware.deleted
+        copies = f", {plural(deleted, 'copy', 'copies')} deleted" if deleted else ""
+        if report.error:
+            codes.append(advise(call, report))
+        elif gone:
+            pairs = plural(report.unpaired, "pair")
+            call.say(f"{report.name}: removed, {pairs} let go{copies}", markup=False)
+        else:
+            codes.append(exits.FAILED)
+            left = plural(report.failed + report.held, "copy is", "copies are")
+            call.say(f"{report.name}: {left} left, so it stays{copies}", markup=False)
+    return exits.worst(codes)
 
 
 def _show(call: Call, one: LinkStanding) -> None:

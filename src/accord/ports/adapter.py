@@ -95,7 +95,7 @@ class Removal(Struct, frozen=True, kw_only=True):
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """Ask for the other side's id to be stored on an item."""
+    """Ask for the other side's id to be stored on an item; an empty one takes it off."""
 
     ref: str
     marker: str

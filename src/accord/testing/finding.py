@@ -118,6 +118,17 @@ class FindingCases(Contract):
             assert after.marker == mark.marker
             assert changes(before.item, after.item) == ()
 
+    def test_an_empty_marker_takes_it_off(self, place: Place) -> None:
+        """What is left alone from now on carries nothing of ours."""
+        (made,) = place.create(plain(place.kind, "let go"), marker="crm/x/1")
+        (answer,) = place.session.mark(place.folder, place.kind, [Mark(ref=made.ref, marker="")])
+        after = place.read(made.ref)
+        assert done(answer).version == after.version
+        assert after.marker == ""
+        assert changes(made.item, after.item) == ()
+        question = Question(marker="crm/x/1")
+        assert place.session.lookup(place.folder, place.kind, [question]) == [()]
+
     def test_a_foreign_item_is_marked_or_left_as_it_stands(
         self, place: Place, other_hand: Hand
     ) -> None:

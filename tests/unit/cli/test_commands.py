@@ -509,6 +509,63 @@ def test_conflicts_show_both_values_and_are_resolved(
     assert linked("conflicts", "resolve", row["id"], "--take", "neither", code=exits.WRONG)
 
 
+# removing
+
+
+def test_a_link_is_removed_after_being_asked(linked: Run, mailboxes: MemoryGroupware) -> None:
+    _synced(linked)
+    assert "alice-event: 1 pair" in linked("links", "remove", "alice-event", "--plan").out
+    assert "--yes" in linked("links", "remove", "alice-event", code=exits.WRONG).err
+    assert len(linked("links", "--json").rows) == 2
+    out = linked("links", "remove", "alice-event", "--yes").out
+    assert out.endswith("alice-event: removed, 1 pair let go\n")
+    assert [row["name"] for row in linked("links", "--json").rows] == ["alice-task"]
+    assert _titles(mailboxes) == ["Meeting"]
+    assert "remove in the mailbox" in linked("journal").out
+    assert "there is no link" in linked("links", "remove", "alice-event", code=exits.WRONG).err
+    assert linked("links", "remove", code=exits.WRONG).err
+
+
+def test_a_withdrawal_deletes_copies_after_being_asked(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    _synced(linked)
+    mailboxes.person("alice@x.test").add(Event(title="Mine", **DAY))
+    linked("sync", "alice-event")
+    remove = ("links", "remove", "alice-event", "--withdraw")
+    assert "delete in the mailbox: Meeting" in linked(*remove, "--plan").out
+    assert "--yes" in linked(*remove, code=exits.WRONG).err
+    assert sorted(_titles(mailboxes)) == ["Meeting", "Mine"]
+    assert "2 pairs let go, 1 copy deleted" in linked(*remove, "--yes").out
+    assert _titles(mailboxes) == ["Mine"]
+    assert "Meeting" in linked("crm", "list", "--as", "alice").out
+
+
+def test_what_the_guard_holds_is_only_withdrawn_when_that_is_said(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    govern(linked, '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n')
+    _synced(linked)
+    remove = ("links", "remove", "alice-event", "--withdraw", "--yes")
+    result = linked(*remove, code=exits.WRONG)
+    assert "--include-held" in result.err
+    assert "mass deletion" in result.out
+    assert _titles(mailboxes) == ["Meeting"]
+    assert linked(*remove, "--include-held", "--json").row["removed"] is True
+    assert _titles(mailboxes) == []
+
+
+def test_a_target_goes_once_no_link_uses_it(linked: Run) -> None:
+    assert linked("targets", "--json").row == {"name": "company", "adapter": "memory", "links": 2}
+    result = linked("targets", "remove", "company", "--yes", code=exits.WRONG)
+    assert "alice-event, alice-task" in result.err
+    linked("links", "remove", "company", "--yes")
+    assert "--yes" in linked("targets", "remove", "company", code=exits.WRONG).err
+    assert linked("targets", "remove", "company", "--yes").out == "company: removed\n"
+    assert "no targets yet" in linked("targets").out
+    assert "Nothing was done yet" not in linked("journal").out
+
+
 # looking and undoing
 
 
@@ -534,7 +591,7 @@ def test_a_story_of_one_item(linked: Run, mailboxes: MemoryGroupware) -> None:
     assert "--yes" in linked("undo", newest["id"], code=exits.WRONG).err
     linked("undo", newest["id"], "--yes")
     assert _titles(mailboxes) == ["Meeting"]
-    assert "nothing to undo" in linked("undo", newest["id"], "--yes", code=exits.WRONG).err
+    assert "was undone before" in linked("undo", newest["id"], "--yes", code=exits.WRONG).err
 
 
 def test_what_was_never_seen_is_said_so(linked: Run) -> None:

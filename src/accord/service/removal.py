@@ -1,0 +1,242 @@
+"""Remove links and targets; with a withdrawal the copies in the mailbox go first, as a plan.
+
+Entries that people made or changed themselves stay, and so does everything in the CRM; the
+journal keeps what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from accord.engine.guard import NOTHING, Waiting, fingerprint, guard
+from accord.engine.plan import Delete, Hold, Pairing, Plan, Skip, Step
+from accord.engine.reconcile import Case
+from accord.model.diff import diff
+from accord.model.fields import FIELDS
+from accord.model.item import kind_of
+from accord.model.kinds import Kind, Side
+from accord.model.observe import Observation, Seen
+from accord.ports.adapter import Ask, Mark
+from accord.ports.errors import AccordError, ConfigError
+from accord.service.accord import Accord
+from accord.service.apply import apply
+from accord.service.cases import Gathered
+from accord.service.extent import extent_of
+from accord.service.identity import verify
+from accord.service.locking import locked
+from accord.service.meetings import take_over
+from accord.service.opening import Options, opened, settled_key, silent, withdrawn_key
+from accord.service.pull import confirm
+from accord.service.recover import recover
+from accord.service.report import Report
+from accord.service.sync import ROUNDS, fail
+from accord.service.visit import Decided, Progress, Visit, chunks
+from accord.state.records import Entry, Link, Mode, Target
+from accord.state.state import Tx
+
+LIVES = "the copy that Accord made in the mailbox goes with its link"
+
+
+def remove_link(accord: Accord, link: Link, *, by: str = "") -> Report:
+    """Forget a link with its pairs; nothing is written on either side, and no server is asked.
+
+    Raises Retry while its folder is visited.
+    """
+    report = Report(link=link.id, name=link.name)
+    with locked(accord, [link]), accord.state.begin() as tx:
+        report.unpaired = _forget(tx, accord, link, by)
+    return report
+
+
+def withdraw(
+    accord: Accord,
+    link: Link,
+    *,
+    dry: bool = False,
+    approved: bool = False,
+    by: str = "",
+    progress: Progress = silent,
+) -> Report:
+    """Delete the copies that a link made in its mailbox, take its markers off, and remove it.
+
+    Where the guard holds anything that isn't `approved`, nothing is done; where something could
+    not be deleted, the link stays, paused, and the report says so.
+    """
+    report = Report(link=link.id, name=link.name)
+    working = replace(link, paused=False, mode=Mode.ACTIVE)
+    try:
+        with opened(accord, working, Options(dry=dry, cause="withdrawal"), progress) as visit:
+            report.run = visit.run
+            if visit.lease is not None:
+                verify(accord)
+                recover(visit, report)
+            decided = _guarded(visit, _decide(visit), approved=approved)
+            report.plan = Plan(link=link.id, steps=tuple(s for d in decided for s in d.steps))
+            if visit.lease is None:
+                report.count_planned(report.plan)
+                return report
+            report.held = sum(isinstance(step, Hold) for step in report.plan.steps)
+            if not report.held:
+                with accord.state.read() as tx:
+                    pairings = list(tx.pairings.all(link.id))
+                _carry_out(visit, decided, report)
+                if not report.failed:
+                    _part(accord, visit, pairings, report, by)
+            with accord.state.begin() as tx:
+                tx.runs.finish(visit.run, report.as_json(), "")
+    except AccordError as error:
+        fail(report, error)
+    return report
+
+
+def find_unused(accord: Accord, name: str) -> Target:
+    """Return a target by its name; raises ConfigError for a strange one, and for one with links."""
+    with accord.state.read() as tx:
+        return _unused(tx, name)
+
+
+def remove_target(accord: Accord, name: str) -> Target:
+    """Forget a target and its secrets; raises ConfigError as `find_unused` does."""
+    with accord.state.begin() as tx:
+        target = _unused(tx, name)
+        tx.targets.remove(target.id)
+    accord.forget(target)
+    return target
+
+
+def _unused(tx: Tx, name: str) -> Target:
+    target = tx.targets.by_name(name) or tx.targets.get(name)
+    if target is None:
+        hint = f"targets there: {', '.join(t.name for t in tx.targets.all()) or 'none'}"
+        raise ConfigError(f"there is no target {name!r}", field="target", hint=hint)
+    links = [link.name for link in tx.links.all() if link.target == target.id]
+    if links:
+        detail = f"links still use {target.name}: {', '.join(links)}"
+        raise ConfigError(detail, field="target", hint="`accord links remove` removes them")
+    return target
+
+
+def _decide(visit: Visit) -> list[Decided]:
+    """Return what becomes of each copy in the mailbox."""
+    with visit.state.read() as tx:
+        pairings = list(tx.pairings.all(visit.link.id))
+    copies = [p for p in pairings if p.made is Side.GROUPWARE and not p.frozen]
+    asks = [
+        Ask(ref=p.groupware.ref, uid=p.groupware.item.uid, marker=p.groupware.marker)
+        for p in copies
+    ]
+    now = confirm(visit.groupware, asks)
+    decided = []
+    for pairing in copies:
+        step = _step(visit, pairing, now[pairing.groupware.ref])
+        if step is not None:
+            decided.append(Decided(case=Case(pairing=pairing), steps=(step,)))
+    return decided
+
+
+def _step(visit: Visit, pairing: Pairing, now: Observation) -> Step | None:
+    base = pairing.groupware
+    if not isinstance(now, Seen):
+        return None
+    kind = kind_of(base.item)
+    changed = [
+        name for name in diff(base.item, now.snapshot.item) if not FIELDS[kind][name].personal
+    ]
+    why = ""
+    if base.readonly or now.snapshot.readonly:
+        why = "it can't be changed by Accord, and stays"
+    elif changed:
+        why = f"{', '.join(changed)} changed in the mailbox since the last visit: it stays"
+    if why:
+        return Skip(side=Side.GROUPWARE, ref=base.ref, pairing=pairing.id, why=why)
+    mails = visit.policy.mails(now.snapshot, None)
+    return Delete(
+        side=Side.GROUPWARE, pairing=pairing.id, before=now.snapshot, mails=mails, why=LIVES
+    )
+
+
+def _guarded(visit: Visit, decided: Sequence[Decided], *, approved: bool) -> list[Decided]:
+    """Hold what the guard holds of any plan, unless somebody has approved it all."""
+    flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
+    waiting = NOTHING
+    if approved:
+        waiting = Waiting(approved=frozenset(fingerprint(step) for step in flat.steps))
+    extent = extent_of(visit, flat, Gathered(cases=()), ())
+    steps = iter(guard(flat, visit.rule, extent, waiting).steps)
+    return [replace(one, steps=tuple(next(steps) for _ in one.steps)) for one in decided]
+
+
+def _carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
+    """Delete the copies; the link is paused first, so that no visit makes them anew."""
+    with visit.state.begin() as tx:
+        tx.links.pause(visit.link.id)
+    writing = _deleting(decided)
+    for _ in range(ROUNDS):
+        if not apply(visit, writing, report):
+            return
+        writing = _deleting(_decide(visit))
+    report.groupware.failed += len(writing)
+
+
+def _deleting(decided: Sequence[Decided]) -> list[Decided]:
+    return [one for one in decided if any(isinstance(step, Delete) for step in one.steps)]
+
+
+def _part(
+    accord: Accord, visit: Visit, pairings: Sequence[Pairing], report: Report, by: str
+) -> None:
+    """Take the markers off what stays and forget the link."""
+    with visit.state.read() as tx:
+        left = tx.pairings.get_many(pairing.id for pairing in pairings)
+    refs = {
+        Side.CRM: [pairing.crm.ref for pairing in pairings],
+        Side.GROUPWARE: [p.groupware.ref for p in left.values() if p.made is Side.GROUPWARE],
+    }
+    _unmark(visit, refs)
+    with visit.state.begin() as tx:
+        if visit.lease is not None:
+            tx.leases.check(visit.lease)
+        _forget(tx, accord, visit.link, by)
+    report.unpaired = len(pairings)
+
+
+def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:
+    """Take the markers off; an item that is gone, or that isn't ours to touch, has none to lose."""
+    for side in Side:
+        end = visit.end(side)
+        for some in chunks(refs[side], end.batch):
+            end.session.mark(end.folder, end.kind, [Mark(ref=ref, marker="") for ref in some])
+
+
+def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
+    """Remove a link and all that is kept of it but its journal; return how many pairs it had."""
+    count = tx.pairings.count(link.id)
+    open_writes = tx.intents.of_link(link.id)
+    tx.intents.close_many([intent.id for intent in open_writes])
+    for claim in tx.claims.of_link(link.id):
+        if link.kind is not Kind.EVENT or not take_over(tx, claim.crm, claim.uid, link.id):
+            tx.claims.release(claim.crm, claim.uid, link.id)
+    tx.cursors.drop(link.id)
+    gone = (settled_key(link), withdrawn_key(link))
+    for key in tx.settings.all():
+        if key in gone or key.startswith(f"folder/{link.id}/"):
+            tx.settings.put(key, None)
+    tx.links.remove(link.id)
+    why = f"the link {link.name} was removed with {count} {'pair' if count == 1 else 'pairs'}"
+    if open_writes:
+        why += f"; how {len(open_writes)} of its writes ended was not known yet"
+    entry = Entry(
+        at=accord.clock(),
+        link=link.id,
+        user=link.user,
+        side=Side.GROUPWARE,
+        kind=link.kind,
+        ref=link.principal,
+        step="remove",
+        why=why,
+        actor=by,
+    )
+    tx.journal.append(entry)
+    return count

@@ -1,0 +1,203 @@
+"""Links and targets can be removed: cleanly, with their copies where wanted, and for good."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from accord.model.item import Event
+from accord.ports.errors import ConfigError, Retry
+from accord.rules.rule import GuardLimits
+from accord.service.locking import locked
+from accord.service.removal import remove_link, remove_target, withdraw
+from accord.state.records import Claim, Mode
+from tests.unit.service.kit import Crash, World, event
+
+
+def world_with(*titles: str, **values: object) -> World:
+    """Return a world in which the CRM's and one of the mailbox's own entries are in agreement."""
+    world = World(**values)  # type: ignore[arg-type]
+    for title in titles:
+        world.person().add(event(title))
+    world.mailbox().add(event("Mine"))
+    world.sync()
+    return world
+
+
+def traces(world: World, link: str = "alice") -> list[str]:
+    """Return where state still knows of a link, its journal left aside."""
+    with world.state.read() as tx:
+        found = {
+            "link": tx.links.get(link),
+            "pairings": list(tx.pairings.all(link)),
+            "pending": tx.pending.by_link(link),
+            "claims": tx.claims.of_link(link),
+            "intents": tx.intents.of_link(link),
+            "cursors": [key for key in tx.cursors.all() if link in key[0]],
+            "settings": [key for key in tx.settings.all() if link in key],
+        }
+    return [name for name, what in found.items() if what]
+
+
+def markers(world: World) -> list[str]:
+    return [s.marker for s in (*world.records(), *world.items()) if s.marker]
+
+
+def test_a_removed_link_leaves_both_sides_as_they_are() -> None:
+    world = world_with("One", "Two")
+    before = world.titles()
+    report = remove_link(world.accord, world.link(), by="root")
+    assert report.unpaired == 3
+    assert world.titles() == before
+    assert traces(world) == []
+    (entry, *_) = world.journal()
+    assert (entry.step, entry.actor, entry.link) == ("remove", "root", "alice")
+    assert [e.step for e in world.journal()].count("create") == 3
+
+
+def test_a_link_that_is_made_again_finds_its_copies_again() -> None:
+    world = world_with("One", "Two")
+    link = world.link()
+    remove_link(world.accord, link)
+    world.add_link("alice")
+    report = world.sync()
+    assert report.writes == 0
+    assert (report.paired, report.error) == (3, "")
+
+
+def test_a_removed_links_meetings_are_given_by_the_next_one() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    for user in ("alice", "bob"):
+        world.mailbox(user).add(event("Ours", uid="ours"))
+    world.sync("alice", "bob")
+    with world.state.begin() as tx:
+        for user in ("alice", "bob"):
+            (pairing,) = tx.pairings.all(user)
+            tx.pairings.put(user, replace(pairing, content=user == "alice"))
+        tx.claims.claim("x", "ours", "alice")
+        tx.claims.claim("x", "alone", "alice")
+    remove_link(world.accord, world.link())
+    with world.state.read() as tx:
+        assert tx.claims.get("x", "ours") == Claim(crm="x", uid="ours", link="bob")
+        assert tx.claims.get("x", "alone") is None
+        assert [p.content for p in tx.pairings.all("bob")] == [True]
+
+
+def test_a_link_is_not_removed_amid_a_visit() -> None:
+    world = world_with("One")
+    with locked(world.accord, [world.link()]), pytest.raises(Retry):
+        remove_link(world.accord, world.link())
+    assert "pairings" in traces(world)
+
+
+def test_a_link_that_died_amid_a_write_can_be_removed() -> None:
+    world = World()
+    world.person().add(event("One"))
+    points = world.points()
+    world.person().add(event("Two"))
+    assert world.crash(points.index("after create on groupware"))
+    assert "intents" in traces(world)
+    remove_link(world.accord, world.link())
+    assert traces(world) == []
+    assert "not known" in world.journal()[0].why
+
+
+# withdrawal
+
+
+def test_a_withdrawal_deletes_what_accord_made_and_nothing_else() -> None:
+    world = world_with("One", "Two")
+    report = withdraw(world.accord, world.link(), by="root")
+    assert (report.error, report.groupware.deleted, report.unpaired) == ("", 2, 3)
+    assert world.titles() == (["Mine", "One", "Two"], ["Mine"])
+    assert traces(world) == []
+    assert markers(world) == []
+    deleted = [e for e in world.journal() if e.step == "delete"]
+    assert len(deleted) == 2
+    assert all(e.before for e in deleted)
+
+
+def test_a_withdrawal_shows_its_plan_first() -> None:
+    world = world_with("One", "Two")
+    report = withdraw(world.accord, world.link(), dry=True)
+    assert report.plan is not None
+    assert [step.name for step in report.plan.steps] == ["delete", "delete"]
+    assert world.titles()[1] == ["Mine", "One", "Two"]
+    assert "pairings" in traces(world)
+
+
+def test_a_copy_that_was_changed_since_stays_without_its_marker() -> None:
+    world = world_with("One", "Two")
+    ref = next(s.ref for s in world.items() if isinstance(s.item, Event) and s.item.title == "One")
+    world.mailbox().edit(ref, title="One, moved by hand")
+    assert markers(world)
+    report = withdraw(world.accord, world.link())
+    assert report.groupware.deleted == 1
+    assert world.titles()[1] == ["Mine", "One, moved by hand"]
+    assert markers(world) == []
+    assert traces(world) == []
+
+
+def test_what_the_guard_holds_needs_approval() -> None:
+    world = world_with("One", "Two", "Three", rule={"guard": GuardLimits(deletes=1)})
+    report = withdraw(world.accord, world.link())
+    assert (report.held, report.writes) == (3, 0)
+    assert "pairings" in traces(world)
+    assert not world.link().paused
+    assert not world.pending()
+    report = withdraw(world.accord, world.link(), approved=True)
+    assert (report.held, report.groupware.deleted) == (0, 3)
+    assert traces(world) == []
+
+
+def test_a_withdrawal_that_dies_goes_on_and_nothing_is_made_anew() -> None:
+    died = 0
+    for after in range(40):
+        world = world_with("One", "Two")
+        world.mortal.die(after)
+        try:
+            withdraw(world.accord, world.link())
+        except Crash:
+            died += 1
+        world.restart()
+        if "link" in traces(world):
+            world.sync()
+            assert world.titles()[0] == ["Mine", "One", "Two"]
+            before = len(world.items())
+            withdraw(world.accord, world.link())
+            assert len(world.items()) <= before
+        assert world.titles() == (["Mine", "One", "Two"], ["Mine"])
+        assert traces(world) == []
+    assert 5 < died < 40, "every point was met"
+
+
+def test_a_paused_or_observed_link_can_be_withdrawn() -> None:
+    world = world_with("One")
+    world.change_link(paused=True, mode=Mode.OBSERVE)
+    report = withdraw(world.accord, world.link())
+    assert (report.error, world.titles()[1]) == ("", ["Mine"])
+
+
+def test_a_stop_of_everything_stops_a_withdrawal() -> None:
+    world = world_with("One")
+    with world.state.begin() as tx:
+        tx.settings.put("paused", True)
+    report = withdraw(world.accord, world.link())
+    assert report.error == "paused"
+    assert world.titles()[1] == ["Mine", "One"]
+
+
+# targets
+
+
+def test_a_target_goes_when_no_link_uses_it() -> None:
+    world = world_with("One")
+    with pytest.raises(ConfigError, match="alice events"):
+        remove_target(world.accord, "mail")
+    remove_link(world.accord, world.link())
+    assert remove_target(world.accord, "mail").id == "t"
+    with world.state.read() as tx:
+        assert tx.targets.all() == []
+    with pytest.raises(ConfigError, match="no target 'mail'"):
+        remove_target(world.accord, "mail")
