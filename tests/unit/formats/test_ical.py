@@ -607,11 +607,102 @@ def test_an_invitation_to_one_occurrence_comes_back_as_such():
         ical.read(calendar(CHANGED, other))
 
 
-def test_a_change_from_one_occurrence_on_is_refused():
-    other = CHANGED.replace("RECURRENCE-ID;", "RECURRENCE-ID;RANGE=THISANDFUTURE;")
-    with pytest.raises(Refused, match="RANGE=THISANDFUTURE") as refusal:
-        ical.read(calendar(MASTER, other))
+def onward(*lines: str, rule: str = "COUNT=6", extra: tuple[str, ...] = ()) -> str:
+    """Return a weekly series in Berlin over the change of clocks, changed from its third on."""
+    head = ("UID:u@x", "DTSTAMP:20260101T000000Z")
+    berlin = ";TZID=Europe/Berlin:"
+    master = (
+        "BEGIN:VEVENT", *head, f"DTSTART{berlin}20260309T100000", f"DTEND{berlin}20260309T110000",
+        f"RRULE:FREQ=WEEKLY;{rule}", f"EXDATE{berlin}20260406T100000", "SUMMARY:Weekly", *extra,
+        "END:VEVENT",
+    )  # fmt: skip
+    later = (
+        "BEGIN:VEVENT", *head, f"RECURRENCE-ID;RANGE=THISANDFUTURE{berlin}20260323T100000",
+        "SUMMARY:Weekly", *lines, "END:VEVENT",
+    )  # fmt: skip
+    frame = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//y//EN")
+    return "\r\n".join((*frame, *master, *later, "END:VCALENDAR", ""))
+
+
+TWO_HOURS_LATER = ("DTSTART;TZID=Europe/Berlin:20260323T120000", "DURATION:PT30M")
+
+
+def test_a_change_from_one_occurrence_on_changes_each_of_them():
+    item = ical.decode(onward(*TWO_HOURS_LATER, "LOCATION:Room 2", "X-OWN:1"), Kind.EVENT)
+    assert isinstance(item, Event)
+    changed = [(one.recurrence_id, one.start, one.end) for one in item.overrides]
+    assert changed == [
+        (datetime(2026, 3, d, 10), datetime(2026, 3, d, 12), datetime(2026, 3, d, 12, 30))
+        for d in (23, 30)
+    ] + [(datetime(2026, 4, 13, 10), datetime(2026, 4, 13, 12), datetime(2026, 4, 13, 12, 30))]
+    assert {one.location for one in item.overrides} == {"Room 2"}
+    assert {one.title for one in item.overrides} == {UNSET}
+    assert all(one.extras == {"ical:X-OWN": "1"} for one in item.overrides)
+    again = ical.encode(item)
+    assert ical.read(again).item == item
+    assert b"RANGE" not in again and again.count(b"X-OWN:1") == 3
+
+
+def test_the_nearest_change_counts_and_one_of_its_own_most():
+    last = onward("DTSTART;TZID=Europe/Berlin:20260330T090000", "DURATION:PT1H", "LOCATION:Late")
+    last = last.replace(
+        "THISANDFUTURE;TZID=Europe/Berlin:20260323", "THISANDFUTURE;TZID=Europe/Berlin:20260330"
+    )
+    own = last.replace(
+        ";RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260330", ";TZID=Europe/Berlin:20260413"
+    )
+    own = own.replace("20260330T090000", "20260414T080000").replace("Late", "Own")
+    parts = [_second(onward(*TWO_HOURS_LATER, "LOCATION:Room 2")), _second(last), _second(own)]
+    for some in (parts, parts[::-1]):
+        whole = onward(*TWO_HOURS_LATER).replace(_second(onward(*TWO_HOURS_LATER)), "".join(some))
+        item = ical.decode(whole, Kind.EVENT)
+        assert isinstance(item, Event)
+        assert [(one.start, one.location) for one in item.overrides] == [
+            (datetime(2026, 3, 23, 12), "Room 2"),
+            (datetime(2026, 3, 30, 9), "Late"),
+            (datetime(2026, 4, 14, 8), "Own"),
+        ]
+
+
+def test_a_change_on_in_utc_moves_each_by_the_same_time():
+    """Ten in Berlin is nine in UTC before the clocks change, and eight after."""
+    item = ical.decode(onward("DTSTART:20260323T110000Z", "DTEND:20260323T120000Z"), Kind.EVENT)
+    assert isinstance(item, Event)
+    assert [one.start.hour for one in item.overrides if one.start is not UNSET] == [12, 12, 12]
+    assert {one.time_zone for one in item.overrides} == {UNSET}
+
+
+def test_a_change_on_that_changes_nothing_is_none():
+    same = ("DTSTART;TZID=Europe/Berlin:20260323T100000", "DURATION:PT1H")
+    item = ical.decode(onward(*same), Kind.EVENT)
+    assert isinstance(item, Event) and item.overrides == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (onward(*TWO_HOURS_LATER, rule="INTERVAL=1"), "of a series without end"),
+        (onward(*TWO_HOURS_LATER, rule="COUNT=500"), "more than 400"),
+        (onward("DTSTART;TZID=Asia/Tokyo:20260323T120000", "DURATION:PT1H"), "another time zone"),
+        (onward("DTSTART;VALUE=DATE:20260323"), "whole days"),
+        (onward(*TWO_HOURS_LATER).replace("RANGE=THISANDFUTURE", "RANGE=THISANDPRIOR"), "PRIOR"),
+        (onward(*TWO_HOURS_LATER).replace("20260323T100000", "20260324T100000"), "doesn't have"),
+        (
+            onward(*TWO_HOURS_LATER, extra=("RDATE;VALUE=PERIOD:20260401T080000Z/PT5H",)),
+            "beside periods",
+        ),
+    ],
+)
+def test_a_change_on_that_can_not_be_told_for_each_is_refused(text: str, why: str):
+    with pytest.raises(Refused, match=why) as refusal:
+        ical.read(text)
     assert refusal.value.prop == "RECURRENCE-ID"
+
+
+def _second(text: str) -> str:
+    """Return the second entry of a text."""
+    begin = text.index("BEGIN:VEVENT", text.index("BEGIN:VEVENT") + 1)
+    return text[begin : text.index("END:VCALENDAR")]
 
 
 def test_a_schedule_change_raises_the_sequence_and_a_new_colour_does_not():

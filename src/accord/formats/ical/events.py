@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from accord.formats.ical.props import (
     keep,
     raw,
 )
+from accord.formats.ical.ranges import UNSUPPORTED, Onward, is_onward, spread
 from accord.formats.ical.rrule import parse as parse_rule
 from accord.formats.ical.times import Clock, Moment, Spell, lasting
 from accord.formats.ical.values import refuse
@@ -230,9 +232,17 @@ def _overridden(
     found = {one.recurrence_id: one for one in series.overrides}
     highest = series.sequence
     latest: dict[datetime, int] = {}
+    onward: list[Onward] = []
     for component, props in changed:
-        override, sequence = _override(series, component, props, clock, limits)
-        when = override.recurrence_id
+        line = props["RECURRENCE-ID"][0]
+        when, one = _changed(series, component, props, clock, limits)
+        if is_onward(line):
+            sequence = one.sequence
+            if sequence >= series.sequence or _occurs(series, when):
+                onward.append(Onward(when, one, _extras_patch(series, one, props), line))
+                highest = max(highest, sequence)
+            continue
+        override, sequence = _override(series, one, when, props), one.sequence
         if sequence < series.sequence and not _occurs(series, when):
             # The series was changed later, and no longer has this occurrence.
             continue
@@ -240,6 +250,7 @@ def _overridden(
             latest[when] = sequence
             found[when] = override
         highest = max(highest, sequence)
+    _spread(series, onward, found, latest.keys())
     overrides = tuple(found[when] for when in sorted(found))
     return msgspec.structs.replace(series, overrides=overrides, sequence=highest)
 
@@ -254,19 +265,42 @@ def _occurs(series: Event, when: datetime) -> bool:
         return True
 
 
-def _override(
+def _spread(
+    series: Event,
+    onward: Sequence[Onward],
+    found: dict[datetime, Override],
+    named: Collection[datetime],
+) -> None:
+    """Add what changes from one occurrence on do to those that have no change of their own."""
+    if onward and found.keys() - named:
+        raise refuse(onward[0].line, f"{UNSUPPORTED} beside periods")
+    for when, change, one in spread(series, onward):
+        if when in named:
+            continue
+        values = changes_of(series, one, when)
+        if change.extras:
+            values["extras"] = change.extras
+        if values:
+            found[when] = Override(recurrence_id=when, **values)
+
+
+def _changed(
     series: Event, component: Component, props: Props, clock: Clock, limits: Limits
-) -> tuple[Override, int]:
-    line = _recurrence_id(props)
+) -> tuple[datetime, Event]:
+    """Return which occurrence a component changes, and what it says by itself."""
+    line = props["RECURRENCE-ID"][0]
     start = Moment(series.start, series.all_day, series.time_zone)
     when = clock.in_zone(clock.read(line), start, line)
     spell = clock.spell(props) if "DTSTART" in props else _inherited(series, when)
-    one = _one(component, props, clock, limits, spell)
+    return when, _one(component, props, clock, limits, spell)
+
+
+def _override(series: Event, one: Event, when: datetime, props: Props) -> Override:
     values = changes_of(series, one, when)
     extras = _extras_patch(series, one, props)
     if extras:
         values["extras"] = extras
-    return Override(recurrence_id=when, **values), one.sequence
+    return Override(recurrence_id=when, **values)
 
 
 def changes_of(series: Event, one: Event, when: datetime) -> dict[str, Any]:
@@ -288,13 +322,6 @@ def changes_of(series: Event, one: Event, when: datetime) -> dict[str, Any]:
 def _inherited(series: Event, when: datetime) -> Spell:
     end = when + (series.end - series.start)
     return Spell(when, end, series.time_zone, series.end_time_zone, series.all_day)
-
-
-def _recurrence_id(props: Props) -> Line:
-    line = props["RECURRENCE-ID"][0]
-    if line.param("RANGE"):
-        raise refuse(line, f"a change from one occurrence on (RANGE={line.param('RANGE')[:20]})")
-    return line
 
 
 def _extras_patch(series: Event, one: Event, props: Props) -> Extras:
@@ -323,7 +350,9 @@ def _lone_occurrence(
 ) -> tuple[Event, Props]:
     """Return the event of an invitation to a single occurrence of somebody else's series."""
     component, props = changed[0]
-    line = _recurrence_id(props)
+    line = props["RECURRENCE-ID"][0]
+    if is_onward(line):
+        raise refuse(line, f"{UNSUPPORTED} of a series that isn't there")
     if len(changed) > 1:
         raise refuse(line, f"{len(changed)} single occurrences of a series that isn't there")
     clock = Clock(zones, limits, props)

@@ -95,7 +95,7 @@ class Clock:
         elif zone is None or start.zone is None:
             zone = start.zone
         elif zone == "UTC" != start.zone:
-            local, zone = _move(end, start.zone, line), start.zone
+            local, zone = moved(end, start.zone, line), start.zone
         if zone == start.zone:
             early = local < start.local
         else:
@@ -118,7 +118,7 @@ class Clock:
             return datetime.combine(found.local.date(), start.local.time())
         if found.zone is None or start.zone is None or found.zone == start.zone:
             return found.local
-        return _move(found, start.zone, line)
+        return moved(found, start.zone, line)
 
     def dates(self, lines: list[Line], start: Moment) -> list[datetime]:
         """Return the dates of EXDATE or RDATE lines in the zone of the start."""
@@ -151,7 +151,8 @@ def lasting(start: Moment, text: str, line: Line) -> Spell:
     return Spell(start.local, end, start.zone, None, start.all_day)
 
 
-def _move(found: Moment, zone: str | None, line: Line) -> datetime:
+def moved(found: Moment, zone: str | None, line: Line) -> datetime:
+    """Return the local time of a moment in another zone; raises Refused beyond the calendar."""
     try:
         return wall_clock(instant(found.local, found.zone), zone)
     except OverflowError as error:
