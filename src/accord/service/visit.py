@@ -74,10 +74,6 @@ class Visit(Struct, kw_only=True):
         """Return the name of what is read on one side, as cursors know it."""
         return place_of(self.link, side, self.end(side).folder)
 
-    def policy_of(self, version: str) -> Policy:
-        """Return the policy under which a pairing was made; the active one for a new item."""
-        return self.policies.get(version, self.policy)
-
     def knowing(self, policies: dict[str, Policy]) -> None:
         """Replace the policies, once the facts are gathered."""
         self.policies = policies

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 from zlib import crc32
 
-from accord.formats.errors import Refused
 from accord.formats.ical.values import refuse
 from accord.formats.lines import Line, format_line, format_param
 from accord.formats.tree import Component
@@ -125,11 +124,6 @@ def rezoned(part: Component, zoned: Mapping[str, str]) -> str:
             for line in inner.lines
         ]
     return "\n".join(part.dump())
-
-
-def without_uid(component: Component) -> Refused:
-    """Return the refusal of a component that nothing identifies."""
-    return Refused(f"{component.name} has no UID", prop="UID", line=component.number)
 
 
 def balanced(text: str) -> bool:

@@ -66,11 +66,6 @@ def same_server(one: str, home: str) -> bool:
     return home.startswith("http://") and one == "https://" + home.removeprefix("http://")
 
 
-def folder_of(ref: str) -> str:
-    """Return the collection that holds a resource."""
-    return ref.rstrip("/").rpartition("/")[0] + "/"
-
-
 def name_of(ref: str) -> str:
     """Return the last segment of a ref, decoded."""
     return unquote_to_bytes(ref.rstrip("/").rpartition("/")[2]).decode("utf-8", "replace")
