@@ -66,7 +66,7 @@ def _commit_for_ever(url: str, key_file: Path, told: Any) -> None:
     with closing(open_database(url)) as database:
         state = State(database, key_file)
         with state.read() as tx:
-            number = int(tx.cursors.get("batch", Side.CRM) or 0)
+            number = int(tx.cursors.get("a", Side.CRM, "batch") or 0)
         told.send(number)
         while True:
             number += 1
@@ -75,7 +75,7 @@ def _commit_for_ever(url: str, key_file: Path, told: Any) -> None:
                 tx.intents.open_many([_intent(name) for name in names])
             with state.begin() as tx:
                 _record(tx, names)
-                tx.cursors.put("batch", Side.CRM, str(number))
+                tx.cursors.put("a", Side.CRM, "batch", str(number))
             told.send(number)
 
 
@@ -97,7 +97,7 @@ def _record(tx: Tx, names: list[str]) -> None:
 
 def check(tx: Tx, told: int) -> int:
     """Check that every table tells of the same whole batches, and return how many."""
-    done = int(tx.cursors.get("batch", Side.CRM) or 0)
+    done = int(tx.cursors.get("a", Side.CRM, "batch") or 0)
     assert done >= told, "what was said to be committed is"
     assert done - told <= 1
     expected = {f"c{number}-{each}" for number in range(1, done + 1) for each in range(BATCH)}

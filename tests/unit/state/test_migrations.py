@@ -28,7 +28,7 @@ def test_the_cursors_of_folders_go_and_those_of_links_stay(database_url: str) ->
                     "rule, mode, paused) VALUES (:name, :name, 'anna', 'event', 't', 'a@x', '', "
                     "'r', 'active', false)"
                 ),
-                {"name": name},
+                [{"name": name}],
             )
         for scope, side in (("a", "crm"), ("gone", "crm"), ("t/a@x/calendar/event", "groupware")):
             tx.execute(
@@ -36,7 +36,7 @@ def test_the_cursors_of_folders_go_and_those_of_links_stay(database_url: str) ->
                     "INSERT INTO state_cursors (scope, side, cursor, at) "
                     "VALUES (:scope, :side, '17', :at)"
                 ),
-                {"scope": scope, "side": side, "at": NOW},
+                [{"scope": scope, "side": side, "at": NOW}],
             )
     state = State(database)
     with state.read() as tx:
