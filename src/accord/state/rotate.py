@@ -12,7 +12,16 @@ from typing import NamedTuple
 from sqlalchemy import Column, LargeBinary, bindparam, select, update
 
 from accord.state.context import SEALED, Context
-from accord.state.schema import BLOBS, INTENTS, PENDING, TARGETS, TOKEN_KEYS
+from accord.state.schema import (
+    BLOBS,
+    DEVICE_SECRETS,
+    INTENTS,
+    PENDING,
+    SYNC_NOTES,
+    SYNC_SESSIONS,
+    TARGETS,
+    TOKEN_KEYS,
+)
 
 _PAGE = 500
 
@@ -27,6 +36,10 @@ _PLACES = (
     _Place(TARGETS.c.id, TARGETS.c.secrets, "target:"),
     _Place(INTENTS.c.id, INTENTS.c.step, "intent:"),
     _Place(TOKEN_KEYS.c.id, TOKEN_KEYS.c.secret, "token-key:"),
+    _Place(DEVICE_SECRETS.c.id, DEVICE_SECRETS.c.secret, "device-secret:"),
+    _Place(SYNC_SESSIONS.c.id, SYNC_SESSIONS.c.data, "sync-session:"),
+    _Place(SYNC_SESSIONS.c.id, SYNC_SESSIONS.c.reply, "sync-session:"),
+    _Place(SYNC_NOTES.c.id, SYNC_NOTES.c.item, "sync-note:"),
     _Place(PENDING.c.id, PENDING.c.step, "pending:"),
     _Place(BLOBS.c.digest, BLOBS.c.data, ""),
 )

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0004"
+HEAD = "0005"
 METADATA = new_metadata()
 
 
@@ -356,4 +356,104 @@ TOKEN_LOG = Table(
     Column("times", Integer, nullable=False),
     Column("first", Instant, nullable=False),
     Column("last", Instant, nullable=False, index=True),
+)
+
+
+def _device() -> Column[str]:
+    return Column("device", Foreign, primary_key=True, nullable=False)
+
+
+DEVICES = Table(
+    "state_devices",
+    METADATA,
+    _text("user", key=True),
+    _device(),
+    Column("devinf", LargeBinary),
+    Column("at", Instant, nullable=False),
+)
+
+DEVICE_NONCES = Table(
+    "state_device_nonces",
+    METADATA,
+    _device(),
+    Column("nonce", LargeBinary, nullable=False),
+    # Of a device that never signed in it may go soon.
+    Column("proven", Boolean, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+DEVICE_SECRETS = Table(
+    "state_device_secrets",
+    METADATA,
+    _text("id", key=True),
+    Column("user", Text, nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+ANCHORS = Table(
+    "state_anchors",
+    METADATA,
+    _text("user", key=True),
+    _device(),
+    _text("store", key=True),
+    _text("client"),
+    _text("own"),
+    _text("cursor"),
+    Column("at", Instant, nullable=False),
+)
+
+DEVICE_ITEMS = Table(
+    "state_device_items",
+    METADATA,
+    _text("user", key=True),
+    _device(),
+    _text("store", key=True),
+    _text("ref", key=True),
+    # Unknown from the offer until the device has said it.
+    Column("luid", Foreign),
+    _text("guid"),
+    _text("version"),
+    _text("session"),
+    UniqueConstraint("user", "device", "store", "luid"),
+    Index("ix_state_device_items_guid", "user", "device", "store", "guid"),
+)
+
+SYNC_SESSIONS = Table(
+    "state_sync_sessions",
+    METADATA,
+    _text("id", key=True),
+    Column("device", Foreign, nullable=False, index=True),
+    _text("user"),
+    Column("data", LargeBinary, nullable=False),
+    _text("digest"),
+    Column("reply", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+SYNCS = Table(
+    "state_syncs",
+    METADATA,
+    _text("id", key=True),
+    Column("at", Instant, nullable=False, index=True),
+    _text("user"),
+    Column("device", Foreign, nullable=False),
+    _text("store"),
+    _text("mode"),
+    Column("counts", Json, nullable=False),
+    _text("end"),
+    Index("ix_state_syncs_user", "user", "at"),
+)
+
+SYNC_NOTES = Table(
+    "state_sync_notes",
+    METADATA,
+    _text("id", key=True),
+    Column("sync", Text, ForeignKey("state_syncs.id", ondelete="CASCADE"), nullable=False),
+    _text("what"),
+    _line("luid"),
+    _text("ref"),
+    _line("why"),
+    Column("item", LargeBinary),
+    Index("ix_state_sync_notes_sync", "sync"),
 )

@@ -20,6 +20,8 @@ from accord.state.claims import Claims
 from accord.state.context import Context
 from accord.state.cursors import Cursors
 from accord.state.decisions import Decisions
+from accord.state.device_items import DeviceAnchors, DeviceItems
+from accord.state.devices import DeviceNonces, Devices, DeviceSecrets
 from accord.state.instances import Instances
 from accord.state.intents import Intents
 from accord.state.journal import Journal
@@ -33,6 +35,7 @@ from accord.state.rules import Rules
 from accord.state.runs import Runs
 from accord.state.secrets import Keys
 from accord.state.settings import Settings
+from accord.state.sync_sessions import SyncLog, SyncSessions
 from accord.state.targets import Targets
 from accord.state.token_keys import TokenKeys
 from accord.state.token_log import Failures, TokenLog
@@ -74,6 +77,31 @@ class Tx:
     def decisions(self) -> Decisions:
         """Return the last decision per ref."""
         return Decisions(self.context)
+
+    @cached_property
+    def device_anchors(self) -> DeviceAnchors:
+        """Return where devices' syncs ended."""
+        return DeviceAnchors(self.context)
+
+    @cached_property
+    def device_items(self) -> DeviceItems:
+        """Return what devices hold."""
+        return DeviceItems(self.context)
+
+    @cached_property
+    def device_nonces(self) -> DeviceNonces:
+        """Return what devices make their proofs with."""
+        return DeviceNonces(self.context)
+
+    @cached_property
+    def device_secrets(self) -> DeviceSecrets:
+        """Return the tokens that devices prove to have."""
+        return DeviceSecrets(self.context)
+
+    @cached_property
+    def devices(self) -> Devices:
+        """Return what devices are."""
+        return Devices(self.context)
 
     @cached_property
     def erasures(self) -> Erasures:
@@ -139,6 +167,16 @@ class Tx:
     def settings(self) -> Settings:
         """Return settings of the whole installation."""
         return Settings(self.context)
+
+    @cached_property
+    def sync_log(self) -> SyncLog:
+        """Return what devices' syncs did."""
+        return SyncLog(self.context)
+
+    @cached_property
+    def sync_sessions(self) -> SyncSessions:
+        """Return conversations with devices."""
+        return SyncSessions(self.context)
 
     @cached_property
     def targets(self) -> Targets:

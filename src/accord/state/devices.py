@@ -1,0 +1,111 @@
+"""Devices that sync over CRM.interface: what they are, and how they prove who speaks.
+
+Written by the server's sign-in; a nonce is good for one proof and is stored before it is told.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy import delete, select, update
+
+from accord.state.codec import pack, unpack
+from accord.state.context import Repository
+from accord.state.schema import DEVICE_NONCES, DEVICE_SECRETS, DEVICES
+
+UNPROVEN = timedelta(hours=1)
+"""How long the nonce of a device that never signed in is kept."""
+
+
+class Devices(Repository):
+    """Keep what each user's devices said of themselves."""
+
+    def devinf(self, user: str, device: str) -> bytes | None:
+        """Return a device's description, None where it never gave one."""
+        query = select(DEVICES.c.devinf).where(DEVICES.c.user == user, DEVICES.c.device == device)
+        found = self.db.execute(query).scalar()
+        return None if found is None else unpack(found)
+
+    def put_devinf(self, user: str, device: str, devinf: bytes) -> None:
+        """Store a device's description."""
+        row = {"user": user, "device": device, "devinf": pack(devinf), "at": self.context.now()}
+        self.db.upsert(DEVICES, [row])
+
+
+class DeviceNonces(Repository):
+    """Keep the nonce that each device's next proof must be made with."""
+
+    def get(self, device: str) -> bytes | None:
+        """Return the nonce last told to a device; None where there is none."""
+        query = select(DEVICE_NONCES.c.nonce).where(DEVICE_NONCES.c.device == device)
+        return self.db.execute(query).scalar()
+
+    def renew(self, device: str, *, proven: bool) -> bytes:
+        """Store and return a new nonce; `proven` says that the device just signed in."""
+        now = self.context.now()
+        old = DEVICE_NONCES.c.at <= now - UNPROVEN
+        self.db.execute(delete(DEVICE_NONCES).where(DEVICE_NONCES.c.proven.is_(False), old))
+        nonce = secrets.token_bytes(12)
+        row = {"device": device, "nonce": nonce, "proven": proven, "at": now}
+        self.db.upsert(DEVICE_NONCES, [row])
+        return nonce
+
+    def use(self, device: str, nonce: bytes) -> bool:
+        """Use a nonce up; tell whether it still was this device's, however many ask at once."""
+        here = (DEVICE_NONCES.c.device == device, DEVICE_NONCES.c.nonce == nonce)
+        # The row stays, so that whoever asks next is told a new one and not to sign in otherwise.
+        spent = update(DEVICE_NONCES).where(*here).values(nonce=secrets.token_bytes(12))
+        return self.db.execute(spent).rowcount > 0
+
+
+class DeviceSecret(Struct, frozen=True, kw_only=True):
+    """Be a token kept so that a device can prove that it has it, without ever sending it."""
+
+    id: str
+    user: str
+    text: str
+    until: datetime
+
+    def __repr__(self) -> str:
+        """Name the secret without showing it."""
+        return f"DeviceSecret({self.id!r}, user={self.user!r})"
+
+    __str__ = __repr__
+
+
+class DeviceSecrets(Repository):
+    """Keep tokens of devices, encrypted; they go when they have expired."""
+
+    def add(self, secret: DeviceSecret) -> None:
+        """Store a secret under its token's id."""
+        self.db.execute(delete(DEVICE_SECRETS).where(DEVICE_SECRETS.c.until <= self.context.now()))
+        sealed = self.context.wrap(secret.text.encode(), _record(secret.id), private=True)
+        row = {"id": secret.id, "user": secret.user, "secret": sealed, "until": secret.until}
+        self.db.upsert(DEVICE_SECRETS, [row])
+
+    def of(self, user: str) -> list[DeviceSecret]:
+        """Return a user's secrets that hold now, newest first, at most 50."""
+        query = select(DEVICE_SECRETS).where(
+            DEVICE_SECRETS.c.user == user, DEVICE_SECRETS.c.until > self.context.now()
+        )
+        query = query.order_by(DEVICE_SECRETS.c.until.desc()).limit(50)
+        return [
+            DeviceSecret(
+                id=row.id,
+                user=row.user,
+                text=self.context.unwrap(row.secret, _record(row.id)).decode(),
+                until=row.until,
+            )
+            for row in self.db.execute(query)
+        ]
+
+    def drop(self, id_: str) -> bool:
+        """Forget a secret; tell whether it was there."""
+        gone = delete(DEVICE_SECRETS).where(DEVICE_SECRETS.c.id == id_)
+        return self.db.execute(gone).rowcount > 0
+
+
+def _record(id_: str) -> str:
+    return f"device-secret:{id_}"

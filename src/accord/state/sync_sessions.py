@@ -1,0 +1,173 @@
+"""Conversations under way, so that any process can go on with them, and answer twice alike.
+
+Written once per message by the server; the log beside it says what syncs did and refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import delete, select
+
+from accord.db.tx import AnyRow
+from accord.state.context import Repository
+from accord.state.ids import new_id
+from accord.state.schema import SYNC_NOTES, SYNC_SESSIONS, SYNCS
+
+KEPT = timedelta(days=365)
+"""How long the log of syncs goes back."""
+
+_NOTES_SHOWN = 1000
+
+
+class StoredSession(Struct, frozen=True, kw_only=True):
+    """Be a conversation: its state, and the last message's digest with the reply to it."""
+
+    device: str
+    session: str
+    user: str
+    data: bytes
+    digest: str
+    reply: bytes
+    at: datetime
+
+
+class SyncSessions(Repository):
+    """Keep conversations; all of it is encrypted, since parts of items may be in it."""
+
+    def get(self, device: str, session: str, since: datetime) -> StoredSession | None:
+        """Return a conversation that went on after `since`."""
+        id_ = _id(device, session)
+        query = select(SYNC_SESSIONS).where(SYNC_SESSIONS.c.id == id_, SYNC_SESSIONS.c.at > since)
+        row = self.db.execute(query).first()
+        if row is None:
+            return None
+        record = _record(id_)
+        return StoredSession(
+            device=device,
+            session=session,
+            user=row.user,
+            data=self.context.unwrap(row.data, record),
+            digest=row.digest,
+            reply=self.context.unwrap(row.reply, record),
+            at=row.at,
+        )
+
+    def put(
+        self, device: str, session: str, user: str, data: bytes, digest: str, reply: bytes
+    ) -> None:
+        """Store how a conversation stands; a user's other ones with the device are over."""
+        others = (SYNC_SESSIONS.c.device == device, SYNC_SESSIONS.c.user == user)
+        id_ = _id(device, session)
+        self.db.execute(delete(SYNC_SESSIONS).where(*others, SYNC_SESSIONS.c.id != id_))
+        record = _record(id_)
+        row = {
+            "id": id_,
+            "device": device,
+            "user": user,
+            "data": self.context.wrap(data, record, private=True),
+            "digest": digest,
+            "reply": self.context.wrap(reply, record, private=True),
+            "at": self.context.now(),
+        }
+        self.db.upsert(SYNC_SESSIONS, [row])
+
+    def prune(self, before: datetime) -> int:
+        """Forget conversations that nobody went on with; return how many."""
+        gone = delete(SYNC_SESSIONS).where(SYNC_SESSIONS.c.at <= before)
+        return self.db.execute(gone).rowcount
+
+
+class Sync(Struct, frozen=True, kw_only=True):
+    """Be one sync of one store in the log: who, when, how, what was done, how it ended."""
+
+    id: str
+    at: datetime
+    user: str
+    device: str
+    store: str
+    mode: str
+    counts: dict[str, int] = {}
+    end: str = ""
+
+
+class SyncNote(Struct, frozen=True, kw_only=True):
+    """Be one item that was refused or lost a conflict; `item` is the loser as canonical JSON."""
+
+    what: str
+    luid: str = ""
+    ref: str = ""
+    why: str = ""
+    item: bytes | None = None
+
+
+class SyncLog(Repository):
+    """Keep what syncs did, for people to read."""
+
+    def put(self, sync: Sync) -> None:
+        """Store a sync as it stands."""
+        self.db.upsert(SYNCS, [msgspec.structs.asdict(sync)])
+
+    def note(self, sync: str, notes: Sequence[SyncNote]) -> None:
+        """Add items that were refused or lost."""
+        self.db.insert(SYNC_NOTES, [self._row(sync, note) for note in notes])
+
+    def query(self, *, user: str = "", limit: int = 50) -> list[Sync]:
+        """Return syncs, newest first."""
+        query = select(SYNCS).order_by(SYNCS.c.at.desc(), SYNCS.c.id.desc()).limit(limit)
+        if user:
+            query = query.where(SYNCS.c.user == user)
+        return [_sync(row) for row in self.db.execute(query)]
+
+    def notes(self, sync: str) -> list[SyncNote]:
+        """Return what was refused or lost in a sync."""
+        query = select(SYNC_NOTES).where(SYNC_NOTES.c.sync == sync).order_by(SYNC_NOTES.c.id)
+        return [
+            SyncNote(
+                what=row.what,
+                luid=row.luid,
+                ref=row.ref,
+                why=row.why,
+                item=None
+                if row.item is None
+                else self.context.unwrap(row.item, f"sync-note:{row.id}"),
+            )
+            for row in self.db.execute(query.limit(_NOTES_SHOWN))
+        ]
+
+    def _row(self, sync: str, note: SyncNote) -> dict[str, str | bytes | None]:
+        id_, item = new_id(), note.item
+        if item is not None:
+            item = self.context.wrap(item, f"sync-note:{id_}", private=True)
+        values = {"what": note.what, "luid": note.luid[:200], "ref": note.ref}
+        return {"id": id_, "sync": sync, **values, "why": note.why[:500], "item": item}
+
+    def prune(self) -> int:
+        """Remove what is older than a year; return how many syncs."""
+        gone = delete(SYNCS).where(SYNCS.c.at <= self.context.now() - KEPT)
+        return self.db.execute(gone).rowcount
+
+
+def _id(device: str, session: str) -> str:
+    return hashlib.sha256(f"{device}\0{session}".encode("utf-8", "replace")).hexdigest()
+
+
+def _record(id_: str) -> str:
+    return f"sync-session:{id_}"
+
+
+def _sync(row: AnyRow) -> Sync:
+    return Sync(
+        id=row.id,
+        at=row.at,
+        user=row.user,
+        device=row.device,
+        store=row.store,
+        mode=row.mode,
+        counts=row.counts,
+        end=row.end,
+    )

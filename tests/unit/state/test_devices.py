@@ -1,0 +1,122 @@
+"""What is remembered of devices, on both databases: proofs, anchors, items, conversations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from accord.db import Taken
+from accord.state import State
+from accord.state.device_items import Anchors, DeviceItem, Shelf
+from accord.state.devices import DeviceSecret
+from accord.state.sync_sessions import Sync, SyncNote
+from tests.unit.state.build import NOW, Clock
+
+SHELF = Shelf("anna", "phone", "addressbook")
+OTHER = Shelf("anna", "tablet", "addressbook")
+
+
+def test_a_nonce_is_good_for_one_proof(state: State) -> None:
+    nonce = state.run(lambda tx: tx.device_nonces.renew("phone", proven=False))
+    assert state.run(lambda tx: tx.device_nonces.use("phone", nonce))
+    assert not state.run(lambda tx: tx.device_nonces.use("phone", nonce))
+    with state.read() as tx:
+        assert tx.device_nonces.get("phone") not in (None, nonce)
+
+
+def test_nonces_of_strangers_go_and_those_of_devices_stay(state: State, clock: Clock) -> None:
+    with state.begin() as tx:
+        tx.device_nonces.renew("stranger", proven=False)
+        kept = tx.device_nonces.renew("phone", proven=True)
+    clock.wait(7200)
+    with state.begin() as tx:
+        tx.device_nonces.renew("next", proven=False)
+        assert tx.device_nonces.get("stranger") is None
+        assert tx.device_nonces.get("phone") == kept
+
+
+def test_secrets_are_sealed_and_expire(state: State, clock: Clock) -> None:
+    secret = DeviceSecret(id="t1", user="anna", text="a1.token", until=NOW + timedelta(hours=1))
+    with state.begin() as tx:
+        tx.device_secrets.add(secret)
+    state.rotate_keys(retire=True)
+    with state.read() as tx:
+        assert tx.device_secrets.of("anna") == [secret]
+        assert tx.device_secrets.of("bob") == []
+    assert "a1.token" not in repr(secret)
+    clock.wait(3601)
+    with state.read() as tx:
+        assert tx.device_secrets.of("anna") == []
+
+
+def test_a_name_belongs_to_one_item_of_one_device(state: State) -> None:
+    with state.begin() as tx:
+        items = tx.device_items
+        items.put(SHELF, [DeviceItem(ref="r1", luid="1", guid="r1", version="7", session="s")])
+        items.put(OTHER, [DeviceItem(ref="r1", luid="1", guid="r1", version="6", session="s")])
+        items.put(SHELF, [DeviceItem(ref="r2", luid="1", guid="r2", version="8", session="s")])
+        assert items.by_luid(SHELF, ["1"])["1"].ref == "r2"
+        assert items.by_ref(SHELF, ["r1"]) == {}
+        assert items.known(OTHER, ["r1", "r2"]) == {"r1": "6"}
+    twice = [DeviceItem(ref=ref, luid="9") for ref in ("r8", "r9")]
+    with pytest.raises(Taken):
+        state.run(lambda tx: tx.device_items.put(SHELF, twice))
+
+
+def test_what_was_offered_and_not_named_is_unsettled(state: State) -> None:
+    with state.begin() as tx:
+        items = tx.device_items
+        items.put(SHELF, [DeviceItem(ref=f"r{n}", guid=f"r{n}", version="1") for n in (1, 2)])
+        items.put(SHELF, [DeviceItem(ref="r3", luid="3", version="1", session="s2")])
+        assert [item.ref for item in items.unsettled(SHELF)] == ["r1", "r2"]
+        assert items.known(SHELF, ["r1", "r3"]) == {"r3": "1"}
+        items.touch(SHELF, {"r3": ""}, "s2")
+        assert [item.ref for item in items.unsettled(SHELF)] == ["r1", "r2", "r3"]
+        items.drop_all(SHELF, but="s2")
+        assert items.count(SHELF) == 1
+        items.drop_all(SHELF)
+        assert items.count(SHELF) == 0
+
+
+def test_anchors_are_kept_per_store_and_device(state: State) -> None:
+    with state.begin() as tx:
+        tx.device_anchors.put(SHELF, Anchors(client="c1", own="o1", cursor="5"))
+        tx.device_anchors.put(SHELF, Anchors(client="c2", own="o2", cursor="6"))
+        assert tx.device_anchors.get(SHELF) == Anchors(client="c2", own="o2", cursor="6")
+        assert tx.device_anchors.get(OTHER) is None
+        tx.device_anchors.drop(SHELF)
+        assert tx.device_anchors.get(SHELF) is None
+
+
+def test_a_conversation_outlasts_new_keys_and_ends_with_the_next(
+    state: State, clock: Clock
+) -> None:
+    with state.begin() as tx:
+        tx.sync_sessions.put("phone", "1", "anna", b"data", "digest", b"reply")
+    state.rotate_keys(retire=True)
+    with state.begin() as tx:
+        found = tx.sync_sessions.get("phone", "1", NOW - timedelta(hours=1))
+        assert found is not None
+        assert (found.data, found.reply, found.digest) == (b"data", b"reply", "digest")
+        assert tx.sync_sessions.get("phone", "1", NOW) is None
+        assert tx.sync_sessions.get("tablet", "1", NOW - timedelta(hours=1)) is None
+        tx.sync_sessions.put("phone", "2", "anna", b"", "", b"")
+        assert tx.sync_sessions.get("phone", "1", NOW - timedelta(hours=1)) is None
+    clock.wait(60)
+    assert state.run(lambda tx: tx.sync_sessions.prune(NOW)) == 1
+
+
+def test_the_log_keeps_what_was_refused_and_what_lost(state: State, clock: Clock) -> None:
+    sync = Sync(id="s1", at=NOW, user="anna", device="phone", store="todo", mode="slow")
+    with state.begin() as tx:
+        tx.sync_log.put(sync)
+        lost = SyncNote(what="conflict", luid="1", ref="r1", why="server wins", item=b"{}")
+        tx.sync_log.note("s1", [lost, SyncNote(what="refused", luid="2", why="403")])
+    state.rotate_keys(retire=True)
+    with state.read() as tx:
+        assert tx.sync_log.query(user="anna") == [sync]
+        assert tx.sync_log.query(user="bob") == []
+        assert tx.sync_log.notes("s1")[0] == lost
+    clock.wait(86_400 * 366)
+    assert state.run(lambda tx: tx.sync_log.prune()) == 1
