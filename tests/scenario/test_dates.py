@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import icalendar
+import recurring_ical_events
+
 from accord.model.recurrence import Frequency, RecurrenceRule
 from accord.service.explain import explain
 from tests.scenario.conftest import Enter
@@ -53,20 +56,33 @@ def test_the_crm_splits_a_series(enter: Enter) -> None:
     stage.quiet()
 
 
-def test_a_change_from_one_occurrence_on_is_left_to_people(enter: Enter) -> None:
+def test_a_change_from_one_occurrence_on_reaches_each_of_them(enter: Enter) -> None:
+    stage = enter("anna")
+    box = stage.boxes["anna"]
+    box.put("series.ics", entry("Stand-up", 10, "RRULE:FREQ=WEEKLY;COUNT=4"))
+    stage.sync()
+    href, stored = _changed_on(stage)
+    stage.sync()
+    assert box.texts()[href] == stored, "reading writes nothing"
+    moved = [datetime(2030, 1, day, 14) for day in (21, 28)]
+    assert [one.start for one in stage.event("anna", "Stand-up").overrides] == moved
+    stage.desks["anna"].set("Stand-up", location="Room 1")
+    stage.sync()
+    assert [one.start for one in stage.event("anna", "Stand-up").overrides] == moved
+    query = recurring_ical_events.of(icalendar.Calendar.from_ical(box.texts()[href]))
+    found = list(query.between(datetime(2030, 1, 1), datetime(2030, 3, 1)))
+    days = sorted(one["DTSTART"].dt.replace(tzinfo=None) for one in found)
+    assert days == [datetime(2030, 1, 7, 10), datetime(2030, 1, 14, 10), *moved]
+    assert {str(one.get("LOCATION", "")) for one in found} == {"Room 1"}
+    stage.quiet()
+
+
+def test_an_endless_change_from_one_occurrence_on_is_left_to_people(enter: Enter) -> None:
     stage = enter("anna")
     box = stage.boxes["anna"]
     box.put("series.ics", entry("Stand-up", 10, "RRULE:FREQ=WEEKLY"))
     stage.sync()
-    ((href, text),) = box.all("Stand-up").items()
-    zone = ";TZID=Europe/Berlin"
-    part = (
-        f"BEGIN:VEVENT\r\nUID:{value(text, 'UID')}\r\nDTSTAMP:20260101T000000Z\r\n"
-        f"RECURRENCE-ID;RANGE=THISANDFUTURE{zone}:20300121T100000\r\nSUMMARY:Stand-up\r\n"
-        f"DTSTART{zone}:20300121T140000\r\nDTEND{zone}:20300121T150000\r\nEND:VEVENT\r\n"
-    )
-    box.put(href, text.replace("END:VCALENDAR", f"{part}END:VCALENDAR"))
-    stored = box.texts()[href]
+    href, stored = _changed_on(stage)
     stage.desks["anna"].set("Stand-up", location="Room 1")
     for _ in range(2):
         (report,) = stage.attempt()
@@ -129,3 +145,17 @@ def _crm(stage: Stage) -> list[str]:
 
 def _all() -> list[str]:
     return ["Far in", "Far out", "Near in", "Near out"]
+
+
+def _changed_on(stage: Stage) -> tuple[str, str]:
+    """Move a series from its third occurrence on; return its address and what stands there."""
+    box = stage.boxes["anna"]
+    ((href, text),) = box.all("Stand-up").items()
+    zone = ";TZID=Europe/Berlin"
+    part = (
+        f"BEGIN:VEVENT\r\nUID:{value(text, 'UID')}\r\nDTSTAMP:20260101T000000Z\r\n"
+        f"RECURRENCE-ID;RANGE=THISANDFUTURE{zone}:20300121T100000\r\nSUMMARY:Stand-up\r\n"
+        f"DTSTART{zone}:20300121T140000\r\nDTEND{zone}:20300121T150000\r\nEND:VEVENT\r\n"
+    )
+    box.put(href, text.replace("END:VCALENDAR", f"{part}END:VCALENDAR"))
+    return href, box.texts()[href]
