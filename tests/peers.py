@@ -85,7 +85,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with shared_server(folder / "postgres") as url:
             yield url
     except PeerMissing as missing:
-        _miss(missing)
+        miss(missing)
 
 
 @pytest.fixture
@@ -165,10 +165,11 @@ def serve(server: Callable[[], P]) -> Iterator[P]:
         with server() as running:
             yield running
     except PeerMissing as missing:
-        _miss(missing)
+        miss(missing)
 
 
-def _miss(missing: PeerMissing) -> None:
+def miss(missing: PeerMissing) -> None:
+    """Skip the test, or fail it where peers are required."""
     if os.environ.get("ACCORD_REQUIRE_PEERS") == "1":
         pytest.fail(str(missing), pytrace=False)
     pytest.skip(str(missing))

@@ -1,0 +1,189 @@
+"""The lab of the interoperability tests: a house, a proxy before it, and people's devices.
+
+Beside it, what people write: the same thing as a text on a device and as a record of the CRM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import msgspec
+import pytest
+
+from accord.sandbox.proxy import Proxy, Reply, Request
+from tests.interop.client import Device, Outcome
+from tests.interop.house import House
+from tests.interop.reference import Reference
+
+KINDS = {"addressbook": "contact", "calendar": "event", "todo": "task"}
+"""The kind of record behind each store of a device."""
+
+
+class Tap(Proxy):
+    """Be a proxy that also keeps what the server answered, whether or not it was passed on."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(upstream)
+        self.answers: list[tuple[Request, Reply]] = []
+
+    def forward(self, request: Request) -> Reply:
+        """Ask the server; links in the answer lead back here whatever it says."""
+        reply = super().forward(request)
+        host, port = self.upstream
+        here = urljoin(self.url, "/").encode()
+        body = reply.body.replace(f"http://{host}:{port}/".encode(), here)
+        reply = msgspec.structs.replace(reply, body=body)
+        self.answers.append((request, reply))
+        return reply
+
+    def clear(self) -> None:
+        super().clear()
+        self.answers.clear()
+
+    @property
+    def posts(self) -> list[bytes]:
+        """The bodies of all requests since `clear`, in order."""
+        return [request.body for request in self.requests]
+
+    @property
+    def up(self) -> int:
+        """Bytes of all requests' bodies."""
+        return sum(len(body) for body in self.posts)
+
+    @property
+    def down(self) -> int:
+        """Bytes of all answers' bodies."""
+        return sum(len(reply.body) for _, reply in self.answers)
+
+
+class Lab:
+    """Keep one house with people in it, and give them devices that speak through the proxy."""
+
+    def __init__(self, folder: Path, shim: Path, house: House, proxy: Tap) -> None:
+        self.house, self.proxy = house, proxy
+        self._folder, self._shim = folder, shim
+        self._tokens: dict[str, str] = {}
+
+    def hire(self, user: str) -> None:
+        """Let somebody work here."""
+        self._tokens[user] = self.house.hire(user)
+
+    def device(self, name: str, user: str = "anna", *, legacy: bool = False, **more: str) -> Device:
+        """Hand out a device; `more` are properties of the client (`enableWBXML="1"`)."""
+        return Device(
+            self._folder / name,
+            self._shim,
+            url=self.proxy.url,
+            user=user,
+            password=self._tokens[user],
+            legacy=legacy,
+            properties={"clientAuthType": "basic"} | more,
+        )
+
+    def give(self, store: str, *titles: str, user: str = "anna") -> None:
+        """Put records with these titles into the CRM."""
+        self.house.put(user, *(record(store, title) for title in titles))
+
+    def rename(self, store: str, old: str, new: str, user: str = "anna") -> None:
+        """Change the title of a record in the CRM."""
+        fields = named(store, new)
+        self.house.change(user, self.house.ref(user, KINDS[store], old), **fields)
+
+    def drop(self, store: str, title: str, user: str = "anna") -> None:
+        """Delete a record in the CRM."""
+        self.house.delete(user, self.house.ref(user, KINDS[store], title))
+
+    def titles(self, store: str, user: str = "anna") -> list[str]:
+        """Return the titles of somebody's records in the CRM, in order."""
+        return self.house.titles(user, KINDS[store])
+
+
+def fine(outcome: Outcome) -> Outcome:
+    """Return the outcome of a run in which everything went well."""
+    assert outcome.fine, str(outcome)
+    return outcome
+
+
+def alerts(outcome: Outcome) -> dict[str, str]:
+    """Return the alert that the client sent for each store in its first accepted message."""
+    found: dict[str, str] = {}
+    for message in outcome.sent:
+        for alert in message.iterfind(".//{*}Alert"):
+            code, where = alert.findtext("{*}Data"), alert.findtext(".//{*}Target/{*}LocURI")
+            if code and where and code.startswith("20"):
+                found[where.removeprefix("./")] = code
+    return found
+
+
+def record(store: str, title: str, **more: Any) -> dict[str, Any]:
+    """Return a record as the CRM takes it."""
+    base: dict[str, dict[str, Any]] = {
+        "addressbook": {"mails": [{"address": f"{_address(title)}@example.org"}]},
+        "calendar": {
+            "start": "2031-03-03T10:00:00",
+            "end": "2031-03-03T11:00:00",
+            "time_zone": "Europe/Berlin",
+        },
+        "todo": {"due": "2031-03-03T12:00:00", "time_zone": "Europe/Berlin"},
+    }
+    return {"kind": KINDS[store], **named(store, title), **base[store], **more}
+
+
+def named(store: str, title: str) -> Mapping[str, str]:
+    """Return the fields of a record that hold its title."""
+    if store != "addressbook":
+        return {"title": title}
+    given, _, family = title.partition(" ")
+    return {"full_name": title, "given": given, "family": family}
+
+
+def text(store: str, title: str, *extra: str) -> str:
+    """Return what a device keeps of the same thing, as vCard 3.0 or iCalendar 2.0."""
+    if store == "addressbook":
+        given, _, family = title.partition(" ")
+        lines = ["VERSION:3.0", f"FN:{title}", f"N:{family};{given};;;"]
+        lines += [f"EMAIL;TYPE=WORK:{_address(title)}@example.org", *extra]
+        return "\n".join(["BEGIN:VCARD", *lines, "END:VCARD", ""])
+    name = "VEVENT" if store == "calendar" else "VTODO"
+    times = ["DTSTART:20310303T090000Z", "DTEND:20310303T100000Z"]
+    lines = [f"UID:{_address(title)}@device", "DTSTAMP:20300101T000000Z", f"SUMMARY:{title}"]
+    lines += [*(times if store == "calendar" else ["DUE:20310303T110000Z"]), *extra]
+    frame = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//device//EN", f"BEGIN:{name}"]
+    return "\n".join([*frame, *lines, f"END:{name}", "END:VCALENDAR", ""])
+
+
+def _address(title: str) -> str:
+    return title.lower().replace(" ", ".")
+
+
+class ReferenceLab(Lab):
+    """Be a lab of anna's with SyncEvolution's server in place of the house."""
+
+    def __init__(self, folder: Path, shim: Path, server: Reference, proxy: Tap) -> None:
+        self.server, self.proxy = server, proxy
+        self._folder, self._shim = folder, shim
+        self._tokens = {server.user_name: server.password}
+
+    @property
+    def house(self) -> House:  # type: ignore[override]
+        pytest.skip("only CRM.interface does this")
+
+    def device(self, name: str, user: str = "anna", *, legacy: bool = False, **more: str) -> Device:
+        self.server.admit(f"dev-{name}")
+        return super().device(name, user, legacy=legacy, **more)
+
+    def give(self, store: str, *titles: str, user: str = "anna") -> None:
+        for title in titles:
+            self.server.give(store, _address(title), text(store, title).replace("@dev", "@server"))
+
+    def rename(self, store: str, old: str, new: str, user: str = "anna") -> None:
+        self.server.rename(store, old, new)
+
+    def drop(self, store: str, title: str, user: str = "anna") -> None:
+        self.server.drop(store, title)
+
+    def titles(self, store: str, user: str = "anna") -> list[str]:
+        return self.server.titles(store)
