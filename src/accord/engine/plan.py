@@ -21,7 +21,8 @@ class Pairing(Struct, frozen=True, kw_only=True):
 
     `content` says whether this link's copy gives the content of a shared meeting. `made` is
     the side on which Accord created the copy (None: both were there before). `frozen` says why
-    the pair takes no part at present (see `Frozen`); empty means that it does.
+    the pair takes no part at present (see `Frozen`); empty means that it does. `contested` are
+    the fields in an open conflict: nothing of them travels until both sides agree about them.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Pairing(Struct, frozen=True, kw_only=True):
     content: bool = True
     made: Side | None = None
     frozen: str = ""
+    contested: tuple[str, ...] = ()
 
     def side(self, side: Side) -> Snapshot:
         """Return the base of one side."""
@@ -46,7 +48,18 @@ class _Step(Struct, frozen=True, kw_only=True, tag_field="step"):
         return str(type(self).__struct_config__.tag)
 
 
-class Create(_Step, tag="create", frozen=True, kw_only=True):
+class _Writing(_Step, frozen=True, kw_only=True):
+    """Be a step that writes.
+
+    `undoes` names the journal entries that an undo takes back with it; with `in_part` they are
+    undone only once another step is done too.
+    """
+
+    undoes: tuple[int, ...] = ()
+    in_part: bool = False
+
+
+class Create(_Writing, tag="create", frozen=True, kw_only=True):
     """Create on `side` the item projected from `source` on the other side.
 
     `mails` names the addresses that would get mail. `pairing` is set where a copy that was
@@ -62,10 +75,11 @@ class Create(_Step, tag="create", frozen=True, kw_only=True):
     alone: bool = False
 
 
-class Update(_Step, tag="update", frozen=True, kw_only=True):
+class Update(_Writing, tag="update", frozen=True, kw_only=True):
     """Change the item on `side` from `before` to `after`, if its version still stands.
 
-    `base` is the snapshot of the other side that this update brings over.
+    `base` is the snapshot of the other side that this update brings over, but for the
+    `contested` fields of the pair.
     """
 
     side: Side
@@ -75,9 +89,10 @@ class Update(_Step, tag="update", frozen=True, kw_only=True):
     base: Snapshot
     changes: tuple[FieldChange, ...]
     mails: tuple[str, ...] = ()
+    contested: tuple[str, ...] = ()
 
 
-class Delete(_Step, tag="delete", frozen=True, kw_only=True):
+class Delete(_Writing, tag="delete", frozen=True, kw_only=True):
     """Delete the item on `side`, if its version still stands."""
 
     side: Side
@@ -87,12 +102,16 @@ class Delete(_Step, tag="delete", frozen=True, kw_only=True):
 
 
 class Pair(_Step, tag="pair", frozen=True, kw_only=True):
-    """Record that two snapshots belong together and agree; writes nothing on either side."""
+    """Record that two snapshots belong together; writes nothing on either side.
+
+    They agree, but for the `contested` fields.
+    """
 
     crm: Snapshot
     groupware: Snapshot
     pairing: str = ""
     content: bool = True
+    contested: tuple[str, ...] = ()
 
 
 class Frozen(StrEnum):

@@ -140,7 +140,7 @@ def _rest(both: Both, frozen: Frozen) -> tuple[Step, ...]:
     words = both.said
     tidied = frozen in (Frozen.PAST, Frozen.DECLINED) and words[Side.GROUPWARE] is not Said.CHANGED
     if words[Side.CRM] is Said.GONE and (tidied or words[Side.GROUPWARE] is Said.GONE):
-        return forget(both)
+        return () if frozen is Frozen.DECLINED and _may_return(both) else forget(both)
     changed = next((side for side in Side if words[side] is Said.CHANGED), None)
     if changed is None:
         return ()
@@ -148,6 +148,11 @@ def _rest(both: Both, frozen: Frozen) -> tuple[Step, ...]:
 
 
 def _stay(both: Both) -> tuple[Step, ...]:
+def _may_return(both: Both) -> bool:
+    """Tell whether a record that is gone may be restored, and its meeting still lies ahead."""
+    return not both.erased and not both.policy.past(both.pairing.crm.item)
+
+
     """Both sides can be read: check the scope, then merge."""
     out = outside(both)
     if out is not None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -103,6 +103,7 @@ def enter_create(visit: Visit, step: Create, written: Written, case: Case, ledge
     copy = as_written(written.ref, written.version, step.item, written.snapshot)
     if step.alone:
         ledger.wrote(step, copy.ref, None, copy, "", "")
+        ledger.doubt(step.side, copy.ref)
         return
     crm, groupware = (copy, step.source) if step.side is Side.CRM else (step.source, copy)
     pairing = Pairing(
@@ -169,9 +170,12 @@ def _enter_updates(
             done[job.step.side] = (job.step, after)
         else:
             failed.add(job.step.side)
-    if not paired:
+    if not paired or undone_apart(decided.case.pairing, done, failed):
         for step, after in done.values():
-            ledger.wrote(step, after.ref, step.before, after, step.base.ref, "")
+            pair = step.pairing if paired else ""
+            ledger.wrote(step, after.ref, step.before, after, step.base.ref, pair)
+            if paired and failed:
+                ledger.doubt(step.side, after.ref)
         return
     pairing = ledger.standing(decided.case.pairing or _met(decided))
     if pairing is None or not done:
@@ -193,6 +197,20 @@ def _enter_updates(
 
 def _met(decided: Decided) -> Pairing | None:
     """Return the pairing that a first meeting has just made, as the ledger holds it."""
+def undone_apart(
+    pairing: Pairing | None,
+    done: dict[Side, tuple[Update, Snapshot]],
+    failed: Collection[Side],
+) -> bool:
+    """Tell whether what an undo wrote leaves the bases where they are.
+
+    What it couldn't put back on both sides then travels as an edit does; a pair that was let go
+    stays so.
+    """
+    apart = pairing is None or bool(pairing.frozen) or bool(failed)
+    return apart and any(step.undoes for step, _ in done.values())
+
+
     for step in decided.steps:
         if isinstance(step, Pair):
             return Pairing(

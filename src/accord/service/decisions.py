@@ -20,14 +20,19 @@ from accord.rules.rule import Invitations
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.opening import Options, opened, silent
+from accord.service.discreet import discreet
 from accord.service.pull import confirm
 from accord.service.report import Report
-from accord.service.sync import fail, sync
+from accord.service.recover import recover
+from accord.service.sync import ROUNDS, fail, sync
+from accord.service.undo_held import undo_held
 from accord.service.visit import Decided, Progress, Visit
 from accord.service.waiting import open_fields
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Link, Pending
 from accord.state.state import Tx
+
+MOVING = "an item keeps changing meanwhile; decide it again"
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -39,9 +44,17 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 def waiting(accord: Accord, cause: Cause, link: str = "") -> list[Waiting]:
-    """Return what is pending for a cause, on all links or one; refused changes are left out."""
+    """Return what is pending for a cause, on all links or one; refused changes are left out.
+
+    What waits for approval may also be a step of an undo.
+    """
+    causes = (cause, Cause.UNDO) if cause is Cause.HELD else (cause,)
     with accord.state.read() as tx:
-        found = tx.pending.by_link(link, cause) if link else tx.pending.all(cause)
+        found = [
+            one
+            for each in causes
+            for one in (tx.pending.by_link(link, each) if link else tx.pending.all(each))
+        ]
         links = {one.id: one for one in tx.links.all()}
     return [
         Waiting(pending=one, link=links[one.link], step=decode_step(one.step))
@@ -75,24 +88,37 @@ def settled(accord: Accord, links: Sequence[Link] = (), limit: int = 50) -> list
 
 
 def approve(accord: Accord, ids: Sequence[str], progress: Progress = silent) -> list[Report]:
-    """Approve held changes and visit their links; raises ConfigError for an unknown id."""
+    """Approve held changes and carry them out; raises ConfigError for an unknown id.
+
+    Their links are visited; held steps of an undo are undone, and nothing else with them.
+    """
     links: dict[str, Link] = {}
+    undos: list[Pending] = []
     with accord.state.begin() as tx:
         for number in ids:
             pending = _held(tx.pending.get(number), number)
+            if pending.cause is Cause.UNDO:
+                undos.append(pending)
+                continue
             tx.pending.approve(number)
             link = tx.links.get(pending.link)
             if link is not None:
                 links[link.id] = link
-    return sync(accord, list(links.values()), Options(cause="approval"), progress)
+    reports = sync(accord, list(links.values()), Options(cause="approval"), progress)
+    return reports + (undo_held(accord, undos) if undos else [])
 
 
 def reject(accord: Accord, ids: Sequence[str]) -> None:
-    """Say no to held changes: they are not done and not asked about again."""
+    """Say no to held changes: they are not done and not asked about again.
+
+    A held step of an undo is forgotten; undoing it again asks again.
+    """
     with accord.state.begin() as tx:
         for number in ids:
-            _held(tx.pending.get(number), number)
-            tx.pending.reject(number)
+            if _held(tx.pending.get(number), number).cause is Cause.UNDO:
+                tx.pending.remove(number)
+            else:
+                tx.pending.reject(number)
 
 
 def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -> Report:
@@ -110,17 +136,24 @@ def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -
     report = Report(link=link.id, name=link.name)
     if not isinstance(step, Conflict):
         raise ConfigError(
-            f"{id!r} is no conflict", field="id", hint="`accord conflicts` lists them"
+            f"{conflict!r} is no conflict", field="id", hint="`accord conflicts` lists them"
         )
     try:
         with opened(accord, link, Options(dry=dry, cause="conflict")) as visit:
             report.run = visit.run
+            if visit.lease is not None:
+                recover(visit, report)
             decided = _decide(visit, step, winner)
             report.plan = Plan(link=link.id, steps=decided.steps)
             if visit.lease is None:
                 report.count_planned(report.plan)
                 return report
-            apply(visit, [decided], report)
+            for _ in range(ROUNDS + 1):
+                if not apply(visit, [decided], report):
+                    break
+                decided = _decide(visit, step, winner)
+            else:
+                report.left = [f"conflict {conflict} is still open: {MOVING}"]
             _close(visit, conflict, decided, report)
     except AccordError as error:
         fail(report, error)
@@ -134,7 +167,7 @@ def _label(tx: Tx, entry: Entry) -> str:
 
 
 def _held(pending: Pending | None, number: str) -> Pending:
-    if pending is None or pending.cause is not Cause.HELD:
+    if pending is None or pending.cause not in (Cause.HELD, Cause.UNDO):
         hint = "`accord held` lists what waits for approval"
         raise ConfigError(f"nothing is held under {number!r}", field="id", hint=hint)
     return pending
@@ -154,7 +187,12 @@ def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
         if not isinstance(observation, Seen):
             hint = "synchronize first; the conflict may be gone"
             raise ConfigError(f"the item on the {side} side is gone", field="id", hint=hint)
-        now[side] = observation.snapshot
+        seen = discreet(visit, observation) if side is Side.GROUPWARE else observation
+        if not isinstance(seen, Seen) or (seen.snapshot.readonly and side is winner.other):
+            hint = "change it there, or take the values of that side"
+            why = f"this user may read but not change it on the {side} side"
+            raise ConfigError(why, field="id", hint=hint)
+        now[side] = seen.snapshot
     case = Case(pairing=pairing, crm=Seen(now[Side.CRM]), groupware=Seen(now[Side.GROUPWARE]))
     loser = winner.other
     carried = visit.policy.carried(loser, now[winner].item)

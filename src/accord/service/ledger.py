@@ -36,6 +36,7 @@ from accord.rules.program import RuleFailed
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.service.waiting import RETRY, close_conflicts, patient
+from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.state.codec import encode_step
 from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Intent, Pending
@@ -64,6 +65,7 @@ class Ledger:
         self._refs: dict[str, str] = {}
         self._private: set[str] = set()
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
+        self._undone: dict[int, tuple[int, ...]] = {}
 
     def close_intent(self, intent: str) -> None:
         """Note that a write's outcome is known."""
@@ -159,9 +161,12 @@ class Ledger:
     def failed(self, step: Step, case: Case, error: str, cause: Cause) -> None:
         """Park a write that its side refused, and say why."""
         side = getattr(step, "side", Side.GROUPWARE)
+        if step.undoes and not step.in_part:
+            self._undone[len(self._entries) - 1] = step.undoes
         self._report.side(side).failed += 1
-        self._park(step, case, cause, error)
-        self._not_made(step, step, error)
+        if not undoes(step):  # What an undo couldn't do is said at once, and stays undoable.
+            self._park(step, case, cause, error)
+            self._not_made(step, step, error)
         crm, groupware = _refs(case, step)
         here, there = (crm, groupware) if side is Side.CRM else (groupware, crm)
         self._enter(step, side, here, (), None, None, there, "", error=error)
@@ -180,7 +185,8 @@ class Ledger:
             case Hold():
                 self._report.held += 1
                 self._park(step, case, Cause.HELD, step.cause)
-                self._not_made(step.held, step, step.cause)
+                if not undoes(step):
+                    self._not_made(step.held, step, step.cause)
 
     def flush(self, tx: Tx) -> None:
         """Write everything gathered, in `tx`."""
@@ -271,6 +277,7 @@ class Ledger:
 
     def _skip(self, step: Skip, case: Case) -> None:
         self._report.side(step.side).skipped += 1
+        mark_undone(tx, self._visit, len(entries), self._undone)
         subject = _snapshot(case, step.side)
         self._decide(step.side, step.ref, subject, step, step.version)
         self._report.unreadable += step.name == "unreadable"
@@ -368,7 +375,7 @@ class Ledger:
             due=self._visit.now + RETRY if cause is Cause.RETRY else None,
             tries=1,
         )
-        self._pending.append(pending)
+        self._pending.append(waiting_undo(pending, step))
 
     def _decide(
         self, side: Side, ref: str, snapshot: Snapshot | None, step: Step, version: str

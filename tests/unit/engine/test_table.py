@@ -438,8 +438,8 @@ FROZEN: list[tuple[str, str, str, list[str]]] = [
     ("unlinked", BLIND, SAME, []),
     ("declined", SAME, GONE, []),
     ("declined", CHANGED, GONE, ["skip crm"]),
-    ("declined", GONE, GONE, ["forget"]),
-    ("declined", GONE, SAME, ["forget"]),
+    ("declined", GONE, GONE, []),
+    ("declined", GONE, SAME, []),
     ("past", SAME, GONE, []),
     ("past", CHANGED, GONE, ["skip crm"]),
     ("past", GONE, GONE, ["forget"]),
@@ -524,6 +524,12 @@ def test_an_attendee_who_deletes_the_invitation_declines() -> None:
 
 
 def test_a_plain_copy_of_somebody_elses_meeting_declines_too() -> None:
+def test_a_declined_meeting_is_remembered_until_it_is_over() -> None:
+    """Its record may be restored, and it must not come back to who declined it."""
+    assert words(decide(pairing(event(), frozen="declined"), GONE, GONE)) == []
+    assert words(decide(pairing(past(), frozen="declined"), GONE, GONE)) == ["forget"]
+
+
     copy = event(people=(Person(address=EVE), Person(address=OWNER)))
     answer = decide(pairing(meeting(EVE, OWNER, BOB), copy), SAME, GONE)
     assert words(answer) == ["update crm: attendees", "unpair declined"]
