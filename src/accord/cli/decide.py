@@ -47,7 +47,7 @@ def approve(
     """Approve held changes and carry them out.
 
     They are planned again first, and only what is still identical is done; what has changed
-    meanwhile is held again.
+    meanwhile is held again. Of an undo both sides' halves are done together.
     """
     from accord.service import decisions
     from accord.state.records import Cause
@@ -69,7 +69,10 @@ def approve(
 def reject(
     *ids: Ids, all_held: All = False, link: Link = "", yes: Yes = False, call: CallArgument
 ) -> int:
-    """Reject held changes: they are not done, and the very same ones aren't asked about again."""
+    """Reject held changes: they are not done, and the very same ones aren't asked about again.
+
+    A held step of an undo is forgotten.
+    """
     from accord.service import decisions
     from accord.state.records import Cause
 

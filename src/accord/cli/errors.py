@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from accord.cli import exits
 from accord.cli.call import Call
-from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
+from accord.ports.errors import AccordError, AuthFailed, ConfigError, Gone, Retry
 from accord.ports.token import TokenRefused
 from accord.rules.problem import RuleErrors, Severity
 
@@ -69,6 +69,8 @@ def advice(error: AccordError) -> str:
     """Return what to do about it."""
     if isinstance(error, ConfigError | TokenRefused) and error.hint:
         return error.hint
+    if isinstance(error, Gone):
+        return "It was deleted, or never was there; `accord crm list` shows what is."
     if isinstance(error, Retry) and error.after >= 1:
         return f"Nothing is wrong with the data; try again in {error.after:.0f} s."
     if isinstance(error, AuthFailed) and "user" in error.code:

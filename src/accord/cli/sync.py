@@ -108,6 +108,8 @@ def show_report(call: Call, report: Report, *, observed: bool = False) -> None:
     ):
         if count:
             call.say(f"  [yellow]{plural(count, *what)}[/]: `accord {command}`")
+    for line in report.left:
+        call.errors.print(f"  {line}", style="red", markup=False)
 
 
 def visited(call: Call, reports: Sequence[Report]) -> int:
@@ -177,7 +179,7 @@ def ended(call: Call, report: Report) -> int:
     """Say why a visit ended early, if it did, and return the exit code."""
     if report.error:
         return advise(call, report)
-    return exits.FAILED if report.failed else exits.OK
+    return exits.FAILED if report.failed or report.left else exits.OK
 
 
 def with_plan(link: Link, report: Report) -> dict[str, Any]:

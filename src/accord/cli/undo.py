@@ -32,8 +32,10 @@ def undo(
 ) -> int:
     """Undo a step, an item, a user or a run, on both sides.
 
-    Undo is a plan like any other: what stood there before is merged over what stands there now.
-    Fields edited since are held, and so is what would send mail, unless --include-held is given.
+    Undo is a plan like any other: what stood there before is merged over what stands there now,
+    on both sides. Fields edited since are held, and so is what would send mail, unless
+    --include-held is given; `accord held` lists them, and approving one carries it out. What
+    can't be undone is named, and the exit code is 1.
     """
     from accord.service import undo as service
     from accord.service.view import plan_view
@@ -50,10 +52,18 @@ def undo(
         codes = _failed(call, reports)
         if plan or codes:
             return exits.worst(codes)
+        if not any(_does(report) for report in reports):
+            return visited(call, reports)
         if not agreed(call, "Undo this?", yes=yes):
             call.note("Nothing was done.")
             return exits.OK
         return visited(call, service.undo(accord, selection, approved=include_held))
+
+
+def _does(report: Report) -> bool:
+    """Tell whether an undo would do, or ask, anything."""
+    steps = report.plan.steps if report.plan is not None else ()
+    return any(step.name != "skip" for step in steps)
 
 
 def _failed(call: Call, reports: list[Report]) -> list[int]:

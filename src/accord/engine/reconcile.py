@@ -147,12 +147,12 @@ def _rest(both: Both, frozen: Frozen) -> tuple[Step, ...]:
     return (skip(both, changed, f"this pair was let go ({frozen}) and is left alone"),)
 
 
-def _stay(both: Both) -> tuple[Step, ...]:
 def _may_return(both: Both) -> bool:
     """Tell whether a record that is gone may be restored, and its meeting still lies ahead."""
     return not both.erased and not both.policy.past(both.pairing.crm.item)
 
 
+def _stay(both: Both) -> tuple[Step, ...]:
     """Both sides can be read: check the scope, then merge."""
     out = outside(both)
     if out is not None:

@@ -195,8 +195,6 @@ def _enter_updates(
         ledger.wrote(step, after.ref, step.before, after, other, settled.id)
 
 
-def _met(decided: Decided) -> Pairing | None:
-    """Return the pairing that a first meeting has just made, as the ledger holds it."""
 def undone_apart(
     pairing: Pairing | None,
     done: dict[Side, tuple[Update, Snapshot]],
@@ -211,6 +209,8 @@ def undone_apart(
     return apart and any(step.undoes for step, _ in done.values())
 
 
+def _met(decided: Decided) -> Pairing | None:
+    """Return the pairing that a first meeting has just made, as the ledger holds it."""
     for step in decided.steps:
         if isinstance(step, Pair):
             return Pairing(

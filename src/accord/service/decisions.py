@@ -19,11 +19,11 @@ from accord.ports.errors import AccordError, ConfigError
 from accord.rules.rule import Invitations
 from accord.service.accord import Accord
 from accord.service.apply import apply
-from accord.service.opening import Options, opened, silent
 from accord.service.discreet import discreet
+from accord.service.opening import Options, opened, silent
 from accord.service.pull import confirm
-from accord.service.report import Report
 from accord.service.recover import recover
+from accord.service.report import Report
 from accord.service.sync import ROUNDS, fail, sync
 from accord.service.undo_held import undo_held
 from accord.service.visit import Decided, Progress, Visit

@@ -34,9 +34,9 @@ from accord.model.observe import Seen, Snapshot
 from accord.model.parts import Privacy
 from accord.rules.program import RuleFailed
 from accord.service.report import Report
+from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.service.visit import Visit
 from accord.service.waiting import RETRY, close_conflicts, patient
-from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.state.codec import encode_step
 from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Intent, Pending
@@ -62,10 +62,10 @@ class Ledger:
         self._doubted: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._uncertain: dict[str, Update] = {}
         self._ended: list[Pairing] = []
+        self._undone: dict[int, tuple[int, ...]] = {}
         self._refs: dict[str, str] = {}
         self._private: set[str] = set()
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
-        self._undone: dict[int, tuple[int, ...]] = {}
 
     def close_intent(self, intent: str) -> None:
         """Note that a write's outcome is known."""
@@ -154,6 +154,8 @@ class Ledger:
                 counts.deleted += 1
         fields = step.changes if isinstance(step, Update) else ()
         self._enter(step, step.side, ref, fields, before, after, counterpart, pairing)
+        if step.undoes and not step.in_part:
+            self._undone[len(self._entries) - 1] = step.undoes
         subject = after or before
         if subject is not None:
             self._decide(step.side, ref, subject, step, after.version if after else "")
@@ -161,8 +163,6 @@ class Ledger:
     def failed(self, step: Step, case: Case, error: str, cause: Cause) -> None:
         """Park a write that its side refused, and say why."""
         side = getattr(step, "side", Side.GROUPWARE)
-        if step.undoes and not step.in_part:
-            self._undone[len(self._entries) - 1] = step.undoes
         self._report.side(side).failed += 1
         if not undoes(step):  # What an undo couldn't do is said at once, and stays undoable.
             self._park(step, case, cause, error)
@@ -258,6 +258,7 @@ class Ledger:
                 )
             )
         tx.journal.append_many(entries)
+        mark_undone(tx, self._visit, len(entries), self._undone)
 
     def _index_windows(self, tx: Tx) -> None:
         for pairing in self._pairings.values():
@@ -277,7 +278,6 @@ class Ledger:
 
     def _skip(self, step: Skip, case: Case) -> None:
         self._report.side(step.side).skipped += 1
-        mark_undone(tx, self._visit, len(entries), self._undone)
         subject = _snapshot(case, step.side)
         self._decide(step.side, step.ref, subject, step, step.version)
         self._report.unreadable += step.name == "unreadable"

@@ -19,7 +19,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Ask, Mark, Question, Written
-from accord.service.commit import enter_create, enter_delete
+from accord.service.commit import enter_create, enter_delete, undone_apart
 from accord.service.ends import back_marker, marker_of
 from accord.service.ledger import Ledger
 from accord.service.pull import confirm
@@ -240,12 +240,15 @@ def _enter_updated(
         now[step.side] = step.before
     if pairing is not None:
         failed = frozenset(side.other for side in done if side.other not in done)
-        ledger.pair(settle(pairing, now[Side.CRM], now[Side.GROUPWARE], done, failed))
+        if not undone_apart(pairing, done, failed):
+            ledger.pair(settle(pairing, now[Side.CRM], now[Side.GROUPWARE], done, failed))
     for side, (step, after) in done.items():
         other = now[side.other].ref
         if pairing is not None:
             _enter_loss(step, pairing, now, ledger)
         ledger.wrote(step, after.ref, step.before, after, other, step.pairing)
+        if step.undoes and side.other not in done:
+            ledger.doubt(side, after.ref)
 
 
 def _enter_loss(step: Update, pairing: Pairing, now: dict[Side, Snapshot], ledger: Ledger) -> None:

@@ -26,7 +26,8 @@ class Report(Struct, kw_only=True):
     in a form that can't be read, and left alone. `requests` and `seconds`
     are the link's share: what served several links is split among them, so that all reports of
     a run add up to what was really spent.
-    `error` says why the visit ended early, `action` what to do about it, `hint` how.
+    `error` says why the visit ended early, `action` what to do about it, `hint` how. `left` says
+    what of a decision or an undo was not done, and why.
     """
 
     link: str
@@ -45,6 +46,7 @@ class Report(Struct, kw_only=True):
     error: str = ""
     action: str = ""
     hint: str = ""
+    left: list[str] = field(default_factory=list)
     plan: Plan | None = None
 
     def side(self, side: Side) -> Counts:
@@ -113,4 +115,5 @@ class Report(Struct, kw_only=True):
             "error": self.error,
             "action": self.action,
             "hint": self.hint,
+            **({"left": self.left} if self.left else {}),
         }

@@ -1,7 +1,7 @@
 """Undo: the before-image merged over what stands now, as a plan like any other.
 
 Fields edited since are held, deleted records are restored rather than recreated where the side
-can, and nothing brought back ever mails.
+can, and nothing brought back ever mails. `undo_plan` decides, item by item; here it is carried out.
 """
 
 from __future__ import annotations
@@ -13,38 +13,28 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from accord.engine.plan import (
-    Create,
-    Delete,
-    Frozen,
-    Hold,
-    Pairing,
-    Plan,
-    Skip,
-    Step,
-    Unpair,
-    Update,
-)
-from accord.engine.reconcile import Case
-from accord.model.diff import changes, diff, patch
-from accord.model.fields import same
-from accord.model.item import Item, kind_of
+from accord.engine.plan import Create, Frozen, Hold, Plan
 from accord.model.kinds import Side
-from accord.model.observe import Observation, Seen, Snapshot
+from accord.model.observe import Seen, Snapshot
 from accord.ports.adapter import Ask, Question
 from accord.ports.errors import AccordError, ConfigError
-from accord.rules.rule import Invitations
 from accord.service.accord import Accord
 from accord.service.apply import apply, create_keys
+from accord.service.identity import verify
 from accord.service.opening import Options, opened
 from accord.service.pull import confirm
+from accord.service.recover import recover
 from accord.service.report import Report
-from accord.service.sync import fail
+from accord.service.sync import ROUNDS, fail
+from accord.service.undo_plan import Approves, Planned, plan
+from accord.service.undo_stand import by_item, stand
 from accord.service.visit import Decided, Visit
 from accord.state.records import Entry, Link
+from accord.state.state import Tx
 
 _MOST = 100_000
 _UNDOABLE = ("create", "update", "delete", "clash")
+MOVING = "it keeps changing meanwhile; undo it again"
 
 
 class What(StrEnum):
@@ -67,58 +57,81 @@ class Selection(Struct, frozen=True, kw_only=True):
 def select(accord: Accord, text: str) -> Selection:
     """Return the entries to undo: a step's number, a run, a user, or an item's ref, uid or title.
 
-    Raises ConfigError where nothing fits, or where a title fits several items.
+    Raises ConfigError where nothing fits, where all was undone before, or where a title fits
+    several items.
     """
     with accord.state.read() as tx:
         if text.lstrip("#").isdigit():
             entry = tx.journal.get(int(text.lstrip("#")))
-            return _chosen(What.STEP, text, [entry] if entry else [])
+            return _chosen(tx, What.STEP, text, [entry, *_beside(tx, entry)] if entry else [])
         if tx.runs.get(text) is not None:
-            return _chosen(What.RUN, text, tx.journal.query(run=text, limit=_MOST))
+            return _chosen(tx, What.RUN, text, tx.journal.query(run=text, limit=_MOST))
         if tx.links.by_user(text):
-            return _chosen(What.USER, text, tx.journal.query(user=text, limit=_MOST))
+            return _chosen(tx, What.USER, text, tx.journal.query(user=text, limit=_MOST))
         refs = {text} | {decision.ref for decision in tx.decisions.find(text)}
         by_ref = {ref: tx.journal.query(ref=ref, limit=_MOST) for ref in sorted(refs)}
-    entries = {entry.id: entry for found in by_ref.values() for entry in found}
-    pairs = {entry.pairing for entry in entries.values() if entry.pairing}
-    if len(pairs) > 1:
-        raise ConfigError(
-            f"{text!r} fits {len(pairs)} items",
-            field="item",
-            hint="name the item by its ref; `accord journal` shows it",
-        )
-    return _chosen(What.ITEM, text, sorted(entries.values(), key=lambda e: -e.id))
+        entries = {entry.id: entry for found in by_ref.values() for entry in found}
+        pairs = {entry.pairing for entry in entries.values() if entry.pairing}
+        if len(pairs) > 1 and len({one for e in entries.values() if (one := _item(e))}) > 1:
+            raise ConfigError(
+                f"{text!r} fits {len(pairs)} items",
+                field="item",
+                hint="name the item by its ref; `accord journal` shows it",
+            )
+        return _chosen(tx, What.ITEM, text, sorted(entries.values(), key=lambda e: -e.id))
 
 
 def undo(
-    accord: Accord, selection: Selection, *, dry: bool = False, approved: bool = False
+    accord: Accord,
+    selection: Selection,
+    *,
+    dry: bool = False,
+    approved: bool = False,
 ) -> list[Report]:
     """Undo the selected entries on both sides, link by link, and return one report each.
 
     `approved` carries out what would otherwise be held because fields were edited since or
-    attendees would get mail. With `dry` the reports only carry the plans.
+    attendees would get mail. With `dry` the reports only carry the plans. What a report says is
+    `left` was not undone.
     """
+    return undo_entries(accord, selection.entries, lambda _: approved, dry=dry)
+
+
+def undo_entries(
+    accord: Accord, entries: Sequence[Entry], approves: Approves, *, dry: bool = False
+) -> list[Report]:
+    """Undo entries, link by link, and return one report each; `approves` releases what is held."""
     by_link: dict[str, list[Entry]] = {}
-    for entry in selection.entries:
+    for entry in entries:
         by_link.setdefault(entry.link, []).append(entry)
     with accord.state.read() as tx:
         links = {name: tx.links.get(name) for name in by_link}
     reports = []
-    for name, entries in by_link.items():
+    for name, some in by_link.items():
         link = links[name]
         if link is None:
             reports.append(Report(link=name, error="the link no longer exists", action="configure"))
             continue
-        reports.append(_undo_link(accord, link, entries, dry=dry, approved=approved))
+        reports.append(_undo_link(accord, link, some, approves, dry=dry))
     return reports
 
 
-def _chosen(what: What, text: str, entries: Sequence[Entry]) -> Selection:
-    fitting = tuple(
+def _chosen(tx: Tx, what: What, text: str, entries: Sequence[Entry]) -> Selection:
+    resting = _resting(tx, entries)
+    able = [
         entry
         for entry in entries
-        if entry.step in _UNDOABLE and not entry.error and entry.undone_by is None
-    )
+        if not entry.error
+        and (entry.step in _UNDOABLE or (entry.step == "unpair" and entry.pairing in resting))
+    ]
+    fitting = tuple(entry for entry in able if entry.undone_by is None)
+    if not fitting and able:
+        by = max(entry.undone_by or 0 for entry in able)
+        raise ConfigError(
+            f"{what} {text.lstrip('#')} was undone before, by step {by}",
+            field="selector",
+            hint=f"`accord undo {by}` takes that back",
+        )
     if not fitting:
         raise ConfigError(
             f"there is nothing to undo for {text!r}",
@@ -128,8 +141,26 @@ def _chosen(what: What, text: str, entries: Sequence[Entry]) -> Selection:
     return Selection(what=what, text=text, entries=fitting)
 
 
+def _resting(tx: Tx, entries: Sequence[Entry]) -> set[str]:
+    """Return the pairings that were let go for good, so that only an undo takes them up again."""
+    pairings = tx.pairings.get_many({e.pairing for e in entries if e.step == "unpair"})
+    return {key for key, one in pairings.items() if one.frozen and not Frozen(one.frozen).returns}
+
+
+def _beside(tx: Tx, entry: Entry) -> list[Entry]:
+    """Return what belongs to a step: with a reply that declined, that the pair was let go."""
+    if entry.step != "update" or not entry.pairing:
+        return []
+    found = tx.journal.query(run=entry.run, pairing=entry.pairing, step="unpair")
+    return [one for one in found if one.pairing in _resting(tx, found)]
+
+
+def _item(entry: Entry) -> str:
+    return entry.counterpart if entry.side is Side.GROUPWARE else entry.ref
+
+
 def _undo_link(
-    accord: Accord, link: Link, entries: Sequence[Entry], *, dry: bool, approved: bool
+    accord: Accord, link: Link, entries: Sequence[Entry], approves: Approves, *, dry: bool
 ) -> Report:
     report = Report(link=link.id, name=link.name)
     started = time.monotonic()
@@ -137,19 +168,18 @@ def _undo_link(
         before = _requests(accord, link)
         with opened(accord, link, Options(dry=dry, cause="undo")) as visit:
             report.run = visit.run
-            decided = [one for group in _by_item(entries) for one in _plan(visit, group, approved)]
-            report.plan = Plan(link=link.id, steps=tuple(s for d in decided for s in d.steps))
             if visit.lease is None:
-                report.count_planned(report.plan)
-                return report
-            _carry_out(visit, decided, report)
-            _note_undone(visit, entries, decided)
+                _preview(visit, entries, approves, report)
+            else:
+                verify(accord)
+                recover(visit, report)
+                _carry_out(visit, entries, approves, report)
             report.seconds = time.monotonic() - started
             report.requests = _requests(accord, link) - before
-            with visit.state.begin() as tx:
-                tx.runs.finish(visit.run, report.as_json(), "")
+            _finish(visit, report, dry=dry)
     except AccordError as error:
         fail(report, error)
+        _abandon(accord, report, dry=dry)
     return report
 
 
@@ -157,272 +187,124 @@ def _requests(accord: Accord, link: Link) -> int:
     return accord.adapter(link.target).requests + accord.crm.requests
 
 
-def _carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
-    """Apply an undo; a copy of what comes back is made from it as it then stands."""
-    for index, one in enumerate(decided):
-        former = decided[index - 1].steps if index else ()
-        if former and isinstance(former[0], Create) and former[0].alone:
-            one = _over(visit, one, former[0])
-        apply(visit, [one], report)
+def _finish(visit: Visit, report: Report, *, dry: bool) -> None:
+    if not dry:
+        with visit.state.begin() as tx:
+            tx.runs.finish(visit.run, report.as_json(), report.error)
 
 
-def _over(visit: Visit, one: Decided, made: Create) -> Decided:
-    """Return the copy's step over the item that has just come back; nothing if it didn't."""
-    (step,) = one.steps
-    if not isinstance(step, Create) or step.source != made.source:
-        return one
-    found = _now(visit, made.side, made.source.ref, None)
-    if not isinstance(found, Seen):
-        end = visit.end(made.side)
-        questions = [Question(key=key) for key in create_keys(visit.link.id, made)]
-        answers = [s for many in end.session.lookup(end.folder, end.kind, questions) for s in many]
-        if not answers:
-            return Decided(case=one.case, steps=())
-        found = Seen(answers[-1])
-    return Decided(case=one.case, steps=(msgspec.structs.replace(step, source=found.snapshot),))
+def _abandon(accord: Accord, report: Report, *, dry: bool) -> None:
+    if report.run and not dry:
+        with accord.state.begin() as tx:
+            tx.runs.finish(report.run, report.as_json(), report.error)
 
 
-def _by_item(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Group entries by side and item; each group newest first."""
-    groups: dict[tuple[Side, str], list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault((entry.side, entry.ref), []).append(entry)
-    return list(groups.values())
+def _preview(visit: Visit, entries: Sequence[Entry], approves: Approves, report: Report) -> None:
+    planned = _plans(visit, entries, approves)
+    report.plan = Plan(link=visit.link.id, steps=tuple(s for one in planned for s in one.steps))
+    report.count_planned(report.plan)
+    report.left = _told({n: why for one in planned for n, why in one.left.items()})
 
 
-def _plan(visit: Visit, entries: Sequence[Entry], approved: bool) -> list[Decided]:
-    """Return the steps that bring one item back to where it stood before its oldest entry."""
-    newest, oldest = entries[0], entries[-1]
-    with visit.state.read() as tx:
-        before = tx.blobs.get_item(oldest.before) if oldest.before else None
-        after = tx.blobs.get_item(newest.after) if newest.after else None
-        pairing = tx.pairings.by_refs(visit.link.id, newest.side, [newest.ref]).get(newest.ref)
-    now = _now(visit, newest.side, newest.ref, pairing)
-    case = _case(visit, pairing, newest.side, now)
-    if any(entry.step == "clash" for entry in entries):
-        steps = _return_value(visit, entries, before, pairing, case)
-    elif before is None:
-        steps = _take_back(visit, newest, after, now, pairing)
-    elif isinstance(now, Seen):
-        steps = _put_back(visit, newest, before, after, now.snapshot, pairing, case)
-    else:
-        return _bring_back(visit, newest, before, pairing, case)
-    return [Decided(case=case, steps=_guarded(visit, steps, approved))]
+def _plans(visit: Visit, entries: Sequence[Entry], approves: Approves) -> list[Planned]:
+    return [plan(visit, standing, approves) for standing in stand(visit, by_item(entries))]
 
 
-def _take_back(
-    visit: Visit,
-    entry: Entry,
-    after: Snapshot | None,
-    now: Observation,
-    pairing: Pairing | None,
-) -> tuple[Step, ...]:
-    """Undo a creation: delete the copy, unless somebody has worked on it since."""
-    if not isinstance(now, Seen):
-        return (_nothing(entry, "what was created is gone already"),)
-    snapshot = now.snapshot
-    mails = visit.policy.mails(snapshot, None) if entry.side is Side.GROUPWARE else ()
-    gone = Delete(
-        side=entry.side,
-        pairing=entry.pairing,
-        before=snapshot,
-        mails=mails,
-        why=f"undo of step {entry.id}: what was created is deleted",
-    )
-    edited = after is not None and diff(after.item, snapshot.item)
-    if edited:
-        return (_hold(gone, f"edited since: {', '.join(edited)}"),)
-    if pairing is None:
-        return (gone,)
-    return (gone, _let_go(pairing, f"undo of step {entry.id}"))
+def _carry_out(visit: Visit, entries: Sequence[Entry], approves: Approves, report: Report) -> None:
+    """Plan, write, and plan again what had changed meanwhile; say what is left in the end.
 
-
-def _put_back(
-    visit: Visit,
-    entry: Entry,
-    before: Snapshot,
-    after: Snapshot | None,
-    now: Snapshot,
-    pairing: Pairing | None,
-    case: Case,
-) -> tuple[Step, ...]:
-    """Undo a change: the old values where they still stand as written, the rest is held."""
-    kind = kind_of(now.item)
-    written = after.item if after is not None else now.item
-    fields = diff(before.item, written)
-    free = [f for f in fields if same(kind, f, getattr(now.item, f), getattr(written, f))]
-    clashing = [f for f in fields if f not in free]
-    steps: list[Step] = []
-    for names, cause in ((free, ""), (clashing, "edited since")):
-        values = {name: getattr(before.item, name) for name in names}
-        wanted = patch(now.item, values)
-        if not diff(now.item, wanted):
-            continue
-        update = _update(visit, entry, now, wanted, pairing, case)
-        steps.append(_hold(update, f"{cause}: {', '.join(names)}") if cause else update)
-    return tuple(steps) or (_nothing(entry, "it stands as it did before"),)
-
-
-def _bring_back(
-    visit: Visit, entry: Entry, before: Snapshot, pairing: Pairing | None, case: Case
-) -> list[Decided]:
-    """Undo a deletion: the item as it was, under its own ref where the side can.
-
-    Where the counterpart is there it is paired with that again; where that is gone too, the
-    counterpart is made anew from what came back.
+    Only what was written is marked as undone, by the step that wrote it.
     """
-    why = f"undo of step {entry.id}: what was deleted comes back"
-    there = _counterpart(visit, entry, pairing, case)
-    source = there or before
-    step = Create(
-        side=entry.side,
-        source=source,
-        item=before.item,
-        pairing=entry.pairing,
-        alone=there is None,
-        why=why,
-    )
-    snapshots = {entry.side: before, entry.side.other: source}
-    standing = Pairing(
-        id=entry.pairing,
-        crm=snapshots[Side.CRM],
-        groupware=snapshots[Side.GROUPWARE],
-        rule=visit.rule.version,
-        content=pairing.content if pairing else True,
-        made=pairing.made if pairing else None,
-    )
-    back = Decided(case=Case(pairing=standing), steps=(step,))
-    if there is not None or not visit.policy.program.creates(entry.side.other):
-        return [back]
-    item = visit.policy.carried(entry.side.other, before.item)
-    copy = Create(side=entry.side.other, source=before, item=item, why=why)
-    return [back, Decided(case=Case(), steps=(copy,))]
+    entries = _open(visit, entries)
+    left: dict[int, str] = {}
+    for number in range(ROUNDS + 1):
+        planned = _plans(visit, entries, approves)
+        if not number:
+            steps = tuple(s for one in planned for s in one.steps)
+            report.plan = Plan(link=visit.link.id, steps=steps)
+        entries = _write(visit, planned, report)
+        for one in planned:
+            left |= one.left
+        if not entries:
+            break
+    left |= {entry.id: MOVING for entry in _open(visit, entries)}
+    report.left = _told(left)
 
 
-def _counterpart(
-    visit: Visit, entry: Entry, pairing: Pairing | None, case: Case
-) -> Snapshot | None:
-    """Return the item on the other side that the deleted one belonged to, if it is there."""
-    if pairing is not None:
-        return _snapshot(case, entry.side.other)
-    if not entry.counterpart:
-        return None
-    found = _now(visit, entry.side.other, entry.counterpart, None)
-    return found.snapshot if isinstance(found, Seen) else None
+def _open(visit: Visit, entries: Sequence[Entry]) -> list[Entry]:
+    """Return those of the entries that nobody has undone meanwhile."""
+    with visit.state.read() as tx:
+        found = [tx.journal.get(entry.id) for entry in entries]
+    return [entry for entry in found if entry is not None and entry.undone_by is None]
 
 
-def _return_value(
-    visit: Visit,
-    entries: Sequence[Entry],
-    before: Snapshot | None,
-    pairing: Pairing | None,
-    case: Case,
-) -> tuple[Step, ...]:
-    """Undo a clash: the losing value returns, on both sides."""
-    entry = entries[-1]
-    if before is None or pairing is None:
-        return (_nothing(entry, "the pair no longer exists"),)
-    now = _snapshot(case, entry.side)
-    other = _snapshot(case, entry.side.other)
-    if now is None or other is None:
-        return (_nothing(entry, "one of the two items is gone"),)
-    fields = [change.field for e in entries if e.step == "clash" for change in e.fields]
-    wanted = patch(now.item, {name: getattr(before.item, name) for name in fields})
-    carried = visit.policy.carried(entry.side.other, wanted)
-    there = patch(other.item, {name: getattr(carried, name) for name in fields})
-    steps: list[Step] = []
-    if diff(now.item, wanted):
-        steps.append(_update(visit, entry, now, wanted, pairing, case))
-    if diff(other.item, there):
-        mirrored = msgspec.structs.replace(entry, side=entry.side.other)
-        steps.append(_update(visit, mirrored, other, there, pairing, case))
-    return tuple(steps) or (_nothing(entry, "the value already stands"),)
+def _write(visit: Visit, planned: Sequence[Planned], report: Report) -> list[Entry]:
+    """Write what is planned, copies of what comes back last; return what is to be planned again.
+
+    Where something had changed meanwhile those are all entries about the item: one side may have
+    been written already.
+    """
+    busy = [(one, _written(one.decided)) for one in planned]
+    stale = _apply(visit, busy, report)
+    copies = [
+        (one, _over(visit, one.copy, one.decided))
+        for one in planned
+        if one.copy is not None and id(one) not in stale
+    ]
+    _apply(visit, copies, report)
+    again: list[Entry] = []
+    for one in planned:
+        still = _open(visit, one.entries) if one.further else []
+        if id(one) in stale:
+            again += one.entries
+        elif len(still) < len(one.entries):
+            again += still
+    return again
 
 
-def _update(
-    visit: Visit, entry: Entry, now: Snapshot, wanted: Item, pairing: Pairing | None, case: Case
-) -> Update:
-    base = _snapshot(case, entry.side.other) or now
-    mails = visit.policy.mails(now, wanted) if entry.side is Side.GROUPWARE else ()
-    return Update(
-        side=entry.side,
-        pairing=pairing.id if pairing else entry.pairing,
-        before=now,
-        after=wanted,
-        base=base,
-        changes=changes(now.item, wanted),
-        mails=mails,
-        why=f"undo of step {entry.id}",
-    )
+def _apply(visit: Visit, some: Sequence[tuple[Planned, Decided]], report: Report) -> set[int]:
+    """Carry out what has steps; return of which items something had changed meanwhile, by id()."""
+    stale = {id(one) for one in apply(visit, [d for _, d in some if d.steps], report)}
+    return {id(one) for one, decided in some if id(decided) in stale}
 
 
-def _guarded(visit: Visit, steps: Sequence[Step], approved: bool) -> tuple[Step, ...]:
-    """Hold what would mail against the rule; release holds that were approved."""
-    never = visit.rule.invitations is Invitations.NEVER
-    result: list[Step] = []
-    for step in steps:
-        if isinstance(step, Hold) and approved:
-            result.append(step.held)
-        elif isinstance(step, Update | Delete) and step.mails and never and not approved:
-            people = ", ".join(step.mails)
-            result.append(_hold(step, f"mail: the server would write to {people}"))
-        else:
-            result.append(step)
-    if any(isinstance(step, Hold) for step in result):
-        result = [step for step in result if not isinstance(step, Unpair)]
-    return tuple(result)
+def _written(decided: Decided) -> Decided:
+    """Return a case with the steps that do something; the others are only shown."""
+    steps = tuple(step for step in decided.steps if step.name != "skip")
+    return msgspec.structs.replace(decided, steps=steps)
 
 
-def _note_undone(visit: Visit, entries: Sequence[Entry], decided: Sequence[Decided]) -> None:
-    held = {
-        (step.held.side, step.held.before.ref)
-        for one in decided
-        for step in one.steps
-        if isinstance(step, Hold) and isinstance(step.held, Update | Delete)
-    }
-    with visit.state.begin() as tx:
-        latest = tx.journal.query(run=visit.run, limit=1)
-        done = [entry.id for entry in entries if (entry.side, entry.ref) not in held]
-        if latest and done:
-            tx.journal.mark_undone(done, latest[0].id)
+def _over(visit: Visit, one: Decided, back: Decided) -> Decided:
+    """Return the copy's step over the item that has just come back; nothing if it didn't."""
+    (step,), (made, *_) = one.steps, back.steps
+    if isinstance(made, Hold) or not isinstance(step, Create) or not isinstance(made, Create):
+        return msgspec.structs.replace(one, steps=())
+    source = _came_back(visit, made, back)
+    if source is None:
+        return msgspec.structs.replace(one, steps=())
+    return Decided(case=one.case, steps=(msgspec.structs.replace(step, source=source),))
 
 
-def _now(visit: Visit, side: Side, ref: str, pairing: Pairing | None) -> Observation:
-    base = pairing.side(side) if pairing is not None else None
-    ask = Ask(ref=ref, uid=base.item.uid if base else "", marker=base.marker if base else "")
-    return confirm(visit.end(side), [ask])[ref]
+def _came_back(visit: Visit, made: Create, back: Decided) -> Snapshot | None:
+    end, pairing = visit.end(made.side), back.case.pairing
+    ref = pairing.side(made.side).ref if pairing is not None else made.source.ref
+    found = confirm(end, [Ask(ref=ref)])[ref]
+    if isinstance(found, Seen):
+        return found.snapshot
+    questions = [Question(key=key) for key in create_keys(visit.link.id, made)]
+    answers = [s for many in end.session.lookup(end.folder, end.kind, questions) for s in many]
+    return answers[-1] if answers else None
 
 
-def _case(visit: Visit, pairing: Pairing | None, side: Side, now: Observation) -> Case:
-    if pairing is None:
-        seen = now if isinstance(now, Seen) else None
-        return Case(
-            crm=seen if side is Side.CRM else None,
-            groupware=seen if side is Side.GROUPWARE else None,
-        )
-    there = _now(visit, side.other, pairing.side(side.other).ref, pairing)
-    crm, groupware = (now, there) if side is Side.CRM else (there, now)
-    return Case(pairing=pairing, crm=crm, groupware=groupware)
-
-
-def _snapshot(case: Case, side: Side) -> Snapshot | None:
-    observation = case.crm if side is Side.CRM else case.groupware
-    return observation.snapshot if isinstance(observation, Seen) else None
-
-
-def _hold(step: Create | Update | Delete, cause: str) -> Hold:
-    return Hold(held=step, cause=cause, why=step.why)
-
-
-def _nothing(entry: Entry, why: str) -> Skip:
-    return Skip(side=entry.side, ref=entry.ref, pairing=entry.pairing, why=f"undo: {why}")
-
-
-def _let_go(pairing: Pairing, why: str) -> Unpair:
-    return Unpair(
-        pairing=pairing.id,
-        crm=pairing.crm.ref,
-        groupware=pairing.groupware.ref,
-        cause=Frozen.UNLINKED,
-        why=f"{why}: the other item stays and is left alone",
-    )
+def _told(left: dict[int, str]) -> list[str]:
+    """Return a line for each reason why something isn't undone."""
+    reasons: dict[str, list[int]] = {}
+    for number, why in sorted(left.items()):
+        reasons.setdefault(why, []).append(number)
+    lines = []
+    for why, numbers in reasons.items():
+        some = ", ".join(str(number) for number in numbers[:10])
+        more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+        word = "step" if len(numbers) == 1 else "steps"
+        lines.append(f"{word} {some}{more} not undone: {why}")
+    return lines

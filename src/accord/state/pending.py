@@ -36,6 +36,8 @@ class PendingChanges(Repository):
         Changes given together don't replace each other.
         """
         for link, cause in sorted({(each.link, each.cause) for each in pending}):
+            if cause == Cause.UNDO:  # Each is a decision about its own entries.
+                continue
             given = [each for each in pending if (each.link, each.cause) == (link, cause)]
             for side, name in _ATTRIBUTE.items():
                 refs = {getattr(each, name) for each in given} - {""}

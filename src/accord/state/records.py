@@ -24,12 +24,13 @@ class Mode(StrEnum):
 
 
 class Cause(StrEnum):
-    """Say why a change is pending."""
+    """Say why a change is pending; `undo` is a step of an undo that waits for approval."""
 
     HELD = "held"
     CONFLICT = "conflict"
     REJECTED = "rejected"
     RETRY = "retry"
+    UNDO = "undo"
 
 
 class Target(Struct, frozen=True, kw_only=True):

@@ -459,6 +459,12 @@ def test_a_pair_that_was_let_go(frozen: str, crm: str, mailbox: str, steps: list
     assert words(answer) == steps
 
 
+def test_a_declined_meeting_is_remembered_until_it_is_over() -> None:
+    """Its record may be restored, and it must not come back to who declined it."""
+    assert words(decide(pairing(event(), frozen="declined"), GONE, GONE)) == []
+    assert words(decide(pairing(past(), frozen="declined"), GONE, GONE)) == ["forget"]
+
+
 @pytest.mark.parametrize("frozen", ["scope", "moved", "unlinked", "declined", "past"])
 @pytest.mark.parametrize(("crm", "mailbox"), [*itertools.product(WORDS, WORDS)])
 def test_no_deletion_travels_over_a_pair_that_was_let_go(
@@ -524,12 +530,6 @@ def test_an_attendee_who_deletes_the_invitation_declines() -> None:
 
 
 def test_a_plain_copy_of_somebody_elses_meeting_declines_too() -> None:
-def test_a_declined_meeting_is_remembered_until_it_is_over() -> None:
-    """Its record may be restored, and it must not come back to who declined it."""
-    assert words(decide(pairing(event(), frozen="declined"), GONE, GONE)) == []
-    assert words(decide(pairing(past(), frozen="declined"), GONE, GONE)) == ["forget"]
-
-
     copy = event(people=(Person(address=EVE), Person(address=OWNER)))
     answer = decide(pairing(meeting(EVE, OWNER, BOB), copy), SAME, GONE)
     assert words(answer) == ["update crm: attendees", "unpair declined"]
