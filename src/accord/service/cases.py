@@ -67,7 +67,7 @@ def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
     }
     gathered = _with_newcomers(visit, said, pulled, pairs, cases)
     lost = frozenset(side for side in Side if pulled[side].lost)
-    return msgspec.structs.replace(gathered, over=_over(asked, said, pairs), lost=lost)
+    return msgspec.structs.replace(gathered, over=_over(visit, asked, said, pairs), lost=lost)
 
 
 def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
@@ -174,19 +174,32 @@ def _mended_by_deletion(
 
 
 def _over(
-    asked: Sequence[Pending], said: dict[Side, dict[str, Observation]], pairs: dict[str, Pairing]
+    visit: Visit,
+    asked: Sequence[Pending],
+    said: dict[Side, dict[str, Observation]],
+    pairs: dict[str, Pairing],
 ) -> tuple[str, ...]:
-    """Return the pending changes of items that are gone and that no pair knows."""
+    """Return the pending changes of items that no pair knows and that are gone, or not ours.
+
+    What can't be read may be another link's on the same folder; that shows once it can be.
+    """
     paired = {(side, pairing.side(side).ref) for pairing in pairs.values() for side in Side}
     over = []
     for one in asked:
         refs = [(Side.CRM, one.ref_crm), (Side.GROUPWARE, one.ref_groupware)]
         named = [(side, ref) for side, ref in refs if ref]
         if paired.isdisjoint(named) and all(
-            isinstance(said[side].get(ref), Deleted | Moved | OutOfScope) for side, ref in named
+            _nothing_for(visit, side, said[side].get(ref)) for side, ref in named
         ):
             over.append(one.id)
     return tuple(over)
+
+
+def _nothing_for(visit: Visit, side: Side, observation: Observation | None) -> bool:
+    """Tell whether an item has left, or was another link's all along."""
+    if isinstance(observation, Seen) and side is Side.GROUPWARE:
+        return not belongs(visit.link, observation.snapshot)
+    return isinstance(observation, Deleted | Moved | OutOfScope)
 
 
 def _refresh_pending(

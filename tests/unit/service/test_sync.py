@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from accord.groupware.memory.session import MemorySession
 from accord.model.item import Absence
 from accord.model.kinds import Kind
-from accord.model.observe import Completeness, Listing
+from accord.model.observe import Completeness, Listing, Observation, Seen, Unknown
 from accord.ports.adapter import Known
 from accord.ports.errors import AuthFailed, Retry
 from accord.rules.rule import Rule, Scope
@@ -140,6 +141,19 @@ def test_a_link_that_was_interrupted_sees_the_same_again() -> None:
     assert after > 20
 
 
+def _observed(world: World, why: str) -> Callable[[], None]:
+    """Let nothing new in the mailbox be readable until what is returned is called."""
+    patch = pytest.MonkeyPatch()
+    real = MemorySession._observe
+
+    def observe(self: MemorySession, folder: str, ref: str, version: str | None) -> Observation:
+        said = real(self, folder, ref, version)
+        return Unknown(ref=ref, why=why) if isinstance(said, Seen) else said
+
+    patch.setattr(MemorySession, "_observe", observe)
+    return patch.undo
+
+
 class Renaming:
     """Be an adapter that calls one and the same state by a new name each time."""
 
@@ -209,6 +223,24 @@ def test_one_pull_serves_all_links_that_stand_together() -> None:
     side.listed.clear()
     world.all()
     assert len(side.listed) == len(set(side.listed)) == 2
+
+
+@pytest.mark.parametrize("link", ["alice", "absences"])
+def test_what_cannot_be_read_is_forgotten_by_the_link_whose_it_is_not(link: str) -> None:
+    """Until it can be read nobody knows whose it is; then nothing of it stays pending."""
+    world = Shared()
+    world.person().add(Absence(title="Away", start=SOON, end=SOON, time_zone="Europe/Berlin"))
+    real = _observed(world, "unreadable for now")
+    world.all()
+    world.mailbox().add(event("Added"))
+    world.all()
+    assert any(world.pending(user=name) for name in ("alice", "absences"))
+    real()
+    world.wait(hours=7)
+    world.all()
+    world.wait(hours=7)
+    world.all()
+    assert not world.pending(user=link)
 
 
 @pytest.mark.parametrize("said", [Completeness.PARTIAL, Completeness.LOST])
