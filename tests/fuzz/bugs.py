@@ -16,7 +16,8 @@ from accord.engine import both, merge, settle
 from accord.engine.both import Said
 from accord.model.kinds import Side
 from accord.ports import adapter
-from accord.service import commit, opening, pull
+from accord.service import commit, opening, pull, sync
+from accord.service.ends import place_of
 
 Bug = Callable[[], Iterator[None]]
 BUGS: dict[str, Any] = {}
@@ -62,9 +63,11 @@ def cursor_before_commit() -> Iterator[None]:
     def eager(end: Any, cursor: str, known: Any, progress: Any) -> Any:
         pulled = real(end, cursor, known, progress)
         state = STATE[-1]
-        scope = "alice" if end.side is Side.CRM else f"t/alice@x.test/{end.folder}/{end.kind}"
         with state.begin() as tx:
-            tx.cursors.put(scope, end.side, pulled.cursor)
+            for link in tx.links.all():
+                if end.side is Side.GROUPWARE or link.kind is end.kind:
+                    place = place_of(link, end.side, end.folder)
+                    tx.cursors.put(link.id, end.side, place, pulled.cursor)
         return pulled
 
     real_open = opening.open_visit
@@ -74,13 +77,29 @@ def cursor_before_commit() -> Iterator[None]:
         return real_open(accord, *rest)
 
     with (
-        planted("accord.service.sync.pull", eager),
+        planted("accord.service.reading.pull", eager),
         planted("accord.service.sync.open_visit", opened),
     ):
         yield
 
 
 STATE: list[Any] = []
+
+
+@bug
+def one_cursor_for_all_links() -> Iterator[None]:
+    """The visit of one link moves the folder's cursor of the others, too."""
+    real = sync._finish
+
+    def finish(visit: Any, pulled: Any, *rest: Any) -> None:
+        real(visit, pulled, *rest)
+        with visit.state.begin() as tx:
+            for link in tx.links.all():
+                place = place_of(link, Side.GROUPWARE, visit.groupware.folder)
+                tx.cursors.put(link.id, Side.GROUPWARE, place, pulled[Side.GROUPWARE].cursor)
+
+    with planted("accord.service.sync._finish", finish):
+        yield
 
 
 @bug

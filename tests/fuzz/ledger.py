@@ -45,7 +45,8 @@ PERSONAL = {"categories"}
 
 
 def identity(item: Item) -> str:
-    value = getattr(item, IDENTITY[kind_of(item)])
+    """Return which item this is; empty for an absence, and for its entry in a calendar."""
+    value = getattr(item, IDENTITY.get(kind_of(item), ""), None)
     return plain(value) if value else ""
 
 

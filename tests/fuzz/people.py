@@ -1,4 +1,7 @@
-"""The people of a history: they add, edit, delete, move, copy and restore items on both sides."""
+"""The people of a history: they add, edit, delete, move, copy and restore items on both sides.
+
+Where they work with appointments, they also go on leave: absences share the calendar.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accord.groupware.memory import TRASH
-from accord.model.item import Contact, Event, Item, Phone, Task, TaskStatus
+from accord.model.item import Absence, Contact, Event, Item, Phone, Task, TaskStatus
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Snapshot
 from accord.model.parts import Body
@@ -17,8 +20,10 @@ from tests.fuzz.meddling import Meddled
 from tests.unit.service.kit import CRM, GROUPWARE, World
 
 FUTURE = datetime(2027, 5, 3, 9, 0)
+LEAVE = datetime(2027, 9, 1)
 PAST = datetime(2025, 5, 5, 9, 0)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 ARCHIVE = "archive"
 MOST = 6
 
@@ -43,7 +48,17 @@ class People:
 
     def _calendar(self, folder: str = "") -> tuple[Snapshot, ...]:
         where = folder or {Kind.EVENT: "calendar", Kind.TASK: "tasks"}.get(self.kind, "contacts")
-        return self.mailbox.list(self.kind, where)
+        return tuple(s for s in self.mailbox.list(self.kind, where) if identity(s.item))
+
+    def absences(self) -> list[Item]:
+        """Return what the CRM knows of leave, by beginning."""
+        found = (one.item for one in self.crm.list(Kind.ABSENCE))
+        return sorted(found, key=_beginning)
+
+    def absent(self) -> list[Item]:
+        """Return the entries in the calendar that tell of leave, by beginning."""
+        found = (one.item for one in self.mailbox.list(Kind.EVENT, "calendar"))
+        return sorted((item for item in found if not identity(item)), key=_beginning)
 
     def archived(self) -> list[Snapshot]:
         return self.here(GROUPWARE, ARCHIVE)
@@ -138,6 +153,19 @@ class People:
         else:
             self.mailbox.delete(found.ref, hard=which % 2 == 0)
 
+    def leave(self, pick: int, which: int) -> None:
+        """Ask for leave, change it, or come back early; all of it in the CRM."""
+        there = self.crm.list(Kind.ABSENCE)
+        start = LEAVE + self.fresh() * DAY
+        if not there or (which % 3 == 0 and len(there) < MOST):
+            self.crm.add(Absence(title="Leave", start=start, end=start + DAY, all_day=True))
+            return
+        chosen = sorted(there, key=lambda one: _beginning(one.item))[pick % len(there)]
+        if which % 3 == 1:
+            self.crm.edit(chosen.ref, start=start, end=start + DAY)
+        else:
+            self.crm.delete(chosen.ref)
+
     def restore(self, side: Side, pick: int) -> None:
         """Bring something back that a person or Accord has deleted."""
         if side is CRM:
@@ -147,7 +175,8 @@ class People:
                 if r.deleted and r.kind is self.kind
             ]
         else:
-            gone = list(self.mailbox.list(self.kind, TRASH))  # type: ignore[arg-type]
+            trash = self.mailbox.list(self.kind, TRASH)
+            gone = [one for one in trash if identity(one.item)]  # type: ignore[misc]
         gone.sort(key=lambda one: (identity(one.item), one.ref))
         if not gone:
             return
@@ -306,6 +335,11 @@ class People:
                 )
             case _:
                 return f"c{number}"
+
+
+def _beginning(item: Item) -> datetime:
+    assert isinstance(item, Absence | Event)
+    return item.start
 
 
 def _text_of(letter: str, number: int, which: int) -> str:

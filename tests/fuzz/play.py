@@ -12,9 +12,13 @@ from typing import Any
 
 from accord.model.kinds import Kind, Side
 from accord.rules.rule import Clash
-from tests.fuzz.test_histories import ACTS, SHAPES, History
+from tests.fuzz.test_histories import ACTS, LINKS, SHAPES, STANDS, History
 
 Act = tuple[str, dict[str, Any]]
+OFTEN = {
+    "add": 4, "edit": 6, "change_entries": 2, "delete": 3, "disturb": 3, "sync": 6, "crash": 3,
+    "expire": 0.3, "leave": 1.5, "stand": 1.5,
+}  # fmt: skip
 
 
 def write(seed: int, length: int = 14) -> list[Act]:
@@ -34,19 +38,25 @@ def write(seed: int, length: int = 14) -> list[Act]:
     ]
     for _ in range(chance.randint(4, length)):
         side, pick, which = chance.choice(list(Side)), chance.randint(0, 5), chance.randint(0, 11)
-        name = chance.choices(
-            ["add", "edit", "change_entries", "delete", "disturb", "sync", "crash", "expire"],
-            [4, 6, 2, 3, 3, 6, 3, 0.3],
-        )[0]
+        name = chance.choices(list(OFTEN), list(OFTEN.values()))[0]
         given: dict[str, dict[str, Any]] = {
             "add": {"side": side, "which": which},
             "edit": {"side": side, "pick": pick, "which": which},
             "change_entries": {"side": side, "pick": pick, "which": which},
             "delete": {"side": side, "pick": pick, "which": which},
             "disturb": {"act": chance.choice(ACTS), "side": side, "pick": pick, "which": which},
-            "sync": {"full": chance.random() < 0.2, "minutes": chance.choice([1, 1, 400])},
-            "crash": {"after": chance.randint(0, 40)},
+            "sync": {
+                "full": chance.random() < 0.2,
+                "minutes": chance.choice([1, 1, 400]),
+                "links": chance.choice(LINKS),
+            },
+            "crash": {"after": chance.randint(0, 40), "links": chance.choice(LINKS)},
             "expire": {"side": side},
+            "leave": {"pick": pick, "which": which},
+            "stand": {
+                "link": chance.choice(["alice", "absences"]),
+                "stand": chance.choice(STANDS),
+            },
         }
         acts.append((name, given[name]))
     return acts

@@ -6,7 +6,7 @@ Every complaint is a sentence; none means that the promises were kept.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from accord.engine.plan import Pairing
@@ -20,8 +20,9 @@ from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Clash, Rule
 from accord.service.opening import Options
+from accord.service.report import Report
 from accord.service.sync import sync
-from accord.state.records import Cause
+from accord.state.records import Cause, Mode
 from accord.testing import Hostility, Trick
 from tests.fuzz.ledger import (
     CUT,
@@ -44,9 +45,17 @@ class Reckoning:
     """Bring a history to rest and say what is wrong then."""
 
     def __init__(
-        self, world: World, people: People, rule: Rule, hostility: Hostility, crashed: bool
+        self,
+        world: World,
+        people: People,
+        rule: Rule,
+        hostility: Hostility,
+        links: Sequence[str],
+        *,
+        crashed: bool,
     ) -> None:
         self.world = world
+        self.links = links
         self.people = people
         self.rule = rule
         self.hostility = hostility
@@ -58,14 +67,24 @@ class Reckoning:
     def complaints(self) -> list[str]:
         self.people.mend()
         self.people.calm()
+        for link in self.links:
+            self.world.change_link(link, paused=False, mode=Mode.ACTIVE)
         found = list(self._quiet())
         if found:
             return found
         found += self._doubled()
         for life in self.people.lives.values():
             found += self._judge(life)
+        found += self._leave()
         found += self._at_rest()
         return found
+
+    def _sync(self, *, full: bool = False) -> list[Report]:
+        links = [self.world.link(name) for name in self.links]
+        return sync(self.world.accord, links, Options(full=full))
+
+    def _retries(self) -> bool:
+        return any(self.world.pending(Cause.RETRY, link) for link in self.links)
 
     def _quiet(self) -> Iterator[str]:
         """Synchronize until nothing is written any more; undue mail is a complaint."""
@@ -74,26 +93,32 @@ class Reckoning:
         self.world.wait(minutes=10)
         for _ in range(PASSES):
             mails = len(self.world.mails)
-            report = self.world.sync()
-            if report.error:
-                yield f"a calm visit failed: {report.error}"
+            reports = self._sync()
+            if any(report.error for report in reports):
+                yield f"a calm visit failed: {[report.error for report in reports]}"
                 return
             if len(self.world.mails) != mails:
                 yield "Accord made the server send mail"
             self.world.wait(hours=7)
-            if not report.writes and not self.world.pending(Cause.RETRY):
+            if not any(report.writes for report in reports) and not self._retries():
                 return
-        yield f"it never comes to rest: {report.as_json()} {self.world.pending()}"
+        yield f"it never comes to rest: {[r.as_json() for r in reports]} {self.world.pending()}"
 
     def _at_rest(self) -> Iterator[str]:
         """One more pass, and one that lists everything, write nothing and leave nothing open."""
         for full in (False, True):
-            report = self.world.sync(full=full)
-            if report.writes or report.error:
-                steps = report.plan.steps if report.plan else ()
-                yield f"one more pass (full: {full}) wrote: {steps} {report.error}"
+            for report in self._sync(full=full):
+                if report.writes or report.error:
+                    steps = report.plan.steps if report.plan else ()
+                    yield f"one more pass (full: {full}) wrote: {steps} {report.error}"
         if self.world.intents():
             yield f"open intents are left: {self.world.intents()}"
+
+    def _leave(self) -> Iterator[str]:
+        """Complain about absences and entries that don't tell the same."""
+        known, told = self.people.absences(), self.people.absent()
+        if [(a.start, a.end) for a in known] != [(e.start, e.end) for e in told]:  # type: ignore[union-attr]
+            yield f"the CRM knows of leave {known}, and the calendar tells of {told}"
 
     def _doubled(self) -> Iterator[str]:
         for side in Side:

@@ -1,12 +1,14 @@
 """Random histories: people work on both sides, Accord synchronizes, sides misbehave, processes die.
 
+Appointments share their calendar with absences: two links on one folder, visited together or alone,
+paused or only observing for a while.
 After quiet both sides agree, nothing was lost, nothing doubled, and one more pass writes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -21,7 +23,8 @@ from hypothesis.stateful import (
 
 from accord.db import Database
 from accord.model.kinds import Direction, Kind, Side
-from accord.rules.rule import Clash
+from accord.rules.rule import Clash, Rule, Scope
+from accord.state.records import Mode
 from accord.testing import Hostility
 from tests.databases import POSTGRES, Databases, empty
 from tests.fuzz.meddling import Meddled
@@ -33,6 +36,7 @@ from tests.unit.service.kit import World, blank
 HISTORIES = int(os.environ.get("ACCORD_HISTORIES", "2000"))
 STEPS = 9
 SHARDS = 4
+EACH = -(-HISTORIES // SHARDS)
 ON_POSTGRES = max(1, HISTORIES // 20)
 
 # Shrinking takes minutes and is for those who look into a failure.
@@ -48,13 +52,21 @@ SHAPES: list[dict[str, Any]] = [
     {"crm": {"page": 2}, "groupware": {"page": 2, "batch": 2}},
 ]
 
+LINKS = [("alice", "absences"), ("absences", "alice"), ("alice",), ("absences",)]
+STANDS: list[dict[str, Any]] = [
+    {"paused": True},
+    {"paused": False},
+    {"mode": Mode.OBSERVE},
+    {"mode": Mode.ACTIVE},
+    {"mode": Mode.ACTIVE, "paused": False},
+]
 SIDES = st.sampled_from(Side)
 PICKS = st.integers(0, 5)
 WHICH = st.integers(0, 11)
 
 
 class History(RuleBasedStateMachine):
-    """Be one history of one link; `database` gives an empty state to each."""
+    """Be one history of a person's links; `database` gives an empty state to each."""
 
     database: Callable[[], Database] = staticmethod(blank)
     played = 0
@@ -81,6 +93,7 @@ class History(RuleBasedStateMachine):
             **shape,
         )
         self.rule = self.world.activate(**given)
+        self.links = share(self.world)
         self.people = People(self.world)
         self.crashed = False
 
@@ -125,17 +138,35 @@ class History(RuleBasedStateMachine):
             case "overtake":
                 self.people.overtake(side, which)
 
-    @rule(full=st.sampled_from([False, False, True]), minutes=st.sampled_from([1, 1, 400]))
-    def sync(self, full: bool, minutes: int) -> None:
+    @rule(pick=PICKS, which=WHICH)
+    def leave(self, pick: int, which: int) -> None:
+        if "absences" in self.links:
+            self.people.leave(pick, which)
+
+    @rule(link=st.sampled_from(["alice", "absences"]), stand=st.sampled_from(STANDS))
+    def stand(self, link: str, stand: dict[str, Any]) -> None:
+        """Pause a link or let it only observe, or let it work again."""
+        if link in self.links:
+            self.world.change_link(link, **stand)
+
+    @rule(
+        full=st.sampled_from([False, False, True]),
+        minutes=st.sampled_from([1, 1, 400]),
+        links=st.sampled_from(LINKS),
+    )
+    def sync(self, full: bool, minutes: int, links: Sequence[str]) -> None:
         mails = len(self.world.mails)
         self.world.wait(minutes=minutes)
-        self.world.sync(full=full)
+        self.world.sync(*self._of_these(links), full=full)
         assert len(self.world.mails) == mails, "Accord made the server send mail"
 
-    @rule(after=st.integers(0, 40))
-    def crash(self, after: int) -> None:
+    @rule(after=st.integers(0, 40), links=st.sampled_from(LINKS))
+    def crash(self, after: int, links: Sequence[str]) -> None:
         self.world.wait(minutes=1)
-        self.crashed |= self.world.crash(after)
+        self.crashed |= self.world.crash(after, *self._of_these(links))
+
+    def _of_these(self, links: Sequence[str]) -> list[str]:
+        return [link for link in links if link in self.links] or self.links
 
     @rule(side=SIDES)
     def expire(self, side: Side) -> None:
@@ -145,10 +176,23 @@ class History(RuleBasedStateMachine):
         if not hasattr(self, "people"):
             return
         type(self).played += 1
-        reckoning = Reckoning(self.world, self.people, self.rule, self.hostility, self.crashed)
+        reckoning = Reckoning(
+            self.world, self.people, self.rule, self.hostility, self.links, crashed=self.crashed
+        )
         complaints = reckoning.complaints()
         self.world.accord.close()
         assert not complaints, "\n".join(complaints)
+
+
+def share(world: World) -> list[str]:
+    """Let absences share the calendar with appointments; return the links there are."""
+    if world.kind is not Kind.EVENT:
+        return ["alice"]
+    with world.state.begin() as tx:
+        away = Rule(name="away", kind=Kind.ABSENCE, scope=Scope.ALL)
+        tx.rules.activate("away", tx.rules.put(away))
+    world.add_link("alice", id="absences", name="away", kind=Kind.ABSENCE, rule="away")
+    return ["alice", "absences"]
 
 
 def profile(histories: int, **values: Any) -> settings:
@@ -171,9 +215,10 @@ def test_histories(shard: int, record_property: RecordProperty) -> None:
 
     Sharded.__qualname__ = f"History{shard}"
     try:
-        run_state_machine_as_test(Sharded, settings=profile(HISTORIES // SHARDS))
+        run_state_machine_as_test(Sharded, settings=profile(EACH))
     finally:
         note(Sharded.played, "SQLite", record_property)
+    assert Sharded.played >= EACH
 
 
 @pytest.mark.fuzz
@@ -193,3 +238,4 @@ def test_histories_on_postgres(databases: Databases, record_property: RecordProp
         run_state_machine_as_test(OnPostgres, settings=profile(ON_POSTGRES))
     finally:
         note(OnPostgres.played, "PostgreSQL", record_property)
+    assert OnPostgres.played >= ON_POSTGRES
