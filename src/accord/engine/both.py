@@ -92,18 +92,25 @@ def said(base: Snapshot, observation: Observation | None) -> Said:
             return Said.BLIND
 
 
-def pair(both: Both) -> Pair:
+def pair(both: Both, contested: tuple[str, ...]) -> Pair:
     """Return the step that moves both bases on without a write."""
     return Pair(
         pairing=both.pairing.id,
         crm=both.crm,
         groupware=both.groupware,
         content=both.pairing.content,
+        contested=contested,
         why="nothing that the other side shares has changed",
     )
 
 
-def update(both: Both, side: Side, values: dict[str, object], restored: frozenset[str]) -> Step:
+def update(
+    both: Both,
+    side: Side,
+    values: dict[str, object],
+    restored: frozenset[str],
+    contested: tuple[str, ...],
+) -> Step:
     """Return the step that writes `values` on one side; `restored` are those put back."""
     before = both.now(side)
     after = patch(before.item, values)
@@ -125,6 +132,7 @@ def update(both: Both, side: Side, values: dict[str, object], restored: frozense
         base=both.now(side.other),
         changes=changes(before.item, after),
         mails=mails,
+        contested=contested,
         why=why,
     )
 

@@ -46,7 +46,7 @@ def _withdraw(both: Both, why: str) -> tuple[Step, ...]:
     made = both.pairing.made
     if made is None:
         return (unpair(both, Frozen.SCOPE, f"{why}; neither item was made by Accord"),)
-    edited = changes(both.pairing.side(made).item, both.now(made).item)
+    edited = both.pairing.contested or changes(both.pairing.side(made).item, both.now(made).item)
     if made is Side.CRM and both.policy.past(both.crm.item):
         return (unpair(both, Frozen.SCOPE, f"{why}; a past record stays"),)
     if edited or both.said[made] not in (Said.SAME, Said.CHANGED):
@@ -96,13 +96,14 @@ def _follow(both: Both, to: Side) -> tuple[Step, ...]:
 
 
 def _shared_edits(both: Both, to: Side) -> tuple[str, ...]:
-    """Return what was edited on side `to` and stands against deleting it.
+    """Return what was edited on side `to`, or is in conflict there, and stands against deleting it.
 
     Edits of a copy that gives no content don't, and the organizer's cancellation beats them.
     """
     copy = to is Side.GROUPWARE and not both.pairing.content
     cancelled = to is Side.CRM and _organizes(both)
-    if both.said[to] is not Said.CHANGED or copy or cancelled:
+    undecided = both.pairing.contested
+    if (both.said[to] is not Said.CHANGED and not undecided) or copy or cancelled:
         return ()
     return shared_edits(both.pairing, to.other, both.now(to), both.policy)
 

@@ -37,8 +37,16 @@ def meet(crm: Snapshot, groupware: Snapshot, policy: Policy, *, content: bool) -
     why = "the same item on both sides"
     if differences:
         why = "the same item on both sides, with differences"
+    contested = tuple(change.field for change in differences)
     steps: list[Step] = [
-        Pair(pairing=pairing, crm=crm, groupware=groupware, content=content, why=why)
+        Pair(
+            pairing=pairing,
+            crm=crm,
+            groupware=groupware,
+            content=content,
+            contested=contested,
+            why=why,
+        )
     ]
     for side, now, other in (
         (Side.GROUPWARE, groupware, crm),

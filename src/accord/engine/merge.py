@@ -25,12 +25,16 @@ from accord.rules.rule import OneWay
 
 
 class Merged(Struct, frozen=True, kw_only=True):
-    """Be the outcome: new values per side, the clashes, and what was put back."""
+    """Be the outcome: new values per side, the clashes, and what was put back.
+
+    `contested` are the fields about which the two sides are, or stay, in an open conflict.
+    """
 
     crm: dict[str, Any]
     groupware: dict[str, Any]
     clashes: tuple[Clashed, ...]
     restored: frozenset[str]
+    contested: tuple[str, ...] = ()
 
     def side(self, side: Side) -> dict[str, Any]:
         """Return the values to write on one side."""
@@ -67,9 +71,10 @@ def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) 
     }
     patches: dict[Side, dict[str, Any]] = {Side.CRM: {}, Side.GROUPWARE: {}}
     judge = judge_of(crm, groupware, policy)
+    contested = _contested(pairing, groupware, policy)
     clashes: list[Clashed] = []
-    for group in _groups(halves):
-        clashes += _merge_group(group, halves, patches, judge)
+    for group in _groups(halves, contested):
+        clashes += _merge_group(group, halves, patches, judge, contested)
     restored = _restore(halves, patches, policy, invitation)
     if not pairing.content or invitation:
         _bring_reply(halves, patches, policy)
@@ -78,19 +83,44 @@ def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) 
         groupware=patches[Side.GROUPWARE],
         clashes=tuple(clashes),
         restored=restored,
+        contested=tuple(sorted(contested | opened(clashes))),
     )
+
+
+def opened(clashes: Iterable[Clashed]) -> set[str]:
+    """Return the fields of those clashes that nobody has decided yet."""
+    return {change.field for clash in clashes if clash.winner is None for change in clash.fields}
+
+
+def open_fields(pairing: Pairing, fields: Iterable[str], policy: Policy) -> tuple[str, ...]:
+    """Return in which of `fields` the two items of a pair disagree, as its bases have them.
+
+    They agree where either side holds what it would store of the other's value, although the
+    other may know more of it. Raises RuleFailed where a mapping fails.
+    """
+    disagreeing: dict[str, bool] = {}
+    for to in Side:
+        names = policy.flows(to).intersection(fields)
+        carried = policy.carried(to, pairing.side(to.other).item)
+        unlike = set(diff(pairing.side(to).item, carried, names))
+        for name in sorted(names):
+            disagreeing[name] = name in unlike and disagreeing.get(name, True)
+    return tuple(name for name, unlike in disagreeing.items() if unlike)
 
 
 def shared_edits(pairing: Pairing, to: Side, now: Snapshot, policy: Policy) -> tuple[str, ...]:
     """Return the fields of shared content edited since the base on the side opposite `to`.
 
-    `now` is that side's present snapshot. Personal fields don't count.
+    `now` is that side's present snapshot. Personal fields don't count; a value in an open
+    conflict does, for nobody has decided about that edit yet.
     """
     source = to.other
     before = policy.carried_before(to, pairing.side(source).item)
     after = policy.carried(to, now.item)
     kind = kind_of(after)
-    names = diff(before, after, policy.flows(to))
+    undecided = _contested(pairing, now, policy) if source is Side.GROUPWARE else pairing.contested
+    names = dict.fromkeys(diff(before, after, policy.flows(to)))
+    names |= dict.fromkeys(policy.flows(to).intersection(undecided))
     return tuple(name for name in names if not FIELDS[kind][name].personal)
 
 
@@ -106,6 +136,8 @@ def _half(
     if invitation and side is Side.GROUPWARE:
         flows = _personal(now[side].item, flows)
     if not pairing.content and side is Side.CRM:
+        flows = frozenset()
+    if side is Side.GROUPWARE and policy.discreet(now[side]):
         flows = frozenset()
     flows -= policy.program.withheld(side, now[side.other].item, policy.facts)
     base, present = pairing.side(side).item, now[side].item
@@ -128,17 +160,23 @@ def _personal(item: Item, fields: frozenset[str]) -> frozenset[str]:
     return frozenset(name for name in fields if name in specs and specs[name].personal)
 
 
-def _groups(halves: dict[Side, _Half]) -> list[tuple[str, ...]]:
+def _contested(pairing: Pairing, groupware: Snapshot, policy: Policy) -> frozenset[str]:
+    """Return the fields in an open conflict; of what turned private, nothing is left to decide."""
+    return frozenset() if policy.discreet(groupware) else frozenset(pairing.contested)
+
+
+def _groups(halves: dict[Side, _Half], contested: frozenset[str]) -> list[tuple[str, ...]]:
     """Return the fields that changed anywhere, in groups that win or lose together.
 
     Left-out dates and changed occurrences belong to the schedule as soon as a schedule itself
-    changed: their recurrence ids mean nothing under another rule.
+    changed, or is in conflict: their recurrence ids mean nothing under another rule.
     """
     changed: set[str] = set()
     for half in halves.values():
         changed |= half.incoming | half.own
     specs = FIELDS[kind_of(halves[Side.GROUPWARE].now)] | FIELDS[kind_of(halves[Side.CRM].now)]
-    rescheduled = any(specs[name].group == "schedule" for name in changed if name in specs)
+    moving = {name for name in changed | contested if name in specs}
+    rescheduled = any(specs[name].group == "schedule" for name in moving)
     groups: dict[str, list[str]] = {}
     for name, spec in specs.items():
         joins = rescheduled and name in ("exdates", "overrides")
@@ -151,10 +189,13 @@ def _merge_group(
     halves: dict[Side, _Half],
     patches: dict[Side, dict[str, Any]],
     judge: Judge,
+    contested: frozenset[str],
 ) -> Iterable[Clashed]:
     arriving = {side: half.incoming.intersection(group) for side, half in halves.items()}
     if not any(arriving.values()):
         return ()
+    if contested.intersection(group):
+        return _still_open(group, halves, patches)
     if all(arriving.values()):
         return _both_changed(group, halves, patches, judge)
     to = next(side for side in Side if arriving[side])
@@ -191,13 +232,10 @@ def _both_changed(
     if all(half.settled(f) for half in halves.values() for f in group if f in half.flows):
         return ()
     winner, why = judge.winner(name, groupware.now, groupware.theirs_after)
-    spec = FIELDS[kind_of(groupware.now)].get(group[0])
-    if len(group) == 1 and spec is not None and spec.merge is not Merge.REPLACE:
+    if _of_entries(group, groupware):
         return _merge_entries(group[0], halves, patches, winner, why)
     if winner is None:
-        at_stake = [f for f in group if f in groupware.flows and not groupware.settled(f)]
-        fields = tuple(_at_stake(f, groupware) for f in at_stake)
-        return (Clashed(group=name, winner=None, fields=fields, why=why),)
+        return _undecided(group, halves, why)
     loser = groupware if winner is Side.CRM else crm
     taken = [f for f in group if f in loser.flows and not loser.settled(f)]
     for field in taken:
@@ -206,17 +244,46 @@ def _both_changed(
     return (Clashed(group=name, winner=winner, fields=fields, why=why),) if fields else ()
 
 
+def _still_open(
+    group: tuple[str, ...], halves: dict[Side, _Half], patches: dict[Side, dict[str, Any]]
+) -> Iterable[Clashed]:
+    """Leave a group as it is that is in conflict already; only its undisputed entries travel."""
+    why = "the conflict about it is still open"
+    if _of_entries(group, halves[Side.GROUPWARE]):
+        return _merge_entries(group[0], halves, patches, None, why, contested=True)
+    return _undecided(group, halves, why)
+
+
+def _undecided(group: tuple[str, ...], halves: dict[Side, _Half], why: str) -> Iterable[Clashed]:
+    """Leave both sides as they are; there is nothing to decide where either knows the other's."""
+    fields = []
+    for name in group:
+        ways = [half for half in reversed(halves.values()) if name in half.flows]
+        if ways and not any(half.settled(name) for half in ways):
+            fields.append(_at_stake(name, ways[0]))
+    name = _name(group, halves[Side.GROUPWARE])
+    return (Clashed(group=name, winner=None, fields=tuple(fields), why=why),) if fields else ()
+
+
+def _of_entries(group: tuple[str, ...], half: _Half) -> bool:
+    """Tell whether a group is a lone field of several entries."""
+    spec = FIELDS[kind_of(half.now)].get(group[0])
+    return len(group) == 1 and spec is not None and spec.merge is not Merge.REPLACE
+
+
 def _merge_entries(
     name: str,
     halves: dict[Side, _Half],
     patches: dict[Side, dict[str, Any]],
     winner: Side | None,
     why: str,
+    *,
+    contested: bool = False,
 ) -> Iterable[Clashed]:
     """Merge a field of several entries on both sides, entry by entry."""
     clashed: list[FieldChange] = []
     for side, half in halves.items():
-        value, lost = _three_way(name, half, winner)
+        value, lost = _three_way(name, half, winner, contested)
         if not same(kind_of(half.now), name, value, getattr(half.now, name)):
             patches[side][name] = value
         if lost and (winner is not side):
@@ -233,8 +300,13 @@ def _combined(name: str, half: _Half, winner: Side) -> Any:
     return _three_way(name, half, winner)[0]
 
 
-def _three_way(name: str, half: _Half, winner: Side | None) -> tuple[Any, bool]:
-    """Return the entries of `half` with the other side's changes in, and whether any clashed."""
+def _three_way(
+    name: str, half: _Half, winner: Side | None, contested: bool = False
+) -> tuple[Any, bool]:
+    """Return the entries of `half` with the other side's changes in, and whether any clashed.
+
+    In a `contested` field those clash as well about which the two bases disagree.
+    """
     before = entries(name, half.theirs_before)
     after = entries(name, half.theirs_after)
     base, now = entries(name, half.base), entries(name, half.now)
@@ -243,7 +315,7 @@ def _three_way(name: str, half: _Half, winner: Side | None) -> tuple[Any, bool]:
         old, new = before.get(key), after.get(key)
         if old == new:
             continue
-        mine_changed = base.get(key) != now.get(key)
+        mine_changed = base.get(key) != now.get(key) or (contested and base.get(key) != old)
         if mine_changed and now.get(key) != new:
             clashed = True
             if winner is half.side or winner is None:

@@ -18,6 +18,7 @@ from accord.model.traits import KindTraits
 from accord.rules.facts import Facts
 from accord.rules.program import Program
 from accord.rules.rule import Invitations, Meetings
+from accord.rules.shape import is_private
 
 ORGANIZERS = frozenset(
     {
@@ -73,6 +74,15 @@ class Policy(Struct, frozen=True, kw_only=True):
         if not isinstance(item, Event) or item.organizer is None or not item.attendees:
             return False
         return not self.facts.is_owner(item.organizer.address)
+
+    def discreet(self, found: Snapshot) -> bool:
+        """Tell whether a mailbox item was reduced, because it or an occurrence is private.
+
+        Nothing is written onto what isn't seen as it is.
+        """
+        occurrences = getattr(found.item, "overrides", ())
+        hidden = self.program.hides(found.item, self.facts)
+        return found.readonly and (hidden or any(is_private(o.privacy) for o in occurrences))
 
     def mails(self, before: Snapshot | None, after: Item | None) -> tuple[str, ...]:
         """Return the addresses that a scheduling server would mail about this write.

@@ -23,6 +23,7 @@ from accord.engine.first import meet, newcomer
 from accord.engine.merge import merge
 from accord.engine.plan import Frozen, Pairing, Skip, Step, Unread, Update
 from accord.engine.policy import Policy
+from accord.engine.stays import stays
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Denied, Observation, Seen, Snapshot, Unknown
 from accord.model.zones import UnknownZone
@@ -159,16 +160,23 @@ def _stay(both: Both) -> tuple[Step, ...]:
         return out
     merged = merge(both.pairing, both.crm, both.groupware, both.policy)
     steps: list[Step] = [conflict(both, clash) for clash in merged.clashes]
+    why = stays(both.pairing, both.crm, both.groupware, both.policy)
+    if why and both.said[Side.CRM] is Said.CHANGED:
+        steps.append(skip(both, Side.CRM, why))
     for side in (Side.GROUPWARE, Side.CRM):
         values = merged.side(side)
         if values and both.now(side).readonly:
             why = f"this user may read but not change it in the {place(side)}"
             steps.append(skip(both, side, why, "rejected"))
         elif values:
-            steps.append(update(both, side, values, merged.restored))
-    if not any(isinstance(step, Update | Skip) for step in steps) and _moved_on(both):
-        steps.append(pair(both))
+            steps.append(update(both, side, values, merged.restored, merged.contested))
+    if not any(isinstance(step, Update) or _parked(step) for step in steps) and _moved_on(both):
+        steps.append(pair(both, merged.contested))
     return tuple(steps)
+
+
+def _parked(step: Step) -> bool:
+    return isinstance(step, Skip) and bool(step.parked)
 
 
 def _moved_on(both: Both) -> bool:

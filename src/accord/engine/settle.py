@@ -41,7 +41,8 @@ def settle(
     `crm` and `groupware` are the snapshots the plan stood on, `done` the updates that were
     written with what they left behind. Where a side in `failed` refused its update, the other
     side's base keeps showing the change that still has to travel: only what did travel is
-    patched into it, entry by entry, and its version stays the old one.
+    patched into it, entry by entry, and its version stays the old one. What is in conflict
+    since the plan is so in the pairing too, whoever refused.
     """
     now = {Side.CRM: crm, Side.GROUPWARE: groupware}
     bases: dict[Side, Snapshot] = {}
@@ -59,6 +60,11 @@ def settle(
             }
             base = msgspec.structs.replace(base, item=patch(base.item, values))
         bases[side] = base
+    contested = {name for step, _ in done.values() for name in step.contested}
     return msgspec.structs.replace(
-        pairing, crm=bases[Side.CRM], groupware=bases[Side.GROUPWARE], frozen=""
+        pairing,
+        crm=bases[Side.CRM],
+        groupware=bases[Side.GROUPWARE],
+        frozen="",
+        contested=tuple(sorted(contested.union(pairing.contested))),
     )

@@ -28,7 +28,7 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.ports.adapter import Outcome, Written
 from accord.ports.errors import Gone, ItemError, Rejected, Stale
-from accord.service.ledger import Ledger
+from accord.service.ledger import Ledger, lives_on
 from accord.service.visit import Decided, Visit
 from accord.service.writes import Job
 from accord.state.records import Cause
@@ -131,10 +131,12 @@ def enter_delete(step: Delete, written: Written, case: Case, ledger: Ledger) -> 
         kept = written.snapshot
         sides = {str(step.side): kept}
         ledger.pair(msgspec.structs.replace(pairing, frozen=str(Frozen.UNLINKED), **sides))
-    elif pairing is not None and step.side is Side.CRM:
+    elif pairing is not None and (step.side is Side.CRM or not lives_on(case)):
         ledger.end(pairing)
     else:
         ledger.forget(step.pairing)
+        if pairing is not None:
+            ledger.leave(pairing)
     if pairing is not None:
         ledger.watch(step.side.other, _now(case, step.side.other))
     crm, groupware = (
@@ -159,7 +161,7 @@ def _enter_updates(
         for step in decided.steps
         if isinstance(step, Hold) and isinstance(step.held, Update)
     }
-    failed |= {step.side for step in decided.steps if isinstance(step, Skip)}
+    failed |= {step.side for step in decided.steps if isinstance(step, Skip) and step.parked}
     for job in jobs:
         if not isinstance(job.step, Update):
             continue

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from accord.engine.merge import open_fields
 from accord.engine.plan import Conflict, Hold, Plan, Step, Update
 from accord.engine.reconcile import Case
 from accord.model.diff import changes, patch
@@ -27,7 +28,6 @@ from accord.service.report import Report
 from accord.service.sync import ROUNDS, fail, sync
 from accord.service.undo_held import undo_held
 from accord.service.visit import Decided, Progress, Visit
-from accord.service.waiting import open_fields
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Link, Pending
 from accord.state.state import Tx

@@ -26,17 +26,19 @@ from accord.engine.plan import (
     Update,
 )
 from accord.engine.policy import pairing_id
-from accord.engine.reconcile import Case
+from accord.engine.reconcile import Case, Said, said
 from accord.model.diff import FieldChange
 from accord.model.item import Item
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.model.parts import Privacy
 from accord.rules.program import RuleFailed
+from accord.service.conflicts import contested, keep_conflicts
+from accord.service.meetings import pass_on_all
 from accord.service.report import Report
 from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.service.visit import Visit
-from accord.service.waiting import RETRY, close_conflicts, patient
+from accord.service.waiting import RETRY, patient
 from accord.state.codec import encode_step
 from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Intent, Pending
@@ -61,6 +63,7 @@ class Ledger:
         self._intents: list[str] = []
         self._doubted: dict[Side, set[str]] = {Side.CRM: set(), Side.GROUPWARE: set()}
         self._uncertain: dict[str, Update] = {}
+        self._left: list[Pairing] = []
         self._ended: list[Pairing] = []
         self._undone: dict[int, tuple[int, ...]] = {}
         self._refs: dict[str, str] = {}
@@ -106,6 +109,10 @@ class Ledger:
         """Let go of a pairing whose record is gone, and of what was open about it."""
         self.forget(pairing.id)
         self._ended.append(pairing)
+
+    def leave(self, pairing: Pairing) -> None:
+        """Note that a pair is no more, or not at present, but that its record lives on."""
+        self._left.append(pairing)
 
     def claim_ref(self, uid: str, ref: str) -> None:
         """Note which CRM record a claimed meeting became."""
@@ -195,8 +202,9 @@ class Ledger:
             tx.leases.check(visit.lease)
         link = visit.link.id
         self._remove_rivals(tx)
-        if self._removed:
-            tx.pairings.remove_many(self._removed)
+        gone = tx.pairings.get_many(self._removed)
+        tx.pairings.remove_many(self._removed)
+        self._weigh(tx)
         former = tx.pairings.digests(self._private)
         tx.pairings.put_many(link, list(self._pairings.values()))
         for side, refs in self._settled.items():
@@ -204,8 +212,8 @@ class Ledger:
                 if refs:
                     tx.pending.settle(link, side, refs, cause)
         self._end(tx)
-        close_conflicts(tx, visit, self._pairings.values())
-        tx.pending.put_many(patient(tx, visit, self._pending))
+        pending = patient(tx, visit, self._pending)
+        tx.pending.put_many(keep_conflicts(tx, visit, self._pairings, gone, pending))
         tx.decisions.put_many(list(self._decisions.values()))
         for side, refs in self._doubted.items():
             tx.decisions.remove(link, side, refs)
@@ -236,6 +244,17 @@ class Ledger:
             refs = [pairing.side(side).ref for pairing in self._pairings.values()]
             rivals = tx.pairings.by_refs(link, side, refs).values()
             self._removed |= {other.id for other in rivals} - self._pairings.keys()
+
+    def _weigh(self, tx: Tx) -> None:
+        """Note which fields of each pair are still in conflict, and whose copy gives content."""
+        passed = pass_on_all(tx, self._visit, self._left)
+        for key, pairing in self._pairings.items():
+            if pairing.contested:
+                left = contested(pairing, self._visit.policy)
+                pairing = msgspec.structs.replace(pairing, contested=left)
+            if key in passed:
+                pairing = msgspec.structs.replace(pairing, content=False)
+            self._pairings[key] = pairing
 
     def _end(self, tx: Tx) -> None:
         link, visit = self._visit.link.id, self._visit
@@ -298,6 +317,7 @@ class Ledger:
             rule=old.rule if old is not None else self._visit.rule.version,
             content=step.content,
             made=old.made if old is not None else None,
+            contested=step.contested,
         )
         self.pair(pairing)
         if old is None:
@@ -327,7 +347,10 @@ class Ledger:
                         crm=_present(case, Side.CRM),
                         groupware=_present(case, Side.GROUPWARE),
                     )
-            self.pair(msgspec.structs.replace(standing, frozen=str(step.cause)))
+            frozen = msgspec.structs.replace(standing, frozen=str(step.cause))
+            self.pair(frozen)
+            if lives_on(case):
+                self.leave(frozen)
         self._enter(step, Side.CRM, step.crm, (), None, None, step.groupware, step.pairing)
         for side, ref in ((Side.CRM, step.crm), (Side.GROUPWARE, step.groupware)):
             self._decide(side, ref, _snapshot(case, side), step, "")
@@ -429,6 +452,11 @@ class Ledger:
             mails=len(getattr(step, "mails", ())),
         )
         self._entries.append((entry, before, after))
+
+
+def lives_on(case: Case) -> bool:
+    """Tell whether a pair's record is still there, in this user's scope or not."""
+    return case.pairing is not None and said(case.pairing.crm, case.crm) is not Said.GONE
 
 
 def _label(item: Item | None) -> str:

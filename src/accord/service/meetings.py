@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from accord.engine.plan import Pairing
+from accord.engine.plan import Frozen, Pairing
 from accord.engine.reconcile import Case
 from accord.model.item import Event, Item
 from accord.model.kinds import Kind, Side
@@ -62,18 +62,50 @@ def with_claims(visit: Visit, cases: Sequence[Case]) -> list[Case]:
     ]
 
 
-def take_over(tx: Tx, instance: str, uid: str, link: str) -> None:
-    """Let the next link with a copy give a meeting's content, after `link` lost its own."""
-    claim = tx.claims.get(instance, uid)
-    if claim is None or claim.link != link:
-        return
-    for other, pair in tx.pairings.by_uid(uid):
-        pairing = tx.pairings.get(pair)
-        if other != link and pairing is not None and not pairing.frozen:
-            tx.claims.pass_on(instance, uid, other)
-            tx.pairings.put(other, msgspec.structs.replace(pairing, content=True))
-            return
-    tx.claims.release(instance, uid, link)
+def pass_on_all(tx: Tx, visit: Visit, pairings: Sequence[Pairing]) -> set[str]:
+    """Let others give the content of meetings that this link's pairs don't give any more.
+
+    Return the ids of the pairs that another link's copy stands in for. A claim on what returns
+    by itself is kept where nobody else has a copy.
+    """
+    if visit.link.kind is not Kind.EVENT:
+        return set()
+    giving = {uid: pairing for pairing in pairings if pairing.content for uid in _uids(pairing)}
+    passed = set()
+    for uid, claim in tx.claims.get_many(visit.instance, giving).items():
+        pairing = giving[uid]
+        if claim.link != visit.link.id:
+            continue
+        if take_over(tx, visit.instance, uid, visit.link.id):
+            passed.add(pairing.id)
+        elif not (pairing.frozen and Frozen(pairing.frozen).returns):
+            tx.claims.release(visit.instance, uid, visit.link.id)
+    return passed
+
+
+def take_over(tx: Tx, instance: str, uid: str, link: str) -> bool:
+    """Let the next link with a copy give the content of a meeting that `link` gave so far.
+
+    Tell whether there was one; a link that isn't paused comes first.
+    """
+    found = [(other, pair) for other, pair in tx.pairings.by_uid(uid) if other != link]
+    pairings = tx.pairings.get_many(pair for _, pair in found)
+    able = [(other, pair) for other, pair in found if not pairings[pair].frozen]
+    working = [(other, pair) for other, pair in able if not _paused(tx, other)]
+    for other, pair in working or able:
+        tx.claims.pass_on(instance, uid, other)
+        tx.pairings.put(other, msgspec.structs.replace(pairings[pair], content=True))
+        return True
+    return False
+
+
+def _paused(tx: Tx, link: str) -> bool:
+    found = tx.links.get(link)
+    return found is None or found.paused
+
+
+def _uids(pairing: Pairing) -> set[str]:
+    return {pairing.side(side).item.uid for side in Side} - {""}
 
 
 def _impatient(tx: Tx, visit: Visit, cases: Sequence[Case]) -> set[str]:

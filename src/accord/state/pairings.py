@@ -163,7 +163,7 @@ class Pairings(Repository):
 
 
 def _row(link: str, pairing: Pairing, crm_blob: str, groupware_blob: str) -> dict[str, Any]:
-    more = {name: getattr(pairing, name) for name in _TYPES}
+    more = {name: value for name in _TYPES if (value := getattr(pairing, name))}
     return {
         "id": pairing.id,
         "link": link,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accord.engine.plan import Create, Delete, Skip, Unpair, Unread, Update
+from accord.engine.plan import Create, Delete, Pair, Skip, Unpair, Unread, Update
 from accord.engine.reconcile import TABLE, Case, Said, reconcile, said
 from accord.model.item import TaskStatus
 from accord.model.kinds import Direction, Kind, Side
@@ -156,6 +156,35 @@ def test_row(crm: str, mailbox: str, steps: list[str], gist: str) -> None:
     assert all(step.why for step in answer)
 
 
+# The same table while a conflict about the title is open: only this is decided otherwise.
+CONTESTED: dict[tuple[str, str], tuple[list[str], str]] = {
+    (SAME, CHANGED): (["conflict title: open", "pair"], "the conflict about it is still open"),
+    (SAME, GONE): (["create groupware"], "deleted in the mailbox, but title edited in the CRM"),
+    (CHANGED, CHANGED): (
+        ["conflict title: open", "update groupware: location"],
+        "the conflict about it is still open . changed in the CRM",
+    ),
+    (CHANGED, GONE): (
+        ["create groupware"],
+        "deleted in the mailbox, but location, title edited in the CRM",
+    ),
+    (GONE, SAME): (["create crm"], "deleted in the CRM, but title edited in the mailbox"),
+}
+
+
+@pytest.mark.parametrize(("crm", "mailbox", "steps", "gist"), ROWS)
+def test_row_of_a_pair_in_conflict(crm: str, mailbox: str, steps: list[str], gist: str) -> None:
+    steps, gist = CONTESTED.get((crm, mailbox), (steps, gist))
+    pair = pairing(event("Ours"), event("Theirs"), contested=("title",))
+    answer = decide(
+        pair, crm, mailbox, crm_edit={"location": "Room 1"}, mailbox_edit={"title": "Rehearsal"}
+    )
+    assert words(answer) == steps
+    assert re.search(gist, why(answer))
+    kept = [step.contested for step in answer if isinstance(step, Update | Pair)]
+    assert all(contested == ("title",) for contested in kept)
+
+
 # What stands against carrying a deletion over, or for it.
 NO_INBOUND = rule_of(direction=Direction.OUTBOUND)
 NO_OUTBOUND = rule_of(direction=Direction.INBOUND)
@@ -175,6 +204,42 @@ DELETIONS: list[tuple[str, dict[str, Any], str, str, dict[str, Any], list[str], 
     ("inbound only", {}, SAME, GONE, {"under": policy(NO_OUTBOUND)}, ["delete crm"], ""),
     ("said by rule", {}, SAME, GONE, {"under": policy(PROPAGATES)}, ["delete crm"], "deleted in"),
     ("in the trash", {}, SAME, "trash", {}, ["delete crm"], "deleted in the mailbox"),
+    (
+        "erasure beats what is undecided",
+        {"contested": ("title",)},
+        "erased",
+        SAME,
+        {},
+        ["delete groupware"],
+        "erased in the CRM",
+    ),
+    (
+        "only personal matters are undecided",
+        {"contested": ("categories",)},
+        GONE,
+        SAME,
+        {},
+        ["delete groupware"],
+        "deleted in the CRM",
+    ),
+    (
+        "what is undecided doesn't travel there",
+        {"contested": ("body",)},
+        GONE,
+        SAME,
+        {"under": policy(rule_of(fields={"body": FieldRule(direction=Direction.OUTBOUND)}))},
+        ["delete groupware"],
+        "deleted in the CRM",
+    ),
+    (
+        "an undecided copy that gives no content",
+        {"contested": ("title",), "content": False},
+        GONE,
+        SAME,
+        {},
+        ["delete groupware"],
+        "deleted in the CRM",
+    ),
     (
         "personal edit",
         {},
