@@ -11,8 +11,8 @@ from accord.engine.plan import Frozen, Hold
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Body, Person, Privacy
 from accord.ports.errors import ConfigError, Gone, ItemError, Rejected, Stale
-from accord.rules.rule import FieldRule, OneWay, Private
-from accord.service.decisions import approve, reject, waiting
+from accord.rules.rule import Clash, FieldRule, OneWay, Private
+from accord.service.decisions import approve, reject, resolve, waiting
 from accord.service.report import Report
 from accord.service.undo import select, undo
 from accord.state.records import Cause, Entry
@@ -608,3 +608,35 @@ def sync_all(world: World, *, full: bool = False) -> str:
     run = world.sync("alice", full=full).run
     world.sync("bob", full=full)
     return run
+
+
+# Decisions about conflicts that find something changed.
+
+
+def conflicting() -> tuple[WatchedWorld, str]:
+    world = renamed(rule={"clash": Clash.HOLD})
+    world.person().edit(world.records()[0].ref, title="Theirs")
+    world.mailbox().edit(world.items()[0].ref, title="Mine")
+    assert world.sync().conflicts == 1
+    (pending,) = world.pending(Cause.CONFLICT)
+    return world, pending.id
+
+
+def test_a_decision_that_finds_something_changed_is_planned_again() -> None:
+    world, conflict = conflicting()
+    world.answer(GROUPWARE, "update", meddle(world, GROUPWARE, location="Hall"))
+    report = resolve(world.accord, conflict, CRM)
+    assert (report.error, report.left) == ("", [])
+    assert world.titles() == (["Theirs"], ["Theirs"])
+    assert world.items()[0].item.location == "Hall"  # type: ignore[union-attr]
+    assert world.pending(Cause.CONFLICT) == []
+
+
+def test_a_decision_that_could_not_be_written_stays_open_and_says_so() -> None:
+    world, conflict = conflicting()
+    world.answer(GROUPWARE, "update", *[Stale()] * 9)
+    report = resolve(world.accord, conflict, CRM)
+    (told,) = report.left
+    assert f"conflict {conflict} is still open" in told
+    assert world.titles() == (["Theirs"], ["Mine"])
+    assert [one.id for one in world.pending(Cause.CONFLICT)] == [conflict]
