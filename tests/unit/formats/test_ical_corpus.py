@@ -104,21 +104,6 @@ def _same_properties(path: Path, documents: list[ical.Document], again: list[byt
         for part in written:
             mine = _as_one(meaning(part), part)
             theirs = [_as_one(meaning(source), source) for source in sources]
-            import os
-
-            if os.environ.get("SHOW") and mine not in theirs and not _is_spelt_out(part, sources):
-                print(
-                    path.name,
-                    [
-                        {
-                            k: (mine.get(k), x.get(k))
-                            for k in mine.keys() | x
-                            if mine.get(k) != x.get(k)
-                        }
-                        for x in theirs
-                    ][:2],
-                )
-                continue
             assert mine in theirs or _is_spelt_out(part, sources), (
                 path.name,
                 [
