@@ -70,7 +70,7 @@ def withdraw(
         with opened(accord, working, Options(dry=dry, cause="withdrawal"), progress) as visit:
             report.run = visit.run
             if visit.lease is not None:
-                verify(accord)
+                verify(accord, link.target)
                 recover(visit, report)
             decided = _guarded(visit, _decide(visit), approved=approved)
             report.plan = Plan(link=link.id, steps=tuple(s for d in decided for s in d.steps))
@@ -218,7 +218,6 @@ def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
     for claim in tx.claims.of_link(link.id):
         if link.kind is not Kind.EVENT or not take_over(tx, claim.crm, claim.uid, link.id):
             tx.claims.release(claim.crm, claim.uid, link.id)
-    tx.cursors.drop(link.id)
     gone = (settled_key(link), withdrawn_key(link))
     for key in tx.settings.all():
         if key in gone or key.startswith(f"folder/{link.id}/"):
