@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def check(
     *,
     accept: Annotated[
-        bool, Parameter(help="Accept a CRM that was restored or copied, as the one to work with.")
+        bool,
+        Parameter(
+            help="Accept a restored or copied CRM, and targets that moved, as those to work with."
+        ),
     ] = False,
     call: CallArgument,
 ) -> int:
@@ -47,8 +50,8 @@ def check(
     call.say("\nAll is well.", style="green")
     if accept:
         call.say(
-            "The CRM is accepted as it is now. Look at `accord plan --all-steps` before you "
-            "synchronize: what it lacks, or has in older versions, is told there."
+            "CRM and targets are accepted as they are now. Look at `accord plan --all-steps` "
+            "before you synchronize: what they lack, or have in older versions, is told there."
         )
     return exits.OK
 

@@ -19,7 +19,7 @@ from accord.rules import check as rules
 from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
-from accord.service.identity import CRM, revision
+from accord.service.identity import CRM, instance_key, revision
 from accord.service.opening import find_folder
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Link, Pending, Target
@@ -105,7 +105,7 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
         yield from _findings(who, [one for one in found if one.subject not in _ABOUT_ALL])
         if all(one.ok for one in found if one.subject != "encryption"):
             yield from _folders(accord, who, some)
-    yield _instance(accord, area, f"target/{target.id}", adapter.instance)
+    yield _instance(accord, area, instance_key(target.id), adapter.instance)
 
 
 _ABOUT_ALL = ("connection", "encryption", "database")

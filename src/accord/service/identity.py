@@ -1,40 +1,68 @@
-"""Make sure that the CRM is the one we knew: a restored backup or a clone is held, not followed.
+"""Make sure that both systems are those we knew: a backup put back or a clone isn't followed.
 
 A visit asks before it reads anything; `accord check --accept` says that the change was meant.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 
 CRM = "crm"
+_TARGET = "target/"
 
 
-def verify(accord: Accord) -> None:
-    """Note who the CRM says it is; raises ConfigError where it isn't the one we knew."""
-    with accord.state.begin() as tx:
-        trouble = tx.instances.observe(CRM, accord.crm.instance, revision(accord))
-    if trouble is not None:
-        raise ConfigError(
-            f"held: {trouble.why}",
-            field=CRM,
-            hint="was a backup restored or a database copied? If that is meant, run `accord check "
-            "--accept`, then look at `accord plan --all-steps` before you synchronize",
-        )
+def verify(accord: Accord, target: str = "") -> None:
+    """Note who the CRM and a target (its id) say they are; raises ConfigError for a stranger."""
+    _known(accord, CRM, accord.crm.instance, revision(accord))
+    if target:
+        _known(accord, instance_key(target), accord.adapter(target).instance)
 
 
 def accept(accord: Accord) -> None:
-    """Take the CRM for what it says it is now; cursors from before are dropped.
+    """Take CRM and targets for what they say they are now; cursors from before are dropped.
 
     The next visit lists everything anew, so that nothing is judged by a history that never was.
+    A target that can't be opened as it is set up is left as it was.
     """
+    with accord.state.read() as tx:
+        targets = [target.id for target in tx.targets.all()]
+    instances = {CRM: accord.crm.instance}
+    for target in targets:
+        with suppress(ConfigError):
+            instances[instance_key(target)] = accord.adapter(target).instance
     with accord.state.begin() as tx:
-        tx.instances.accept(CRM, accord.crm.instance, revision(accord))
+        for name, instance in instances.items():
+            tx.instances.accept(name, instance, revision(accord) if name == CRM else 0)
         for link, side in tx.cursors.all():
             tx.cursors.drop(link, side)
+
+
+def instance_key(target: str) -> str:
+    """Return the name under which state knows the instance of a target."""
+    return f"{_TARGET}{target}"
 
 
 def revision(accord: Accord) -> int:
     """Return the CRM's highest revision; 0 where it counts none."""
     return int(getattr(accord.crm, "revision", 0))
+
+
+def _known(accord: Accord, name: str, instance: str, revision: int = 0) -> None:
+    with accord.state.begin() as tx:
+        trouble = tx.instances.observe(name, instance, revision)
+        if trouble is None:
+            return
+        why = trouble.why
+        if name != CRM:
+            target = tx.targets.get(name.removeprefix(_TARGET))
+            why = why.replace(name, f"target {target.name if target else name}")
+    asked = "was a backup restored or a database copied" if name == CRM else "was it moved"
+    raise ConfigError(
+        f"held: {why}",
+        field=CRM if name == CRM else "target",
+        hint=f"{asked}? If that is meant, run `accord check --accept`, then look at `accord plan "
+        "--all-steps` before you synchronize",
+    )

@@ -134,7 +134,7 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
         try:
             lease = None if mailbox.options.dry else take_lease(accord, folder, stack)
             if lease is not None:
-                verify(accord)
+                verify(accord, folder.target)
             mailbox.charge(*folder.links)
             visits = _open(mailbox, folder, lease, stack)
             if visits:

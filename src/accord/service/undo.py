@@ -171,7 +171,7 @@ def _undo_link(
             if visit.lease is None:
                 _preview(visit, entries, approves, report)
             else:
-                verify(accord)
+                verify(accord, link.target)
                 recover(visit, report)
                 _carry_out(visit, entries, approves, report)
             report.seconds = time.monotonic() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from accord.service.identity import accept, verify
 from accord.state.records import Link, Target
 from accord.state.state import State
 from tests.databases import Databases
+from tests.unit.service.kit import World, event
 
 
 def _accord(folder: Path, state: str, crm: str) -> Accord:
@@ -68,3 +70,47 @@ def test_a_check_after_a_visit_finds_the_same_crm(tmp_path: Path, databases: Dat
     found = [one for one in check(accord, config) if one.subject == "instance"]
     assert [one.ok for one in found] == [True]
     accord.close()
+
+
+class _Moving:
+    """A target that may turn out to be another one."""
+
+    def __init__(self, world: World) -> None:
+        self.instance = "mail-1"
+        self._adapter = world.accord.adapter("t")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
+
+
+def test_another_target_is_held_until_it_is_accepted() -> None:
+    world = World()
+    target: Any = _Moving(world)
+    world.accord = Accord(world.state, world.accord.crm, lambda _: target, world.clock)
+    world.person().add(event("Review"))
+    world.sync()
+    target.instance = "mail-2"
+    world.person().add(event("Secret plans"))
+    world.mailbox().add(event("Theirs"))
+    report = world.sync()
+    assert report.error == "held: target mail is another system than before: mail-2, not mail-1"
+    assert "accord check --accept" in report.hint and report.action == "configure"
+    assert world.titles() == (["Review", "Secret plans"], ["Review", "Theirs"])
+    with pytest.raises(ConfigError, match="target mail"):
+        verify(world.accord, "t")
+    accept(world.accord)
+    assert not world.sync().error
+    assert world.titles() == (["Review", "Secret plans", "Theirs"],) * 2
+
+
+def test_what_can_not_be_opened_is_accepted_another_time() -> None:
+    world = World()
+    world.sync()
+
+    def broken(_: object) -> Any:
+        raise ConfigError("no password", field="password", hint="import one")
+
+    world.accord = Accord(world.state, world.accord.crm, broken, world.clock)
+    accept(world.accord)
+    with world.state.read() as tx:
+        assert tx.cursors.all() == {}
