@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "CRM": (
         ("crm", "crm:crm", "Read and edit the built-in CRM."),
+        ("interface", "interface:interface", "Serve CRM.interface to phones and connectors."),
         ("token", "token:token", "Issue, check and revoke the tokens of CRM.interface."),
     ),
     "Try": (("demo", "demo:demo", "Play a week against a real CalDAV server on this machine."),),

@@ -50,7 +50,7 @@ def issue(
     """
     length = duration(lifetime)
     with desk(call) as found:
-        made = found.issue(user, length, once=once, by=_me())
+        made = found.issue(user, length, once=once, by=me())
     call.data({"token": made.text, **_said(made.claims)})
     if not call.json:
         call.raw(made.text + "\n")
@@ -94,7 +94,7 @@ def rotate(
     """
     length = duration(keep, zero=True) if keep else None
     with desk(call) as found:
-        key, retired = found.rotate(length, by=_me())
+        key, retired = found.rotate(length, by=me())
     call.data({"key": key.id, "retired": retired})
     call.say(
         f"key {key.id} signs from now on; {plural(retired, 'older key')} retired", markup=False
@@ -124,7 +124,7 @@ def revoke(
     id_ = _id(_text(id_))
     with desk(call) as found:
         seen = found.has_seen(id_)
-        found.revoke(id_, by=_me())
+        found.revoke(id_, by=me())
     call.data({"revoked": id_, "seen": seen})
     call.say(f"token {id_} revoked", markup=False)
     if not seen:
@@ -223,7 +223,7 @@ def _write_private(path: Path, text: str) -> None:
 
 def _revoke_user(call: Call, user: str, before: datetime | None) -> int:
     with desk(call) as found:
-        done = found.revoke_user(user, before, by=_me())
+        done = found.revoke_user(user, before, by=me())
         known = found.admits(user)
     call.data({"user": user, "before": done.before, "known": known})
     call.say(f"all tokens of {user} issued up to {moment(done.before)} revoked", markup=False)
@@ -270,7 +270,8 @@ def _show(call: Call, line: Noted) -> None:
         call.say(f"    {line.why}", style="dim", markup=False)
 
 
-def _me() -> str:
+def me() -> str:
+    """Return who runs this, for the log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -18,6 +18,7 @@ from accord.service.config import Config, without_password
 from accord.state.state import State
 
 if TYPE_CHECKING:
+    from accord.interface.server.server import Server
     from accord.interface.tokens.desk import Desk
 
 
@@ -83,6 +84,16 @@ def open_desk(accord: Accord, config: Config) -> Desk:
             pass
 
     return Desk(accord.state, provider, enter, settings)
+
+
+def open_interface(accord: Accord, config: Config) -> Server:
+    """Return the server of CRM.interface; raises ConfigError."""
+    from accord.interface.server.house import House
+    from accord.interface.server.server import Server
+    from accord.interface.server.signin import SignIn
+
+    sign_in = SignIn(accord.state, open_desk(accord, config))
+    return Server(House(accord.state, accord.crm, sign_in, config.interface))
 
 
 def _built_in(address: str, database: Database, clock: Clock) -> Crm:

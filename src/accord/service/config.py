@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from accord.interface.server.settings import InterfaceSettings
 from accord.interface.tokens.settings import TokenSettings
 from accord.ports.errors import ConfigError
 from accord.rules.problem import Problem, RuleErrors
@@ -29,6 +30,7 @@ class _File(Struct, frozen=True, kw_only=True):
     key_file: str = "accord.key"
     crm: str = "database:"
     tokens: TokenSettings = TokenSettings()
+    interface: InterfaceSettings = InterfaceSettings()
 
 
 _TEXTS = ("database", "key_file", "crm")
@@ -48,6 +50,7 @@ class Config(Struct, frozen=True, kw_only=True):
     key_file: Path
     crm: str
     tokens: TokenSettings = TokenSettings()
+    interface: InterfaceSettings = InterfaceSettings()
 
     @property
     def shown_database(self) -> str:
@@ -75,6 +78,7 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
         key_file=folder / Path(values["key_file"]).expanduser(),
         crm=_crm(values["crm"], folder),
         tokens=given.tokens,
+        interface=given.interface,
     )
     _require_texts(config, values)
     return config

@@ -98,6 +98,11 @@ class DeviceItems(Repository):
         query = select(DEVICE_ITEMS).where(*_at(DEVICE_ITEMS, shelf), open_)
         return [_item(row) for row in self.db.execute(query.order_by(DEVICE_ITEMS.c.ref))]
 
+    def refs(self, shelf: Shelf) -> list[str]:
+        """Return the refs of all items that the device has."""
+        query = select(DEVICE_ITEMS.c.ref).where(*_at(DEVICE_ITEMS, shelf))
+        return list(self.db.execute(query.order_by(DEVICE_ITEMS.c.ref)).scalars())
+
     def put(self, shelf: Shelf, items: Sequence[DeviceItem]) -> None:
         """Store items in place of whatever has one of their names or refs."""
         luids = [item.luid for item in items if item.luid is not None]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from sqlalchemy import delete, select, update
 
+from accord.db.tx import AnyRow
 from accord.state.codec import pack, unpack
 from accord.state.context import Repository
 from accord.state.schema import DEVICE_NONCES, DEVICE_SECRETS, DEVICES
@@ -61,11 +62,15 @@ class DeviceNonces(Repository):
 
 
 class DeviceSecret(Struct, frozen=True, kw_only=True):
-    """Be a token kept so that a device can prove that it has it, without ever sending it."""
+    """Be a device's password, short enough for phones, and the token that it stands for.
+
+    `id` is the token's, `text` the token.
+    """
 
     id: str
     user: str
     text: str
+    password: str
     until: datetime
 
     def __repr__(self) -> str:
@@ -81,7 +86,8 @@ class DeviceSecrets(Repository):
     def add(self, secret: DeviceSecret) -> None:
         """Store a secret under its token's id."""
         self.db.execute(delete(DEVICE_SECRETS).where(DEVICE_SECRETS.c.until <= self.context.now()))
-        sealed = self.context.wrap(secret.text.encode(), _record(secret.id), private=True)
+        both = f"{secret.password}\0{secret.text}".encode()
+        sealed = self.context.wrap(both, _record(secret.id), private=True)
         row = {"id": secret.id, "user": secret.user, "secret": sealed, "until": secret.until}
         self.db.upsert(DEVICE_SECRETS, [row])
 
@@ -91,20 +97,26 @@ class DeviceSecrets(Repository):
             DEVICE_SECRETS.c.user == user, DEVICE_SECRETS.c.until > self.context.now()
         )
         query = query.order_by(DEVICE_SECRETS.c.until.desc()).limit(50)
-        return [
-            DeviceSecret(
-                id=row.id,
-                user=row.user,
-                text=self.context.unwrap(row.secret, _record(row.id)).decode(),
-                until=row.until,
-            )
-            for row in self.db.execute(query)
-        ]
+        return [self._secret(row) for row in self.db.execute(query)]
 
     def drop(self, id_: str) -> bool:
         """Forget a secret; tell whether it was there."""
         gone = delete(DEVICE_SECRETS).where(DEVICE_SECRETS.c.id == id_)
         return self.db.execute(gone).rowcount > 0
+
+    def _secret(self, row: AnyRow) -> DeviceSecret:
+        both = self.context.unwrap(row.secret, _record(row.id)).decode()
+        password, _, text = both.partition("\0")
+        return DeviceSecret(id=row.id, user=row.user, text=text, password=password, until=row.until)
+
+
+def new_password() -> str:
+    """Return a password of 100 random bits that can be typed: four groups of five."""
+    letters = [secrets.choice(_LETTERS) for _ in range(20)]
+    return "-".join("".join(letters[at : at + 5]) for at in range(0, 20, 5))
+
+
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # none that looks like another
 
 
 def _record(id_: str) -> str:

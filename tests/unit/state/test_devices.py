@@ -37,7 +37,8 @@ def test_nonces_of_strangers_go_and_those_of_devices_stay(state: State, clock: C
 
 
 def test_secrets_are_sealed_and_expire(state: State, clock: Clock) -> None:
-    secret = DeviceSecret(id="t1", user="anna", text="a1.token", until=NOW + timedelta(hours=1))
+    until = NOW + timedelta(hours=1)
+    secret = DeviceSecret(id="t1", user="anna", text="a1.token", password="pw-1", until=until)
     with state.begin() as tx:
         tx.device_secrets.add(secret)
     state.rotate_keys(retire=True)
@@ -45,6 +46,7 @@ def test_secrets_are_sealed_and_expire(state: State, clock: Clock) -> None:
         assert tx.device_secrets.of("anna") == [secret]
         assert tx.device_secrets.of("bob") == []
     assert "a1.token" not in repr(secret)
+    assert "pw-1" not in repr(secret)
     clock.wait(3601)
     with state.read() as tx:
         assert tx.device_secrets.of("anna") == []

@@ -96,6 +96,14 @@ class Desk:
             raise
         return claims
 
+    def refuse(self, user: str, peer: str, why: str) -> None:
+        """Count and note a proof that failed without a token having been shown."""
+        user, peer = _printable(user), _printable(peer)
+        if wait := self._wait(user, peer):
+            self._limited(user, peer, wait)
+            return
+        self._refused(TokenRefused(Refusal.FORGED, why), user, peer)
+
     def revoke(self, token: str, *, by: str = "") -> Revocation:
         """Revoke a token by its id; it never holds again."""
         until = self._state.clock() + self._remembered

@@ -1,0 +1,225 @@
+"""`accord interface`: serve CRM.interface, look after its devices, and see what they synced."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from accord.cli import exits
+from accord.cli.call import CallArgument
+from accord.cli.errors import Usage
+from accord.cli.words import moment, plural, short
+from accord.ports.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accord.interface.server.settings import InterfaceSettings
+
+interface = App(name="interface", help="Serve CRM.interface to phones and connectors.")
+
+LINES = 50
+
+
+@interface.default
+def serve(
+    *,
+    listen: Annotated[
+        str, Parameter(help="HOST:PORT to listen on instead of what accord.toml says.")
+    ] = "",
+    without_tls: Annotated[
+        bool,
+        Parameter(help="Listen on other addresses than this machine's own without TLS."),
+    ] = False,
+    call: CallArgument,
+) -> int:
+    """Serve CRM.interface until it is stopped.
+
+    Where devices reach it over a network it needs a certificate (`[interface]` in accord.toml), or
+    a server in front of it that has one, for which there is --without-tls.
+    """
+    import uvicorn
+
+    from accord.interface.server.app import PATH, make_app
+    from accord.service.bootstrap import open_interface
+
+    config = call.config()
+    settings = config.interface
+    host, port = _address(listen or settings.listen)
+    files = _files(settings, config.folder)
+    loud = _check_listener(host, files, without_tls=without_tls)
+    with call.accord() as accord:
+        app = make_app(open_interface(accord, config))
+        options = {"ssl_certfile": str(files[0]), "ssl_keyfile": str(files[1])} if files else {}
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=30,
+                **options,  # type: ignore[arg-type]
+            )
+        )
+        with _listen(host, port) as listener:
+            scheme, port = "https" if files else "http", listener.getsockname()[1]
+            shown = f"[{host}]" if ":" in host else host
+            url = f"{scheme}://{shown}:{port}{PATH}"
+            call.data({"url": url})
+            call.say(f"CRM.interface answers at {url}", markup=False)
+            if loud:
+                call.note(loud, style="bold red", markup=False)
+            server.run(sockets=[listener])
+    return exits.OK
+
+
+@interface.command
+def device(
+    user: Annotated[str, Parameter(help="The CRM user whose device it is.")],
+    /,
+    *,
+    lifetime: Annotated[str, Parameter(name="--for", help="How long it holds: 30d, 52w.")] = "52w",
+    call: CallArgument,
+) -> int:
+    """Make a password for a device and print it.
+
+    It stands for a token, which phones couldn't take: it is short, and most sign in with MD5, which
+    needs a password that is known here (it is kept encrypted). `accord token revoke ID` ends it.
+    """
+    from accord.cli.token import duration, me
+    from accord.service.bootstrap import open_desk
+    from accord.state.devices import DeviceSecret, new_password
+
+    with call.accord() as accord:
+        made = open_desk(accord, call.config()).issue(user, duration(lifetime), by=me())
+        claims = made.claims
+        secret = DeviceSecret(
+            id=claims.id,
+            user=user,
+            text=made.text,
+            password=new_password(),
+            until=claims.expires,
+        )
+        accord.state.run(lambda tx: tx.device_secrets.add(secret))
+    shown = {"user": user, "id": claims.id, "expires": claims.expires}
+    call.data({"password": secret.password, **shown})
+    if not call.json:
+        call.raw(secret.password + "\n")
+        until = moment(claims.expires)
+        call.note(f"for a device of {user} until {until}; id {claims.id}", markup=False)
+    return exits.OK
+
+
+@interface.command
+def sessions(
+    *,
+    user: Annotated[str, Parameter(help="Only those of this user.")] = "",
+    limit: Annotated[int, Parameter(help="How many at most.", show_default=True)] = LINES,
+    call: CallArgument,
+) -> int:
+    """List who synced what, when and how it ended, newest first, and what was refused."""
+    with call.accord() as accord, accord.state.read() as tx:
+        found = [
+            (sync, tx.sync_log.notes(sync.id)) for sync in tx.sync_log.query(user=user, limit=limit)
+        ]
+    for sync, notes in found:
+        shown = [{"what": n.what, "luid": n.luid, "ref": n.ref, "why": n.why} for n in notes]
+        call.data(
+            {**{name: getattr(sync, name) for name in sync.__struct_fields__}, "notes": shown}
+        )
+        counts = ", ".join(f"{number} {what}" for what, number in sorted(sync.counts.items()))
+        head = f"{moment(sync.at)}  {sync.user}  {sync.device}  {sync.store}  {sync.mode}"
+        call.say(short(f"{head}  {sync.end or 'not finished'}", 300), markup=False)
+        if counts:
+            call.say(f"    {counts}", style="dim", markup=False)
+        for note in notes[:10]:
+            what = (
+                f"{note.what}: {note.why}  {note.luid and f'on the device {note.luid}'} {note.ref}"
+            )
+            call.say(short(f"    {what}", 300), style="dim", markup=False)
+        if len(notes) > 10:
+            call.say(f"    and {plural(len(notes) - 10, 'more item')}", style="dim")
+    if not found:
+        call.say(
+            "Nobody has synced yet." if not user else f"{user} hasn't synced yet.", markup=False
+        )
+    return exits.OK
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not port.isdigit() or int(port) > 65_535:
+        raise Usage(
+            f"{text!r} is no address to listen on", "write HOST:PORT, such as 127.0.0.1:8640"
+        )
+    return host, int(port)
+
+
+def _files(settings: InterfaceSettings, folder: Path) -> tuple[Path, Path] | None:
+    if not settings.certificate and not settings.key:
+        return None
+    if not settings.certificate or not settings.key:
+        raise ConfigError(
+            "TLS needs a certificate and its key",
+            field="interface.certificate",
+            hint="write certificate and key in [interface], both files in PEM",
+        )
+    pair = folder / settings.certificate, folder / settings.key
+    for name, file in zip(("certificate", "key"), pair, strict=True):
+        if not file.is_file():
+            raise ConfigError(
+                f"there is no file {file}",
+                field=f"interface.{name}",
+                hint="name a file in PEM, relative to accord.toml",
+            )
+    return pair
+
+
+def _check_listener(host: str, files: tuple[Path, Path] | None, *, without_tls: bool) -> str:
+    """Return what to say loudly; raises ConfigError for what must be said by the operator."""
+    if files or _is_own(host):
+        return ""
+    if not without_tls:
+        raise ConfigError(
+            f"on {host} tokens would travel where others can read them",
+            field="interface.certificate",
+            hint="name a certificate and its key in [interface], listen on 127.0.0.1 behind a "
+            "server that has one, or say --without-tls",
+        )
+    return "WITHOUT TLS: whoever can listen on this network can read tokens and everybody's items."
+
+
+def _is_own(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, number)
+    except OSError as error:
+        raise ConfigError(
+            f"can't listen on {host}: {error}", field="interface.listen", hint="name another host"
+        ) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"can't listen on {host}:{port}: {error.strerror}",
+            field="interface.listen",
+            hint="stop what listens there, or name another port",
+        ) from error
+    return listener

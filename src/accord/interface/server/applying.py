@@ -1,0 +1,403 @@
+"""A batch of a device's changes put into the CRM: found, compared, written, answered.
+
+Every step is one call of the CRM for the whole batch. Who wins where both sides changed an item is
+a setting; whatever loses is kept in the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from accord.formats.errors import Refused
+from accord.formats.syncml.message import Command
+from accord.formats.syncml.status import StatusCode
+from accord.formats.types import Format
+from accord.interface.server import render
+from accord.interface.server.house import Turn
+from accord.interface.server.matching import Matcher, begin
+from accord.interface.server.settings import Wins
+from accord.interface.server.talk import Mode, StoreTalk
+from accord.model.diff import normalise, patch
+from accord.model.item import Item
+from accord.model.observe import Deleted, Denied, Observation, OutOfScope, Seen, Snapshot
+from accord.ports import errors
+from accord.ports.adapter import Ask, Draft, Outcome, Question, Removal, Revision, Written
+from accord.state.device_items import DeviceItem, Shelf
+from accord.state.ids import new_id
+
+
+class Op(Struct):
+    """Be one change that a device asks for, and what became of it.
+
+    `code` is its status once it is known, `ref` the item of the CRM, `row` what the device has.
+    """
+
+    command: Command
+    luid: str
+    data: str | bytes = ""
+    type: str = ""
+    delete: bool = False
+    code: StatusCode | None = None
+    item: Item | None = None
+    row: DeviceItem | None = None
+    ref: str = ""
+    matched: bool = False
+    now: Observation | None = None
+    write: Draft | Revision | Removal | None = None
+    success: StatusCode = StatusCode.OK
+    resend: bool = False
+
+
+def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
+    """Do a batch of changes; every op has a code afterwards."""
+    open_ = [op for op in batch if op.code is None]
+    _decode(turn, store, open_)
+    open_ = [op for op in open_ if op.code is None]
+    if open_:
+        _identify(turn, store, open_)
+        _look(turn, store, open_)
+        for op in open_:
+            if op.code is None:
+                _decide(turn, store, op)
+        _write(turn, store, open_)
+    for op in batch:
+        assert op.code is not None
+        if not op.code.success and op.code is not StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA:
+            turn.note(store, "refused", f"status {int(op.code)}", luid=op.luid, ref=op.ref)
+
+
+def _decode(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    kind, names = turn.store(store).kind, {form.type for form in turn.store(store).types}
+    for op in ops:
+        if op.delete:
+            continue
+        media = op.type.partition(";")[0].strip().lower() or turn.store(store).types[0].type
+        if media not in names:
+            op.code = StatusCode.UNSUPPORTED_MEDIA_TYPE_OR_FORMAT
+            continue
+        try:
+            op.item = render.read(op.data, media, kind)
+        except Refused:
+            op.code = StatusCode.BAD_REQUEST
+
+
+def _identify(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    """Find which item of the CRM each one is."""
+    with turn.house.state.read() as tx:
+        rows = tx.device_items.by_luid(turn.shelf(store), [op.luid for op in ops])
+    for op in ops:
+        op.row = rows.get(op.luid)
+        mine = op.row is not None and (not store.slow or op.row.session == turn.talk.key)
+        if op.row is not None and mine:
+            op.ref = op.row.ref
+    if store.slow:
+        _match(turn, store, [op for op in ops if not op.ref and op.item is not None])
+    else:
+        _recognize(turn, store, [op for op in ops if not op.ref and op.item is not None])
+
+
+def _match(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    candidates = begin(turn, store)
+    shelf = turn.shelf(store)
+    with turn.house.state.read() as tx:
+        rows = tx.device_items.by_ref(shelf, candidates)
+    taken = [ref for ref, row in rows.items() if row.session == turn.talk.key]
+    matcher = Matcher(candidates, taken)
+    for op in ops:
+        assert op.item is not None
+        op.ref = matcher.find(op.item, op.row.ref if op.row else "")
+        op.matched = bool(op.ref)
+
+
+def _recognize(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    """Find new items that the CRM has already, by their uid: an invitation, say."""
+    asked = [op for op in ops if op.item is not None and op.item.uid]
+    if not asked:
+        return
+    questions = [Question(uid=op.item.uid) for op in asked if op.item is not None]
+    answers = turn.crm.lookup("", turn.store(store).kind, questions)
+    refs = [found[0].ref for found in answers if len(found) == 1]
+    with turn.house.state.read() as tx:
+        taken = tx.device_items.by_ref(turn.shelf(store), refs)
+    for op, found in zip(asked, answers, strict=True):
+        # An offer that the device hasn't named may be this very item.
+        if len(found) == 1 and (found[0].ref not in taken or taken[found[0].ref].luid is None):
+            op.ref, op.matched = found[0].ref, True
+
+
+def _look(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    known = [op for op in ops if op.ref]
+    asks = [Ask(ref=op.ref) for op in known]
+    seen = turn.crm.fetch("", turn.store(store).kind, asks) if asks else []
+    for op, now in zip(known, seen, strict=True):
+        op.now = now
+
+
+def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
+    now = op.now
+    if op.delete:
+        _decide_delete(turn, store, op)
+    elif now is None:
+        _create(turn, store, op)
+    elif isinstance(now, Seen):
+        _decide_update(turn, store, op, now.snapshot)
+    elif isinstance(now, Deleted):
+        # What was edited on the device isn't lost with a deletion here.
+        _create(turn, store, op)
+    elif isinstance(now, OutOfScope):
+        turn.note(store, "conflict", "it left your scope", luid=op.luid, ref=op.ref, item=op.item)
+        op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+    elif isinstance(now, Denied):
+        op.code = StatusCode.FORBIDDEN
+    else:
+        op.code = StatusCode.PROCESSING_ERROR
+
+
+def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
+    if not op.ref or op.row is None:
+        op.code = StatusCode.ITEM_NOT_DELETED
+        return
+    if not isinstance(op.now, Seen):
+        op.code = StatusCode.FORBIDDEN if isinstance(op.now, Denied) else StatusCode.OK
+        return
+    snapshot, wins = op.now.snapshot, turn.house.settings.conflict
+    if snapshot.version != op.row.version:
+        if wins is not Wins.CLIENT:
+            turn.note(store, "conflict", "deleted there, changed here", luid=op.luid, ref=op.ref)
+            op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+            return
+        why = "changed here, deleted there"
+        turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=snapshot.item)
+    op.write = Removal(ref=op.ref, version=snapshot.version)
+
+
+def _create(turn: Turn, store: StoreTalk, op: Op, *, again: bool = False) -> None:
+    assert op.item is not None
+    traits = turn.traits(store)
+    before = store.before.own if store.before else ""
+    # The same until this sync is done, so that a broken one creates nothing twice.
+    names = (turn.talk.user, turn.talk.device, store.name, op.luid, before, new_id() * again)
+    key = hashlib.sha256("\0".join(names).encode("utf-8", "replace")).hexdigest()[:32]
+    op.write = Draft(item=normalise(render.fresh(op.item), traits), key=f"syncml-{key}")
+    op.success = StatusCode.ITEM_ADDED
+
+
+def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
+    assert op.item is not None
+    form = _form(turn, store, op)
+    try:
+        values = render.changed(stored.item, op.item, form, turn.keeps(store, form))
+    except Refused:
+        op.code = StatusCode.BAD_REQUEST
+        return
+    if not values:
+        _agree(turn, store, op, stored)
+        return
+    wins = turn.house.settings.conflict
+    if op.matched and not (store.mode is Mode.REFRESH_FROM_CLIENT and not store.merge):
+        values = _first_meeting(turn, store, op, stored, values, wins)
+        if not values:
+            _agree(turn, store, op, stored)
+            return
+    elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins):
+        return
+    after = patch(stored.item, values)
+    op.write = Revision(
+        ref=op.ref,
+        version=stored.version,
+        before=stored.item,
+        after=after,
+        changed=tuple(values),
+    )
+
+
+def _clashes(store: StoreTalk, op: Op, stored: Snapshot) -> bool:
+    """Tell whether the item was changed here, too, since the device got it."""
+    changed = op.row is not None and op.row.version != stored.version
+    return changed and not op.matched and not store.slow
+
+
+def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -> bool:
+    """Decide who wins; tell whether the device's change is to be written."""
+    match wins:
+        case Wins.CLIENT:
+            why = "changed on both sides; the device won"
+            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=stored.item)
+            op.success = StatusCode.CONFLICT_RESOLVED_WITH_CLIENT_COMMAND_WINNING
+            return True
+        case Wins.DUPLICATE:
+            why = "changed on both sides; both were kept"
+            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref)
+            _offer_again(turn, store, op.ref)
+            assert op.item is not None
+            op.item = patch(op.item, {"uid": ""})
+            op.ref = ""
+            _create(turn, store, op, again=True)
+            op.success = StatusCode.CONFLICT_RESOLVED_WITH_DUPLICATE
+        case _:
+            why = "changed on both sides; the CRM won"
+            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
+            op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+            op.resend = True
+            _keep(turn, store, op, "")
+    return False
+
+
+def _first_meeting(
+    turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, values: dict[str, Any], wins: Wins
+) -> dict[str, Any]:
+    """Return what to write where two items meet that never agreed: empty fields are filled."""
+    if wins is Wins.CLIENT:
+        return values
+    assert op.item is not None
+    form = _form(turn, store, op)
+    filled = render.filled(stored.item, op.item, form, turn.keeps(store, form))
+    if filled != values:
+        why = "differs, and never agreed before; the CRM won"
+        turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
+        op.resend = True
+        op.success = StatusCode.CONFLICT_RESOLVED_WITH_MERGE
+    return filled
+
+
+def _agree(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
+    """Take note that the device has what the CRM has, but for what is to be sent."""
+    op.code = op.success
+    # What the device's type can't hold it lacks in any case; the rest it has, unless resent.
+    _keep(turn, store, op, "" if op.resend else stored.version)
+
+
+def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    kind = turn.store(store).kind
+    creates = [op for op in ops if isinstance(op.write, Draft)]
+    changes = [op for op in ops if isinstance(op.write, Revision)]
+    removals = [op for op in ops if isinstance(op.write, Removal)]
+    crm = turn.crm
+    if creates:
+        drafts = [op.write for op in creates if isinstance(op.write, Draft)]
+        _created(turn, store, creates, crm.create("", kind, drafts))
+    if changes:
+        revisions = [op.write for op in changes if isinstance(op.write, Revision)]
+        _changed(turn, store, changes, crm.update("", kind, revisions))
+    if removals:
+        gone = [op.write for op in removals if isinstance(op.write, Removal)]
+        _removed(turn, store, removals, crm.delete("", kind, gone))
+    _forget(turn, store, [op for op in ops if op.delete])
+
+
+def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
+    rows = []
+    for op, outcome in zip(ops, outcomes, strict=True):
+        if isinstance(outcome, errors.Gone):
+            # Made by an earlier try and deleted since: this is another one.
+            _create(turn, store, op, again=True)
+            assert isinstance(op.write, Draft)
+            (outcome,) = turn.crm.create("", turn.store(store).kind, [op.write])
+        if isinstance(outcome, Written):
+            op.ref, op.code = outcome.ref, op.success
+            rows.append(_row(turn, op, _version(outcome)))
+            store.count("added")
+        else:
+            op.code = _refusal(outcome)
+    _put(turn, turn.shelf(store), rows)
+
+
+def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
+    rows = []
+    for op, outcome in zip(ops, outcomes, strict=True):
+        if isinstance(outcome, Written):
+            op.code = op.success
+            rows.append(_row(turn, op, "" if op.resend else _version(outcome)))
+            store.count("changed")
+        elif isinstance(outcome, errors.Stale | errors.Gone):
+            # Somebody was faster by a moment: as if both had changed it before.
+            why = "changed on both sides at once; the CRM won"
+            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
+            op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+            rows.append(_row(turn, op, ""))
+        else:
+            op.code = _refusal(outcome)
+            if op.matched:
+                rows.append(_row(turn, op, ""))
+    _put(turn, turn.shelf(store), rows)
+
+
+def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
+    for op, outcome in zip(ops, outcomes, strict=True):
+        if isinstance(outcome, Written | errors.Gone):
+            op.code = StatusCode.OK
+            store.count("deleted")
+        elif isinstance(outcome, errors.Stale):
+            op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+        else:
+            op.code = _refusal(outcome)
+
+
+def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    """Forget what the device deleted; where the CRM keeps it, it is offered again."""
+    gone = [op.ref for op in ops if op.ref and op.code is StatusCode.OK]
+    kept = [op.ref for op in ops if op.ref and op.code is not StatusCode.OK]
+    if gone:
+        turn.house.state.run(lambda tx: tx.device_items.drop(turn.shelf(store), gone))
+    for ref in kept:
+        _offer_again(turn, store, ref)
+
+
+def _offer_again(turn: Turn, store: StoreTalk, ref: str) -> None:
+    row = DeviceItem(ref=ref, guid=guid(ref), session=turn.talk.key)
+    _put(turn, turn.shelf(store), [row])
+
+
+def _keep(turn: Turn, store: StoreTalk, op: Op, version: str) -> None:
+    _put(turn, turn.shelf(store), [_row(turn, op, version)])
+
+
+def _row(turn: Turn, op: Op, version: str) -> DeviceItem:
+    return DeviceItem(
+        ref=op.ref,
+        luid=op.luid,
+        guid=guid(op.ref),
+        version=version,
+        session=turn.talk.key,
+    )
+
+
+def _put(turn: Turn, shelf: Shelf, rows: list[DeviceItem]) -> None:
+    if rows:
+        turn.house.state.run(lambda tx: tx.device_items.put(shelf, rows))
+
+
+def _form(turn: Turn, store: StoreTalk, op: Op) -> Format:
+    """Return in which type the device has an item: the one that it sends."""
+    media = op.type.partition(";")[0].strip().lower()
+    for form in turn.store(store).types:
+        if form.type == media:
+            return form
+    return turn.store(store).types[0]
+
+
+def _refusal(error: Outcome) -> StatusCode:
+    match error:
+        case errors.Denied():
+            return StatusCode.FORBIDDEN
+        case errors.Rejected():
+            return StatusCode.BAD_REQUEST
+        case errors.Gone():
+            return StatusCode.NOT_FOUND
+        case _:
+            return StatusCode.PROCESSING_ERROR
+
+
+def _version(written: Written) -> str:
+    return written.version or (written.snapshot.version if written.snapshot else "")
+
+
+def guid(ref: str) -> str:
+    """Return the name under which an item is offered: short, whatever refs a CRM has."""
+    if len(ref) <= 40 and ref.isascii() and ref.isprintable() and " " not in ref:
+        return ref
+    return "~" + hashlib.sha256(ref.encode("utf-8", "replace")).hexdigest()[:32]

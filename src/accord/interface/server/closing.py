@@ -1,0 +1,136 @@
+"""What a device answers to our changes, its names for new items, and the end of a sync.
+
+Names and versions are stored item by item; the anchors only with the device's last package.
+"""
+
+from __future__ import annotations
+
+from accord.formats.syncml import message as m
+from accord.formats.syncml.status import StatusCode
+from accord.interface.server.house import Turn
+from accord.interface.server.stores import find
+from accord.interface.server.talk import Mode, Sent, StoreTalk
+from accord.state.device_items import Anchors, DeviceItem
+from accord.state.state import Tx
+
+
+class Heard:
+    """Collect what the statuses of one message confirm, to store it in one go."""
+
+    def __init__(self, turn: Turn) -> None:
+        """Begin a message."""
+        self._turn = turn
+        self._versions: dict[str, dict[str, str]] = {}
+        self._gone: dict[str, list[str]] = {}
+
+    def status(self, status: m.Status) -> None:
+        """Take one status of the device."""
+        talk = self._turn.talk
+        sent = talk.sent.get(f"{status.msg_ref}/{status.cmd_ref}")
+        store = talk.stores.get(sent.store) if sent else None
+        if sent is None or store is None:
+            return
+        if status.code != StatusCode.IN_PROGRESS:
+            del talk.sent[f"{status.msg_ref}/{status.cmd_ref}"]
+        good = status.code < StatusCode.MULTIPLE_CHOICES or status.code == StatusCode.ALREADY_EXISTS
+        match sent.what:
+            case "alert" | "sync":
+                if not good and status.code != StatusCode.REFRESH_REQUIRED:
+                    store.failed = f"the device answered {status.code}"
+            case "part":
+                if not good and store.part is not None and store.part.out.ref == sent.ref:
+                    store.part = None
+                    self._refused(store, sent, status.code)
+            case _:
+                self._item(store, sent, status.code, good=good)
+
+    def store(self) -> None:
+        """Store what was confirmed."""
+
+        def work(tx: Tx) -> None:
+            for name, versions in self._versions.items():
+                shelf = self._turn.shelf(self._turn.talk.stores[name])
+                tx.device_items.touch(shelf, versions, self._turn.talk.key)
+            for name, refs in self._gone.items():
+                tx.device_items.drop(self._turn.shelf(self._turn.talk.stores[name]), refs)
+
+        if self._versions or self._gone:
+            self._turn.house.state.run(work)
+
+    def _item(self, store: StoreTalk, sent: Sent, code: int, *, good: bool) -> None:
+        gone = code in (StatusCode.NOT_FOUND, StatusCode.GONE, StatusCode.ITEM_NOT_DELETED)
+        if sent.what == "delete":
+            if good or gone:
+                self._gone.setdefault(store.name, []).append(sent.ref)
+                store.count("sent-deleted")
+            else:
+                self._refused(store, sent, code)
+        elif good:
+            self._versions.setdefault(store.name, {})[sent.ref] = sent.version
+            store.count("sent-added" if sent.what == "add" else "sent-changed")
+        else:
+            # What the device refuses stays to be sent: next time it may have room.
+            self._versions.setdefault(store.name, {})[sent.ref] = ""
+            self._refused(store, sent, code)
+
+    def _refused(self, store: StoreTalk, sent: Sent, code: int) -> None:
+        self._turn.note(store, "unsent", f"the device answered {code}", ref=sent.ref)
+
+
+def map_(turn: Turn, command: m.Map) -> None:
+    """Take the device's names for items that we added."""
+    target, source = command.target.uri, command.source.uri
+    found = find(target, turn.house.crm.traits)
+    store = turn.talk.stores.get(found.name) if found else None
+    if store is None:
+        turn.reply.status(command.cmd_id, "Map", StatusCode.NOT_FOUND, target=target, source=source)
+        return
+    pairs = {pair.target.uri: pair.source.uri for pair in command.items}
+    shelf = turn.shelf(store)
+
+    def work(tx: Tx) -> None:
+        rows = tx.device_items.by_guid(shelf, pairs)
+        named = {
+            pairs[guid]: DeviceItem(
+                ref=row.ref,
+                luid=pairs[guid],
+                guid=guid,
+                version=row.version,
+                session=row.session,
+            )
+            for guid, row in rows.items()
+        }
+        tx.device_items.put(shelf, list(named.values()))
+
+    turn.house.state.run(work)
+    turn.reply.status(command.cmd_id, "Map", StatusCode.OK, target=target, source=source)
+
+
+def commit(turn: Turn) -> None:
+    """End the syncs of all stores that came through: the next ones begin here."""
+
+    def work(tx: Tx) -> None:
+        for store in turn.talk.stores.values():
+            shelf = turn.shelf(store)
+            tx.sync_log.put(turn.log(store, store.failed or "done"))
+            if store.failed:
+                continue
+            before = store.before.cursor if store.before else ""
+            moved = store.mode is not Mode.FROM_CLIENT and not store.merge
+            cursor = store.cursor if moved else before
+            made = Anchors(client=store.client_next, own=store.own_next, cursor=cursor)
+            tx.device_anchors.put(shelf, made)
+            if store.slow:
+                tx.device_items.drop_all(shelf, but=turn.talk.key)
+
+    turn.house.state.run(work)
+
+
+def suspend(turn: Turn, why: str) -> None:
+    """Note that a device broke off; what was done stays done."""
+
+    def work(tx: Tx) -> None:
+        for store in turn.talk.stores.values():
+            tx.sync_log.put(turn.log(store, why))
+
+    turn.house.state.run(work)

@@ -1,0 +1,138 @@
+"""What a conversation needs of the world, and one message's view of it.
+
+Made by the server; everything that answers a message takes a `Turn`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from accord.formats.syncml.devinf import DevInf
+from accord.formats.syncml.message import Message
+from accord.formats.types import Format
+from accord.interface.server import devinf as info
+from accord.interface.server import render
+from accord.interface.server.settings import InterfaceSettings
+from accord.interface.server.signin import SignIn
+from accord.interface.server.stores import STORES, Store
+from accord.interface.server.talk import StoreTalk, Talk
+from accord.model import canonical
+from accord.model.item import Item
+from accord.model.traits import KindTraits
+from accord.ports.adapter import Adapter, Session
+from accord.state import State
+from accord.state.device_items import Shelf
+from accord.state.sync_sessions import Sync, SyncNote
+
+if TYPE_CHECKING:
+    from accord.interface.server.reply import Reply
+
+
+class House(Struct, frozen=True):
+    """Hold what all conversations share."""
+
+    state: State
+    crm: Adapter
+    sign_in: SignIn
+    settings: InterfaceSettings
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return self.state.clock()
+
+
+class Turn:
+    """Be one message being answered, in one conversation; belongs to one thread."""
+
+    def __init__(self, house: House, talk: Talk, message: Message, reply: Reply) -> None:
+        """Begin to answer."""
+        self.house = house
+        self.talk = talk
+        self.message = message
+        self.reply = reply
+
+    @cached_property
+    def crm(self) -> Session:
+        """Return the CRM as the user whose device this is; raises what `Adapter.open` does."""
+        return self.house.crm.open(self.talk.user)
+
+    @cached_property
+    def devinf(self) -> DevInf | None:
+        """Return what the device said of itself, now or ever."""
+        with self.house.state.read() as tx:
+            data = tx.devices.devinf(self.talk.user, self.talk.device)
+        return None if data is None else msgspec.json.decode(data, type=DevInf)
+
+    def learn(self, devinf: DevInf) -> None:
+        """Remember what the device says of itself."""
+        data = msgspec.json.encode(devinf)
+        who = self.talk.user, self.talk.device
+        self.house.state.run(lambda tx: tx.devices.put_devinf(*who, data))
+        self.__dict__["devinf"] = devinf
+
+    def shelf(self, store: StoreTalk) -> Shelf:
+        """Return where the items of a device's store are kept."""
+        return Shelf(self.talk.user, self.talk.device, store.name)
+
+    def store(self, store: StoreTalk) -> Store:
+        """Return what a store is."""
+        return STORES[store.name]
+
+    def traits(self, store: StoreTalk) -> KindTraits:
+        """Return what the CRM can do with the items of a store."""
+        return self.house.crm.traits.kinds[self.store(store).kind]
+
+    def form(self, store: StoreTalk) -> Format:
+        """Return the type in which the device gets items; raises Refused where it takes none."""
+        device = info.described(self.devinf, store.uri)
+        return info.choose(self.store(store), device)
+
+    def keeps(self, store: StoreTalk, form: Format) -> frozenset[str]:
+        """Return the fields of a store's items that the device keeps."""
+        properties = info.kept_properties(self.devinf, store.uri, form)
+        return render.supported(self.store(store).kind, properties)
+
+    def known(self, store: StoreTalk, refs: Sequence[str]) -> Mapping[str, str]:
+        """Return which versions of some refs the device has."""
+        with self.house.state.read() as tx:
+            return tx.device_items.known(self.shelf(store), refs)
+
+    def note(
+        self,
+        store: StoreTalk,
+        what: str,
+        why: str,
+        *,
+        luid: str = "",
+        ref: str = "",
+        item: Item | None = None,
+    ) -> None:
+        """Put into the log that an item was refused, or which one lost."""
+        store.count(what)
+        data = None if item is None else canonical.encode(item)
+        line = SyncNote(what=what, luid=luid, ref=ref, why=why, item=data)
+        self.house.state.run(lambda tx: tx.sync_log.note(store.id, [line]))
+
+    def log(self, store: StoreTalk, end: str = "") -> Sync:
+        """Return a store's line in the log."""
+        return Sync(
+            id=store.id,
+            at=self.house.now(),
+            user=self.talk.user,
+            device=self.talk.device,
+            store=store.name,
+            mode=store.mode,
+            counts=store.counts,
+            end=end,
+        )
+
+    def close(self) -> None:
+        """Let go of the CRM."""
+        if "crm" in self.__dict__:
+            self.crm.close()

@@ -1,0 +1,324 @@
+"""What a device gets: changes since its last sync, or everything, as many as fit into a message.
+
+Only refs wait between messages; items are read when their turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from accord.formats.errors import Refused
+from accord.formats.syncml import message as m
+from accord.formats.syncml.message import Command, Item, Location, Meta
+from accord.formats.syncml.node import clean
+from accord.formats.syncml.version import Version
+from accord.interface.server import render
+from accord.interface.server.applying import guid
+from accord.interface.server.house import Turn
+from accord.interface.server.matching import begin
+from accord.interface.server.talk import Mode, Out, Part, Sent, StoreTalk
+from accord.model.observe import Completeness, Deleted, Moved, Observation, OutOfScope, Seen
+from accord.ports.adapter import Ask, Removal, Written
+from accord.state.device_items import DeviceItem
+
+_FETCH = 50
+_LEAST = 1_500
+"""Below so much room an item waits for the next message rather than to be cut up."""
+
+_ENVELOPE = 400
+"""Bytes around the text of an item, less than the Sync and its command take."""
+
+
+class _Pass(Struct):
+    """Be what one message takes of one store."""
+
+    commands: list[Command] = []
+    sent: list[Sent] = []
+    offers: list[DeviceItem] = []
+
+
+def fill(turn: Turn) -> bool:
+    """Send what fits; tell whether that was all of all stores."""
+    for store in turn.talk.stores.values():
+        if store.done:
+            continue
+        if store.queue is None:
+            store.queue = _queue(turn, store)
+        if not _send(turn, store):
+            return False
+    return True
+
+
+def _queue(turn: Turn, store: StoreTalk) -> list[Out]:
+    match store.mode:
+        case Mode.FROM_CLIENT:
+            return []
+        case Mode.REFRESH_FROM_CLIENT:
+            if not store.merge:
+                _sweep(turn, store)
+            return []
+        case Mode.SLOW:
+            return _rest(turn, store)
+        case Mode.REFRESH_FROM_SERVER:
+            shelf = turn.shelf(store)
+            turn.house.state.run(lambda tx: tx.device_items.drop_all(shelf))
+            return [Out(ref) for ref in begin(turn, store)]
+        case _:
+            return _changes(turn, store)
+
+
+def _changes(turn: Turn, store: StoreTalk) -> list[Out]:
+    """Return what changed since the last sync, and what is still unsettled from then."""
+    shelf, kind = turn.shelf(store), turn.store(store).kind
+    cursor = store.before.cursor if store.before else ""
+    found: dict[str, Out] = {}
+    for since in dict.fromkeys([cursor, ""]):
+        lost = False
+        for page in turn.crm.changes("", kind, since, lambda refs: turn.known(store, refs)):
+            lost = lost or page.completeness is Completeness.LOST
+            store.cursor = page.cursor or store.cursor
+            _take(turn, store, page.observations, found)
+        if not lost:
+            if not since:
+                _take_missing(turn, store, found)
+            break
+    with turn.house.state.read() as tx:
+        unsettled = tx.device_items.unsettled(shelf)
+    for item in unsettled:
+        found.setdefault(item.ref, Out(item.ref, item.luid))
+    return list(found.values())
+
+
+def _take(turn: Turn, store: StoreTalk, seen: Iterable[Observation], found: dict[str, Out]) -> None:
+    seen = list(seen)
+    with turn.house.state.read() as tx:
+        rows = tx.device_items.by_ref(turn.shelf(store), [one.ref for one in seen])
+    for one in seen:
+        row = rows.get(one.ref)
+        if isinstance(one, Seen):
+            if row is None or row.luid is None or row.version != one.snapshot.version:
+                found[one.ref] = Out(one.ref, row.luid if row else None)
+        elif isinstance(one, Deleted | OutOfScope | Moved):
+            found.pop(one.ref, None)
+            if row is not None:
+                found[one.ref] = Out(one.ref, row.luid, gone=True)
+
+
+def _take_missing(turn: Turn, store: StoreTalk, found: dict[str, Out]) -> None:
+    """After a full listing, ask what became of the items that the device has and it didn't name.
+
+    Silence alone deletes nothing.
+    """
+    shelf = turn.shelf(store)
+    with turn.house.state.read() as tx:
+        refs = [ref for ref in tx.device_items.refs(shelf) if ref not in found]
+    kind = turn.store(store).kind
+    for at in range(0, len(refs), _FETCH):
+        asks = [Ask(ref=ref) for ref in refs[at : at + _FETCH]]
+        gone = [
+            one
+            for one in turn.crm.fetch("", kind, asks)
+            if isinstance(one, Deleted | OutOfScope | Moved)
+        ]
+        _take(turn, store, gone, found)
+
+
+def _rest(turn: Turn, store: StoreTalk) -> list[Out]:
+    """Return what a slow sync leaves to send: what matched nothing, and what differs."""
+    candidates = begin(turn, store)
+    with turn.house.state.read() as tx:
+        rows = tx.device_items.by_ref(turn.shelf(store), candidates)
+        unsettled = tx.device_items.unsettled(turn.shelf(store))
+    mine = {ref for ref, row in rows.items() if row.session == turn.talk.key}
+    found = {ref: Out(ref) for ref in candidates if ref not in mine}
+    for item in unsettled:
+        if item.session == turn.talk.key:
+            found[item.ref] = Out(item.ref, item.luid)
+    return list(found.values())
+
+
+def _sweep(turn: Turn, store: StoreTalk) -> None:
+    """Delete what a client that refreshes the server doesn't have; it sent all it has."""
+    candidates = begin(turn, store)
+    with turn.house.state.read() as tx:
+        rows = tx.device_items.by_ref(turn.shelf(store), candidates)
+    mine = {ref for ref, row in rows.items() if row.session == turn.talk.key}
+    left = [one for ref, one in candidates.items() if ref not in mine]
+    kind, size = turn.store(store).kind, max(1, turn.house.crm.traits.batch)
+    for at in range(0, len(left), size):
+        some = left[at : at + size]
+        removals = [Removal(ref=one.ref, version=one.version) for one in some]
+        for one, outcome in zip(some, turn.crm.delete("", kind, removals), strict=True):
+            if isinstance(outcome, Written):
+                store.count("deleted")
+            else:
+                turn.note(store, "refused", f"not deleted: {outcome}", ref=one.ref)
+
+
+def _send(turn: Turn, store: StoreTalk) -> bool:
+    """Send one store's Sync with what fits; tell whether nothing is left of it."""
+    reply, queue = turn.reply, store.queue
+    assert queue is not None
+    number = None
+    if not store.announced and turn.message.header.version > Version.V1_0:
+        number = len(queue)
+    made = m.Sync(
+        cmd_id="1",
+        target=Location(store.uri),
+        source=Location(store.name),
+        number_of_changes=number,
+    )
+    room = reply.left - reply.measure(made) - 50
+    if room < 0:
+        return False
+    taken = _Pass()
+    room = _send_part(turn, store, taken, room)
+    while store.part is None and queue and room > _LEAST:
+        some, rest = queue[:_FETCH], queue[_FETCH:]
+        left, room = _send_some(turn, store, some, taken, room)
+        queue = left + rest
+        if left:
+            break
+    store.queue = queue
+    if store.announced and not taken.commands:
+        return not queue and store.part is None
+    store.announced = True
+    made = reply.put(made)
+    numbered = tuple(reply.number(command) for command in taken.commands)
+    reply.body[-1] = msgspec.structs.replace(made, commands=numbered)
+    reply.left = room
+    for command, sent in zip(numbered, taken.sent, strict=True):
+        reply.expect(command.cmd_id, sent)
+    reply.expect(made.cmd_id, Sent(store.name, "sync"))
+    if taken.offers:
+        shelf = turn.shelf(store)
+        turn.house.state.run(lambda tx: tx.device_items.put(shelf, taken.offers))
+    return not queue and store.part is None
+
+
+def _send_some(
+    turn: Turn, store: StoreTalk, some: list[Out], taken: _Pass, room: int
+) -> tuple[list[Out], int]:
+    """Take of some changes what fits; return the others and the room that is left."""
+    asks = [Ask(ref=out.ref) for out in some if not out.gone]
+    seen = turn.crm.fetch("", turn.store(store).kind, asks) if asks else []
+    now = {one.ref: one for one in seen}
+    for at, out in enumerate(some):
+        if room <= _LEAST:
+            return some[at:], room
+        found = now.get(out.ref)
+        gone = out.gone or isinstance(found, Deleted | OutOfScope | Moved)
+        if gone:
+            room = _send_delete(turn, store, out, taken, room)
+        elif isinstance(found, Seen):
+            before = len(taken.commands)
+            room = _send_item(turn, store, out, found, taken, room)
+            if store.part is not None:
+                return some[at + 1 :], room
+            if room < 0:
+                del taken.commands[before:]
+                return some[at:], 0
+    return [], room
+
+
+def _send_delete(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, room: int) -> int:
+    if out.luid is None:
+        shelf = turn.shelf(store)
+        turn.house.state.run(lambda tx: tx.device_items.drop(shelf, [out.ref]))
+        return room
+    command = m.Delete(cmd_id="1", items=(Item(target=Location(out.luid)),))
+    taken.commands.append(command)
+    taken.sent.append(Sent(store.name, "delete", out.ref))
+    return room - turn.reply.measure(command)
+
+
+def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass, room: int) -> int:
+    """Take one item, whole or its first part; a negative room says that it must wait."""
+    snapshot = found.snapshot
+    try:
+        form = turn.form(store)
+        text, _ = clean(render.write(snapshot.item, form, out.ref))
+    except Refused as refusal:
+        turn.note(store, "unsent", str(refusal), ref=out.ref)
+        return room
+    size = len(text.encode())
+    if store.max_object is not None and size > store.max_object:
+        turn.note(store, "unsent", f"its {size:,} bytes are more than it takes", ref=out.ref)
+        return room
+    command = _command(out, form.type, text)
+    cost = turn.reply.measure(command)
+    if cost <= room:
+        _took(turn, store, out, snapshot.version, command, taken)
+        return room - cost
+    whole = (turn.talk.peer_message or cost) - _ENVELOPE * 4
+    if taken.commands or (turn.reply.body[1:] and cost <= whole):
+        return -1
+    if turn.message.header.version is Version.V1_0:
+        turn.note(store, "unsent", "it doesn't fit into a message", ref=out.ref)
+        return room
+    store.part = Part(out, text, snapshot.version, form.type)
+    return _send_part(turn, store, taken, room)
+
+
+def _send_part(turn: Turn, store: StoreTalk, taken: _Pass, room: int) -> int:
+    """Take the next part of the item that is under way; its end clears it."""
+    part = store.part
+    if part is None or room <= _LEAST:
+        return room
+    piece = _piece(turn, part, room - _ENVELOPE)
+    end = part.at + len(piece)
+    last = end >= len(part.text)
+    size = len(part.text.encode()) if part.at == 0 else None
+    command = _command(part.out, part.type, piece, size=size, more=not last)
+    part.at = end
+    if last:
+        store.part = None
+        _took(turn, store, part.out, part.version, command, taken)
+    else:
+        taken.commands.append(command)
+        taken.sent.append(Sent(store.name, "part", part.out.ref))
+    return room - turn.reply.measure(command)
+
+
+def _piece(turn: Turn, part: Part, room: int) -> str:
+    """Return as much of the rest as fits when written, never ending within a line's end."""
+    low, high = 1, min(len(part.text) - part.at, room)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _cost(turn, part.text[part.at : part.at + middle]) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    piece = part.text[part.at : part.at + low]
+    rest = part.text[part.at + low : part.at + low + 1]
+    return piece[:-1] if piece.endswith("\r") and rest == "\n" and low > 1 else piece
+
+
+def _cost(turn: Turn, text: str) -> int:
+    return turn.reply.measure(m.Add(cmd_id="1", items=(Item(data=text),)))
+
+
+def _took(
+    turn: Turn, store: StoreTalk, out: Out, version: str, command: Command, taken: _Pass
+) -> None:
+    taken.commands.append(command)
+    what = "add" if out.luid is None else "replace"
+    taken.sent.append(Sent(store.name, what, out.ref, version))
+    if out.luid is None:
+        offer = DeviceItem(ref=out.ref, guid=guid(out.ref), version=version, session=turn.talk.key)
+        taken.offers.append(offer)
+
+
+def _command(
+    out: Out, media_type: str, text: str, *, size: int | None = None, more: bool = False
+) -> m.Add | m.Replace:
+    meta = Meta(type=media_type)
+    inner = None if size is None or not more else Meta(size=size)
+    if out.luid is None:
+        item = Item(source=Location(guid(out.ref)), meta=inner, data=text, more_data=more)
+        return m.Add(cmd_id="1", meta=meta, items=(item,))
+    item = Item(target=Location(out.luid), meta=inner, data=text, more_data=more)
+    return m.Replace(cmd_id="1", meta=meta, items=(item,))

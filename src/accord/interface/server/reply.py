@@ -1,0 +1,151 @@
+"""One reply under construction: statuses first, and never more than the peer takes.
+
+What doesn't fit stays owed; the peer asks for it with its next message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from accord.formats.syncml import message as m
+from accord.formats.syncml.alerts import AlertCode
+from accord.formats.syncml.media import Media
+from accord.formats.syncml.message import Command, Header, Message
+from accord.formats.syncml.status import StatusCode
+from accord.interface.server.talk import Owed, Sent, Talk
+
+C = TypeVar("C", bound=Command)
+
+OVERHEAD = 700
+"""Bytes kept free for what a codec adds around commands."""
+
+
+class Reply:
+    """Collect the commands of a reply within its size; `final` is decided in the end."""
+
+    def __init__(self, media: Media, to: Header, talk: Talk, limit: int, head: Header) -> None:
+        """Begin; `limit` is how many bytes the peer takes, or we want to send."""
+        self.media = media
+        self.to = to
+        self.talk = talk
+        self.head = head
+        self.version = to.version
+        self.left = limit - OVERHEAD
+        self.body: list[Command] = []
+        self.late: list[Owed] = []
+        self._number = 0
+        self.left -= len(media.encode(Message(header=head)))
+
+    def status(
+        self,
+        to: str,
+        name: str,
+        code: int,
+        *,
+        target: str | None = None,
+        source: str | None = None,
+        items: Sequence[m.Item] = (),
+        chal: m.Chal | None = None,
+    ) -> None:
+        """Answer a command of this message."""
+        if self.to.no_resp:
+            return
+        self.owe(
+            m.Status(
+                cmd_id="1",
+                msg_ref=self.to.msg_id,
+                cmd_ref=to,
+                cmd=name,
+                code=code,
+                target_refs=() if target is None else (target,),
+                source_refs=() if source is None else (source,),
+                items=tuple(items),
+                chal=chal,
+            )
+        )
+
+    def owe(self, command: Command, alert: str = "") -> None:
+        """Send a command, now if it fits and else later."""
+        self.late.append(Owed(command, alert))
+
+    def settle(self) -> bool:
+        """Take in what is owed from before and what was added; tell whether all of it fitted."""
+        waiting = self.talk.owed + self.late
+        self.talk.owed, self.late = [], []
+        # The header's own status belongs in front whatever is owed from before.
+        waiting.sort(key=_is_header_status, reverse=True)
+        for at, each in enumerate(waiting):
+            size = self.measure(each.command)
+            if size > self.left and self.body:
+                self.talk.owed = waiting[at:]
+                return False
+            command = self.put(each.command, size)
+            if each.alert:
+                self.expect(command.cmd_id, Sent(each.alert, "alert"))
+        return True
+
+    def measure(self, command: Command) -> int:
+        """Return how many bytes a command takes."""
+        return self.media.measure(command, self.version)
+
+    def number(self, command: C) -> C:
+        """Return a command with the next number."""
+        self._number += 1
+        return msgspec.structs.replace(command, cmd_id=str(self._number))
+
+    def put(self, command: C, size: int | None = None) -> C:
+        """Add a command, whatever room there is; return it with its number."""
+        self.left -= self.measure(command) if size is None else size
+        command = self.number(command)
+        self.body.append(command)
+        return command
+
+    def expect(self, number: str, sent: Sent) -> None:
+        """Remember what a command was, for when its status comes."""
+        self.talk.sent[f"{self.head.msg_id}/{number}"] = sent
+
+    def message(self, *, final: bool, asked: bool) -> Message:
+        """Return the reply; asks for the next message where there is nothing else to say."""
+        bare = all(isinstance(each, m.Status) and each.cmd_ref == "0" for each in self.body)
+        if asked and bare and not final:
+            item = m.Item(target=self.head.target, source=self.head.source)
+            self.put(m.Alert(cmd_id="1", code=AlertCode.NEXT_MESSAGE, items=(item,)))
+        return Message(header=self.head, body=tuple(self.body), final=final)
+
+
+def refusal(message: Message, head: Header, code: StatusCode, chal: m.Chal | None) -> Message:
+    """Return the answer to a message none of which is done: one code for all commands."""
+    body: list[Command] = []
+    if not message.header.no_resp:
+        commands: list[tuple[str, str, m.Chal | None]] = [("0", "SyncHdr", chal)]
+        commands += [
+            (command.cmd_id or "0", name_of(command), None)
+            for command in message.body
+            if not isinstance(command, m.Status | m.Results)
+        ]
+        for number, (to, name, asks) in enumerate(commands, 1):
+            body.append(
+                m.Status(
+                    cmd_id=str(number),
+                    msg_ref=message.header.msg_id,
+                    cmd_ref=to,
+                    cmd=name,
+                    code=int(code),
+                    target_refs=(message.header.target.uri,) if to == "0" else (),
+                    source_refs=(message.header.source.uri,) if to == "0" else (),
+                    chal=asks,
+                )
+            )
+    return Message(header=head, body=tuple(body), final=True)
+
+
+def name_of(command: Command) -> str:
+    """Return a command's name as messages spell it."""
+    return command.name if isinstance(command, m.Unknown) else type(command).__name__
+
+
+def _is_header_status(owed: Owed) -> bool:
+    return isinstance(owed.command, m.Status) and owed.command.cmd_ref == "0"

@@ -1,0 +1,242 @@
+"""CRM.interface as a function: from the bytes of a request to the bytes of its answer.
+
+Here is what all messages share: decoding, answering twice alike, one message of a device at a
+time, signing in, and that nothing whatever ends without an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from urllib.parse import parse_qsl, urlsplit
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from accord.formats.syncml import message as m
+from accord.formats.syncml.errors import Malformed
+from accord.formats.syncml.limits import Limits
+from accord.formats.syncml.media import Media, media
+from accord.formats.syncml.message import Header, Location, Message, Meta
+from accord.formats.syncml.status import StatusCode
+from accord.formats.syncml.version import Version
+from accord.interface.server import session
+from accord.interface.server.house import House, Turn
+from accord.interface.server.reply import Reply, refusal
+from accord.interface.server.signin import Admitted, Turned
+from accord.interface.server.talk import Stage, Talk, decode
+from accord.ports.errors import AccordError, AuthFailed, Retry
+from accord.state.ids import new_id
+from accord.state.records import Lease
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
+
+_LONGEST = 255
+_LEASE = 120.0
+_WAIT = 20.0
+_KEY = "s"
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Be a request: its body and type, the part of its address behind `?`, and whose it is."""
+
+    body: bytes
+    content_type: str
+    query: str = ""
+    peer: str = ""
+    signature: str = ""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """Be an answer; where `status` isn't 200 the request was no message at all."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+
+
+class Server:
+    """Answer requests; safe to use from many threads and processes at once."""
+
+    def __init__(self, house: House) -> None:
+        """Keep what all conversations share."""
+        self._house = house
+        most = house.settings.max_message
+        self._limits = Limits(size=max(4 * most, 1_000_000))
+
+    @property
+    def most(self) -> int:
+        """Return how many bytes a request may have."""
+        return self._limits.size
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request, whatever it is."""
+        try:
+            coding = media(request.content_type)
+        except Malformed as refused:
+            return Answer(body=f"{refused}\n".encode(), content_type="text/plain", status=415)
+        try:
+            message = coding.decode(request.body, self._limits)
+        except Malformed as refused:
+            return self._malformed(coding, refused)
+        try:
+            reply = self._converse(coding, message, request)
+        except Retry as error:
+            log.info("busy", device=message.header.source.uri, why=str(error))
+            reply = self._refuse(coding, message, StatusCode.RETRY_LATER)
+        except AuthFailed as error:
+            log.info("not let in", device=message.header.source.uri, why=str(error))
+            reply = self._refuse(coding, message, StatusCode.FORBIDDEN)
+        except AccordError as error:
+            log.error("failed", device=message.header.source.uri, why=str(error))
+            reply = self._refuse(coding, message, StatusCode.DATA_STORE_FAILURE)
+        except Exception:  # the edge: a device must get an answer
+            log.exception("failed", device=message.header.source.uri)
+            reply = self._refuse(coding, message, StatusCode.COMMAND_FAILED)
+        return Answer(body=reply, content_type=coding.value)
+
+    def _malformed(self, coding: Media, refused: Malformed) -> Answer:
+        log.info("malformed message", why=str(refused), where=refused.prop)
+        if refused.header is None:
+            return Answer(body=b"that is no SyncML\n", content_type="text/plain", status=400)
+        message = Message(header=refused.header)
+        return Answer(body=self._refuse(coding, message, refused.status), content_type=coding.value)
+
+    def _refuse(
+        self, coding: Media, message: Message, code: StatusCode, chal: m.Chal | None = None
+    ) -> bytes:
+        return coding.encode(refusal(message, _head(message.header), code, chal))
+
+    def _converse(self, coding: Media, message: Message, request: Request) -> bytes:
+        device, name = message.header.source.uri, message.header.session_id
+        if not all(0 < len(each) <= _LONGEST and each.isprintable() for each in (device, name)):
+            return self._refuse(coding, message, StatusCode.URI_TOO_LONG)
+        lease = self._lease(device)
+        try:
+            return self._alone(coding, message, request)
+        finally:
+            self._house.state.run(lambda tx: tx.leases.release(lease), durable=False)
+
+    def _lease(self, device: str) -> Lease:
+        """Wait for the right to speak with a device alone; raises Retry."""
+        name = f"syncml:{hashlib.sha256(device.encode('utf-8', 'replace')).hexdigest()[:32]}"
+        holder, late = new_id(), time.monotonic() + _WAIT
+        pause = 0.01
+        while time.monotonic() < late:
+            found = self._house.state.run(
+                lambda tx: tx.leases.acquire(name, holder, _LEASE), durable=False
+            )
+            if found is not None:
+                return found
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+        raise Retry("another message of this device is being answered", after=10)
+
+    def _alone(self, coding: Media, message: Message, request: Request) -> bytes:
+        house, header = self._house, message.header
+        device, name = header.source.uri, header.session_id
+        digest = hashlib.sha256(request.query.encode() + b"\0" + request.body).hexdigest()
+        since = house.now() - house.settings.patience
+        with house.state.read() as tx:
+            stored = tx.sync_sessions.get(device, name, since)
+        if stored is not None and stored.digest == digest:
+            return stored.reply
+        talk = decode(stored.data) if stored is not None else None
+        code, chal = StatusCode.OK, None
+        if talk is None or not self._goes_on(talk, message, request):
+            admitted = house.sign_in.check(header, request.peer, request.signature, request.body)
+            if isinstance(admitted, Turned):
+                return self._refuse(coding, message, admitted.code, admitted.chal)
+            talk, code, chal = self._begin(message, admitted)
+        data = self._turn(coding, message, talk, code, chal)
+        return self._keep(talk, digest, data)
+
+    def _goes_on(self, talk: Talk, message: Message, request: Request) -> bool:
+        """Tell whether a message belongs to a conversation: it came to its secret address."""
+        given = dict(parse_qsl(request.query)).get(_KEY, "")
+        if message.header.msg_id == "1" or not secrets.compare_digest(given, talk.key):
+            return False
+        if not talk.secret:
+            return True
+        who = talk.user, talk.secret, talk.device
+        return self._house.sign_in.sealed(*who, request.signature, request.body)
+
+    def _begin(
+        self, message: Message, admitted: Admitted
+    ) -> tuple[Talk, StatusCode, m.Chal | None]:
+        header = message.header
+        talk = Talk(
+            device=header.source.uri,
+            session=header.session_id,
+            user=admitted.user,
+            key=secrets.token_urlsafe(18),
+            secret=admitted.secret,
+        )
+        # With every message signed, every message is asked for its signature.
+        code = StatusCode.OK if admitted.secret else StatusCode.AUTHENTICATION_ACCEPTED
+        return talk, code, admitted.chal
+
+    def _turn(
+        self,
+        coding: Media,
+        message: Message,
+        talk: Talk,
+        code: StatusCode,
+        chal: m.Chal | None,
+    ) -> bytes:
+        settings, meta = self._house.settings, message.header.meta or Meta()
+        talk.peer_message = meta.max_msg_size or talk.peer_message
+        talk.peer_object = meta.max_obj_size or talk.peer_object
+        fresh = code is StatusCode.AUTHENTICATION_ACCEPTED or chal is not None
+        head = _head(message.header, settings.max_message, settings.max_object)
+        if fresh:
+            head = replace(head, resp_uri=_address(message.header, talk.key))
+        limit = min(settings.max_message, talk.peer_message or settings.max_message)
+        turn = Turn(self._house, talk, message, Reply(coding, message.header, talk, limit, head))
+        try:
+            return coding.encode(session.answer(turn, code, chal))
+        finally:
+            turn.close()
+
+    def _keep(self, talk: Talk, digest: str, reply: bytes) -> bytes:
+        data = talk.encode()
+        self._house.state.run(
+            lambda tx: tx.sync_sessions.put(
+                talk.device, talk.session, talk.user, data, digest, reply
+            ),
+            durable=talk.stage is Stage.OVER,
+        )
+        return reply
+
+
+def prune(house: House) -> None:
+    """Forget conversations that nobody goes on with, and what the log needn't know any more."""
+    before = house.now() - 2 * house.settings.patience
+    house.state.run(lambda tx: tx.sync_sessions.prune(before), durable=False)
+    house.state.run(lambda tx: tx.sync_log.prune(), durable=False)
+
+
+def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
+    meta = None
+    if most:
+        large = biggest if header.version > Version.V1_0 else None
+        meta = Meta(max_msg_size=most, max_obj_size=large)
+    return Header(
+        version=header.version,
+        session_id=header.session_id,
+        msg_id=header.msg_id,
+        target=Location(header.source.uri, header.source.name),
+        source=Location(header.target.uri),
+        meta=meta,
+    )
+
+
+def _address(header: Header, key: str) -> str | None:
+    """Return where to send the next message: the address the client used, with the secret."""
+    there = urlsplit(header.target.uri)
+    if there.scheme not in ("http", "https"):
+        return None
+    query = "&".join(part for part in there.query.split("&") if part and not part.startswith("s="))
+    return there._replace(query=f"{query}&s={key}" if query else f"s={key}", fragment="").geturl()
