@@ -60,6 +60,7 @@ class Reckoning:
         self.rule = rule
         self.hostility = hostility
         self.doubtful = crashed or bool(hostility.log)
+        self.unsure = crashed or hostility.played(Trick.LOSE_ANSWER) > 0
         self.truncated = hostility.played(Trick.TRUNCATE) > 0
         shared = (set(people.storable(side, VALUES[people.kind])) for side in Side)
         self.shared = set.intersection(*shared) | set(ENTRIES[people.kind])
@@ -165,7 +166,9 @@ class Reckoning:
                 yield f"missing on the {missing} side (deaths: {life.deaths.keys()})"
         else:
             for side, (_, paired) in life.deaths.items():
-                if paired and not self._unseen(life, side) and not life.restored:
+                # An edit that had arrived, but whose answer was lost, still stands against it.
+                told = self.unsure and any(at is not side for _, _, at in life.live_values())
+                if paired and not told and not self._unseen(life, side) and not life.restored:
                     yield f"deleted in {side} and back again, though nobody edited it"
 
     def _was_deleted(self, life: Life) -> bool:
