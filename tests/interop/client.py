@@ -185,9 +185,19 @@ class Device:
 
     def titles(self, store: str) -> list[str]:
         """Return the title of every item, or the name of every person, in order."""
-        wanted = re.compile(r"^(?:SUMMARY|FN)(?:;[^:\r\n]*)?:(.*?)\r?$", re.MULTILINE)
-        found = (wanted.search(text) for text in self.items(store).values())
-        return sorted(match[1] if match else "(none)" for match in found)
+        return sorted(
+            value(text, "FN" if _cards(store) else "SUMMARY") for text in self.items(store).values()
+        )
+
+    def notes(self, store: str) -> list[str]:
+        """Return the note of every item, in order."""
+        name = "NOTE" if _cards(store) else "DESCRIPTION"
+        return sorted(value(text, name) for text in self.items(store).values())
+
+    def rename(self, store: str, old: str, new: str) -> None:
+        """Change the title of the one item that has it."""
+        name = "FN" if _cards(store) else "SUMMARY"
+        self.rewrite(store, f"{name}:{old}\r\n", f"{name}:{new}\r\n")
 
     # ---- synchronizing ----
 
@@ -271,6 +281,12 @@ class Run:
         return self._device.outcome(self._process, output, self._before)
 
 
+def value(text: str, name: str) -> str:
+    """Return the first property of a name in an unfolded text; empty where there is none."""
+    found = re.search(rf"^{name}(?:;[^:\r\n]*)?:(.*?)\r?$", text, re.MULTILINE)
+    return re.sub(r"\\([,;\\])", r"\1", found[1]) if found else ""
+
+
 def compile_shim(folder: Path) -> Path:
     """Compile what the packaged client needs to speak HTTP; raises PeerMissing."""
     if shutil.which(PROGRAM) is None or shutil.which(COMPILER) is None:
@@ -279,6 +295,10 @@ def compile_shim(folder: Path) -> Path:
     command = [COMPILER, "-O2", "-Wall", "-shared", "-fPIC", "-o", str(shim), str(source), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)
     return shim
+
+
+def _cards(store: str) -> bool:
+    return store == "addressbook"
 
 
 def _store(values: Mapping[str, str], name: str) -> StoreReport:

@@ -43,7 +43,7 @@ class House(Peer):
     # ---- the server ----
 
     def command(self) -> Sequence[str]:
-        return [ACCORD, "interface", "--host", HOST, "--port", str(self.port)]
+        return [ACCORD, "interface", "--listen", f"{HOST}:{self.port}"]
 
     def environment(self) -> Mapping[str, str]:
         usual = super().environment().items()
@@ -78,17 +78,16 @@ class House(Peer):
         assert code == 0, (words, said.getvalue(), failed.getvalue())
         return [json.loads(line) for line in said.getvalue().splitlines()]
 
-    def hire(self, name: str, **more: str) -> str:
-        """Add a person to the CRM; return a token of theirs."""
-        options = [word for key, value in more.items() for word in (f"--{key}", value)]
-        self.run("crm", "users", "add", name, "--address", f"{name}@example.com", *options)
-        return self.token(name)
+    def hire(self, name: str) -> str:
+        """Add a person to the CRM; return a password for their devices."""
+        self.run("crm", "users", "add", name, "--address", f"{name}@example.com")
+        return self.password(name)
 
-    def token(self, name: str) -> str:
-        """Return a new token of somebody."""
-        (row,) = self.run("token", "issue", name, "--for", "2h")
-        token: str = row["token"]
-        return token
+    def password(self, name: str) -> str:
+        """Return a new password for somebody's devices."""
+        (row,) = self.run("interface", "device", name)
+        password: str = row["password"]
+        return password
 
     def put(self, user: str, *items: Mapping[str, Any], **place: str) -> list[str]:
         """Create records as one of the users; return their refs."""

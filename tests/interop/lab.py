@@ -65,11 +65,11 @@ class Lab:
     def __init__(self, folder: Path, shim: Path, house: House, proxy: Tap) -> None:
         self.house, self.proxy = house, proxy
         self._folder, self._shim = folder, shim
-        self._tokens: dict[str, str] = {}
+        self._passwords: dict[str, str] = {}
 
     def hire(self, user: str) -> None:
         """Let somebody work here."""
-        self._tokens[user] = self.house.hire(user)
+        self._passwords[user] = self.house.hire(user)
 
     def device(self, name: str, user: str = "anna", *, legacy: bool = False, **more: str) -> Device:
         """Hand out a device; `more` are properties of the client (`enableWBXML="1"`)."""
@@ -78,14 +78,24 @@ class Lab:
             self._shim,
             url=self.proxy.url,
             user=user,
-            password=self._tokens[user],
+            password=self._passwords[user],
             legacy=legacy,
-            properties={"clientAuthType": "basic"} | more,
+            properties=more,
         )
 
-    def give(self, store: str, *titles: str, user: str = "anna") -> None:
+    def renew(self, user: str) -> None:
+        """Make a new password for somebody's devices."""
+        self._passwords[user] = self.house.password(user)
+
+    def update(self, device: Device, user: str = "anna") -> None:
+        """Type somebody's present password into a device."""
+        device.configure(password=self._passwords[user])
+
+    def give(self, store: str, *titles: str, note: str = "", user: str = "anna") -> None:
         """Put records with these titles into the CRM."""
-        self.house.put(user, *(record(store, title) for title in titles))
+        more = {"notes": note} if store == "addressbook" else {"body": {"text": note}}
+        more = more if note else {}
+        self.house.put(user, *(record(store, title, **more) for title in titles))
 
     def rename(self, store: str, old: str, new: str, user: str = "anna") -> None:
         """Change the title of a record in the CRM."""
@@ -100,6 +110,13 @@ class Lab:
         """Return the titles of somebody's records in the CRM, in order."""
         return self.house.titles(user, KINDS[store])
 
+    def notes(self, store: str, user: str = "anna") -> list[str]:
+        """Return the notes of somebody's records in the CRM, in order."""
+        items = self.house.records(user, KINDS[store]).values()
+        if store == "addressbook":
+            return sorted(item.get("notes", "") for item in items)
+        return sorted(item.get("body", {}).get("text", "") for item in items)
+
 
 def fine(outcome: Outcome) -> Outcome:
     """Return the outcome of a run in which everything went well."""
@@ -113,7 +130,7 @@ def alerts(outcome: Outcome) -> dict[str, str]:
     for message in outcome.sent:
         for alert in message.iterfind(".//{*}Alert"):
             code, where = alert.findtext("{*}Data"), alert.findtext(".//{*}Target/{*}LocURI")
-            if code and where and code.startswith("20"):
+            if code and where and (code.startswith("20") or code == "225"):
                 found[where.removeprefix("./")] = code
     return found
 
@@ -165,7 +182,7 @@ class ReferenceLab(Lab):
     def __init__(self, folder: Path, shim: Path, server: Reference, proxy: Tap) -> None:
         self.server, self.proxy = server, proxy
         self._folder, self._shim = folder, shim
-        self._tokens = {server.user_name: server.password}
+        self._passwords = {server.user_name: server.password}
 
     @property
     def house(self) -> House:  # type: ignore[override]
@@ -175,9 +192,12 @@ class ReferenceLab(Lab):
         self.server.admit(f"dev-{name}")
         return super().device(name, user, legacy=legacy, **more)
 
-    def give(self, store: str, *titles: str, user: str = "anna") -> None:
+    def give(self, store: str, *titles: str, note: str = "", user: str = "anna") -> None:
+        name = "NOTE" if store == "addressbook" else "DESCRIPTION"
+        more = [f"{name}:{note}"] if note else []
         for title in titles:
-            self.server.give(store, _address(title), text(store, title).replace("@dev", "@server"))
+            made = text(store, title, *more).replace("@device", "@server")
+            self.server.give(store, _address(title), made)
 
     def rename(self, store: str, old: str, new: str, user: str = "anna") -> None:
         self.server.rename(store, old, new)
@@ -187,3 +207,6 @@ class ReferenceLab(Lab):
 
     def titles(self, store: str, user: str = "anna") -> list[str]:
         return self.server.titles(store)
+
+    def notes(self, store: str, user: str = "anna") -> list[str]:
+        return self.server.notes(store)

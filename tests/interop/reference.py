@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from accord.sandbox.process import HOST, Peer, PeerMissing, free_port
-from tests.interop.client import FORMATS, PROGRAM
+from tests.interop.client import FORMATS, PROGRAM, value
 
 INSTALL = (
     "SyncEvolution's server is missing: as root, "
@@ -90,15 +90,24 @@ class Reference(Peer):
         """Return the titles in a store, in order."""
         return sorted(self._titles(store).values())
 
+    def notes(self, store: str) -> list[str]:
+        """Return the notes in a store, in order."""
+        name = "NOTE" if store == "addressbook" else "DESCRIPTION"
+        return sorted(value(text, name) for text in self._texts(store).values())
+
     def _find(self, store: str, title: str) -> Path:
         found = [path for path, each in self._titles(store).items() if each == title]
         assert len(found) == 1, f"{title!r}: {len(found)} items"
         return found[0]
 
     def _titles(self, store: str) -> dict[Path, str]:
+        name = "FN" if store == "addressbook" else "SUMMARY"
+        return {path: value(text, name) for path, text in self._texts(store).items()}
+
+    def _texts(self, store: str) -> dict[Path, str]:
         paths = (self.folder / "db" / store).iterdir()
-        found = {path: _TITLE.search(path.read_bytes().decode()) for path in paths}
-        return {path: match[2] if match else "" for path, match in found.items()}
+        texts = {path: path.read_bytes().decode() for path in paths}
+        return {path: re.sub(r"\r?\n[ \t]", "", text) for path, text in texts.items()}
 
     def _configure(self, *words: str) -> None:
         command = [PROGRAM, "--daemon=no", "--configure", *words]
