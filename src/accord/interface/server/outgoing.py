@@ -284,17 +284,24 @@ def _send_part(turn: Turn, store: StoreTalk, taken: _Pass, room: int) -> int:
 
 
 def _piece(turn: Turn, part: Part, room: int) -> str:
-    """Return as much of the rest as fits when written, never ending within a line's end."""
-    low, high = 1, min(len(part.text) - part.at, room)
+    """Return as much of the rest as fits when written.
+
+    It is cut between two visible characters: some peers lose space at the edges of a part.
+    """
+    left = len(part.text) - part.at
+    low, high = 1, max(1, min(left, room))
     while low < high:
         middle = (low + high + 1) // 2
         if _cost(turn, part.text[part.at : part.at + middle]) <= room:
             low = middle
         else:
             high = middle - 1
-    piece = part.text[part.at : part.at + low]
-    rest = part.text[part.at + low : part.at + low + 1]
-    return piece[:-1] if piece.endswith("\r") and rest == "\n" and low > 1 else piece
+    if low == left:
+        return part.text[part.at :]
+    end = part.at + low
+    while end > part.at + low // 2 and (part.text[end - 1].isspace() or part.text[end].isspace()):
+        end -= 1
+    return part.text[part.at : end]
 
 
 def _cost(turn: Turn, text: str) -> int:

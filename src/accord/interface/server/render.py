@@ -18,12 +18,13 @@ from accord.interface.server import mailtext
 from accord.interface.server.stores import MAIL
 from accord.model.diff import diff, patch
 from accord.model.fields import is_empty
-from accord.model.item import Absence, Event, Item, Mail, kind_of
+from accord.model.item import Absence, Contact, Event, Item, Mail, PostalAddress, kind_of
 from accord.model.kinds import Kind
 from accord.model.parts import Body
 from accord.model.recurrence import Busy
 
 _ABSENT = "Absent"
+_NOWHERE = PostalAddress(type="")
 
 
 def write(item: Item, form: Format, ref: str = "") -> str:
@@ -46,6 +47,8 @@ def read(data: str | bytes, media_type: str, kind: Kind) -> Item:
     item: Item = types.decode(data, media_type)
     if kind is Kind.ABSENCE and isinstance(item, Event):
         item = _absence(item)
+    if isinstance(item, Contact):
+        item = _without_blanks(item)
     if kind_of(item) is not kind:
         raise Refused(f"that is no {kind} but a {kind_of(item)}")
     return item
@@ -105,6 +108,21 @@ def _entries(stored: Any, seen: Any, given: Any) -> Any:
     return tuple(result)
 
 
+def _without_blanks(contact: Contact) -> Contact:
+    """Return a contact without the empty properties that many devices send for all they know."""
+    photo = contact.photo
+    return replace(
+        contact,
+        mails=tuple(one for one in contact.mails if one.address),
+        phones=tuple(one for one in contact.phones if one.number),
+        addresses=tuple(
+            one for one in contact.addresses if replace(one, type="", preferred=False) != _NOWHERE
+        ),
+        urls=tuple(one for one in contact.urls if one),
+        photo=photo if photo is not None and (photo.uri or photo.digest) else None,
+    )
+
+
 def _event(absence: Absence) -> Event:
     return Event(
         uid=absence.uid,
@@ -134,12 +152,6 @@ def _absence(event: Event) -> Absence:
         privacy=event.privacy,
         message=event.body.text if event.body else "",
     )
-
-
-def without_extras(item: Item, namespaces: frozenset[str]) -> Item:
-    """Return an item with the own fields of the given namespaces only."""
-    kept = {k: v for k, v in item.extras.items() if k.partition(":")[0] in namespaces}
-    return item if kept == item.extras else replace(item, extras=kept)
 
 
 def _fields(kind: Kind) -> tuple[str, ...]:
