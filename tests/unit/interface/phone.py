@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accord.formats.syncml import message as m
-from accord.formats.syncml.devinf import ContentType, DevInf
+from accord.formats.syncml.devinf import Capability, ContentType, DevInf, Property
 from accord.formats.syncml.devinf import Store as Described
 from accord.formats.syncml.media import Media
 from accord.formats.syncml.message import Anchor, Item, Location, Meta
@@ -103,13 +103,14 @@ class Phone:
         max_message: int = 150_000,
         max_object: int | None = None,
         devinf: bool = True,
+        keeps: tuple[str, ...] = (),
     ) -> None:
         self.server = server
         self.user, self.device, self.store = user, device, store
         self.password = PASSWORD
         self.media, self.version, self.media_type = media, version, media_type
         self.max_message, self.max_object = max_message, max_object
-        self.tells = devinf
+        self.tells, self.keeps = devinf, keeps
         self.items: dict[str, str] = {}
         self.before: dict[str, str] = {}
         self.last: str | None = None
@@ -226,7 +227,15 @@ class Phone:
         kind = ContentType(self.media_type, "2.1" if "x-v" in self.media_type else "3.0")
         if "calendar" in self.media_type:
             kind = ContentType(self.media_type, "1.0" if "x-v" in self.media_type else "2.0")
-        store = Described(source_ref=f"./{self.store}", rx_pref=kind, tx_pref=kind)
+        kept = Capability(
+            type=kind.type,
+            version=kind.version,
+            properties=tuple(Property(name=name) for name in self.keeps),
+        )
+        capabilities = (kept,) if self.keeps and self.version is Version.V1_2 else ()
+        store = Described(
+            source_ref=f"./{self.store}", rx_pref=kind, tx_pref=kind, capabilities=capabilities
+        )
         return DevInf(
             version=self.version,
             device_id=self.device,

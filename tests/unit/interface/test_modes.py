@@ -334,11 +334,24 @@ def test_large_objects_travel_in_parts(world: World) -> None:
     assert stored.notes == note
 
 
-def test_private_contacts_keep_their_privacy_from_phones_that_know_none(world: World) -> None:
-    ref = world.add(Contact(full_name="Grace Hopper", privacy=Privacy.PRIVATE))
-    phone = world.phone()
+def test_a_device_takes_nothing_away_that_it_never_had(world: World) -> None:
+    item = Contact(
+        full_name="Grace Hopper",
+        privacy=Privacy.PRIVATE,
+        notes="found the first bug",
+        categories=("VIP",),
+        extras={"crm:region": "north"},
+    )
+    ref = world.add(item)
+    phone = world.phone(keeps=("BEGIN", "END", "VERSION", "N", "FN", "EMAIL", "CATEGORIES"))
     phone.sync()
-    (luid,) = phone.items
-    phone.items[luid] = phone.items[luid].replace("Grace Hopper", "Grace Murray")
+    # It gives back what it keeps, and adds a property of its own.
+    phone.items = {luid: card("Grace Murray", **{"X-OWN": "1"}) for luid in phone.items}
     phone.sync()
-    assert world.get(ref).privacy is Privacy.PRIVATE
+    stored = world.get(ref)
+    assert isinstance(stored, Contact)
+    assert (stored.full_name, stored.notes) == ("Grace Murray", "found the first bug")
+    assert stored.privacy is Privacy.PRIVATE
+    assert stored.extras == {"crm:region": "north"}
+    # What it does keep, it may take away.
+    assert stored.categories == ()
