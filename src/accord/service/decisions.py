@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from accord.engine.merge import open_fields
-from accord.engine.plan import Conflict, Hold, Plan, Step, Update
-from accord.engine.reconcile import Case
+from accord.engine.plan import Conflict, Hold, Pairing, Plan, Step, Update
+from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
@@ -194,28 +195,53 @@ def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
             raise ConfigError(why, field="id", hint=hint)
         now[side] = seen.snapshot
     case = Case(pairing=pairing, crm=Seen(now[Side.CRM]), groupware=Seen(now[Side.GROUPWARE]))
-    loser = winner.other
-    carried = visit.policy.carried(loser, now[winner].item)
-    fields = [c.field for c in conflict.fields if c.field in visit.policy.flows(loser)]
-    after = patch(now[loser].item, {name: getattr(carried, name) for name in fields})
-    changed = changes(now[loser].item, after)
-    if not changed:
-        return Decided(case=case, steps=())
-    mails = visit.policy.mails(now[loser], after) if loser is Side.GROUPWARE else ()
-    step = Update(
-        side=loser,
-        pairing=pairing.id,
-        before=now[loser],
-        after=after,
-        base=now[winner],
-        changes=changed,
-        mails=mails,
-        why=f"the conflict about {conflict.field} was decided for the {winner} side",
+    return Decided(case=case, steps=_decided(visit, pairing, case, conflict, now, winner))
+
+
+def _decided(
+    visit: Visit,
+    pairing: Pairing,
+    case: Case,
+    conflict: Conflict,
+    now: dict[Side, Snapshot],
+    winner: Side,
+) -> tuple[Step, ...]:
+    """Return what agrees about everything else, with the winner's values in it.
+
+    What a base moves past has to travel now: nobody would look at it again.
+    """
+    loser, policy = winner.other, visit.policy
+    updates = {s.side: s for s in reconcile(case, policy) if isinstance(s, Update)}
+    carried = policy.carried(loser, now[winner].item)
+    names = [c.field for c in conflict.fields if c.field in policy.flows(loser)]
+    other = updates.pop(loser, None)
+    after = patch(
+        other.after if other else now[loser].item, {n: getattr(carried, n) for n in names}
     )
-    if mails and visit.rule.invitations is Invitations.NEVER:
-        cause = f"mail: the server would write to {', '.join(mails)}"
-        return Decided(case=case, steps=(Hold(held=step, cause=cause, why=step.why),))
-    return Decided(case=case, steps=(step,))
+    changed = changes(now[loser].item, after)
+    if changed:
+        updates[loser] = Update(
+            side=loser,
+            pairing=pairing.id,
+            before=now[loser],
+            after=after,
+            base=now[winner],
+            changes=changed,
+            mails=policy.mails(now[loser], after) if loser is Side.GROUPWARE else (),
+            why=f"the conflict about {conflict.field} was decided for the {winner} side",
+        )
+    settled = {change.field for change in conflict.fields}
+    left = tuple(field for field in pairing.contested if field not in settled)
+    steps = [msgspec.structs.replace(step, contested=left) for step in updates.values()]
+    return tuple(_held_for_mail(visit, step) for step in steps)
+
+
+def _held_for_mail(visit: Visit, step: Update) -> Step:
+    """Return an update, or its hold where the server would write to people unasked."""
+    if step.mails and visit.rule.invitations is Invitations.NEVER:
+        cause = f"mail: the server would write to {', '.join(step.mails)}"
+        return Hold(held=step, cause=cause, why=step.why)
+    return step
 
 
 def _close(visit: Visit, number: str, decided: Decided, report: Report) -> None:
