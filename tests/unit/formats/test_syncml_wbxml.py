@@ -5,6 +5,7 @@ libwbxml runs as a process of its own (`wbxml2xml`, `xml2wbxml`), as some bytes 
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -175,6 +176,7 @@ SAME = {
     "ascii": PLAIN.replace(HEAD, b"\x02\xa4\x01\x03\x00"),
     "an unknown public number": PLAIN.replace(HEAD, b"\x02\x01\x6a\x00"),
     "a public name": PLAIN.replace(HEAD, b"\x02\x00\x00\x6a\x05-//X\x00"),
+    "a public name without its end": PLAIN.replace(HEAD, b"\x02\x00\x00\x6a\x04-//X"),
     "inline data": PLAIN.replace(b"\xc3\x01x", b"\x03x\x00"),
     "a character": PLAIN.replace(b"\xc3\x01x", b"\x02x"),
     "the string table": PLAIN.replace(HEAD, HEAD[:4] + b"\x05ab\x00x\x00").replace(
@@ -191,6 +193,29 @@ SAME = {
 def test_other_spellings_mean_the_same(name: str):
     assert name == "WBXML 1.3" or SAME[name] != PLAIN
     assert wbxml.decode(SAME[name]) == adding("x")
+
+
+def signed(cred: m.Cred) -> m.Message:
+    plain = message()
+    header = msgspec.structs.replace(plain.header, cred=cred)
+    return msgspec.structs.replace(plain, header=header)
+
+
+@pytest.mark.parametrize("digest", [bytes(range(240, 256)), b"0123456789abcdef", b"\x01" * 16])
+def test_a_digest_without_base64_is_one(digest: bytes):
+    """SyncML 1.0 puts it into WBXML as it is."""
+    plain = signed(m.Cred("DIGEST", m.Meta(type="syncml:auth-md5")))
+    data = wbxml.encode(plain).replace(b"\x03DIGEST\x00", b"\xc3\x10" + digest)
+    whole = m.Cred(base64.b64encode(digest).decode(), m.Meta(type="syncml:auth-md5", format="b64"))
+    assert wbxml.decode(data).header.cred == whole
+
+
+def test_what_is_no_digest_stays_as_it_is():
+    for cred in (
+        m.Cred("0123456789abcdef", m.Meta(type="syncml:auth-basic")),
+        m.Cred("0123456789abcdef01234567", m.Meta(type="syncml:auth-md5")),
+    ):
+        assert wbxml.decode(wbxml.encode(signed(cred))).header.cred == cred
 
 
 HOSTILE: dict[str, tuple[bytes, str]] = {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import msgspec
@@ -28,6 +29,7 @@ from accord.formats.syncml.node import Node, Words
 from accord.formats.syncml.read_devinf import read_devinf
 from accord.formats.syncml.status import StatusCode
 
+_DIGEST = 16  # bytes of MD5
 _HIDDEN = re.compile(r"\s*+(?:<[?!][^>]*>\s*+)*+<(?:\w+:)?DevInf[\s>]")
 
 
@@ -81,7 +83,12 @@ class Parts:
         child = node.find("Cred")
         if child is None:
             return None
-        return Cred(self.words.get(child, "Data") or "", self.meta(child))
+        meta = self.meta(child)
+        digest = _bare_digest(child) if meta and meta.type == "syncml:auth-md5" else b""
+        if meta and digest:
+            data = base64.b64encode(digest).decode()
+            return Cred(data, msgspec.structs.replace(meta, format="b64"))
+        return Cred(self.words.get(child, "Data") or "", meta)
 
     def chal(self, node: Node) -> Chal | None:
         """Return a challenge."""
@@ -198,3 +205,11 @@ def _text(node: Node) -> str:
     if isinstance(node.text, bytes):
         raise Malformed("the text isn't UTF-8", prop=node.name)
     return node.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _bare_digest(cred: Node) -> bytes:
+    """Return a digest that stands there as it is, as SyncML 1.0 does in WBXML; empty if none."""
+    data = cred.find("Data")
+    text = b"" if data is None else data.text
+    digest = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    return digest if len(digest) == _DIGEST else b""

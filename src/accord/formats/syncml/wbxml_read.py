@@ -214,9 +214,11 @@ class _Document:
         return self.data[self.at - length : self.at]
 
     def entry(self, at: int) -> bytes:
-        end = self.table.find(0, at)
-        if end < 0:
+        if at >= len(self.table):
             raise Malformed(f"{at} is no place in the string table")
+        end = self.table.find(0, at)
+        if end < 0:  # libsynthesis leaves the last zero out
+            end = len(self.table)
         if end - at > self.budget.limits.size:
             raise Malformed("a string is longer than a message")
         return self.table[at:end]
