@@ -30,10 +30,7 @@ def take(
         )
         turn.talk.coming = coming
     piece = _text(item)
-    if isinstance(piece, bytes):
-        turn.talk.coming = None
-        return StatusCode.UNSUPPORTED_MEDIA_TYPE_OR_FORMAT
-    coming.take(piece)
+    coming.take(piece.encode() if isinstance(piece, str) else piece)
     most = turn.house.settings.max_object
     if coming.length > most or (coming.size or 0) > most:
         # What follows of it isn't kept either: each part is refused.
@@ -44,10 +41,13 @@ def take(
     if item.more_data:
         return StatusCode.CHUNKED_ITEM_ACCEPTED_AND_BUFFERED
     turn.talk.coming = None
-    data = "".join(coming.pieces)
+    data = b"".join(coming.pieces)
     if coming.size is not None and not _fits(data, coming.size):
         return StatusCode.SIZE_MISMATCH
-    return data, coming.type
+    try:
+        return data.decode(), coming.type
+    except UnicodeDecodeError:
+        return data, coming.type
 
 
 def abandon(turn: Turn) -> None:
@@ -71,10 +71,9 @@ def _continues(coming: Coming, store: StoreTalk, command: m.Add | m.Replace, lui
     return (coming.store, coming.command, coming.luid) == (store.name, name_of(command), luid)
 
 
-def _fits(data: str, size: int) -> bool:
+def _fits(data: bytes, size: int) -> bool:
     """Tell whether a size is that of a text, whose CR a parser of XML has taken out."""
-    plain = len(data.encode())
-    return size in (plain, len(data.replace("\r\n", "\n").replace("\n", "\r\n").encode()))
+    return size in (len(data), len(data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")))
 
 
 def _text(item: Item) -> str | bytes:

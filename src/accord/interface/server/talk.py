@@ -89,17 +89,17 @@ class Sent(Struct, array_like=True):
 
 
 class Coming(Struct):
-    """Be an item that comes in parts."""
+    """Be an item that comes in parts, which may part a character: `pieces` are UTF-8."""
 
     store: str
     command: str
     luid: str
     type: str
     size: int | None
-    pieces: list[str] = []
+    pieces: list[bytes] = []
     length: int = 0
 
-    def take(self, piece: str) -> None:
+    def take(self, piece: bytes) -> None:
         """Add a piece."""
         self.pieces.append(piece)
         self.length += len(piece)
