@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.state.context import Repository
@@ -123,11 +123,13 @@ class DeviceItems(Repository):
 
     def touch(self, shelf: Shelf, versions: Mapping[str, str], session: str) -> None:
         """Store which versions of some refs the device has now."""
-        for ref, version in versions.items():
-            change = update(DEVICE_ITEMS).where(
-                *_at(DEVICE_ITEMS, shelf), DEVICE_ITEMS.c.ref == ref
-            )
-            self.db.execute(change.values(version=version, session=session))
+        if not versions:
+            return
+        change = update(DEVICE_ITEMS).where(
+            *_at(DEVICE_ITEMS, shelf), DEVICE_ITEMS.c.ref == bindparam("its_ref")
+        )
+        rows = [{"its_ref": ref, "its": version} for ref, version in versions.items()]
+        self.db.execute(change.values(version=bindparam("its"), session=session), rows)
 
     def drop(self, shelf: Shelf, refs: Sequence[str]) -> None:
         """Forget items by their refs."""

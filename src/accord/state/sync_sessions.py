@@ -112,9 +112,9 @@ class SyncLog(Repository):
         """Store a sync as it stands."""
         self.db.upsert(SYNCS, [msgspec.structs.asdict(sync)])
 
-    def note(self, sync: str, notes: Sequence[SyncNote]) -> None:
-        """Add items that were refused or lost."""
-        self.db.insert(SYNC_NOTES, [self._row(sync, note) for note in notes])
+    def note(self, notes: Sequence[tuple[str, SyncNote]]) -> None:
+        """Add items that were refused or lost, each with the id of its sync."""
+        self.db.insert(SYNC_NOTES, [self._row(sync, note) for sync, note in notes])
 
     def query(self, *, user: str = "", limit: int = 50) -> list[Sync]:
         """Return syncs, newest first."""

@@ -114,7 +114,8 @@ def test_the_log_keeps_what_was_refused_and_what_lost(state: State, clock: Clock
     with state.begin() as tx:
         tx.sync_log.put(sync)
         lost = SyncNote(what="conflict", luid="1", ref="r1", why="server wins", item=b"{}")
-        tx.sync_log.note("s1", [lost, SyncNote(what="refused", luid="2", why="403")])
+        refused = SyncNote(what="refused", luid="2", why="403")
+        tx.sync_log.note([("s1", lost), ("s1", refused)])
     state.rotate_keys(retire=True)
     with state.read() as tx:
         assert tx.sync_log.query(user="anna") == [sync]

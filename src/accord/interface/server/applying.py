@@ -50,6 +50,7 @@ class Op(Struct):
     write: Draft | Revision | Removal | None = None
     success: StatusCode = StatusCode.OK
     resend: bool = False
+    keep: DeviceItem | None = None
 
 
 def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
@@ -64,6 +65,7 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
             if op.code is None:
                 _decide(turn, store, op)
         _write(turn, store, open_)
+        _put(turn, turn.shelf(store), [op.keep for op in open_ if op.keep is not None])
     for op in batch:
         assert op.code is not None
         if not op.code.success and op.code is not StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA:
@@ -195,13 +197,13 @@ def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> No
         op.code = StatusCode.BAD_REQUEST
         return
     if not values:
-        _agree(turn, store, op, stored)
+        _agree(turn, op, stored)
         return
     wins = turn.house.settings.conflict
     if op.matched and not (store.mode is Mode.REFRESH_FROM_CLIENT and not store.merge):
         values = _first_meeting(turn, store, op, stored, values, wins)
         if not values:
-            _agree(turn, store, op, stored)
+            _agree(turn, op, stored)
             return
     elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins):
         return
@@ -243,7 +245,7 @@ def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
             op.resend = True
-            _keep(turn, store, op, "")
+            op.keep = _row(turn, op, "")
     return False
 
 
@@ -264,11 +266,11 @@ def _first_meeting(
     return filled
 
 
-def _agree(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
+def _agree(turn: Turn, op: Op, stored: Snapshot) -> None:
     """Take note that the device has what the CRM has, but for what is to be sent."""
     op.code = op.success
     # What the device's type can't hold it lacks in any case; the rest it has, unless resent.
-    _keep(turn, store, op, "" if op.resend else stored.version)
+    op.keep = _row(turn, op, "" if op.resend else stored.version)
 
 
 def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
@@ -290,7 +292,6 @@ def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
 
 
 def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
-    rows = []
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, errors.Gone):
             # Made by an earlier try and deleted since: this is another one.
@@ -299,31 +300,28 @@ def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
             (outcome,) = turn.crm.create("", turn.store(store).kind, [op.write])
         if isinstance(outcome, Written):
             op.ref, op.code = outcome.ref, op.success
-            rows.append(_row(turn, op, _version(outcome)))
+            op.keep = _row(turn, op, _version(outcome))
             store.count("added")
         else:
             op.code = _refusal(outcome)
-    _put(turn, turn.shelf(store), rows)
 
 
 def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
-    rows = []
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, Written):
             op.code = op.success
-            rows.append(_row(turn, op, "" if op.resend else _version(outcome)))
+            op.keep = _row(turn, op, "" if op.resend else _version(outcome))
             store.count("changed")
         elif isinstance(outcome, errors.Stale | errors.Gone):
             # Somebody was faster by a moment: as if both had changed it before.
             why = "changed on both sides at once; the CRM won"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
-            rows.append(_row(turn, op, ""))
+            op.keep = _row(turn, op, "")
         else:
             op.code = _refusal(outcome)
             if op.matched:
-                rows.append(_row(turn, op, ""))
-    _put(turn, turn.shelf(store), rows)
+                op.keep = _row(turn, op, "")
 
 
 def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
@@ -350,10 +348,6 @@ def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
 def _offer_again(turn: Turn, store: StoreTalk, ref: str) -> None:
     row = DeviceItem(ref=ref, guid=guid(ref), session=turn.talk.key)
     _put(turn, turn.shelf(store), [row])
-
-
-def _keep(turn: Turn, store: StoreTalk, op: Op, version: str) -> None:
-    _put(turn, turn.shelf(store), [_row(turn, op, version)])
 
 
 def _row(turn: Turn, op: Op, version: str) -> DeviceItem:

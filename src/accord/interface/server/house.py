@@ -56,6 +56,7 @@ class Turn:
         self.talk = talk
         self.message = message
         self.reply = reply
+        self._notes: list[tuple[str, SyncNote]] = []
 
     @cached_property
     def crm(self) -> Session:
@@ -117,7 +118,7 @@ class Turn:
         store.count(what)
         data = None if item is None else canonical.encode(item)
         line = SyncNote(what=what, luid=luid, ref=ref, why=why, item=data)
-        self.house.state.run(lambda tx: tx.sync_log.note(store.id, [line]))
+        self._notes.append((store.id, line))
 
     def log(self, store: StoreTalk, end: str = "") -> Sync:
         """Return a store's line in the log."""
@@ -133,6 +134,9 @@ class Turn:
         )
 
     def close(self) -> None:
-        """Let go of the CRM."""
+        """Store what was noted, and let go of the CRM."""
+        if self._notes:
+            notes, self._notes = self._notes, []
+            self.house.state.run(lambda tx: tx.sync_log.note(notes))
         if "crm" in self.__dict__:
             self.crm.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import structlog
@@ -65,6 +66,7 @@ class Server:
         self._house = house
         most = house.settings.max_message
         self._limits = Limits(size=max(4 * most, 1_000_000))
+        self._pruned = datetime.min.replace(tzinfo=UTC)
 
     @property
     def most(self) -> int:
@@ -166,6 +168,7 @@ class Server:
     def _begin(
         self, message: Message, admitted: Admitted
     ) -> tuple[Talk, StatusCode, m.Chal | None]:
+        self._prune()
         header = message.header
         talk = Talk(
             device=header.source.uri,
@@ -200,6 +203,16 @@ class Server:
         finally:
             turn.close()
 
+    def _prune(self) -> None:
+        """Now and then, forget conversations that nobody goes on with, and what is long past."""
+        now = self._house.now()
+        if now - self._pruned < timedelta(hours=1):
+            return
+        self._pruned = now
+        before = now - 2 * self._house.settings.patience
+        self._house.state.run(lambda tx: tx.sync_sessions.prune(before), durable=False)
+        self._house.state.run(lambda tx: tx.sync_log.prune(), durable=False)
+
     def _keep(self, talk: Talk, digest: str, reply: bytes) -> bytes:
         data = talk.encode()
         self._house.state.run(
@@ -209,13 +222,6 @@ class Server:
             durable=talk.stage is Stage.OVER,
         )
         return reply
-
-
-def prune(house: House) -> None:
-    """Forget conversations that nobody goes on with, and what the log needn't know any more."""
-    before = house.now() - 2 * house.settings.patience
-    house.state.run(lambda tx: tx.sync_sessions.prune(before), durable=False)
-    house.state.run(lambda tx: tx.sync_log.prune(), durable=False)
 
 
 def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
