@@ -305,3 +305,96 @@ def test_whatever_is_cut_or_changed_there_is_an_answer(data: st.DataObject) -> N
         # Whatever that was, the next sync is whole.
         phone.items = {str(n): card(f"Name{n}") for n in range(3)}
         phone.sync()
+
+
+def test_a_refresh_without_any_changes_sent_deletes_nothing(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone()
+    phone.begin(203)
+    reply = phone.post(*status_for(phone.reply))
+    phone.take_changes(reply)
+    phone.post(*phone.statuses)
+    assert world.names() == ["Grace Hopper"]
+    with world.state.read() as tx:
+        assert [sync.end for sync in tx.sync_log.query()] == ["the device sent no changes"]
+
+
+def test_an_empty_device_that_refreshes_the_server_empties_it(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    world.phone().sync(203)
+    assert world.names() == []
+
+
+def test_a_device_that_only_wants_room_deletes_nothing(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone()
+    phone.sync()
+    (luid,) = phone.items
+    phone.begin()
+    gone = m.Delete(cmd_id="1", soft=True, items=(Item(source=Location(luid)),))
+    assert codes(phone.post(*status_for(phone.reply), phone.sync_of([gone])), "Delete") == [406]
+    assert world.names() == ["Grace Hopper"]
+
+
+def test_a_session_in_one_package_gets_all_at_once(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone()
+    phone.sync()
+    world.add(Contact(full_name="Ada Lovelace"))
+    phone.challenge = "syncml:auth-basic"
+    reply = phone.begin(200, phone.sync_of([add("9", card("Mary Jackson"))]))
+    assert codes(reply, "Add") == [201]
+    assert [type(c).__name__ for c in reply.body if isinstance(c, m.Alert | m.Sync)] == [
+        "Alert",
+        "Sync",
+    ]
+    phone.take_changes(reply)
+    assert phone.names == ["Ada Lovelace", "Grace Hopper"]
+    assert reply.final
+
+
+def test_no_status_is_sent_where_none_is_wanted(world: World) -> None:
+    phone = world.phone()
+    phone.begin()
+    quiet = m.Add(
+        cmd_id="1",
+        no_resp=True,
+        meta=Meta(type=CARD),
+        items=(Item(source=Location("1"), data=card("Ada")),),
+    )
+    reply = phone.post(*status_for(phone.reply), phone.sync_of([quiet]))
+    assert codes(reply, "Add") == []
+    assert world.names() == ["Ada"]
+
+
+@pytest.mark.parametrize("size", [6_000, 7_000, 9_000])
+def test_small_messages_carry_items_of_any_size(world: World, size: int) -> None:
+    for number in range(12):
+        world.add(Contact(full_name=f"Number {number:02}", notes="word " * (number * 200)))
+    phone = world.phone(max_message=size)
+    phone.sync()
+    assert phone.names == world.names()
+
+
+def test_devices_are_asked_what_they_are(world: World) -> None:
+    phone = world.phone(devinf=False, media_type="text/x-vcard")
+    world.add(Contact(full_name="Grace Hopper"))
+    reply = phone.begin()
+    (get,) = [c for c in reply.body if isinstance(c, m.Get)]
+    results = m.Results(
+        cmd_id="1",
+        msg_ref=reply.header.msg_id,
+        cmd_ref=get.cmd_id,
+        items=(Item(source=Location("./devinf12"), data=phone.devinf()),),
+    )
+    phone.take_changes(phone.post(*status_for(reply), results, phone.sync_of([])))
+    (data,) = phone.items.values()
+    assert "VERSION:2.1" in data
+
+
+def test_a_device_that_takes_none_of_our_types_gets_nothing(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone(media_type="text/x-unheard-of")
+    phone.sync()
+    assert phone.names == []
+    assert [note.what for note in world.notes("unsent")] == ["unsent"]

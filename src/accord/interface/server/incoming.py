@@ -35,7 +35,7 @@ def sync(turn: Turn, command: m.Sync) -> None:
             if not getattr(inner, "no_resp", False):
                 turn.reply.status(inner.cmd_id or "0", name_of(inner), code)
         return
-    turn.talk.stage = Stage.CLIENT
+    turn.talk.stage, store.heard = Stage.CLIENT, True
     batch: list[Op] = []
     size = max(1, min(turn.house.crm.traits.batch, 200))
     for op in _ops(turn, store, command.commands):
@@ -76,6 +76,9 @@ def _op(
     if not store.mode.receives:
         return Op(command, luid, code=StatusCode.COMMAND_NOT_ALLOWED)
     if isinstance(command, m.Delete):
+        if command.soft:
+            # The device only wants room: the item itself isn't to go.
+            return Op(command, luid, code=StatusCode.OPTIONAL_FEATURE_NOT_SUPPORTED)
         return Op(command, luid, delete=True)
     whole = chunks.take(turn, store, command, item, luid)
     if isinstance(whole, StatusCode):

@@ -253,8 +253,7 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
     if cost <= room:
         _took(turn, store, out, snapshot.version, command, taken)
         return room - cost
-    whole = (turn.talk.peer_message or cost) - _ENVELOPE * 4
-    if taken.commands or (turn.reply.body[1:] and cost <= whole):
+    if taken.commands or room < turn.reply.limit // 2:
         return -1
     if turn.message.header.version is Version.V1_0:
         turn.note(store, "unsent", "it doesn't fit into a message", ref=out.ref)

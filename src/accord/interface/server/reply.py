@@ -33,6 +33,7 @@ class Reply:
         self.talk = talk
         self.head = head
         self.version = to.version
+        self.limit = limit
         self.left = limit - OVERHEAD
         self.body: list[Command] = []
         self.late: list[Owed] = []

@@ -37,6 +37,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
 _LONGEST = 255
 _LEASE = 120.0
 _WAIT = 20.0
+_LEAST = 5_000
+"""A message of ours may have so many bytes, whatever less a peer claims to take."""
+
 _KEY = "s"
 
 
@@ -196,7 +199,8 @@ class Server:
         head = _head(message.header, settings.max_message, settings.max_object)
         if fresh:
             head = replace(head, resp_uri=_address(message.header, talk.key))
-        limit = min(settings.max_message, talk.peer_message or settings.max_message)
+        most = max(talk.peer_message, _LEAST) if talk.peer_message else settings.max_message
+        limit = min(settings.max_message, most)
         turn = Turn(self._house, talk, message, Reply(coding, message.header, talk, limit, head))
         try:
             return coding.encode(session.answer(turn, code, chal))

@@ -58,9 +58,8 @@ def _do(turn: Turn, command: Command) -> None:
 
 def _reply(turn: Turn) -> Message:
     talk, reply = turn.talk, turn.reply
-    if talk.stage is Stage.OPENING:
-        opening.ask_devinf(turn)
-        opening.announce(turn)
+    opening.ask_devinf(turn)
+    opening.announce(turn)
     if turn.message.final:
         _package_ends(turn)
     fitted = reply.settle()
@@ -85,6 +84,10 @@ def _package_ends(turn: Turn) -> None:
             talk.stage = Stage.CLIENT if talk.stores else Stage.OVER
         case Stage.CLIENT:
             chunks.abandon(turn)
+            for store in talk.stores.values():
+                if not store.heard and not store.failed:
+                    # Silence says nothing about its items, least of all in a refresh.
+                    store.failed = "the device sent no changes"
             talk.stage = Stage.SERVER
         case Stage.CLOSING:
             talk.final_due = True

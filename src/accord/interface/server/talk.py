@@ -125,6 +125,7 @@ class StoreTalk(Struct):
     candidates: dict[str, Candidate] | None = None
     queue: list[Out] | None = None
     alerted: bool = False
+    heard: bool = False
     announced: bool = False
     part: Part | None = None
     failed: str = ""
