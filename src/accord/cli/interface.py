@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 interface = App(name="interface", help="Serve CRM.interface to phones and connectors.")
 
 LINES = 50
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @interface.default
@@ -71,7 +75,8 @@ def serve(
             call.say(f"CRM.interface answers at {url}", markup=False)
             if loud:
                 call.note(loud, style="bold red", markup=False)
-            server.run(sockets=[listener])
+            with _stopped_by_signals():
+                server.run(sockets=[listener])
     return exits.OK
 
 
@@ -146,6 +151,20 @@ def sessions(
             "Nobody has synced yet." if not user else f"{user} hasn't synced yet.", markup=False
         )
     return exits.OK
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let the signals that stop the server do no more than that.
+
+    When it has stopped, uvicorn sends itself the signal once more, for whoever was asked before.
+    """
+    before = {each: signal.signal(each, lambda *_: None) for each in _STOPPING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _address(text: str) -> tuple[str, int]:

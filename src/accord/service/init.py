@@ -37,6 +37,12 @@ crm = {crm}
 # provider = "command"               # "hmac": Accord's own; "command": a program of yours
 # command = ["/path/to/program"]     # the program and its arguments; no shell reads them
 # skew = 60                          # by how many seconds clocks may differ
+
+# Where `accord interface` serves phones and connectors (docs/interface.md).
+# [interface]
+# listen = "0.0.0.0:8443"            # 127.0.0.1:8640 unless you say otherwise
+# certificate = "interface.pem"      # needed on any address but this machine's own
+# key = "interface.key"
 """
 
 

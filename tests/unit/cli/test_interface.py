@@ -1,0 +1,121 @@
+"""`accord interface`: where it listens and where it won't, passwords for devices, who synced."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from accord.state import State
+from accord.state.sync_sessions import Sync, SyncNote
+from tests.unit.cli.conftest import Run
+from tests.unit.state.build import NOW
+
+
+def test_it_wont_listen_to_the_world_without_tls(installed: Run) -> None:
+    result = installed("interface", "--listen", "0.0.0.0:0", code=None)
+    assert result.code != 0
+    assert "others can read" in result.err
+    assert "--without-tls" in result.err
+
+
+@pytest.mark.parametrize("listen", ["8640", "localhost", ":80", "127.0.0.1:99999", "127.0.0.1:x"])
+def test_an_address_is_host_and_port(installed: Run, listen: str) -> None:
+    assert "HOST:PORT" in installed("interface", "--listen", listen, code=None).err
+
+
+def test_tls_needs_both_files(installed: Run, tmp_path: Path) -> None:
+    config = tmp_path / "accord.toml"
+    text = config.read_text()
+    config.write_text(text + '\n[interface]\ncertificate = "a.pem"\n')
+    assert "and its key" in installed("interface", code=None).err
+    config.write_text(text + '\n[interface]\ncertificate = "a.pem"\nkey = "b.pem"\n')
+    assert "a.pem" in installed("interface", code=None).err
+
+
+def test_a_port_that_is_taken_is_named(installed: Run) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = installed("interface", "--listen", f"127.0.0.1:{port}", code=None)
+    assert result.code != 0
+    assert str(port) in result.err
+
+
+def test_a_password_for_a_device_is_short_and_alone_on_standard_output(installed: Run) -> None:
+    result = installed("interface", "device", "alice")
+    assert re.fullmatch(r"([0-9a-z]{5}-){3}[0-9a-z]{5}\n", result.out)
+    assert result.out.strip() not in result.err
+    row = installed("interface", "device", "alice", "--for", "30d", "--json").row
+    assert row["user"] == "alice"
+    assert row["password"] != result.out.strip()
+    log = installed("token", "log", "--event", "issued", "--json")
+    assert len(log.rows) == 2
+    assert installed("interface", "device", "nobody", code=None).code != 0
+
+
+def test_who_synced_what_and_what_was_refused(installed: Run, tmp_path: Path) -> None:
+    assert "Nobody has synced" in installed("interface", "sessions").out
+    from accord.db import open_database
+    from accord.service.config import load
+
+    config = load(tmp_path / "accord.toml", {}, tmp_path)
+    database = open_database(config.database)
+    counts = {"added": 3, "refused": 1}
+    with State(database, config.key_file).begin() as tx:
+        tx.sync_log.put(
+            Sync(
+                id="s1",
+                at=NOW,
+                user="alice",
+                device="phone-1",
+                store="todo",
+                mode="slow",
+                counts=counts,
+                end="done",
+            )
+        )
+        tx.sync_log.note([("s1", SyncNote(what="refused", luid="7", why="status 403"))])
+    database.close()
+    shown = installed("interface", "sessions").out
+    for word in ("alice", "phone-1", "todo", "slow", "done", "3 added", "status 403"):
+        assert word in shown
+    (row,) = installed("interface", "sessions", "--user", "alice", "--json").rows
+    assert row["counts"] == counts
+    assert row["notes"] == [{"what": "refused", "luid": "7", "ref": "", "why": "status 403"}]
+    assert installed("interface", "sessions", "--user", "bob", "--json").rows == []
+
+
+def test_it_serves_until_it_is_stopped(run: Run, tmp_path: Path) -> None:
+    run("init")
+    accord = str(Path(sys.executable).with_name("accord"))
+    words = [accord, "interface", "--listen", "127.0.0.1:0"]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("ACCORD_")}
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environ
+    ) as served:
+        assert served.stdout is not None
+        url = served.stdout.readline().split()[-1]
+        try:
+            assert httpx2.get(url.replace("/CRM.interface", "/healthz")).text == "ok\n"
+            headers = {"content-type": "application/vnd.syncml+xml"}
+            assert httpx2.post(url, content=b"<SyncML/>", headers=headers).status_code == 400
+            assert httpx2.post(url + "/any/path", content=b"", headers=headers).status_code == 400
+            assert httpx2.post(url, content=b"{}").status_code == 415
+            assert httpx2.get(url).status_code == 405
+            much = b"x" * 2_000_000
+            assert httpx2.post(url, content=much, headers=headers).status_code == 413
+            pieces = (b"x" * 100_000 for _ in range(20))
+            assert httpx2.post(url, content=pieces, headers=headers).status_code == 413
+        finally:
+            served.send_signal(signal.SIGTERM)
+            served.wait(30)
+    assert served.returncode == 0
