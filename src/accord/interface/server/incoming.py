@@ -16,7 +16,7 @@ from accord.interface.server.applying import Op
 from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.stores import find
-from accord.interface.server.talk import Stage, StoreTalk
+from accord.interface.server.talk import Mode, Stage, StoreTalk
 
 _CHANGES = (m.Add, m.Replace, m.Delete)
 _LONGEST = 255
@@ -35,6 +35,11 @@ def sync(turn: Turn, command: m.Sync) -> None:
             if not getattr(inner, "no_resp", False):
                 turn.reply.status(inner.cmd_id or "0", name_of(inner), code)
         return
+    if not store.heard and (store.slow or store.mode is Mode.REFRESH_FROM_SERVER):
+        # From here on nobody can say what the other side has, until this sync is whole: who breaks
+        # it off starts from the beginning again.
+        shelf = turn.shelf(store)
+        turn.house.state.run(lambda tx: tx.device_anchors.drop(shelf))
     turn.talk.stage, store.heard = Stage.CLIENT, True
     batch: list[Op] = []
     size = max(1, min(turn.house.crm.traits.batch, 200))
