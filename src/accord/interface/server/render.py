@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from accord.formats import types
 from accord.formats.errors import Refused
 from accord.formats.types import Format
-from accord.interface.server import mailtext
+from accord.interface.server import mailtext, quirks
 from accord.interface.server.stores import MAIL
 from accord.model.diff import diff, patch
 from accord.model.fields import is_empty
@@ -35,7 +35,7 @@ def write(item: Item, form: Format, ref: str = "") -> str:
         return mailtext.write(item)
     if isinstance(item, Absence):
         item = _event(item)
-    return types.encode(item, form.type, form.version).decode()
+    return types.encode(quirks.shown(item), form.type, form.version).decode()
 
 
 def read(data: str | bytes, media_type: str, kind: Kind) -> Item:
@@ -51,7 +51,7 @@ def read(data: str | bytes, media_type: str, kind: Kind) -> Item:
         item = _without_blanks(item)
     if kind_of(item) is not kind:
         raise Refused(f"that is no {kind} but a {kind_of(item)}")
-    return item
+    return quirks.plain(item)
 
 
 def supported(kind: Kind, properties: frozenset[str]) -> frozenset[str]:
@@ -77,7 +77,7 @@ def changed(stored: Item, given: Item, form: Format, keeps: frozenset[str]) -> d
     if kind is Kind.ABSENCE:
         values.pop("absence_kind", None)
         values.pop("outside_message", None)
-    return values
+    return quirks.settle(stored, given, values)
 
 
 def filled(stored: Item, given: Item, form: Format, keeps: frozenset[str]) -> dict[str, Any]:

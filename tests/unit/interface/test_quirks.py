@@ -1,0 +1,159 @@
+"""What devices do to entries that nobody edited changes nothing; what people do, does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from accord.interface.server.stores import STORES
+from accord.model.item import Absence, Event
+from accord.model.kinds import Kind
+from accord.model.parts import Body, BodyType
+from accord.model.recurrence import (
+    Frequency,
+    NthDay,
+    Override,
+    RecurrenceRule,
+    Weekday,
+)
+from tests.unit.interface.phone import CALENDAR, Phone
+from tests.unit.interface.world import World, make_world
+
+MOVED = Override(
+    recurrence_id=datetime(2026, 12, 15, 14),
+    start=datetime(2026, 12, 15, 16),
+    end=datetime(2026, 12, 15, 17),
+    title="Moved",
+)
+WEEKLY = Event(
+    uid="weekly",
+    title="Weekly",
+    start=datetime(2026, 12, 8, 14),
+    end=datetime(2026, 12, 8, 15),
+    time_zone="Europe/Berlin",
+    rule=RecurrenceRule(frequency=Frequency.WEEKLY, by_day=(NthDay(day=Weekday.TU),)),
+    overrides=(MOVED,),
+)
+DAILY = Event(
+    uid="daily",
+    title="Standup",
+    start=datetime(2026, 12, 7, 9),
+    end=datetime(2026, 12, 7, 9, 15),
+    time_zone="Europe/Berlin",
+    rule=RecurrenceRule(frequency=Frequency.DAILY, count=10),
+    body=Body(text="<p>Hello <b>you</b></p>", type=BodyType.HTML),
+)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with make_world() as world:
+        yield world
+
+
+def edited(world: World, event: Event, *changes: tuple[str, str]) -> Event:
+    """Let a device change an entry's text, and return what the CRM has then."""
+    ref = world.add(event)
+    phone = world.phone(store="calendar", media_type=CALENDAR)
+    phone.sync()
+    (luid,) = phone.items
+    for old, new in changes:
+        assert old in phone.items[luid], phone.items[luid]
+        phone.items[luid] = phone.items[luid].replace(old, new)
+    phone.sync()
+    assert phone.codes == {luid: 200}
+    stored = world.get(ref, Kind.EVENT)
+    assert isinstance(stored, Event)
+    return stored
+
+
+def test_a_series_goes_out_without_its_changed_occurrences_and_keeps_them(world: World) -> None:
+    stored = edited(world, WEEKLY, ("SUMMARY:Weekly", "SUMMARY:Every week"))
+    assert stored.title == "Every week"
+    assert (stored.overrides, stored.exdates, stored.rule) == ((MOVED,), (), WEEKLY.rule)
+
+
+def test_an_occurrence_left_out_on_the_device_is_left_out(world: World) -> None:
+    stored = edited(
+        world,
+        WEEKLY,
+        ("SUMMARY:", "EXDATE;TZID=Europe/Berlin:20261222T140000\r\nSUMMARY:"),
+    )
+    assert stored.exdates == (datetime(2026, 12, 22, 14),)
+    assert stored.overrides == (MOVED,)
+
+
+def test_a_device_that_lost_the_series_changes_nothing_of_it(world: World) -> None:
+    ref = world.add(WEEKLY)
+    phone = world.phone(store="calendar", media_type=CALENDAR)
+    phone.sync()
+    (luid,) = phone.items
+    lines = phone.items[luid].splitlines()
+    kept = [line for line in lines if not line.startswith(("RRULE", "EXDATE"))]
+    phone.items[luid] = "\r\n".join(kept).replace("SUMMARY:Weekly", "SUMMARY:Moved")
+    phone.sync()
+    assert world.get(ref, Kind.EVENT) == WEEKLY
+
+
+def test_an_end_by_date_that_says_the_same_as_a_count_is_no_change(world: World) -> None:
+    until = "UNTIL=20261216T080000Z"
+    stored = edited(world, DAILY, ("COUNT=10", until), ("SUMMARY:Standup", "SUMMARY:Daily"))
+    assert (stored.title, stored.rule) == ("Daily", DAILY.rule)
+
+
+def test_another_end_is_a_change(world: World) -> None:
+    stored = edited(world, DAILY, ("COUNT=10", "COUNT=9"))
+    assert stored.rule == RecurrenceRule(frequency=Frequency.DAILY, count=9)
+
+
+def test_a_text_that_lost_its_markup_is_no_change(world: World) -> None:
+    ref = world.add(DAILY)
+    phone = world.phone(store="calendar", media_type=CALENDAR)
+    phone.sync()
+    (luid,) = phone.items
+    kept = [one for one in phone.items[luid].splitlines() if not one.startswith("X-ALT-DESC")]
+    phone.items[luid] = "\r\n".join(kept).replace("SUMMARY:Standup", "SUMMARY:Daily")
+    phone.sync()
+    stored = world.get(ref, Kind.EVENT)
+    assert isinstance(stored, Event)
+    assert (stored.title, stored.body) == ("Daily", DAILY.body)
+
+
+def test_a_text_that_repeats_the_title_is_none(world: World) -> None:
+    plain = Event(title="Lunch", start=DAILY.start, end=DAILY.end)
+    stored = edited(world, plain, ("SUMMARY:Lunch", "SUMMARY:Dinner\r\nDESCRIPTION:Dinner"))
+    assert (stored.title, stored.body) == ("Dinner", None)
+
+
+def test_absences_travel_as_entries_and_keep_what_only_the_crm_knows(world: World) -> None:
+    away = Absence(
+        uid="away",
+        title="Leave",
+        start=datetime(2026, 12, 21),
+        end=datetime(2026, 12, 24),
+        absence_kind="sick",
+        message="Back on Thursday",
+    )
+    ref = world.add(away)
+    phone = world.phone(store="absence", media_type=CALENDAR)
+    phone.sync()
+    ((luid, text),) = phone.items.items()
+    assert "sick" not in text
+    assert "Leave" in text
+    phone.items[luid] = text.replace("DTEND;VALUE=DATE:20261224", "DTEND;VALUE=DATE:20261223")
+    phone.items["2"] = text.replace("UID:away", "UID:other").replace("Leave", "Again")
+    phone.sync()
+    stored = world.get(ref, Kind.ABSENCE)
+    assert isinstance(stored, Absence)
+    assert (stored.absence_kind, stored.end) == ("sick", datetime(2026, 12, 23))
+    assert world.names(Kind.ABSENCE) == ["Again", "Leave"]
+
+
+def test_stores_are_found_under_many_names(world: World) -> None:
+    for name in ("./calendar", "calendar?x=1", "CALENDAR", "events", "cal", "./events/"):
+        phone = Phone(world.server, store=name, media_type=CALENDAR)
+        phone.begin()
+        assert [c for c in phone.reply.body if getattr(c, "code", 0) == 201], name
+    assert set(STORES) == {"addressbook", "calendar", "todo", "absence", "mail"}
