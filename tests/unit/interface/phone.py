@@ -362,6 +362,8 @@ class Phone:
         data, self.part = self.part, ""
         if isinstance(command, m.Replace):
             assert item.target is not None
+            if item.target.uri not in self.items:
+                return 404
             self.items[item.target.uri] = data
             return 200
         assert item.source is not None

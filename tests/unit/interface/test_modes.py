@@ -355,3 +355,17 @@ def test_a_device_takes_nothing_away_that_it_never_had(world: World) -> None:
     assert stored.extras == {"crm:region": "north"}
     # What it does keep, it may take away.
     assert stored.categories == ()
+
+
+def test_what_a_device_has_lost_is_offered_anew(world: World) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Ada Lovelace"))
+    phone.sync()
+    world.edit(ref, full_name="Ada King")
+    phone.begin(200)
+    reply = phone.send_changes(200)
+    phone.items, phone.before = {}, {}
+    phone.take_changes(reply)
+    phone.post(*phone.statuses)
+    phone.last = phone.following
+    phone.sync()
+    assert phone.names == ["Ada King"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from accord.formats.syncml import message as m
 from accord.formats.syncml.status import StatusCode
+from accord.interface.server.applying import guid
 from accord.interface.server.house import Turn
 from accord.interface.server.stores import find
 from accord.interface.server.talk import Mode, Sent, StoreTalk
@@ -22,6 +23,7 @@ class Heard:
         self._turn = turn
         self._versions: dict[str, dict[str, str]] = {}
         self._gone: dict[str, list[str]] = {}
+        self._again: dict[str, list[str]] = {}
 
     def status(self, status: m.Status) -> None:
         """Take one status of the device."""
@@ -54,7 +56,12 @@ class Heard:
             for name, refs in self._gone.items():
                 tx.device_items.drop(self._turn.shelf(self._turn.talk.stores[name]), refs)
 
-        if self._versions or self._gone:
+            for name, refs in self._again.items():
+                key = self._turn.talk.key
+                rows = [DeviceItem(ref=ref, guid=guid(ref), session=key) for ref in refs]
+                tx.device_items.put(self._turn.shelf(self._turn.talk.stores[name]), rows)
+
+        if self._versions or self._gone or self._again:
             self._turn.house.state.run(work)
 
     def _item(self, store: StoreTalk, sent: Sent, code: int, *, good: bool) -> None:
@@ -68,6 +75,9 @@ class Heard:
         elif good:
             self._versions.setdefault(store.name, {})[sent.ref] = sent.version
             store.count("sent-added" if sent.what == "add" else "sent-changed")
+        elif gone:
+            # It isn't there any more under that name: next time it is offered as a new one.
+            self._again.setdefault(store.name, []).append(sent.ref)
         else:
             # What the device refuses stays to be sent: next time it may have room.
             self._versions.setdefault(store.name, {})[sent.ref] = ""
