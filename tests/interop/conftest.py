@@ -27,13 +27,19 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, shim: Path) -> Iterator[Lab]:
-    """A running CRM.interface where anna works, behind a proxy."""
+def lab(tmp_path: Path, shim: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A running CRM.interface where anna works, behind a proxy.
+
+    A test that asks for `database_url`, too, has it play on SQLite and on PostgreSQL.
+    """
     if os.environ.get("ACCORD_INTEROP") == "reference":
         with Reference(tmp_path / "house") as server, Tap(server.url) as proxy:
             yield ReferenceLab(tmp_path, shim, server, proxy)
         return
-    house = House(tmp_path / "house")
+    database = "sqlite:///accord.db"
+    if "database_url" in request.fixturenames:
+        database = request.getfixturevalue("database_url")
+    house = House(tmp_path / "house", database)
     with Tap(house.url) as proxy:
         lab = Lab(tmp_path, shim, house, proxy)
         lab.hire("anna")

@@ -123,7 +123,7 @@ class TestLostAnswers:
     ) -> None:
         give_both(lab, phone)
         lab.proxy.add(Lose(reset), skip=message - 1)
-        fine(phone.sync())
+        fine(phone.sync(RetryInterval="1"))
         posts = lab.proxy.posts
         assert posts[message - 1] == posts[message], "the client did not send it again"
         answers = [reply.body for _, reply in lab.proxy.answers]

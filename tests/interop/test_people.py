@@ -8,6 +8,7 @@ from tests.interop.client import STORES
 from tests.interop.lab import Lab, fine, text
 
 
+@pytest.mark.usefixtures("database_url")
 def test_two_devices_of_one_person_converge(lab: Lab) -> None:
     phone, laptop = lab.device("phone"), lab.device("laptop")
     for store in STORES:
@@ -51,7 +52,6 @@ def test_of_two_changes_the_earlier_one_in_the_crm_stands(lab: Lab) -> None:
 
 
 def test_people_see_what_is_theirs(lab: Lab) -> None:
-    lab.house.run("crm", "users", "list")
     lab.hire("ben")
     hers, his = lab.device("hers"), lab.device("his", "ben")
     for store in STORES:
