@@ -50,6 +50,18 @@ def test_a_wrong_password_is_in_the_log_and_itself_is_not(lab: Lab) -> None:
     assert "wr0ng" not in lab.house.log.read_text()
 
 
+@pytest.mark.parametrize("way", ["basic", "md5"])
+def test_each_way_to_sign_in(way: str, lab: Lab) -> None:
+    lab.give("todo", "From Crm")
+    phone = lab.device("phone", clientAuthType=way)
+    for _ in range(3):
+        outcome = fine(phone.sync("todo"))
+        assert phone.titles("todo") == ["From Crm"]
+    used = {cred.findtext("{*}Meta/{*}Type") for cred in outcome.sent[0].iter("{*}Cred")}
+    assert used == {f"syncml:auth-{way}"}
+    assert len(lab.proxy.posts) <= 3 * 3 + 1
+
+
 def test_a_store_that_does_not_exist_fails_alone(lab: Lab, phone: Device) -> None:
     for store in STORES:
         phone.write(store, "new", text(store, "From Phone"))
