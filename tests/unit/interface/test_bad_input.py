@@ -95,7 +95,7 @@ def test_an_item_that_cannot_be_read_is_refused_and_the_others_go_on(
     assert [note.luid for note in world.notes("refused")] == ["1"]
 
 
-def test_what_the_user_may_not_write_is_forbidden_and_the_rest_goes_on(world: World) -> None:
+def test_what_the_user_may_not_write_is_put_back_and_the_rest_goes_on(world: World) -> None:
     assert isinstance(world.crm, MemoryCrm)
     bob = world.crm.person("bob")
     ref = bob.add(Contact(full_name="Ada Lovelace"), sharers=("anna",)).ref
@@ -109,10 +109,16 @@ def test_what_the_user_may_not_write_is_forbidden_and_the_rest_goes_on(world: Wo
     phone.items[luid] = card("Ada Changed")
     phone.items["new"] = card("Grace Hopper")
     phone.sync()
-    assert phone.codes == {luid: 403, "new": 201}
+    assert phone.codes == {luid: 419, "new": 201}
+    assert phone.names == ["Ada Lovelace", "Grace Hopper"]
+    assert [note.luid for note in world.notes("refused")] == [luid]
     stored = bob.get(ref).item
     assert isinstance(stored, Contact)
     assert stored.full_name == "Ada Lovelace"
+    del phone.items[luid]
+    phone.sync()
+    assert phone.codes == {luid: 419}
+    assert phone.names == ["Ada Lovelace", "Grace Hopper"]
     bob.unshare(ref, "anna")
     phone.sync()
     assert phone.names == ["Grace Hopper"]

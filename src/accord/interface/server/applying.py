@@ -154,7 +154,7 @@ def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
         turn.note(store, "conflict", "it left your scope", luid=op.luid, ref=op.ref, item=op.item)
         op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
     elif isinstance(now, Denied):
-        op.code = StatusCode.FORBIDDEN
+        _put_back(turn, store, op)
     else:
         op.code = StatusCode.PROCESSING_ERROR
 
@@ -164,7 +164,10 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
         op.code = StatusCode.ITEM_NOT_DELETED
         return
     if not isinstance(op.now, Seen):
-        op.code = StatusCode.FORBIDDEN if isinstance(op.now, Denied) else StatusCode.OK
+        if isinstance(op.now, Denied):
+            _put_back(turn, store, op)
+        else:
+            op.code = StatusCode.OK
         return
     snapshot, wins = op.now.snapshot, turn.house.settings.conflict
     if snapshot.version != op.row.version:
@@ -318,6 +321,9 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
             op.keep = _row(turn, op, "")
+        elif isinstance(outcome, errors.Denied):
+            _put_back(turn, store, op)
+            op.keep = _row(turn, op, "")
         else:
             op.code = _refusal(outcome)
             if op.matched:
@@ -331,8 +337,21 @@ def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
             store.count("deleted")
         elif isinstance(outcome, errors.Stale):
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+        elif isinstance(outcome, errors.Denied):
+            _put_back(turn, store, op)
         else:
             op.code = _refusal(outcome)
+
+
+def _put_back(turn: Turn, store: StoreTalk, op: Op) -> None:
+    """Refuse a change that the user may not make; the device gets back what the CRM has.
+
+    Not with 403: libsynthesis then ends the whole session, each time anew, as long as the device
+    has the change.
+    """
+    why = "the user may not change it; the device gets it back"
+    turn.note(store, "refused", why, luid=op.luid, ref=op.ref, item=op.item)
+    op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
 
 
 def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
