@@ -53,15 +53,20 @@ class Mortal:
     def __init__(self) -> None:
         self.trail: list[str] = []
         self.dies_at: int | None = None
+        self.dies_when: Callable[[str], bool] = lambda _: False
         self.dead = False
 
-    def die(self, after: int) -> None:
-        """Die at the point that comes after so many others; 0 is the next one."""
-        self.dies_at = len(self.trail) + after
+    def die(self, after: int | Callable[[str], bool]) -> None:
+        """Die at the point that comes after so many others (0 is the next), or at one chosen."""
+        if callable(after):
+            self.dies_when = after
+        else:
+            self.dies_at = len(self.trail) + after
 
     def revive(self) -> None:
         self.dead = False
         self.dies_at = None
+        self.dies_when = lambda _: False
 
     def alive(self) -> None:
         if self.dead:
@@ -74,7 +79,7 @@ class Mortal:
 
     def point(self, name: str) -> None:
         self.alive()
-        self.dead = self.doomed
+        self.dead = self.doomed or self.dies_when(name)
         self.trail.append(name)
         if self.dead:
             raise Crash(name)
@@ -276,7 +281,7 @@ class World:
         self.mortal.revive()
         self.wait(minutes=10)
 
-    def crash(self, after: int, *users: str) -> bool:
+    def crash(self, after: int | Callable[[str], bool], *users: str) -> bool:
         """Synchronize and die at that point; tell whether it came so far."""
         self.mortal.die(after)
         try:
