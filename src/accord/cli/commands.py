@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("rules", "rules:rules", "List, show and explain rules; put a changed one into force."),
     ),
     "Work": (
-        ("plan", "sync:plan", "Show what a synchronization would do, and write nothing."),
+        ("plan", "plan:plan", "Show what a synchronization would do, and write nothing."),
         ("sync", "sync:sync", "Synchronize links."),
         ("undo", "undo:undo", "Undo a step, an item, a user or a run, on both sides."),
         ("pause", "links:pause", "Stop all writes of a link, or of all."),

@@ -24,33 +24,6 @@ if TYPE_CHECKING:
 LINKS = Parameter(help="Links by name, or all of a user or target.")
 
 
-def plan(
-    *links: Annotated[str, LINKS],
-    full: Annotated[bool, Parameter(help="List everything anew.")] = False,
-    all_steps: Annotated[bool, Parameter(help="Show what stays as it is, too.")] = False,
-    call: CallArgument,
-) -> int:
-    """Show what a synchronization would do, field by field, and write nothing.
-
-    Each step has its reason; addresses that would get mail are named. Where the draft of a rule
-    waits, what it would change follows.
-    """
-    from accord.cli.show import show_plan
-    from accord.cli.trial import show_drafts
-    from accord.service.opening import Options
-
-    found = []
-    with call.accord() as accord:
-        options = Options(dry=True, full=full, cause="plan")
-        for link, report in visits(call, accord, links, options):
-            call.data(with_plan(link, report))
-            show_plan(call, report.plan, report.name, everything=all_steps)
-            found.append((link, report))
-        codes = [ended(call, report) for _, report in found]
-        codes += show_drafts(call, accord, found, options, everything=all_steps)
-    return exits.worst(codes)
-
-
 def sync(
     *links: Annotated[str, LINKS],
     all_links: Annotated[bool, Parameter(name="--all", help="Synchronize every link.")] = False,
