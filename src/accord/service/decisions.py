@@ -16,11 +16,11 @@ from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
-from accord.ports.adapter import Ask
 from accord.ports.errors import AccordError, ConfigError
 from accord.rules.rule import Invitations
 from accord.service.accord import Accord
 from accord.service.apply import apply
+from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet
 from accord.service.opening import Options, opened, silent
 from accord.service.pull import confirm
@@ -183,8 +183,7 @@ def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
     now: dict[Side, Snapshot] = {}
     for side in Side:
         base = pairing.side(side)
-        ask = Ask(ref=base.ref, uid=base.item.uid, marker=base.marker)
-        observation = confirm(visit.end(side), [ask])[base.ref]
+        observation = confirm(visit.end(side), [ask_for(base)])[base.ref]
         if not isinstance(observation, Seen):
             hint = "synchronize first; the conflict may be gone"
             raise ConfigError(f"the item on the {side} side is gone", field="id", hint=hint)

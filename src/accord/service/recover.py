@@ -20,6 +20,7 @@ from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Ask, Mark, Question, Written
 from accord.service.commit import enter_create, enter_delete, undone_apart
+from accord.service.counterparts import ask_for
 from accord.service.ends import back_marker, marker_of
 from accord.service.ledger import Ledger
 from accord.service.pull import confirm
@@ -153,10 +154,7 @@ def _find_restored(
             for intent, step in steps
             if isinstance(step, Create) and step.side is side and intent.pairing in pairings
         ]
-        answers = confirm(
-            visit.end(side),
-            [Ask(ref=base.ref, uid=base.item.uid, marker=base.marker) for _, _, base in mine],
-        )
+        answers = confirm(visit.end(side), [ask_for(base) for _, _, base in mine])
         for key, step, base in mine:
             answer = answers[base.ref]
             if isinstance(answer, Seen) and not visit.policy.changed_by(
@@ -177,10 +175,7 @@ def _ask_about(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Obse
         if not mine:
             continue
         end = visit.end(side)
-        asks = [
-            Ask(ref=step.before.ref, uid=step.before.item.uid, marker=step.before.marker)
-            for _, step in mine
-        ]
+        asks = [ask_for(step.before) for _, step in mine]
         answers = end.session.fetch(end.folder, end.kind, asks)
         seen |= {intent.id: answer for (intent, _), answer in zip(mine, answers, strict=True)}
     return seen

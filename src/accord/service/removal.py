@@ -18,11 +18,12 @@ from accord.model.fields import FIELDS
 from accord.model.item import kind_of
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Observation, Seen
-from accord.ports.adapter import Ask, Mark
+from accord.ports.adapter import Mark
 from accord.ports.errors import AccordError, ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.cases import Gathered
+from accord.service.counterparts import ask_for
 from accord.service.extent import extent_of
 from accord.service.identity import verify
 from accord.service.locking import locked
@@ -123,11 +124,7 @@ def _decide(visit: Visit) -> list[Decided]:
     with visit.state.read() as tx:
         pairings = list(tx.pairings.all(visit.link.id))
     copies = [p for p in pairings if p.made is Side.GROUPWARE and not p.frozen]
-    asks = [
-        Ask(ref=p.groupware.ref, uid=p.groupware.item.uid, marker=p.groupware.marker)
-        for p in copies
-    ]
-    now = confirm(visit.groupware, asks)
+    now = confirm(visit.groupware, [ask_for(p.groupware) for p in copies])
     decided = []
     for pairing in copies:
         step = _step(visit, pairing, now[pairing.groupware.ref])
