@@ -369,6 +369,15 @@ def test_a_body_that_nobody_edited_is_written_as_it_was_read():
     assert plain not in lines
 
 
+def test_an_empty_line_beside_the_html_says_nothing():
+    """Cyrus drops an empty DESCRIPTION."""
+    html = "X-ALT-DESC;FMTTYPE=text/html:<p> </p>"
+    item = event(html)
+    assert item == event("DESCRIPTION:", html)
+    assert item.extras == {}
+    assert not [line for line in written(item) if line.startswith("DESCRIPTION")]
+
+
 # Reminders and attachments
 
 MAIL_ALARM = (

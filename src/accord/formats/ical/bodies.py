@@ -7,7 +7,7 @@ exactly as it was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from accord.formats.html import says_the_same, to_text
@@ -30,7 +30,7 @@ def read_body(props: Props, extras: Extras) -> Body | None:
     lines = [raw(line) for line in alternative]
     if plain is not None and not plain.params and html is None and len(lines) == 1:
         return body
-    if lines and list(map(_told, lines)) != list(map(_told, body_lines(body, {}))):
+    if lines and _all_told(lines) != _all_told(body_lines(body, {})):
         extras[NAMESPACE + "DESCRIPTION"] = (_mark(body), *lines)
     return body
 
@@ -44,10 +44,9 @@ def body_lines(body: Body | None, extras: Mapping[str, object]) -> list[str]:
         return []
     if body.type is BodyType.TEXT:
         return [f"DESCRIPTION:{escape(body.text)}"]
-    return [
-        f"DESCRIPTION:{escape(to_text(body.text))}",
-        f"{_HTML};FMTTYPE=text/html:{escape(body.text)}",
-    ]
+    html = f"{_HTML};FMTTYPE=text/html:{escape(body.text)}"
+    text = to_text(body.text)
+    return [f"DESCRIPTION:{escape(text)}", html] if text else [html]
 
 
 def _choose(text: str, plain: Line | None, html: Line | None) -> Body | None:
@@ -59,6 +58,11 @@ def _choose(text: str, plain: Line | None, html: Line | None) -> Body | None:
         if candidate.strip() and (not text.strip() or says_the_same(text, candidate)):
             return Body(text=candidate, type=BodyType.HTML)
     return Body(text=text) if text else None
+
+
+def _all_told(lines: Iterable[str]) -> list[tuple[str, dict[str, tuple[str, ...]], str]]:
+    """Return what lines say: nothing is said by an empty one, which some servers drop."""
+    return [told for told in map(_told, lines) if told[-1]]
 
 
 def _told(text: str) -> tuple[str, dict[str, tuple[str, ...]], str]:
