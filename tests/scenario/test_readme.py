@@ -13,29 +13,37 @@ import configparser
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
 
+from accord.interface.server.server import Answer
 from accord.sandbox.postgres import fresh_database
 from accord.sandbox.radicale import Radicale
 from accord.service.config import load
 from tests.peers import serve
+from tests.unit.interface.phone import Phone as SyncPhone
+from tests.unit.interface.phone import card
 from tools.docs.pages import PAGES, ROOT, Block, Command, blocks, commands
 
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 TOKENS = ROOT / "docs" / "tokens.md"
+INTERFACE = ROOT / "docs" / "interface.md"
+PLAYED = (README, OPERATIONS, TOKENS, INTERFACE)
 PASSWORD = "correct horse"
 
 REPLACED = {
+    "127.0.0.1:8640": "a port that is free",
     "https://dav.example.com/": "the address of a Radicale with anna's mailbox",
     "postgresql://accord:…@db.example.com/accord": "an empty PostgreSQL database",
     "ANNA_PASSWORD=…": "her password",
@@ -105,6 +113,13 @@ def test_tokens(server: Radicale, tmp_path: Path) -> None:
     reader.read(TOKENS)
 
 
+@pytest.mark.peer
+def test_interface(server: Radicale, tmp_path: Path) -> None:
+    with closing(Reader(tmp_path, server)) as reader:
+        reader.read(README)
+        reader.read(INTERFACE)
+
+
 @pytest.mark.slow
 @pytest.mark.peer
 def test_demo_small(tmp_path: Path) -> None:
@@ -127,7 +142,7 @@ def test_no_block_goes_unrun(page: Path) -> None:
     left = [
         f"{page.name}:{block.line} ({block.kind or 'no word'})"
         for block in blocks(page.read_text(encoding="utf-8"))
-        if block.kind not in ("text", *kinds) and page not in (README, OPERATIONS, TOKENS)
+        if block.kind not in ("text", *kinds) and page not in PLAYED
         if (page.name, block.name) != ("settings.md", "accord.toml")
     ]
     assert left == []
@@ -176,6 +191,7 @@ class Reader:
             zip(
                 REPLACED,
                 (
+                    f"127.0.0.1:{_free_port()}",
                     server.url,
                     database,
                     f"ANNA_PASSWORD='{PASSWORD}'",
@@ -190,6 +206,15 @@ class Reader:
         )
         self._shell = folder / ".shell"
         self._shell.write_text(f"cd {folder}\n", encoding="utf-8")
+        self._running: list[subprocess.Popen[str]] = []
+
+    def close(self) -> None:
+        """End what still runs, as a service manager would; raises PageWrong where it won't end."""
+        for process in self._running:
+            process.terminate()
+            with process:
+                if process.wait(timeout=60):
+                    self._fail(0, f"{process.args!r} ended with {process.returncode}")
 
     def read(self, page: Path) -> None:
         """Play all blocks of a page; raises PageWrong with page and line."""
@@ -232,6 +257,9 @@ class Reader:
             if found := re.fullmatch(pattern, command.text):
                 self._check(command, found.groupdict())
                 return
+        if command.text.endswith(" &"):
+            self._start(command)
+            return
         done = self._execute(self._real(command.text))
         expected = re.search(r"; echo \$\?$", command.text) is not None
         output = done.stdout
@@ -243,11 +271,9 @@ class Reader:
     def _execute(self, text: str) -> subprocess.CompletedProcess[str]:
         """Run in a shell that remembers folder and variables from one command to the next."""
         keep = f'code=$?; {{ export -p; printf "cd %q\\n" "$PWD"; }} > {self._shell}; exit $code'
-        script = f". {self._shell}\n{text}\n{keep}"
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("ACCORD_")}
         return subprocess.run(
-            ["bash", "-c", script],
-            env=environ | {"COLUMNS": "200", "LANG": "C.UTF-8"},
+            ["bash", "-c", f". {self._shell}\n{text}\n{keep}"],
+            env=_environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -255,6 +281,21 @@ class Reader:
             check=False,
             timeout=120,
         )
+
+    def _start(self, command: Command) -> None:
+        """Start what goes on running, and wait for the lines that the page shows."""
+        text = self._real(command.text.removesuffix(" &"))
+        process = subprocess.Popen(
+            ["bash", "-c", f". {self._shell}\nexec {text}"],
+            env=_environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._running.append(process)
+        assert process.stdout is not None
+        self._compare(command, "".join(process.stdout.readline() for _ in command.prints))
 
     def _compare(self, command: Command, output: str) -> None:
         """Compare line by line; a line that is only `…` stands for any lines."""
@@ -338,8 +379,17 @@ class Reader:
                 phone.delete(found[1])
             elif act == "anna changes her password":
                 self.server.add_user("anna", f"{PASSWORD} 2")
+            elif found := re.fullmatch(r"anna's phone synchronizes its new contact (.*)", act):
+                self._synchronize(found[1])
             else:
                 self._fail(block.line, f"nobody knows how {act!r}")
+
+    def _synchronize(self, name: str) -> None:
+        """Be a device that has one contact, at the address and with the password of the page."""
+        device = Device(f"http://{self.replaced['127.0.0.1:8640']}/CRM.interface")
+        device.password = (self.folder / "phone.password").read_text(encoding="utf-8").strip()
+        device.items["1"] = card(name)
+        device.sync()
 
     def _fail(self, line: int, why: str) -> None:
         raise PageWrong(f"{self.page.name}:{line}: {why}")
@@ -373,6 +423,29 @@ class Phone(httpx2.Client):
         raise LookupError(title)
 
 
+class Device(SyncPhone):
+    """Be a SyncML device that reaches its server over HTTP."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(server=None)
+        self.address = address
+
+    def raw(self, data: bytes, signature: str = "") -> Answer:
+        """Post a message; the address of the next one is where the server says."""
+        reply = httpx2.post(
+            self.address,
+            params=urlsplit(self.url).query,
+            content=data,
+            headers={"Content-Type": self.media.value},
+        )
+        reply.raise_for_status()
+        return Answer(
+            body=reply.content,
+            content_type=reply.headers["Content-Type"],
+            status=reply.status_code,
+        )
+
+
 _XML = {"Content-Type": "application/xml"}
 
 
@@ -388,6 +461,17 @@ def _collection(component: str) -> str:
         'xmlns:A="urn:ietf:params:xml:ns:carddav"><D:set><D:prop><D:resourcetype><D:collection/>'
         f"{kind}</D:resourcetype>{comp if component else ''}</D:prop></D:set></D:mkcol>"
     )
+
+
+def _environ() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ACCORD_")}
+    return kept | {"COLUMNS": "200", "LANG": "C.UTF-8"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _accord() -> str:

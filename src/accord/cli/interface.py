@@ -135,15 +135,15 @@ def sessions(
             {**{name: getattr(sync, name) for name in sync.__struct_fields__}, "notes": shown}
         )
         counts = ", ".join(f"{number} {what}" for what, number in sorted(sync.counts.items()))
-        head = f"{moment(sync.at)}  {sync.user}  {sync.device}  {sync.store}  {sync.mode}"
-        call.say(short(f"{head}  {sync.end or 'not finished'}", 300), markup=False)
+        head = f"{moment(sync.at)} {sync.user} {sync.device} {sync.store} {sync.mode}"
+        call.say(short(f"{head} {sync.end or 'not finished'}", 300), markup=False)
         if counts:
             call.say(f"    {counts}", style="dim", markup=False)
         for note in notes[:10]:
             what = (
                 f"{note.what}: {note.why}  {note.luid and f'on the device {note.luid}'} {note.ref}"
             )
-            call.say(short(f"    {what}", 300), style="dim", markup=False)
+            call.say(f"    {short(what, 300)}", style="dim", markup=False)
         if len(notes) > 10:
             call.say(f"    and {plural(len(notes) - 10, 'more item')}", style="dim")
     if not found:

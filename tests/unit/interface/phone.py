@@ -92,7 +92,7 @@ class Phone:
 
     def __init__(
         self,
-        server: Server,
+        server: Server | None,
         user: str = "anna",
         device: str = "phone-1",
         *,
@@ -172,6 +172,7 @@ class Phone:
         return reply
 
     def raw(self, data: bytes, signature: str = "") -> Answer:
+        assert self.server is not None, "a phone without a server of its own says how it sends"
         query = urlsplit(self.url).query
         return self.server.answer(
             Request(
