@@ -33,6 +33,8 @@ def migrate(database: Database, package: str) -> None:
             tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('accord migrate'))"))
         current = revision(tx, package)  # others may have been faster
         if current is None:
+            if tx.dialect == "postgresql":
+                _share_conditions(schema.METADATA)
             schema.METADATA.create_all(tx.connection, checkfirst=False)
             stamp(tx, package, schema.HEAD)
         elif current > schema.HEAD:
@@ -44,6 +46,17 @@ def migrate(database: Database, package: str) -> None:
             )
         elif current < schema.HEAD:
             upgrade(tx, package, schema.HEAD)
+
+
+def _share_conditions(metadata: MetaData) -> None:
+    """Give PostgreSQL the conditions of SQLite's partial indexes.
+
+    A schema that named PostgreSQL would load its dialect into every process.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            where = index.dialect_options["sqlite"]["where"]
+            index.dialect_options["postgresql"]["where"] = where
 
 
 def revision(tx: Tx, package: str) -> str | None:

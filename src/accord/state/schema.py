@@ -45,9 +45,8 @@ def _line(name: str) -> Column[str]:
 
 
 def _lately(name: str, condition: str) -> Index:
-    """Index the few entries that the guard counts, by their moment."""
-    where = text(condition)
-    return Index(f"ix_state_journal_{name}", "at", sqlite_where=where, postgresql_where=where)
+    """Index the few entries that the guard counts, by their moment (`db.migrate` for both)."""
+    return Index(f"ix_state_journal_{name}", "at", sqlite_where=text(condition))
 
 
 SETTINGS = Table("state_settings", METADATA, _text("key", key=True), Column("value", Json))

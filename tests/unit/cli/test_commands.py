@@ -70,6 +70,13 @@ def test_help_loads_no_command() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_visit_on_sqlite_loads_no_other_dialect() -> None:
+    probe = "import sys; import accord.cli.sync, accord.service.sync, accord.crm.database"
+    loaded = "; print([n for n in sys.modules if n.startswith('sqlalchemy.dialects.p')])"
+    done = subprocess.run([sys.executable, "-c", probe + loaded], capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["[]"]
+
+
 def test_every_command_stands_where_the_table_says() -> None:
     from importlib import import_module
 
