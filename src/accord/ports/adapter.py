@@ -145,7 +145,8 @@ class Session(Protocol):
 
         The cursor of a full pull stands where the pull began, so that what changed meanwhile is
         in the next one; a cursor may be used again. A side without deltas answers a cursor with
-        a full pull, `Unchanged` for what `known` reports.
+        a full pull, `Unchanged` for what `known` reports. A `partial` page may have a cursor, too:
+        given that one, the same full pull goes on behind the page, to the same end.
         """
         ...
 

@@ -161,6 +161,26 @@ class ListingCases(Contract):
                 rest = set(place.pull(page.cursor).observations)
                 assert made <= so_far | rest
 
+    def test_a_full_pull_can_go_on_from_any_page(
+        self, adapter: Adapter, place: Place, other_hand: Hand
+    ) -> None:
+        """Where a page has a cursor, the rest follows it, and what went since is told later."""
+        count = min(adapter.traits.page * 2 + 1, 12)
+        made = {s.ref for s in place.create(*(plain(place.kind, f"i{n}") for n in range(count)))}
+        whole = place.pull()
+        for number, page in enumerate(whole.pages[:-1]):
+            if not page.cursor:
+                continue
+            before = {one.ref for each in whole.pages[: number + 1] for one in each.observations}
+            gone = next(iter(made & before))
+            other_hand.delete(place.folder, place.kind, gone)
+            made.discard(gone)
+            rest = place.pull(page.cursor)
+            assert rest.last.completeness is Completeness.COMPLETE
+            assert before.isdisjoint(rest.observations)
+            assert made <= before | set(rest.observations)
+            assert place.pull(rest.cursor).left(gone)
+
     def test_an_expired_cursor_says_lost(self, place: Place) -> None:
         """A cursor that the side can't use yields one page that says so, and nothing else."""
         place.create(plain(place.kind, "here"))

@@ -47,6 +47,9 @@ from accord.ports.errors import AuthFailed
 LAG = 5000
 """A cursor on which nothing happened moves only after so many revisions of others."""
 
+_INSIDE = "~"
+"""Stands in the cursor of a page of a full pull, before the last revision on it."""
+
 
 class Found(Struct, frozen=True):
     """Be one page of refs with their revisions, in that order, and the CRM's own state."""
@@ -60,13 +63,15 @@ def changes(
     store: Store, noun: Noun, user: str, cursor: str, known: Known, size: int
 ) -> Iterator[Listing]:
     """Yield what changed for `user`; everything in their scope where `cursor` is empty."""
-    since = _position(store, noun, cursor)
-    found = _find(store, noun, user, since or 0, cursor == "", size)
-    if since is None or _lost(found, since, cursor):
+    begun, inside, behind = cursor.partition(_INSIDE)
+    since, at = _position(store, noun, begun), _number(behind) if inside else None
+    whole = cursor == "" or at is not None
+    found = _find(store, noun, user, (at if whole else since) or 0, whole, size)
+    if since is None or (inside and at is None) or _lost(found, since, cursor):
         yield Listing(completeness=Completeness.LOST)
         return
-    if not cursor:
-        yield from _everything(store, noun, user, found, known, size)
+    if whole:
+        yield from _everything(store, noun, user, found, known, size, begun)
         return
     if not found.refs and found.highest - since < LAG:
         yield Listing(completeness=Completeness.DELTA, cursor=cursor)
@@ -83,18 +88,20 @@ def changes(
 
 
 def _everything(
-    store: Store, noun: Noun, user: str, found: Found, known: Known, size: int
+    store: Store, noun: Noun, user: str, found: Found, known: Known, size: int, begun: str
 ) -> Iterator[Listing]:
     # What changes while this goes on is listed again by the next pull: the cursor is from the
     # beginning. Pages go on to the end all the same, since a changed record moves there.
-    at_end = _cursor(store, noun, found.highest)
+    at_end = begun or _cursor(store, noun, found.highest)
     while True:
         told = _tell(store, noun, user, [ref for ref, _ in found.refs], known, gone=False)
         if len(found.refs) < size:
             yield Listing(completeness=Completeness.COMPLETE, observations=told, cursor=at_end)
             return
-        yield Listing(completeness=Completeness.PARTIAL, observations=told)
-        found = _find(store, noun, user, found.refs[-1][1], True, size)
+        at = found.refs[-1][1]
+        inside = f"{at_end}{_INSIDE}{at}"
+        yield Listing(completeness=Completeness.PARTIAL, observations=told, cursor=inside)
+        found = _find(store, noun, user, at, True, size)
 
 
 def _tell(
@@ -122,9 +129,12 @@ def _position(store: Store, noun: Noun, cursor: str) -> int | None:
     """Return the revision a cursor stands at; None where it isn't one of ours."""
     if not cursor:
         return 0
-    number = cursor.partition("+")[0]
-    valid = number.isascii() and number.isdigit() and len(number) < 19
-    return int(number) if valid and _cursor(store, noun, int(number)) == cursor else None
+    number = _number(cursor.partition("+")[0])
+    return number if number is not None and _cursor(store, noun, number) == cursor else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _cursor(store: Store, noun: Noun, at: int) -> str:

@@ -48,6 +48,8 @@ NAMES = {
     Kind.CONTACT: "Contacts",
     Kind.ABSENCE: "Absences",
 }
+_INSIDE = "~"
+"""Stands in the cursor of a page of a full pull, before the number of its last record."""
 
 
 class MemorySession:
@@ -70,11 +72,16 @@ class MemorySession:
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         """Yield pages: all records in scope where the cursor is empty, else what changed."""
         _right_folder(folder, kind)
+        begun, inside, behind = cursor.partition(_INSIDE)
         with self._store.lock:
-            head = self._store.cursor(self._store.number)
-            since = self._store.since(cursor)
-            refs = self._all(kind) if since is None else self._changed(kind, since)
-        if cursor and since is None:
+            head = begun if inside else self._store.cursor(self._store.number)
+            since = self._store.since(begun)
+            lost = cursor != "" and (since is None or bool(inside and not behind.isdigit()))
+            if inside and not lost:
+                since, refs = None, [pair for pair in self._all(kind) if pair[1] > int(behind)]
+            else:
+                refs = self._all(kind) if since is None else self._changed(kind, since)
+        if lost:
             self._request()
             yield Listing(completeness=Completeness.LOST)
             return
@@ -89,7 +96,8 @@ class MemorySession:
             elif final:
                 yield Listing(completeness=Completeness.COMPLETE, observations=seen, cursor=head)
             else:
-                yield Listing(completeness=Completeness.PARTIAL, observations=seen)
+                at = f"{head}{_INSIDE}{page[-1][1]}"
+                yield Listing(completeness=Completeness.PARTIAL, observations=seen, cursor=at)
 
     def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
         """Say what each record is now: here, deleted, out of scope or denied."""
@@ -173,7 +181,7 @@ class MemorySession:
     def _all(self, kind: Kind) -> list[tuple[str, int]]:
         records = self._store.records.values()
         return [
-            (r.ref, 0)
+            (r.ref, int(r.ref.rpartition("-")[2]))
             for r in records
             if r.kind is kind and not r.deleted and r.concerns(self._user)
         ]
