@@ -10,7 +10,7 @@ from rich.text import Text
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
-from accord.cli.show import PLACES, fields_of
+from accord.cli.show import fields_of
 from accord.cli.words import moment
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
     undone = f"  undone by #{entry.undone_by}" if entry.undone_by else ""
     where = f"{link}  " if link else ""
     head = f"{indent}#{entry.id}  {moment(entry.at)}  {where}"
-    place, ref = PLACES[str(entry.side)], entry.ref or f"for {entry.counterpart}"
+    place, ref = entry.side.place, entry.ref or f"for {entry.counterpart}"
     call.say(f"{head}{entry.step} in the {place}: {entry.kind} {ref}{undone}", markup=False)
     who = f" (by {entry.actor})" if entry.actor else ""
     run = f"; run {entry.run}" if entry.run else ""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from accord.cli.words import plural, short
+from accord.model.kinds import Side
 
 if TYPE_CHECKING:
     from accord.cli.call import Call
     from accord.engine.plan import Plan, Step
     from accord.state.records import Entry
 
-PLACES = {"crm": "CRM", "groupware": "mailbox"}
 SIGNS = {
     "create": ("+", "green"),
     "update": ("~", "yellow"),
@@ -81,7 +81,7 @@ def _title(view: dict[str, Any], what: dict[str, Any]) -> str:
     words = "held: " if view is not what else ""
     words += what["step"]
     if what.get("side"):
-        words += f" in the {PLACES[what['side']]}"
+        words += f" in the {Side(what['side']).place}"
     label = what.get("label") or what.get("ref") or what.get("crm") or what.get("groupware") or ""
     when = f" ({short(what['when'])})" if what.get("when") else ""
     return f"{words}: {label}{when}"
@@ -93,13 +93,13 @@ def _reason(view: dict[str, Any]) -> str:
 
 def both_sides(crm: Any, mailbox: Any, loser: str = "") -> list[Any]:
     """Return both sides' values of a field, naming which of them lost."""
-    lost = {side: " (lost)" if loser == side else "" for side in PLACES}
+    lost = {side: " (lost)" if loser == side else "" for side in Side}
     return [
         "CRM ",
         (short(crm), "cyan"),
-        f"{lost['crm']}, mailbox ",
+        f"{lost[Side.CRM]}, mailbox ",
         (short(mailbox), "magenta"),
-        lost["groupware"],
+        lost[Side.GROUPWARE],
     ]
 
 

@@ -118,12 +118,12 @@ def update(
     if side is Side.GROUPWARE:
         mails = _mails(both, after)
     put_back = restored.intersection(values)
-    why = f"changed in the {place(side.other)}"
+    why = f"changed in the {side.other.place}"
     if put_back:
         names = ", ".join(sorted(put_back))
-        why = f"{names} put back: only the {place(side.other)} may change that"
+        why = f"{names} put back: only the {side.other.place} may change that"
         if len(put_back) < len(values):
-            why += f"; the rest changed in the {place(side.other)}"
+            why += f"; the rest changed in the {side.other.place}"
     return Update(
         side=side,
         pairing=both.pairing.id,
@@ -189,8 +189,3 @@ def skip(both: Both, side: Side, why: str, parked: str = "") -> Skip:
         parked=parked,
         why=why,
     )
-
-
-def place(side: Side) -> str:
-    """Return what people call a side."""
-    return "CRM" if side is Side.CRM else "mailbox"

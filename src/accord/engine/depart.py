@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from accord.engine.both import Both, Said, delete, place, skip, unpair
+from accord.engine.both import Both, Said, delete, skip, unpair
 from accord.engine.merge import shared_edits
 from accord.engine.plan import Create, Frozen, Step, Update
 from accord.model.diff import changes, patch
@@ -83,15 +83,15 @@ def _follow(both: Both, to: Side) -> tuple[Step, ...]:
         return _resurrect(both, gone, edited)
     verdict = policy.program.scope(to, both.now(to), policy.facts, paired=True)
     if not verdict.inside:
-        why = f"deleted in the {place(gone)}, but outside: {verdict.why}"
+        why = f"deleted in the {gone.place}, but outside: {verdict.why}"
         return (unpair(both, Frozen.UNLINKED, why),)
     if both.now(to).readonly:
-        why = f"deleted in the {place(gone)}; this user may not delete it in the {place(to)}"
+        why = f"deleted in the {gone.place}; this user may not delete it in the {to.place}"
         return (unpair(both, Frozen.UNLINKED, why),)
     reaches = policy.program.deletion(to)
     if reaches is Deletion.PROPAGATE:
-        return (delete(both, to, f"deleted in the {place(gone)}"),)
-    why = f"deleted in the {place(gone)}; the rule says {reaches}"
+        return (delete(both, to, f"deleted in the {gone.place}"),)
+    why = f"deleted in the {gone.place}; the rule says {reaches}"
     return (unpair(both, Frozen.UNLINKED, why),)
 
 
@@ -110,7 +110,7 @@ def _shared_edits(both: Both, to: Side) -> tuple[str, ...]:
 
 def _resurrect(both: Both, gone: Side, edited: tuple[str, ...]) -> tuple[Step, ...]:
     names = ", ".join(edited)
-    why = f"deleted in the {place(gone)}, but {names} edited in the {place(gone.other)}"
+    why = f"deleted in the {gone.place}, but {names} edited in the {gone.other.place}"
     if not both.policy.program.creates(gone):
         return (unpair(both, Frozen.UNLINKED, f"{why}; the rule creates nothing there"),)
     source = both.now(gone.other)

@@ -38,6 +38,15 @@ def entries(name: str, item: Item) -> dict[Any, Any]:
             return _keyed(name, value)
 
 
+def joined(name: str, found: dict[Any, Any]) -> Any:
+    """Return the value of a field that has these entries."""
+    if name == "extras":
+        return found
+    if name == "overrides":
+        return tuple(found[key] for key in sorted(found))
+    return tuple(found.values())
+
+
 def _keyed(name: str, value: Any) -> dict[str, Any]:
     """Return entries by key; several under one key are told apart by their place."""
     found: dict[str, Any] = {}
@@ -47,12 +56,3 @@ def _keyed(name: str, value: Any) -> dict[str, Any]:
             turn += 1
         found[key if turn == 1 else f"{key}#{turn}"] = entry
     return found
-
-
-def joined(name: str, found: dict[Any, Any]) -> Any:
-    """Return the value of a field that has these entries."""
-    if name == "extras":
-        return found
-    if name == "overrides":
-        return tuple(found[key] for key in sorted(found))
-    return tuple(found.values())

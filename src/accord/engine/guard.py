@@ -58,6 +58,14 @@ def await_approval(
     )
 
 
+def mailing(people: Sequence[str], rule: Rule) -> str:
+    """Return why a write that mails people must be held; empty where it may mail them."""
+    if not people or rule.invitations is not Invitations.NEVER:
+        return ""
+    told = ", ".join(people)
+    return f"mail: the server would write to {told}, and the rule allows no invitations"
+
+
 def fingerprint(step: Step) -> str:
     """Return the identity of what a step would do: same act, same item, same outcome."""
     match step:
@@ -114,10 +122,8 @@ def _cause(
     if isinstance(step, Unpair):
         return None
     causes = too_many[step.side]
-    if step.mails and rule.invitations is Invitations.NEVER:
-        people = ", ".join(step.mails)
-        return f"mail: the server would write to {people}, and the rule allows no invitations"
-    return causes.get(step.name) or (causes.get("mail") if step.mails else None)
+    mass = causes.get(step.name) or (causes.get("mail") if step.mails else None)
+    return mailing(step.mails, rule) or mass
 
 
 def _refused(step: Create | Update | Delete | Unpair) -> Skip:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from accord.engine.both import Both, Case, Said, conflict, pair, place, said, skip, update
+from accord.engine.both import Both, Case, Said, conflict, pair, said, skip, update
 from accord.engine.depart import (
     deleted_in_crm,
     deleted_in_groupware,
@@ -166,7 +166,7 @@ def _stay(both: Both) -> tuple[Step, ...]:
     for side in (Side.GROUPWARE, Side.CRM):
         values = merged.side(side)
         if values and both.now(side).readonly:
-            why = f"this user may read but not change it in the {place(side)}"
+            why = f"this user may read but not change it in the {side.place}"
             steps.append(skip(both, side, why, "rejected"))
         elif values:
             steps.append(update(both, side, values, merged.restored, merged.contested))

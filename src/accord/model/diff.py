@@ -29,11 +29,14 @@ def diff(before: Item, after: Item, fields: Collection[str] | None = None) -> tu
 
     `fields` limits the question; None asks for all.
     """
-    kind = kind_of(before)
-    names = FIELDS[kind] if fields is None else [n for n in FIELDS[kind] if n in fields]
-    return tuple(
-        name for name in names if not same(kind, name, getattr(before, name), getattr(after, name))
-    )
+    table = FIELDS[kind_of(before)]
+    names = table if fields is None else [name for name in table if name in fields]
+    return tuple(name for name in names if not holds(before, after, name))
+
+
+def holds(item: Item, wanted: Item, name: str) -> bool:
+    """Tell whether a field stands as wanted."""
+    return same(kind_of(item), name, getattr(item, name), getattr(wanted, name))
 
 
 def changes(

@@ -29,6 +29,11 @@ class Side(StrEnum):
         """Return the opposite side."""
         return Side.GROUPWARE if self is Side.CRM else Side.CRM
 
+    @property
+    def place(self) -> str:
+        """Return what people call a side."""
+        return "CRM" if self is Side.CRM else "mailbox"
+
 
 class Direction(StrEnum):
     """Name which way changes travel; inbound is into the CRM, outbound out of it."""

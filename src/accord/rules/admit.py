@@ -21,7 +21,6 @@ from accord.rules.values import everyone
 from accord.rules.window import window_times
 
 FILTER_VARIABLES = (*OWNER, Variable("now", "timestamp"), Variable("today", "timestamp"))
-PLACES = {Side.CRM: "CRM", Side.GROUPWARE: "mailbox"}
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -107,7 +106,7 @@ def filtered(expression: Expression | None, side: Side, item: Item, facts: Facts
     result = expression.evaluate(item_values(expression, item, facts), facts)
     if not isinstance(result, bool):
         raise RuleFailed(expression.field, "gave neither true nor false")
-    return None if result else f"the rule's filter for the {PLACES[side]} leaves it out"
+    return None if result else f"the rule's filter for the {side.place} leaves it out"
 
 
 def unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:

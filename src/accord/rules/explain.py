@@ -16,7 +16,6 @@ from accord.model.item import Item
 from accord.model.kinds import Direction, Kind, Side
 from accord.rules import defaults
 from accord.rules.admit import (
-    PLACES,
     filtered,
     hides,
     private_why,
@@ -78,7 +77,7 @@ def explain_scope(
     questions: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
         ("Is the rule for it?", lambda: _fit(rule, side, item)),
         ("May its content be read?", lambda: _private(rule, side, item, facts, paired)),
-        (f"Does it pass the filter for the {PLACES[side]}?",
+        (f"Does it pass the filter for the {side.place}?",
          lambda: _filter(program, side, item, facts)),
         ("May it enter the CRM?", lambda: _scope(rule, side, item, facts, paired)),
         ("Is it within the window?", lambda: _window(program, item, facts)),
@@ -167,7 +166,7 @@ def _travel(rule: Rule) -> Iterator[str]:
         return
     if rule.kind is Kind.ABSENCE:
         yield f'In the mailbox they are out-of-office entries titled "{ABSENT_TITLE}".'
-    made = [PLACES[side] for side in Side if creates.reaches(side)]
+    made = [side.place for side in Side if creates.reaches(side)]
     yield (
         f"New ones are created in the {' and the '.join(made)}."
         if made
@@ -175,8 +174,8 @@ def _travel(rule: Rule) -> Iterator[str]:
     )
     for side in Side:
         deletion = defaults.deletion_of(rule, side)
-        yield f"When one is deleted in the {PLACES[side.other]}, {_DELETIONS[deletion]}.".replace(
-            "THERE", PLACES[side]
+        yield f"When one is deleted in the {side.other.place}, {_DELETIONS[deletion]}.".replace(
+            "THERE", side.place
         )
 
 
@@ -184,7 +183,7 @@ def _entering(rule: Rule) -> Iterator[str]:
     for side in Side:
         text = rule.filter.crm if side is Side.CRM else rule.filter.groupware
         if text:
-            yield f"From the {PLACES[side]} only those take part where {text.strip()}."
+            yield f"From the {side.place} only those take part where {text.strip()}."
     if defaults.creates_in(rule).reaches(Side.CRM):
         yield f"Of the mailbox's items {_scoped(rule)}."
     if defaults.direction_of(rule).reaches(Side.CRM):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
+from accord.engine.guard import mailing
 from accord.engine.merge import open_fields
 from accord.engine.plan import Conflict, Hold, Pairing, Plan, Step, Update
 from accord.engine.reconcile import Case, reconcile
@@ -17,7 +18,6 @@ from accord.model.diff import changes, patch
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
 from accord.ports.errors import AccordError, ConfigError
-from accord.rules.rule import Invitations
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.counterparts import ask_for
@@ -237,10 +237,8 @@ def _decided(
 
 def _held_for_mail(visit: Visit, step: Update) -> Step:
     """Return an update, or its hold where the server would write to people unasked."""
-    if step.mails and visit.rule.invitations is Invitations.NEVER:
-        cause = f"mail: the server would write to {', '.join(step.mails)}"
-        return Hold(held=step, cause=cause, why=step.why)
-    return step
+    cause = mailing(step.mails, visit.rule)
+    return Hold(held=step, cause=cause, why=step.why) if cause else step
 
 
 def _close(visit: Visit, number: str, decided: Decided, report: Report) -> None:

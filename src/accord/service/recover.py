@@ -12,7 +12,7 @@ import msgspec
 from accord.engine.plan import Conflict, Create, Delete, Frozen, Pairing, Step, Update
 from accord.engine.reconcile import Case
 from accord.engine.settle import settle
-from accord.model.diff import FieldChange, patch
+from accord.model.diff import FieldChange, holds, patch
 from accord.model.fields import FIELDS, Merge, same
 from accord.model.item import Item, TaskStatus, kind_of
 from accord.model.kinds import Side
@@ -200,7 +200,7 @@ def _written(step: Update, observation: Observation | None) -> Snapshot | None:
     if not isinstance(observation, Seen):
         return None
     found = observation.snapshot
-    if not all(_holds(found.item, step.after, change.field) for change in step.changes):
+    if not all(holds(found.item, step.after, change.field) for change in step.changes):
         return None
     if found.item == step.after:
         return found
@@ -288,10 +288,6 @@ def _typed(step: Update) -> Update:
         for change in step.changes
     )
     return msgspec.structs.replace(step, changes=changes)
-
-
-def _holds(item: Item, wanted: Item, field: str) -> bool:
-    return same(kind_of(item), field, getattr(item, field), getattr(wanted, field))
 
 
 def _settled(step: S) -> S:

@@ -176,27 +176,16 @@ def _undo_link(
                 _carry_out(visit, entries, approves, report)
             report.seconds = time.monotonic() - started
             report.requests = _requests(accord, link) - before
-            _finish(visit, report, dry=dry)
     except AccordError as error:
         fail(report, error)
-        _abandon(accord, report, dry=dry)
+    if report.run and not dry:
+        with accord.state.begin() as tx:
+            tx.runs.finish(report.run, report.as_json(), report.error)
     return report
 
 
 def _requests(accord: Accord, link: Link) -> int:
     return accord.adapter(link.target).requests + accord.crm.requests
-
-
-def _finish(visit: Visit, report: Report, *, dry: bool) -> None:
-    if not dry:
-        with visit.state.begin() as tx:
-            tx.runs.finish(visit.run, report.as_json(), report.error)
-
-
-def _abandon(accord: Accord, report: Report, *, dry: bool) -> None:
-    if report.run and not dry:
-        with accord.state.begin() as tx:
-            tx.runs.finish(report.run, report.as_json(), report.error)
 
 
 def _preview(visit: Visit, entries: Sequence[Entry], approves: Approves, report: Report) -> None:

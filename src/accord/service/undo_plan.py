@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from accord.engine.guard import mailing
 from accord.engine.plan import (
     Create,
     Delete,
@@ -31,9 +32,8 @@ from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
 from accord.model.zones import UnknownZone
 from accord.rules.failure import RuleFailed
-from accord.rules.rule import Invitations
 from accord.service.undo_stand import Standing
-from accord.service.undo_values import PLACES, carried, carries, refused, values_of
+from accord.service.undo_values import carried, carries, refused, values_of
 from accord.service.visit import Decided, Visit
 from accord.state.records import Entry
 
@@ -209,11 +209,11 @@ class _Planning:
         standing, pairing = self._standing, self._standing.pairing
         written = [side for side in gone if standing.of(side)]
         if pairing is not None and not pairing.frozen and len(gone) == 1:
-            raise _Refused(f"it was deleted in the {PLACES[gone[0]]}; synchronize first")
+            raise _Refused(f"it was deleted in the {gone[0].place}; synchronize first")
         if not written:
             return self._put_back()
         if pairing is not None and pairing.frozen:
-            raise _Refused(f"it was deleted in the {PLACES[written[0]]} and let go since")
+            raise _Refused(f"it was deleted in the {written[0].place} and let go since")
         back = self._bring_back(written[0])
         held = self._hold("deleted since", [s for s in back.steps[:1] if isinstance(s, Create)])
         return self._planned(held, back.decided.case) if held else back
@@ -305,7 +305,7 @@ class _Planning:
         if not isinstance(observation, Seen):
             raise _Refused(_unclear(side, observation))
         if observation.snapshot.readonly:
-            raise _Refused(f"this user may read but not change it in the {PLACES[side]}")
+            raise _Refused(f"this user may read but not change it in the {side.place}")
         return observation.snapshot
 
     def _merged(self, values: dict[Side, dict[str, Any]], *, alone: bool = False) -> list[Update]:
@@ -395,9 +395,7 @@ class _Planning:
     def _silence(self, steps: Sequence[Writing]) -> list[Step]:
         """Return the steps held, where they would mail against the rule."""
         people = sorted({address for step in steps for address in step.mails})
-        if not people or self._visit.rule.invitations is not Invitations.NEVER:
-            return []
-        return self._hold(f"mail: the server would write to {', '.join(people)}", steps)
+        return self._hold(mailing(people, self._visit.rule), steps)
 
     def _hold(self, cause: str, steps: Sequence[Writing]) -> list[Step]:
         """Return the steps held for a cause; none where there is none or somebody said yes."""
@@ -443,7 +441,7 @@ def _let_go(pairing: Pairing, why: str) -> Unpair:
 
 
 def _unclear(side: Side, observation: Observation | None) -> str:
-    place = PLACES[side]
+    place = side.place
     match observation:
         case Deleted() | Moved(trash=True) | None:
             return f"the item is gone in the {place}"

@@ -11,14 +11,12 @@ from typing import Any
 import msgspec
 
 from accord.engine.merge import merge
-from accord.model.diff import diff, patch
+from accord.model.diff import diff, holds, patch
 from accord.model.fields import FIELDS, same
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
 from accord.service.undo_stand import Standing
-
-PLACES = {Side.CRM: "CRM", Side.GROUPWARE: "mailbox"}
 
 
 def values_of(
@@ -106,13 +104,8 @@ def refused(standing: Standing, values: dict[Side, dict[str, Any]]) -> str:
     for side in Side:
         names = [n for n in values[side] if not holds(final[side], wanted[side], n)]
         if names:
-            return f"only the {PLACES[side.other]} may change {', '.join(names)}"
+            return f"only the {side.other.place} may change {', '.join(names)}"
     return ""
-
-
-def holds(item: Item, wanted: Item, name: str) -> bool:
-    """Tell whether a field stands as wanted."""
-    return same(kind_of(item), name, getattr(item, name), getattr(wanted, name))
 
 
 def _edited(standing: Standing, side: Side, before: Item) -> set[str]:

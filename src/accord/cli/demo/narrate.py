@@ -12,13 +12,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Step, Unpair, Update
-from accord.model.kinds import Side
 from accord.service.report import Report
 
 _WIDTH = 120
 """The width of what is piped: wide enough for the tables."""
-
-_PLACES = {Side.CRM: "CRM", Side.GROUPWARE: "mailbox"}
 
 
 class Narrator:
@@ -98,12 +95,12 @@ def _row(report: Report) -> list[str]:
 def _lines(step: Step) -> list[str]:
     match step:
         case Create(side=side, item=item, why=why):
-            return [f"create in the {_PLACES[side]}: {_title(item)} ({why})"]
+            return [f"create in the {side.place}: {_title(item)} ({why})"]
         case Update(side=side, after=after, changes=changes, why=why):
             fields = (f"    {c.field}: {c.before!s:.40} → {c.after!s:.40}" for c in changes)
-            return [f"change in the {_PLACES[side]}: {_title(after)} ({why})", *fields]
+            return [f"change in the {side.place}: {_title(after)} ({why})", *fields]
         case Delete(side=side, before=before, why=why):
-            return [f"delete in the {_PLACES[side]}: {_title(before.item)} ({why})"]
+            return [f"delete in the {side.place}: {_title(before.item)} ({why})"]
         case Hold(held=held, cause=cause):
             return [f"held: {line}" for line in _lines(held)] + [f"    because of {cause}"]
         case Conflict(why=why):
