@@ -46,7 +46,7 @@ def test_no_tracked_file_names(what: str) -> None:
         ("package index", "registry.npm" + "js.org"),
         ("index option", "--extra-" + "index-url x"),
         ("index address", "http://10.0.0.1/" + "simple"),
-        ("machine path", 'open("/work/' + 'main/x")'),
+        ("machine path", 'open("/wo' + 'rk/main/x")'),
         ("machine path", "cd /ro" + "ot/x"),
         ("home folder", "/home/" + "bob/accord"),
     ],

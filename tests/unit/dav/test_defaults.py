@@ -67,11 +67,11 @@ def test_the_default_is_what_a_person_would_take(
 
 
 def test_settings_and_the_server_come_before_names() -> None:
-    there = place("et:Calendar", "et:Work", "t:Tasks", default="/c/work/")
+    there = place("et:Calendar", "et:Office", "t:Tasks", default="/c/office/")
     config = configure(CONFIG, "dav")
     for kind in (Kind.EVENT, Kind.TASK):
         found, why = chosen(config, there, kind)
-        assert found is not None and (found.name, why) == ("Work", "the server's choice")
+        assert found is not None and (found.name, why) == ("Office", "the server's choice")
     found, why = chosen(configure(CONFIG | {"calendar": "Calendar"}, "dav"), there, Kind.EVENT)
     assert found is not None and (found.name, why) == ("Calendar", "named in the settings")
 

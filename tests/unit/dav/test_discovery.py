@@ -38,7 +38,7 @@ SYNCS = (
 )
 NAME = "<D:displayname>Termine</D:displayname>"
 DEFAULT = (
-    "<C:schedule-default-calendar-URL><D:href>/c/alice/work/</D:href>"
+    "<C:schedule-default-calendar-URL><D:href>/c/alice/office/</D:href>"
     "</C:schedule-default-calendar-URL>"
 )
 
@@ -49,7 +49,7 @@ def server(**other: Any) -> dict[str, Any]:
         "PROPFIND /p/alice/": multistatus(found("/p/alice/", HOMES)),
         "PROPFIND /c/alice/": multistatus(
             found("/c/alice/", "<D:resourcetype><D:collection/></D:resourcetype>"),
-            found("/c/alice/work/", CALENDAR + NAME + SYNCS),
+            found("/c/alice/office/", CALENDAR + NAME + SYNCS),
             found("/c/alice/shared", CALENDAR + EVENTS_ONLY + READ_ONLY),
             found("/c/alice/diary/", CALENDAR + JOURNALS),
             found("/c/alice/inbox/", CALENDAR + DEFAULT),
@@ -72,9 +72,9 @@ def test_everything_is_found_in_five_requests() -> None:
     assert place.principal == "/p/alice/"
     assert place.addresses == {"alice@example.test"}
     assert place.schedules
-    assert place.default == "/c/alice/work/"
+    assert place.default == "/c/alice/office/"
     by_ref = {each.ref: each for each in place.collections}
-    assert set(by_ref) == {"/c/alice/work/", "/c/alice/shared/", "/a/alice/main/"}
+    assert set(by_ref) == {"/c/alice/office/", "/c/alice/shared/", "/a/alice/main/"}
     work, shared, book = by_ref.values()
     assert (work.name, set(work.kinds)) == ("Termine", {Kind.EVENT, Kind.TASK})
     assert work.syncs
@@ -111,7 +111,7 @@ def test_a_home_on_another_host_is_refused_unless_trusted() -> None:
     with pytest.raises(ConfigError):
         discover(answers)
     place, asked = discover(answers, trusted_hosts="*.dav.test")
-    assert "https://p7.dav.test/c/alice/work/" in {each.ref for each in place.collections}
+    assert "https://p7.dav.test/c/alice/office/" in {each.ref for each in place.collections}
     assert "PROPFIND https://p7.dav.test/c/alice/" in asked
 
 

@@ -95,7 +95,7 @@ def test_any_bytes_can_be_packed(data: bytes) -> None:
 
 
 def test_a_short_snapshot_takes_half_its_room() -> None:
-    data = encode_snapshot(snapshot("/calendars/anna/work/8f2e.ics"))
+    data = encode_snapshot(snapshot("/calendars/anna/office/8f2e.ics"))
     assert len(pack(data)) < len(data) * 0.55
 
 
