@@ -9,15 +9,18 @@ import secrets
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
-from accord.db.tx import AnyRow
+from accord.db.tx import AnyRow, chunks
 from accord.state.codec import pack, unpack
 from accord.state.context import Repository
 from accord.state.schema import DEVICE_NONCES, DEVICE_SECRETS, DEVICES
 
 UNPROVEN = timedelta(hours=1)
 """How long the nonce of a device that never signed in is kept."""
+
+MOST_UNPROVEN = 10_000
+"""How many such nonces there are: strangers may name as many devices as they like."""
 
 
 class Devices(Repository):
@@ -43,15 +46,42 @@ class DeviceNonces(Repository):
         query = select(DEVICE_NONCES.c.nonce).where(DEVICE_NONCES.c.device == device)
         return self.db.execute(query).scalar()
 
-    def renew(self, device: str, *, proven: bool) -> bytes:
-        """Store and return a new nonce; `proven` says that the device just signed in."""
-        now = self.context.now()
-        old = DEVICE_NONCES.c.at <= now - UNPROVEN
-        self.db.execute(delete(DEVICE_NONCES).where(DEVICE_NONCES.c.proven.is_(False), old))
+    def standing(self, device: str) -> bytes | None:
+        """Return a nonce that a device can be told without changing any; None where none is."""
+        soon = self.context.now() - UNPROVEN / 2
+        lasting = or_(DEVICE_NONCES.c.proven, DEVICE_NONCES.c.at > soon)
+        query = select(DEVICE_NONCES.c.nonce).where(DEVICE_NONCES.c.device == device, lasting)
+        return self.db.execute(query).scalar()
+
+    def challenge(self, device: str) -> bytes:
+        """Return the nonce of a device, a new one where it has none that lasts.
+
+        One that stands is told again: who only asks, in whoever's name, spoils nobody's proof.
+        """
+        nonce = self.standing(device)
+        return self._put(device, proven=False) if nonce is None else nonce
+
+    def renew(self, device: str) -> bytes:
+        """Store and return a new nonce for a device that just signed in."""
+        return self._put(device, proven=True)
+
+    def _put(self, device: str, *, proven: bool) -> bytes:
         nonce = secrets.token_bytes(12)
-        row = {"device": device, "nonce": nonce, "proven": proven, "at": now}
+        row = {"device": device, "nonce": nonce, "proven": proven, "at": self.context.now()}
         self.db.upsert(DEVICE_NONCES, [row])
+        self._prune()
         return nonce
+
+    def _prune(self) -> None:
+        unproven = DEVICE_NONCES.c.proven.is_(False)
+        old = DEVICE_NONCES.c.at <= self.context.now() - UNPROVEN
+        self.db.execute(delete(DEVICE_NONCES).where(unproven, old))
+        newest = DEVICE_NONCES.c.at.desc(), DEVICE_NONCES.c.device
+        kept = select(DEVICE_NONCES.c.device).where(unproven).order_by(*newest)
+        many = self.db.execute(kept.offset(MOST_UNPROVEN)).scalars().all()
+        for some in chunks(many):
+            gone = delete(DEVICE_NONCES).where(unproven, DEVICE_NONCES.c.device.in_(some))
+            self.db.execute(gone)
 
     def use(self, device: str, nonce: bytes) -> bool:
         """Use a nonce up; tell whether it still was this device's, however many ask at once."""

@@ -13,13 +13,16 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import delete, select
 
-from accord.db.tx import AnyRow
+from accord.db.tx import AnyRow, chunks
 from accord.state.context import Repository
 from accord.state.ids import new_id
 from accord.state.schema import SYNC_NOTES, SYNC_SESSIONS, SYNCS
 
 KEPT = timedelta(days=365)
 """How long the log of syncs goes back."""
+
+MOST = 100
+"""How many conversations of one user are kept."""
 
 _NOTES_SHOWN = 1000
 
@@ -75,6 +78,13 @@ class SyncSessions(Repository):
             "at": self.context.now(),
         }
         self.db.upsert(SYNC_SESSIONS, [row])
+
+    def trim(self, user: str) -> None:
+        """Forget a user's oldest conversations, where there are more than any user has devices."""
+        query = select(SYNC_SESSIONS.c.id).where(SYNC_SESSIONS.c.user == user)
+        many = query.order_by(SYNC_SESSIONS.c.at.desc(), SYNC_SESSIONS.c.id).offset(MOST - 1)
+        for some in chunks(self.db.execute(many).scalars().all()):
+            self.db.execute(delete(SYNC_SESSIONS).where(SYNC_SESSIONS.c.id.in_(some)))
 
     def prune(self, before: datetime) -> int:
         """Forget conversations that nobody went on with; return how many."""

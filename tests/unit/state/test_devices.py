@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from accord.db import Taken
-from accord.state import State
+from accord.state import State, devices, sync_sessions
 from accord.state.device_items import Anchors, DeviceItem, Shelf
 from accord.state.devices import DeviceSecret
 from accord.state.sync_sessions import Sync, SyncNote
@@ -18,7 +18,7 @@ OTHER = Shelf("anna", "tablet", "addressbook")
 
 
 def test_a_nonce_is_good_for_one_proof(state: State) -> None:
-    nonce = state.run(lambda tx: tx.device_nonces.renew("phone", proven=False))
+    nonce = state.run(lambda tx: tx.device_nonces.challenge("phone"))
     assert state.run(lambda tx: tx.device_nonces.use("phone", nonce))
     assert not state.run(lambda tx: tx.device_nonces.use("phone", nonce))
     with state.read() as tx:
@@ -27,13 +27,61 @@ def test_a_nonce_is_good_for_one_proof(state: State) -> None:
 
 def test_nonces_of_strangers_go_and_those_of_devices_stay(state: State, clock: Clock) -> None:
     with state.begin() as tx:
-        tx.device_nonces.renew("stranger", proven=False)
-        kept = tx.device_nonces.renew("phone", proven=True)
+        tx.device_nonces.challenge("stranger")
+        kept = tx.device_nonces.renew("phone")
     clock.wait(7200)
     with state.begin() as tx:
-        tx.device_nonces.renew("next", proven=False)
+        tx.device_nonces.challenge("next")
         assert tx.device_nonces.get("stranger") is None
         assert tx.device_nonces.get("phone") == kept
+
+
+def test_who_asks_in_the_name_of_a_device_spoils_no_proof_of_it(state: State, clock: Clock) -> None:
+    with state.begin() as tx:
+        first, kept = tx.device_nonces.challenge("new"), tx.device_nonces.renew("phone")
+    clock.wait(600)
+    with state.begin() as tx:
+        assert tx.device_nonces.challenge("new") == first
+        assert tx.device_nonces.challenge("phone") == kept
+    clock.wait(7200)
+    with state.begin() as tx:
+        assert tx.device_nonces.challenge("phone") == kept
+        assert tx.device_nonces.standing("new") is None
+        assert tx.device_nonces.use("phone", kept)
+
+
+def test_strangers_leave_so_many_nonces_and_no_more(
+    state: State, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "MOST_UNPROVEN", 5)
+    with state.begin() as tx:
+        kept = tx.device_nonces.renew("phone")
+        for number in range(12):
+            tx.device_nonces.challenge(f"stranger-{number}")
+            clock.wait(1)
+        there = [n for n in range(12) if tx.device_nonces.get(f"stranger-{n}") is not None]
+        assert there == [7, 8, 9, 10, 11]
+        assert tx.device_nonces.get("phone") == kept
+
+
+def test_a_user_has_so_many_conversations_and_no_more(
+    state: State, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_sessions, "MOST", 3)
+    for number in range(6):
+        with state.begin() as tx:
+            tx.sync_sessions.put("bobs", "1", "bob", b"", "", b"")
+            tx.sync_sessions.trim("anna")
+            tx.sync_sessions.put(f"phone-{number}", "1", "anna", b"", "", b"")
+        clock.wait(1)
+    with state.read() as tx:
+        found = [
+            n
+            for n in range(6)
+            if tx.sync_sessions.get(f"phone-{n}", "1", NOW.min.replace(tzinfo=NOW.tzinfo))
+        ]
+        assert found == [3, 4, 5]
+        assert tx.sync_sessions.get("bobs", "1", NOW.min.replace(tzinfo=NOW.tzinfo))
 
 
 def test_secrets_are_sealed_and_expire(state: State, clock: Clock) -> None:

@@ -5,6 +5,7 @@ Bodies are bounded while they come; the answers are made in threads.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PATH = "/CRM.interface"
+PATIENCE = 300.0
+"""How many seconds a message may take to arrive."""
 
 
 def make_app(server: Server) -> Starlette:
@@ -27,9 +30,13 @@ def make_app(server: Server) -> Starlette:
 
     async def answer(request: Request) -> Response:
         try:
-            body = await _body(request, server.most)
+            async with asyncio.timeout(PATIENCE):
+                body = await _body(request, server.most)
         except ClientDisconnect:
             return Response(status_code=400)
+        except TimeoutError:
+            headers = {"connection": "close"}
+            return PlainTextResponse("the message never ends\n", 408, headers)
         if body is None:
             return PlainTextResponse("the message is too large\n", 413)
         question = Question(

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from accord.interface.server.reply import Reply
 
 
+_MOST_NOTES = 1_000
+
+
 class House(Struct, frozen=True):
     """Hold what all conversations share."""
 
@@ -56,6 +59,7 @@ class Turn:
         self.talk = talk
         self.message = message
         self.reply = reply
+        self.described = 0
         self._notes: list[tuple[str, SyncNote]] = []
 
     @cached_property
@@ -114,8 +118,13 @@ class Turn:
         ref: str = "",
         item: Item | None = None,
     ) -> None:
-        """Put into the log that an item was refused, or which one lost."""
+        """Put into the log that an item was refused, or which one lost.
+
+        What lost is always kept; of mere refusals so many are, and the others counted.
+        """
         store.count(what)
+        if item is None and store.counts[what] > _MOST_NOTES:
+            return
         data = None if item is None else canonical.encode(item)
         line = SyncNote(what=what, luid=luid, ref=ref, why=why, item=data)
         self._notes.append((store.id, line))

@@ -36,6 +36,9 @@ _WORDS = (
     AlertCode.SUSPEND,
 )
 
+_MOST_DESCRIBED = 5
+"""How often one message may ask what we are; our answer is much larger than the question."""
+
 
 def put(turn: Turn, command: m.Put) -> None:
     """Take a device's description of itself."""
@@ -62,6 +65,10 @@ def get(turn: Turn, command: m.Get) -> None:
         if uri.strip("./").casefold() not in {name.strip("./") for name in info.NAMES}:
             reply.status(command.cmd_id, "Get", StatusCode.NOT_FOUND, target=uri)
             continue
+        if turn.described >= _MOST_DESCRIBED:
+            reply.status(command.cmd_id, "Get", StatusCode.REQUEST_ENTITY_TOO_LARGE, target=uri)
+            continue
+        turn.described += 1
         reply.status(command.cmd_id, "Get", StatusCode.OK, target=uri)
         own = info.own(turn.message.header.version, turn.house.crm.traits)
         reply.owe(

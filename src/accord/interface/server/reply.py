@@ -19,6 +19,9 @@ from accord.interface.server.talk import Owed, Sent, Talk
 
 C = TypeVar("C", bound=Command)
 
+_DIGITS = 4
+"""How much longer a number may become than the one that commands are measured with."""
+
 OVERHEAD = 700
 """Bytes kept free for what a codec adds around commands."""
 
@@ -89,8 +92,8 @@ class Reply:
         return True
 
     def measure(self, command: Command) -> int:
-        """Return how many bytes a command takes."""
-        return self.media.measure(command, self.version)
+        """Return how many bytes a command takes at most, whatever its number will be."""
+        return self.media.measure(command, self.version) + _DIGITS
 
     def number(self, command: C) -> C:
         """Return a command with the next number."""
@@ -117,9 +120,20 @@ class Reply:
         return Message(header=self.head, body=tuple(self.body), final=final)
 
 
-def refusal(message: Message, head: Header, code: StatusCode, chal: m.Chal | None) -> Message:
-    """Return the answer to a message none of which is done: one code for all commands."""
+def refusal(
+    media: Media,
+    message: Message,
+    head: Header,
+    code: StatusCode,
+    chal: m.Chal | None,
+    limit: int,
+) -> Message:
+    """Return the answer to a message none of which is done: one code for all commands.
+
+    Of more commands than fit into `limit` bytes only the first are answered.
+    """
     body: list[Command] = []
+    left = limit - OVERHEAD
     if not message.header.no_resp:
         commands: list[tuple[str, str, m.Chal | None]] = [("0", "SyncHdr", chal)]
         commands += [
@@ -128,18 +142,20 @@ def refusal(message: Message, head: Header, code: StatusCode, chal: m.Chal | Non
             if not isinstance(command, m.Status | m.Results)
         ]
         for number, (to, name, asks) in enumerate(commands, 1):
-            body.append(
-                m.Status(
-                    cmd_id=str(number),
-                    msg_ref=message.header.msg_id,
-                    cmd_ref=to,
-                    cmd=name,
-                    code=int(code),
-                    target_refs=(message.header.target.uri,) if to == "0" else (),
-                    source_refs=(message.header.source.uri,) if to == "0" else (),
-                    chal=asks,
-                )
+            made = m.Status(
+                cmd_id=str(number),
+                msg_ref=message.header.msg_id,
+                cmd_ref=to,
+                cmd=name,
+                code=int(code),
+                target_refs=(message.header.target.uri,) if number == 1 else (),
+                source_refs=(message.header.source.uri,) if number == 1 else (),
+                chal=asks,
             )
+            left -= media.measure(made, message.header.version)
+            if left < 0 and body:
+                break
+            body.append(made)
     return Message(header=head, body=tuple(body), final=True)
 
 

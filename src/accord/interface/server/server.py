@@ -112,7 +112,10 @@ class Server:
     def _refuse(
         self, coding: Media, message: Message, code: StatusCode, chal: m.Chal | None = None
     ) -> bytes:
-        return coding.encode(refusal(message, _head(message.header), code, chal))
+        peer = (message.header.meta or Meta()).max_msg_size or 0
+        limit = _limit(self._house.settings.max_message, peer)
+        reply = refusal(coding, message, _head(message.header), code, chal, limit)
+        return coding.encode(reply)
 
     def _converse(self, coding: Media, message: Message, request: Request) -> bytes:
         device, name = message.header.source.uri, message.header.session_id
@@ -126,7 +129,8 @@ class Server:
 
     def _lease(self, device: str) -> Lease:
         """Wait for the right to speak with a device alone; raises Retry."""
-        name = f"syncml:{hashlib.sha256(device.encode('utf-8', 'replace')).hexdigest()[:32]}"
+        # Few names for all devices there may be: a lease leaves a row, and strangers ask for some.
+        name = f"syncml:{hashlib.sha256(device.encode('utf-8', 'replace')).hexdigest()[:4]}"
         holder, late = new_id(), time.monotonic() + _WAIT
         pause = 0.01
         while time.monotonic() < late:
@@ -155,6 +159,8 @@ class Server:
             if isinstance(admitted, Turned):
                 return self._refuse(coding, message, admitted.code, admitted.chal)
             talk, code, chal = self._begin(message, admitted)
+        elif talk.owes_too_much:
+            raise Retry("the device doesn't take the answers to what it asks", after=60)
         data = self._turn(coding, message, talk, code, chal)
         return self._keep(talk, digest, data)
 
@@ -173,6 +179,7 @@ class Server:
     ) -> tuple[Talk, StatusCode, m.Chal | None]:
         self._prune()
         header = message.header
+        self._house.state.run(lambda tx: tx.sync_sessions.trim(admitted.user), durable=False)
         talk = Talk(
             device=header.source.uri,
             session=header.session_id,
@@ -199,8 +206,7 @@ class Server:
         head = _head(message.header, settings.max_message, settings.max_object)
         if fresh:
             head = replace(head, resp_uri=_address(message.header, talk.key))
-        most = max(talk.peer_message, _LEAST) if talk.peer_message else settings.max_message
-        limit = min(settings.max_message, most)
+        limit = _limit(settings.max_message, talk.peer_message)
         turn = Turn(self._house, talk, message, Reply(coding, message.header, talk, limit, head))
         try:
             return coding.encode(session.answer(turn, code, chal))
@@ -226,6 +232,11 @@ class Server:
             durable=talk.stage is Stage.OVER,
         )
         return reply
+
+
+def _limit(most: int, peer: int) -> int:
+    """Return how large a message of ours may be, for a peer that claims to take so much."""
+    return min(most, max(peer, _LEAST)) if peer else most
 
 
 def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:

@@ -143,15 +143,17 @@ class SignIn:
             self._desk.check(found.text, user=user, peer=peer)
         except TokenRefused:
             return self._turn(StatusCode.INVALID_CREDENTIALS, device, scheme)
-        following = self._renew(device, proven=True)
+        following = self._state.run(lambda tx: tx.device_nonces.renew(device))
         return Admitted(user, _chal(scheme, following), found.id if scheme == MAC else "")
 
     def _turn(self, code: StatusCode, device: str, scheme: str) -> Turned:
-        nonce = b"" if scheme == BASIC else self._renew(device, proven=False)
+        nonce = b"" if scheme == BASIC else self._nonce(device)
         return Turned(code, _chal(scheme, nonce))
 
-    def _renew(self, device: str, *, proven: bool) -> bytes:
-        return self._state.run(lambda tx: tx.device_nonces.renew(device, proven=proven))
+    def _nonce(self, device: str) -> bytes:
+        with self._state.read() as tx:
+            nonce = tx.device_nonces.standing(device)
+        return nonce or self._state.run(lambda tx: tx.device_nonces.challenge(device))
 
 
 def _type(cred: Cred) -> str:

@@ -101,8 +101,9 @@ class Coming(Struct):
 
     def take(self, piece: bytes) -> None:
         """Add a piece."""
-        self.pieces.append(piece)
-        self.length += len(piece)
+        if piece:
+            self.pieces.append(piece)
+            self.length += len(piece)
 
 
 class StoreTalk(Struct):
@@ -175,6 +176,11 @@ class Talk(Struct, kw_only=True):
     sent: dict[str, Sent] = {}
     coming: Coming | None = None
 
+    @property
+    def owes_too_much(self) -> bool:
+        """Tell whether more waits to be sent than any peer that listens would let pile up."""
+        return len(self.owed) > 100 and len(_ENCODER.encode(self.owed)) > _MOST_OWED
+
     def encode(self) -> bytes:
         """Return the conversation as bytes."""
         return _ENCODER.encode(self)
@@ -185,5 +191,6 @@ def decode(data: bytes) -> Talk:
     return _DECODER.decode(data)
 
 
+_MOST_OWED = 2_000_000
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Talk] = msgspec.msgpack.Decoder(Talk)
