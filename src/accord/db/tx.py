@@ -6,6 +6,7 @@ Opened by `Database.begin`; repositories speak to it in batches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -62,24 +63,33 @@ class Tx:
         """
         if not rows:
             return
-        names = keys or [column.name for column in table.primary_key]
-        statement = self.inserting(table)
-        values = {name: statement.excluded[name] for name in rows[0] if name not in names}
-        statement = (
-            statement.on_conflict_do_update(index_elements=names, set_=values)
-            if values
-            else statement.on_conflict_do_nothing()
-        )
-        self.connection.execute(statement, rows)
+        names = tuple(keys or [column.name for column in table.primary_key])
+        self.connection.execute(_upserting(table, self.dialect, tuple(rows[0]), names), rows)
 
     def inserting(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an insert that knows ON CONFLICT, in this database's dialect."""
-        if self.dialect == "sqlite":
-            return sqlite.insert(table)
-        # Only here: each dialect takes longer to import than a small transaction takes.
-        from sqlalchemy.dialects import postgresql
+        return _inserting(table, self.dialect)
 
-        return postgresql.insert(table)
+
+@cache
+def _upserting(
+    table: Table, dialect: str, columns: tuple[str, ...], keys: tuple[str, ...]
+) -> Executable:
+    """Return an upsert; kept, since making one takes longer than executing it."""
+    statement = _inserting(table, dialect)
+    values = {name: statement.excluded[name] for name in columns if name not in keys}
+    if not values:
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _inserting(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    # Only here: each dialect takes longer to import than a small transaction takes.
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
