@@ -41,12 +41,6 @@ class Links(Repository):
         """Return all links by name."""
         return self._where()
 
-    def by_folder(self, target: str, principal: str, folder: str) -> list[Link]:
-        """Return the links that one visit of this folder serves."""
-        return self._where(
-            LINKS.c.target == target, LINKS.c.principal == principal, LINKS.c.folder == folder
-        )
-
     def by_user(self, user: str) -> list[Link]:
         """Return the links of one CRM user."""
         return self._where(LINKS.c.user == user)

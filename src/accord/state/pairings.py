@@ -124,10 +124,6 @@ class Pairings(Repository):
         query = select(_REF[side]).where(PAIRINGS.c.link == link)
         return set(self.db.execute(query).scalars())
 
-    def by_crm(self, ref: str) -> list[tuple[str, str]]:
-        """Return (link, pairing id) of every pairing of this CRM record, whichever link's."""
-        return self._ids(PAIRINGS.c.crm_ref == ref)
-
     def by_uid(self, uid: str) -> list[tuple[str, str]]:
         """Return (link, pairing id) of every pairing of this uid."""
         return self._ids(PAIRINGS.c.uid == uid)

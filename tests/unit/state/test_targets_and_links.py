@@ -117,10 +117,6 @@ def test_a_link_comes_back_whole(state: State) -> None:
         assert tx.links.by_name("d") is None
         assert [each.id for each in tx.links.all()] == ["a", "b", "c"]
         assert tx.links.by_user("bob") == [other]
-        assert tx.links.by_folder("t1", "bob@example.com", "/tasks/") == [other]
-        found = tx.links.by_folder("t1", "anna@example.com", "/calendar/")
-        assert [each.id for each in found] == ["a", "b"]
-        assert tx.links.by_folder("t2", "anna@example.com", "/calendar/") == []
 
 
 def test_pausing_one_link(state: State) -> None:
