@@ -256,6 +256,20 @@ def failure(text: str) -> errors.AccordError:
     return made(said.message, **more)
 
 
+def weight(text: str) -> int:
+    """Return how many bytes a text takes in XML; in WBXML it is less."""
+    escaped = 4 * text.count("&") + 3 * (text.count("<") + text.count(">"))
+    return len(text.encode()) + escaped
+
+
+def piece(text: str, at: int, room: int) -> str:
+    """Return as much of a text from `at` on as fits; never nothing."""
+    part = text[at : at + max(room, 1)]
+    while len(part) > 1 and (size := weight(part)) > room:
+        part = part[: max(1, min(len(part) - 1, len(part) * room // size))]
+    return part
+
+
 _PLAIN = "/:@!$'()*,;=~+[]{}|^<>&"
 
 

@@ -14,6 +14,10 @@ from msgspec import Struct
 
 from accord.ports.errors import AuthFailed, Retry
 
+CONNECTOR = "accord:connector"
+"""The connector itself, as the user of a token: nobody in the CRM, but who may ask what concerns
+all users (who changed what, who is who). A token in this name needs the key that signs."""
+
 
 class Claims(Struct, frozen=True, kw_only=True):
     """Be what a token says: the CRM user it speaks for, from when until when, and its id.

@@ -111,6 +111,13 @@ class Reply:
         """Remember what a command was, for when its status comes."""
         self.talk.sent[f"{self.head.msg_id}/{number}"] = sent
 
+    def admit_once(self) -> None:
+        """Let the peer in for this message only: the next one needs credentials again."""
+        self.head = msgspec.structs.replace(self.head, resp_uri=None)
+        for at, each in enumerate(self.body):
+            if isinstance(each, m.Status) and each.cmd_ref == "0":
+                self.body[at] = msgspec.structs.replace(each, code=int(StatusCode.OK))
+
     def message(self, *, final: bool, asked: bool) -> Message:
         """Return the reply; asks for the next message where there is nothing else to say."""
         bare = all(isinstance(each, m.Status) and each.cmd_ref == "0" for each in self.body)

@@ -23,12 +23,14 @@ from accord.formats.syncml.media import Media, media
 from accord.formats.syncml.message import Header, Location, Message, Meta
 from accord.formats.syncml.status import StatusCode
 from accord.formats.syncml.version import Version
+from accord.interface.connector import conversation
 from accord.interface.server import session
 from accord.interface.server.house import House, Turn
 from accord.interface.server.reply import Reply, refusal
 from accord.interface.server.signin import Admitted, Turned
-from accord.interface.server.talk import Stage, Talk, decode
+from accord.interface.server.talk import Connector, Stage, Talk, decode
 from accord.ports.errors import AccordError, AuthFailed, Retry
+from accord.ports.token import CONNECTOR
 from accord.state.ids import new_id
 from accord.state.records import Lease
 
@@ -121,6 +123,8 @@ class Server:
         device, name = message.header.source.uri, message.header.session_id
         if not all(0 < len(each) <= _LONGEST and each.isprintable() for each in (device, name)):
             return self._refuse(coding, message, StatusCode.URI_TOO_LONG)
+        if conversation.only_asks(message):
+            return self._alone(coding, message, request, anew=True)
         lease = self._lease(device)
         try:
             return self._alone(coding, message, request)
@@ -143,13 +147,17 @@ class Server:
             pause = min(pause * 2, 0.5)
         raise Retry("another message of this device is being answered", after=10)
 
-    def _alone(self, coding: Media, message: Message, request: Request) -> bytes:
+    def _alone(
+        self, coding: Media, message: Message, request: Request, *, anew: bool = False
+    ) -> bytes:
         house, header = self._house, message.header
         device, name = header.source.uri, header.session_id
         digest = hashlib.sha256(request.query.encode() + b"\0" + request.body).hexdigest()
         since = house.now() - house.settings.patience
-        with house.state.read() as tx:
-            stored = tx.sync_sessions.get(device, name, since)
+        stored = None
+        if not anew:
+            with house.state.read() as tx:
+                stored = tx.sync_sessions.get(device, name, since)
         if stored is not None and stored.digest == digest:
             return stored.reply
         talk = decode(stored.data) if stored is not None else None
@@ -159,9 +167,13 @@ class Server:
             if isinstance(admitted, Turned):
                 return self._refuse(coding, message, admitted.code, admitted.chal)
             talk, code, chal = self._begin(message, admitted)
+            if talk.user == CONNECTOR and talk.connector is None:
+                return self._refuse(coding, message, StatusCode.FORBIDDEN)
         elif talk.owes_too_much:
             raise Retry("the device doesn't take the answers to what it asks", after=60)
         data = self._turn(coding, message, talk, code, chal)
+        if talk.connector is not None and not talk.connector.stays:
+            return data
         return self._keep(talk, digest, data)
 
     def _goes_on(self, talk: Talk, message: Message, request: Request) -> bool:
@@ -187,6 +199,8 @@ class Server:
             key=secrets.token_urlsafe(18),
             secret=admitted.secret,
         )
+        if admitted.by_token and conversation.introduces(message):
+            talk.connector = Connector()
         # With every message signed, every message is asked for its signature.
         code = StatusCode.OK if admitted.secret else StatusCode.AUTHENTICATION_ACCEPTED
         return talk, code, admitted.chal
@@ -200,15 +214,21 @@ class Server:
         chal: m.Chal | None,
     ) -> bytes:
         settings, meta = self._house.settings, message.header.meta or Meta()
+        own = settings.max_message if talk.connector is None else self._limits.size
         talk.peer_message = meta.max_msg_size or talk.peer_message
         talk.peer_object = meta.max_obj_size or talk.peer_object
         fresh = code is StatusCode.AUTHENTICATION_ACCEPTED or chal is not None
-        head = _head(message.header, settings.max_message, settings.max_object)
+        head = _head(message.header, own, settings.max_object)
+        if talk.connector is not None:
+            source = Location(message.header.target.uri, self._house.crm.instance)
+            head = replace(head, source=source)
         if fresh:
             head = replace(head, resp_uri=_address(message.header, talk.key))
-        limit = _limit(settings.max_message, talk.peer_message)
+        limit = _limit(own, talk.peer_message)
         turn = Turn(self._house, talk, message, Reply(coding, message.header, talk, limit, head))
         try:
+            if talk.connector is not None:
+                return coding.encode(conversation.answer(turn, code))
             return coding.encode(session.answer(turn, code, chal))
         finally:
             turn.close()

@@ -32,11 +32,15 @@ TOKEN = "accord:token"
 
 
 class Admitted(Struct, frozen=True):
-    """Say as whom somebody is in; `chal` tells how to prove it next time."""
+    """Say as whom somebody is in; `chal` tells how to prove it next time.
+
+    `by_token` says that they came with Accord's own scheme, as connectors do.
+    """
 
     user: str
     chal: Chal | None = None
     secret: str = ""
+    by_token: bool = False
 
 
 class Turned(Struct, frozen=True):
@@ -76,7 +80,8 @@ class SignIn:
                     return self._check_md5(header, cred, peer)
                 case "accord:token":
                     name = header.source.name or ""
-                    return Admitted(self._desk.check(_plain(cred), user=name, peer=peer).user)
+                    claims = self._desk.check(_plain(cred), user=name, peer=peer)
+                    return Admitted(claims.user, by_token=True)
         except TokenRefused:
             pass
         return self._turn(StatusCode.INVALID_CREDENTIALS, device, BASIC)

@@ -154,11 +154,37 @@ class Owed(Struct):
     alert: str = ""
 
 
+class Rest(Struct):
+    """Be the rest of an answer that goes to a connector in parts: `text` from `at` on."""
+
+    message: str
+    command: str
+    uri: str
+    sort: str
+    version: str
+    text: str
+    at: int = 0
+
+
+class Connector(Struct):
+    """Be what a connector's conversation needs beside what all have.
+
+    `lines` are its lines in the log of syncs, by store: the id of each, and what is counted.
+    `stays` says that something may follow, or come again.
+    """
+
+    stays: bool = False
+    rest: Rest | None = None
+    coming: Coming | None = None
+    lines: dict[str, tuple[str, dict[str, int]]] = {}
+
+
 class Talk(Struct, kw_only=True):
     """Be a conversation.
 
     `key` is the secret part of the address that later messages come to; `secret` names the device
-    secret with which each message is signed, where the device does that.
+    secret with which each message is signed, where the device does that. `connector` is there if a
+    connector speaks instead of a device.
     """
 
     device: str
@@ -175,6 +201,7 @@ class Talk(Struct, kw_only=True):
     final_due: bool = False
     sent: dict[str, Sent] = {}
     coming: Coming | None = None
+    connector: Connector | None = None
 
     @property
     def owes_too_much(self) -> bool:

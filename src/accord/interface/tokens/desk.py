@@ -15,6 +15,7 @@ from accord.interface.tokens.hmac import HmacTokens
 from accord.interface.tokens.settings import TokenSettings
 from accord.ports.errors import AuthFailed, ConfigError
 from accord.ports.token import (
+    CONNECTOR,
     Claims,
     Refusal,
     Token,
@@ -176,7 +177,8 @@ class Desk:
         if revoked:
             raise _refusal(Refusal.REVOKED, "it was revoked", claims)
         try:
-            self._enter(claims.user)
+            if claims.user != CONNECTOR:
+                self._enter(claims.user)
         except TokenRefused:
             raise
         except AuthFailed as error:

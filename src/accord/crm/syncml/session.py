@@ -1,0 +1,115 @@
+"""One CRM user's session over CRM.interface: the port's calls, each a conversation of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from accord.crm.syncml import reading, writing
+from accord.crm.syncml.talk import Link
+from accord.crm.syncml.writing import Op, Wrap
+from accord.model.kinds import Kind
+from accord.model.observe import Listing, Observation, Snapshot
+from accord.ports.adapter import (
+    Ask,
+    Draft,
+    Folder,
+    Known,
+    Mark,
+    Outcome,
+    Question,
+    Removal,
+    Revision,
+)
+
+
+class SyncmlSession:
+    """Be one user's view of the CRM; the user's rights decide there."""
+
+    def __init__(self, link: Link, user: str) -> None:
+        """Act as `user`; nothing is asked yet."""
+        self._link = link
+        self._user = user
+        self._open = True
+
+    def folders(self) -> tuple[Folder, ...]:
+        """Return the folders this user can reach."""
+        self._check_open()
+        with self._link.talk(self._user) as talk:
+            return reading.read(talk, "./folders", tuple[Folder, ...])
+
+    def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
+        """Yield what changed since `cursor`, each page as it comes; everything where it's empty."""
+        self._check_open()
+        return self._changes(folder, kind, cursor, known)
+
+    def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
+        """Say what each ref is to this user now."""
+        self._check_open()
+        if not asks:
+            return []
+        with self._link.talk(self._user) as talk:
+            return reading.fetch(talk, folder, kind, asks)
+
+    def lookup(
+        self, folder: str, kind: Kind, questions: Sequence[Question]
+    ) -> list[tuple[Snapshot, ...]]:
+        """Find items by key, marker or uid."""
+        self._check_open()
+        if not questions:
+            return []
+        with self._link.talk(self._user) as talk:
+            return reading.lookup(talk, folder, kind, questions)
+
+    def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
+        """Create items; a key that is already there answers with its item."""
+        return self._push([writing.create(one) for one in drafts], writing.sync(kind, folder))
+
+    def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
+        """Change exactly the fields named, in exactly the version given."""
+        return self._push([writing.update(one) for one in revisions], writing.sync(kind, folder))
+
+    def delete(self, folder: str, kind: Kind, removals: Sequence[Removal]) -> list[Outcome]:
+        """Delete items in exactly the version given."""
+        return self._push([writing.delete(one) for one in removals], writing.sync(kind, folder))
+
+    def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
+        """Store the other side's ids."""
+        return self._push([writing.mark(one, kind, folder) for one in marks], None)
+
+    def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
+        """Bring a deleted item back under its own ref."""
+        return self._push([writing.restore(ref, kind, folder)], None)[0]
+
+    def close(self) -> None:
+        """Refuse further calls; the connections belong to the adapter."""
+        self._open = False
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        self.close()
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise RuntimeError("the session is closed")
+
+    def _changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
+        with self._link.talk(self._user) as talk:
+            yield from reading.pages(talk, folder, kind, cursor, known)
+
+    def _push(self, ops: list[Op], wrap: Wrap | None) -> list[Outcome]:
+        self._check_open()
+        if not ops:
+            return []
+        with self._link.talk(self._user) as talk:
+            return writing.push(talk, ops, wrap)

@@ -1,0 +1,142 @@
+"""What an administrator sets for a CRM behind CRM.interface; `build` works with the checked result.
+
+Command line, console form and docs render from SETTINGS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from accord.ports.errors import ConfigError
+from accord.ports.settings import Setting, SettingType, read
+
+SETTINGS = (
+    Setting(
+        name="url",
+        label="Address",
+        type=SettingType.URL,
+        required=True,
+        help="where CRM.interface answers, such as https://crm.example.com:8443/CRM.interface",
+    ),
+    Setting(
+        name="token_key",
+        label="Token key",
+        type=SettingType.SECRET,
+        secret=True,
+        help="the line that `accord token key` writes on the CRM's machine; with it the connector "
+        "signs its tokens, so that each user's rights count there",
+    ),
+    Setting(
+        name="token_minutes",
+        label="How long a token holds",
+        type=SettingType.NUMBER,
+        default=60,
+        advanced=True,
+        help="minutes; a new one is signed when it is refused",
+    ),
+    Setting(
+        name="ca_file",
+        label="Own certificate authority",
+        type=SettingType.FILE,
+        advanced=True,
+        help="a PEM file to trust instead of the system's authorities",
+    ),
+    Setting(
+        name="proxy",
+        label="Proxy",
+        type=SettingType.URL,
+        advanced=True,
+        help="the address of an HTTP proxy; the environment is not asked",
+    ),
+    Setting(
+        name="concurrency",
+        label="Conversations at once",
+        type=SettingType.NUMBER,
+        default=8,
+        advanced=True,
+        help="sessions open at once",
+    ),
+    Setting(
+        name="timeout",
+        label="Patience",
+        type=SettingType.NUMBER,
+        default=60,
+        advanced=True,
+        help="seconds without a byte until a request counts as failed",
+    ),
+    Setting(
+        name="max_message",
+        label="Largest message",
+        type=SettingType.NUMBER,
+        default=1_000_000,
+        advanced=True,
+        help="bytes that an answer may have; larger items come in parts",
+    ),
+    Setting(
+        name="max_object",
+        label="Largest item",
+        type=SettingType.NUMBER,
+        default=50_000_000,
+        advanced=True,
+        help="bytes that an item may have",
+    ),
+)
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Be the checked settings."""
+
+    where: str
+    url: str
+    token_key: str
+    token_minutes: float
+    ca_file: str
+    proxy: str
+    concurrency: int
+    timeout: float
+    max_message: int
+    max_object: int
+
+
+_LEAST = {
+    "token_minutes": 1,
+    "concurrency": 1,
+    "timeout": 0.001,
+    "max_message": 8_000,
+    "max_object": 8_000,
+}
+
+
+def configure(given: Mapping[str, Any], where: str = "interface") -> Config:
+    """Return the checked settings; `where` names the CRM in error texts.
+
+    Raises ConfigError naming the setting and the way to mend it.
+    """
+    values = read(SETTINGS, given, where)
+    parts = urlsplit(values["url"])
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ConfigError(
+            f"{where}: 'url' is no address of CRM.interface",
+            field="url",
+            hint="write https://host/CRM.interface without a login name in it",
+        )
+    if parts.scheme == "http" and not _near(parts.hostname):
+        raise ConfigError(
+            f"{where}: over http anybody on the way to {parts.hostname} could read tokens and data",
+            field="url",
+            hint="write https://…; a certificate of your own is trusted by 'ca_file'",
+        )
+    for name, least in _LEAST.items():
+        if values[name] < least:
+            raise ConfigError(f"{where}: {name!r} must be at least {least}", field=name)
+    values |= {name: values[name] or "" for name in ("token_key", "ca_file", "proxy")}
+    whole = ("concurrency", "max_message", "max_object")
+    return Config(where=where, **values | {name: int(values[name]) for name in whole})
+
+
+def _near(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
