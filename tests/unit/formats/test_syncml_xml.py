@@ -151,6 +151,21 @@ def test_data_is_taken_as_it_stands(data: bytes, expected: str):
     assert data_of(xml.decode(holding(data))) == expected
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"K\xc3",  # of an ö
+        b"\xb6ln\r\n\xe2\x82",
+        b"\xff",
+        b"\xed\xa0\x80",  # a surrogate
+        "\U000f0000\U000f007f".encode() + b"\x80",
+    ],
+)
+def test_a_part_of_a_character_stays_what_it_is(data: bytes):
+    for text in (data, b"<![CDATA[" + data + b"]]>"):
+        assert data_of(xml.decode(holding(text))) == m.Binary(data)
+
+
 LAUGHS = b"<!DOCTYPE SyncML [<!ENTITY a 'ha'>" + b"".join(
     b"<!ENTITY %c '%s'>" % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9)
 )
@@ -177,8 +192,22 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "NUL": (holding(b"\0"), "NUL"),
     "a NUL reference": (holding(b"&#0;"), "well-formed"),
     "a control character": (holding(b"\x0b"), "well-formed"),
-    "no UTF-8": (holding(b"\xff"), "isn't UTF-8"),
-    "a surrogate": (holding(b"\xed\xa0\x80"), "isn't UTF-8"),
+    "no UTF-8": (
+        PLAIN.replace(b"<LocURI>1<", b"<LocURI>\xff<"),
+        "Sync 1/Add 2/Item/LocURI: the text isn't UTF-8",
+    ),
+    "no UTF-8 in a header": (
+        PLAIN.replace(b"MsgID>1<", b"MsgID>\xff<"),
+        "SyncHdr/MsgID: the text isn't UTF-8",
+    ),
+    "no UTF-8 in a name": (PLAIN.replace(b"<Item>", b"<It\xe9m>"), "well-formed"),
+    "no UTF-8 in an attribute": (PLAIN.replace(b"<Item>", b"<Item a='\xe9'>"), "isn't UTF-8"),
+    "no UTF-8 between elements": (holding(b"<b/>\xff"), "isn't UTF-8"),
+    "no UTF-8 beside markup": (holding(b"\xff<b/>"), "isn't UTF-8"),
+    "no UTF-8 and no room": (
+        holding("".join(map(chr, range(0xF0000, 0xF1000))).encode() + b"\xff"),
+        "isn't UTF-8",
+    ),
     "another encoding": (PLAIN.replace(b"UTF-8", b"iso-8859-1"), "iso-8859-1"),
     "UTF-16": (PLAIN.decode().encode("utf-16"), "isn't UTF-8|NUL"),
     "UTF-32": (PLAIN.decode().encode("utf-32"), "isn't UTF-8|NUL"),

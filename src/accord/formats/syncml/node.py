@@ -22,7 +22,7 @@ class Node:
     """Be one element: its name without prefix, its name space, its text or its children.
 
     `ns` is "" for the name space of the message, on reading whatever stood there. `text` is
-    bytes only where WBXML held data that is no UTF-8. `attrs`, and the `tail` of text after
+    bytes only where there was data that is no UTF-8. `attrs`, and the `tail` of text after
     the element, matter to foreign data only.
     """
 

@@ -2,6 +2,7 @@
 
 lxml parses without entities, document types or network, and only what fits the limits; writing
 is done here, because peers want CR and every other character as itself, never as a reference.
+Peers cut large items between bytes, so that a part may begin or end inside of a character.
 """
 
 from __future__ import annotations
@@ -25,27 +26,38 @@ _MISC = re.compile(rb"(?:\s++|<!--(?>.*?-->)|<\?(?>.*?\?>))*+", re.DOTALL)
 _DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\]<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>")
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 _OWN_DOCTYPE = "the document type isn't a plain one: no declarations, no entities"
+_NO_UTF_8 = "the text isn't UTF-8"
 _PLACE = re.compile(r", line \d+, column \d+")
 _STAND_INS = [chr(0xF800 + number).encode() for number in range(16)]
+_BYTES = [range(first, first + 128) for first in range(0xF0000, 0xF0800, 128)]
+_LOST = range(0xDC80, 0xDD00)  # what Python makes of a byte from 80 to FF that is no UTF-8
 
 
 def parse(data: bytes, limits: Limits) -> Node:
     """Return the root of an XML text in UTF-8, with every CR that stood there.
 
     XML parsers turn CR LF into LF, but sizes and parts of large objects count the CR; so it
-    passes the parser as a character that isn't otherwise there.
+    passes the parser as a character that isn't otherwise there. So do bytes that are no UTF-8: an
+    element's text that has some is bytes.
     Raises Malformed, which names the header of a truncated message if that was complete.
     """
-    start = _start(data, limits)
+    if len(data) > limits.size:
+        raise Malformed(
+            f"the message has {len(data):,} bytes, more than {limits.size:,}",
+            status=StatusCode.REQUEST_ENTITY_TOO_LARGE,
+        )
+    data, lost = _as_text(data)
+    start = _start(data)
     lines = data.count(b"\n", 0, start)
     stand_in = next((each for each in _STAND_INS if each not in data), None)
     if stand_in is not None and data.find(b"\r", start) >= 0:
         try:
-            return _parse(data[start:].replace(b"\r", stand_in), limits, lines, stand_in.decode())
+            text = data[start:].replace(b"\r", stand_in)
+            return _parse(text, limits, lines, stand_in.decode(), lost)
         except _NoXml:
             pass  # a CR inside of a tag: those, unlike that of data, can't be kept
     try:
-        return _parse(data[start:], limits, lines, "")
+        return _parse(data[start:], limits, lines, "", lost)
     except _NoXml as refusal:
         raise refusal.malformed from None
 
@@ -69,9 +81,10 @@ class _NoXml(Exception):
 class _Target:
     """Build nodes while the parser reads, and stop it at the limits."""
 
-    def __init__(self, limits: Limits, stand_in: str) -> None:
+    def __init__(self, limits: Limits, stand_in: str, lost: dict[int, int]) -> None:
         self.limits = limits
         self.stand_in = stand_in
+        self.lost = lost
         self.stack: list[Node] = []
         self.texts: list[str] = []
         self.root: Node | None = None
@@ -89,6 +102,8 @@ class _Target:
         space, _, name = tag.rpartition("}")
         node = Node(name.rpartition(":")[2], ns=space[1:])
         if attrs:
+            if isinstance(self._text("".join(attrs.values())), bytes):
+                raise Malformed(_NO_UTF_8)
             node.attrs = dict(attrs)
         if self.stack:
             self.stack[-1].children.append(node)
@@ -112,24 +127,44 @@ class _Target:
     def _flush(self) -> None:
         if not self.texts:
             return
-        text = "".join(self.texts)
+        text = self._text("".join(self.texts))
         self.texts.clear()
+        node = self.stack[-1]
+        if not node.children:
+            node.text = text
+        elif isinstance(text, bytes):
+            raise Malformed(_NO_UTF_8)
+        else:
+            node.children[-1].tail += text
+
+    def _text(self, text: str) -> str | bytes:
         if self.stand_in:
             text = text.replace(self.stand_in, "\r")
-        node = self.stack[-1]
-        if node.children:
-            node.children[-1].tail += text
-        else:
-            node.text = text
+        if self.lost:
+            found = text.translate(self.lost)
+            if found != text:
+                return found.encode("utf-8", "surrogateescape")
+        return text
 
 
-def _start(data: bytes, limits: Limits) -> int:
+def _as_text(data: bytes) -> tuple[bytes, dict[int, int]]:
+    """Return UTF-8, with what stands in it for bytes that weren't, as `str.translate` takes it."""
+    if (nul := data.find(0)) >= 0:
+        raise Malformed("there is a NUL; SyncML is in UTF-8", line=data.count(b"\n", 0, nul) + 1)
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        text = data.decode("utf-8", "surrogateescape")
+        for free in _BYTES:
+            if not re.search(f"[{chr(free[0])}-{chr(free[-1])}]", text):
+                text = text.translate(dict(zip(_LOST, free, strict=True)))
+                return text.encode(), dict(zip(free, _LOST, strict=True))
+        raise Malformed(_NO_UTF_8, line=data.count(b"\n", 0, error.start) + 1) from None
+    return data, {}
+
+
+def _start(data: bytes) -> int:
     """Return where the root begins, after a document type that says nothing of its own."""
-    if len(data) > limits.size:
-        raise Malformed(
-            f"the message has {len(data):,} bytes, more than {limits.size:,}",
-            status=StatusCode.REQUEST_ENTITY_TOO_LARGE,
-        )
     begin = len(_BOM) if data.startswith(_BOM) else 0
     if declaration := _DECLARATION.match(data, begin):
         begin = declaration.end()
@@ -137,7 +172,6 @@ def _start(data: bytes, limits: Limits) -> int:
         if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
             name = encoding[1][:40].decode("ascii", "replace")
             raise Malformed(f"the message says it is in {name!r}; SyncML is in UTF-8", line=1)
-    _check_text(data)
     begin = _end(_MISC, data, begin)
     if doctype := _DOCTYPE.match(data, begin):
         begin = _end(_MISC, data, doctype.end())
@@ -151,18 +185,8 @@ def _end(pattern: re.Pattern[bytes], data: bytes, begin: int) -> int:
     return found.end() if found else begin
 
 
-def _check_text(data: bytes) -> None:
-    if (nul := data.find(0)) >= 0:
-        raise Malformed("there is a NUL; SyncML is in UTF-8", line=data.count(b"\n", 0, nul) + 1)
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Malformed("the text isn't UTF-8", line=line) from None
-
-
-def _parse(data: bytes, limits: Limits, lines: int, stand_in: str) -> Node:
-    target = _Target(limits, stand_in)
+def _parse(data: bytes, limits: Limits, lines: int, stand_in: str, lost: dict[int, int]) -> Node:
+    target = _Target(limits, stand_in, lost)
     parser = etree.XMLParser(  # type: ignore[call-overload]  # the stub asks for every method
         target=target,
         encoding="utf-8",
