@@ -16,7 +16,7 @@ from accord.engine.clash import Clashed, Judge, judge_of
 from accord.engine.entries import entries, joined
 from accord.engine.plan import Pairing
 from accord.engine.policy import ORGANIZERS, Policy
-from accord.model.diff import FieldChange, diff
+from accord.model.diff import FieldChange, diff, holds
 from accord.model.fields import FIELDS, Merge, same
 from accord.model.item import Event, Item, kind_of
 from accord.model.kinds import Side
@@ -100,11 +100,9 @@ def open_fields(pairing: Pairing, fields: Iterable[str], policy: Policy) -> tupl
     """
     disagreeing: dict[str, bool] = {}
     for to in Side:
-        names = policy.flows(to).intersection(fields)
-        carried = policy.carried(to, pairing.side(to.other).item)
-        unlike = set(diff(pairing.side(to).item, carried, names))
-        for name in sorted(names):
-            disagreeing[name] = name in unlike and disagreeing.get(name, True)
+        stored, carried = pairing.side(to).item, policy.carried(to, pairing.side(to.other).item)
+        for name in sorted(policy.flows(to).intersection(fields)):
+            disagreeing[name] = disagreeing.get(name, True) and not holds(stored, carried, name)
     return tuple(name for name, unlike in disagreeing.items() if unlike)
 
 

@@ -18,7 +18,6 @@ from accord.model.traits import KindTraits
 from accord.rules.facts import Facts
 from accord.rules.program import Program
 from accord.rules.rule import Invitations, Meetings
-from accord.rules.shape import is_private
 
 ORGANIZERS = frozenset(
     {
@@ -80,9 +79,8 @@ class Policy(Struct, frozen=True, kw_only=True):
 
         Nothing is written onto what isn't seen as it is.
         """
-        occurrences = getattr(found.item, "overrides", ())
-        hidden = self.program.hides(found.item, self.facts)
-        return found.readonly and (hidden or any(is_private(o.privacy) for o in occurrences))
+        parts = (found.item, *getattr(found.item, "overrides", ()))
+        return found.readonly and any(self.program.hides(part, self.facts) for part in parts)
 
     def mails(self, before: Snapshot | None, after: Item | None) -> tuple[str, ...]:
         """Return the addresses that a scheduling server would mail about this write.

@@ -34,16 +34,16 @@ def _private(pairing: Pairing, crm: Snapshot, policy: Policy) -> str:
 
 def _uninvited(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) -> str:
     """Tell of people whom only an invitation from the organizer's own mailbox would bring in."""
-    base, now, meeting = pairing.crm.item, crm.item, groupware.item
-    if not (isinstance(base, Event) and isinstance(now, Event) and isinstance(meeting, Event)):
+    now, meeting = crm.item, groupware.item
+    if not isinstance(meeting, Event) or not meeting.attendees:
         return ""
-    if not meeting.attendees or policy.invitation(meeting) or not policy.mirrors:
+    if policy.invitation(meeting) or not policy.mirrors:
         return ""
     if "people" not in policy.program.fields(Side.GROUPWARE):
         return ""
     names = [
         name
-        for name in diff(base, now, _TAKING_PART)
+        for name in diff(pairing.crm.item, now, _TAKING_PART)
         if not same(Kind.EVENT, name, getattr(now, name), getattr(meeting, name))
     ]
     if not names:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from accord.model.item import Event, Item, kind_of
 from accord.model.kinds import Direction, Kind, Side
-from accord.model.recurrence import Busy
+from accord.model.recurrence import Busy, Override
 from accord.rules import defaults
 from accord.rules.expression import Expression, Variable, compile_expression
 from accord.rules.facts import Facts
@@ -64,8 +64,8 @@ def admit(
     return Verdict(inside=True, why="the rule lets it in", private=private)
 
 
-def hides(rule: Rule, item: Item, facts: Facts) -> bool:
-    """Tell whether a mailbox item's content may not enter the CRM because it is private."""
+def hides(rule: Rule, item: Item | Override, facts: Facts) -> bool:
+    """Tell whether the content of a mailbox item (or one occurrence) may not enter the CRM."""
     return is_private(item.privacy) and not (rule.private is Private.FULL and facts.consents)
 
 

@@ -96,8 +96,8 @@ class Program:
         item = found.item if isinstance(found, Snapshot) else found
         return admit(self.rule, self._filters[side], side, item, facts, paired)
 
-    def hides(self, item: Item, facts: Facts) -> bool:
-        """Tell whether a mailbox item's content may not enter the CRM because it is private."""
+    def hides(self, item: Item | Override, facts: Facts) -> bool:
+        """Tell whether the content of a mailbox item (or one occurrence) may not enter the CRM."""
         return hides(self.rule, item, facts)
 
     def filter(self, side: Side) -> Expression | None:

@@ -118,6 +118,50 @@ def test_of_entries_those_in_conflict_stay_and_others_travel() -> None:
     assert after.addresses == (place("work", "Kiel"), place("home", "Jena"))
 
 
+def test_of_entries_in_conflict_those_travel_about_which_the_sides_agreed() -> None:
+    ours = contact(addresses=(place("home", "Jena"), place("work", "Bonn")))
+    theirs = contact(addresses=(place("home", "Jena"), place("work", "Kiel")))
+    pair = in_conflict(ours, theirs, "addresses")
+    answer = decide(pair, CHANGED, SAME, BOTH_WAYS, crm_edit=addresses(ours, home="Ulm"))
+    assert words(answer) == ["update groupware: addresses"]
+    after = found(answer, Update, GROUPWARE).after
+    assert after.addresses == (place("home", "Ulm"), place("work", "Kiel"))
+
+
+def test_without_a_conflict_entries_of_both_travel_though_the_sides_differ() -> None:
+    ours = contact(addresses=(place("work", "Bonn"),))
+    theirs = contact(addresses=(place("work", "Kiel"),))
+    answer = decide(
+        pairing(ours, theirs),
+        CHANGED,
+        CHANGED,
+        BOTH_WAYS,
+        crm_edit=addresses(ours, work="Trier"),
+        mailbox_edit=addresses(theirs, home="Jena"),
+    )
+    assert words(answer) == ["update groupware: addresses", "update crm: addresses"]
+    after = (place("work", "Trier"), place("home", "Jena"))
+    assert {found(answer, Update, side).after.addresses for side in Side} == {after}
+
+
+def test_a_conflict_about_what_goes_one_way_only_stays_open_too() -> None:
+    outbound = FieldRule(direction=Direction.OUTBOUND)
+    pair = in_conflict(event("Ours"), event("Theirs"), "title")
+    under = policy(rule_of(fields={"title": outbound}))
+    answer = decide(pair, CHANGED, SAME, under, crm_edit={"title": "Anew"})
+    assert words(answer) == ["conflict title: open", "pair"]
+
+
+def test_a_conflict_shows_both_values_as_the_mailbox_has_them() -> None:
+    mapped = FieldRule(outbound="'CRM: ' + value", inbound="value.replace('CRM: ', '')")
+    pair = in_conflict(event("Ours"), event("CRM: Theirs"), "title")
+    under = policy(rule_of(fields={"title": mapped}))
+    (change,) = found(
+        decide(pair, CHANGED, SAME, under, crm_edit={"title": "Anew"}), Conflict
+    ).fields
+    assert (change.before, change.after) == ("CRM: Anew", "CRM: Theirs")
+
+
 @pytest.mark.parametrize("conflict", [(), ("addresses",)])
 def test_without_a_conflict_entries_travel_though_the_sides_differ(
     conflict: tuple[str, ...],

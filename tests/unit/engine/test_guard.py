@@ -198,6 +198,12 @@ def test_a_side_is_empty_too_where_only_some_of_what_is_gone_would_be_deleted() 
     assert kinds(vanished(delete(), gone=0, pairings=0, deletes={GROUPWARE: 5})) == "D"
 
 
+def test_what_was_never_counted_is_none() -> None:
+    unknown = Extent(pairings=1)
+    assert kinds(judged([delete()], extent=unknown, emptied=1)) == "D"
+    assert kinds(judged([delete()], extent=unknown, target=1)) == "D"
+
+
 def test_a_side_emptied_bit_by_bit_within_the_hour_is_held() -> None:
     steps = [delete(n) for n in range(3)]
     answers = vanished(*steps, gone=3, pairings=3, deletes={GROUPWARE: 6}, emptied=4)

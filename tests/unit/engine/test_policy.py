@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from accord.engine.policy import pairing_id
-from accord.model.kinds import Direction
-from accord.model.parts import Attendee, Person
-from accord.rules.rule import FieldRule
+import pytest
+
+from accord.engine.policy import Policy, pairing_id
+from accord.model.item import Event
+from accord.model.kinds import Direction, Kind
+from accord.model.parts import Attendee, Person, Privacy
+from accord.model.recurrence import Override
+from accord.rules.rule import FieldRule, Private
 from tests.unit.engine.kit import (
     BOB,
     CRM,
@@ -15,10 +19,14 @@ from tests.unit.engine.kit import (
     GROUPWARE,
     NOW,
     OWNER,
+    TOMORROW,
     event,
     meeting,
     policy,
     rule_of,
+    series,
+    snap,
+    task,
     traits,
 )
 
@@ -74,3 +82,34 @@ def test_what_ends_now_is_past() -> None:
 def test_the_id_of_a_pairing_outlives_an_upgrade() -> None:
     """State knows pairs by it: never let it change."""
     assert pairing_id("link", "c1", "g1") == "929fb25781980cf1dde5ddec"
+
+
+# What was reduced for privacy.
+
+PRIVATE = Override(recurrence_id=TOMORROW, privacy=Privacy.PRIVATE)
+FULL = policy(rule_of(private=Private.FULL), facts={"consents": True})
+
+
+@pytest.mark.parametrize(
+    ("item", "readonly", "under", "discreet"),
+    [
+        (event(privacy=Privacy.PRIVATE), True, policy(), True),
+        (event(privacy=Privacy.PRIVATE), False, policy(), False),
+        (event(privacy=Privacy.PRIVATE), True, FULL, False),
+        (event(), True, policy(), False),
+        (series(overrides=(PRIVATE,)), True, policy(), True),
+        (series(overrides=(PRIVATE,)), False, policy(), False),
+        (series(overrides=(PRIVATE,)), True, FULL, False),
+        (series(overrides=(Override(recurrence_id=TOMORROW, title="x"),)), True, policy(), False),
+    ],
+)
+def test_an_entry_is_reduced_where_it_is_private_and_can_not_be_written_back(
+    item: Event, readonly: bool, under: Policy, discreet: bool
+) -> None:
+    assert under.discreet(snap(item, readonly=readonly)) is discreet
+
+
+def test_what_has_no_occurrences_is_reduced_alike() -> None:
+    under = policy(rule_of(Kind.TASK))
+    assert under.discreet(snap(task(privacy=Privacy.PRIVATE), readonly=True))
+    assert not under.discreet(snap(task(), readonly=True))

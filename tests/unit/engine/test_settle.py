@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from accord.engine.entries import brought
 from accord.engine.merge import merge
 from accord.engine.plan import Pairing, Update
 from accord.engine.settle import as_written, settle
@@ -14,7 +16,8 @@ from accord.model.diff import changes, patch
 from accord.model.item import Item
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
-from tests.unit.engine.kit import CRM, GROUPWARE, event, pairing, policy, snap
+from accord.model.recurrence import Override
+from tests.unit.engine.kit import CRM, GROUPWARE, TOMORROW, event, pairing, policy, snap
 
 BASE = event(location="", url="")
 CRM_EDIT = {"title": "From the CRM"}
@@ -120,6 +123,37 @@ def test_the_entry_that_one_side_refused_still_travels(failed: Side) -> None:
     waits = still_travels(settled, stands[CRM], stands[GROUPWARE])
     assert not waits[str(did)]
     assert set(waits[str(failed)]["categories"]) == {"red", "blue"}
+
+
+SECOND = TOMORROW + timedelta(days=1)
+
+
+def change(at: datetime, title: str) -> Override:
+    return Override(recurrence_id=at, title=title)
+
+
+@pytest.mark.parametrize(
+    ("field", "base", "before", "after", "expected"),
+    [
+        ("title", "Base", "Old", "New", "New"),
+        ("categories", ("a", "b"), ("a", "b"), ("a", "c"), ("a", "c")),
+        ("categories", ("a",), ("a", "b"), ("a", "c"), ("a", "c")),
+        ("categories", ("a", "mine"), ("a",), (), ("mine",)),
+        ("extras", {"crm:a": "1"}, {"crm:a": "1"}, {"crm:a": "2"}, {"crm:a": "2"}),
+        (
+            "overrides",
+            (change(SECOND, "theirs"),),
+            (change(SECOND, "ours"),),
+            (change(TOMORROW, "new"), change(SECOND, "ours")),
+            (change(TOMORROW, "new"), change(SECOND, "theirs")),
+        ),
+    ],
+)
+def test_into_a_base_goes_what_changed_entry_by_entry_and_no_more(
+    field: str, base: Any, before: Any, after: Any, expected: Any
+) -> None:
+    one, two, three = (event(**{field: value}) for value in (base, before, after))
+    assert brought(field, one, two, three) == expected
 
 
 def test_settling_ends_what_was_frozen() -> None:

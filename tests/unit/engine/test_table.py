@@ -506,6 +506,7 @@ FROZEN: list[tuple[str, str, str, list[str]]] = [
     ("declined", GONE, GONE, []),
     ("declined", GONE, SAME, []),
     ("past", SAME, GONE, []),
+    ("past", GONE, SAME, ["forget"]),
     ("past", CHANGED, GONE, ["skip crm"]),
     ("past", GONE, GONE, ["forget"]),
     ("past", GONE, CHANGED, ["skip groupware"]),
@@ -528,6 +529,7 @@ def test_a_declined_meeting_is_remembered_until_it_is_over() -> None:
     """Its record may be restored, and it must not come back to who declined it."""
     assert words(decide(pairing(event(), frozen="declined"), GONE, GONE)) == []
     assert words(decide(pairing(past(), frozen="declined"), GONE, GONE)) == ["forget"]
+    assert words(decide(pairing(past(), frozen="declined"), GONE, SAME)) == ["forget"]
 
 
 @pytest.mark.parametrize("frozen", ["scope", "moved", "unlinked", "declined", "past"])
@@ -581,6 +583,8 @@ def test_what_could_not_be_read_this_once_is_asked_again() -> None:
     assert words(decide(pairing(event()), "unread", SAME)) == ["skip crm (retry)"]
     assert words(decide(pairing(event()), SAME, "unread")) == ["skip groupware (retry)"]
     assert words(decide(pairing(event()), SAME, "unreadable")) == ["skip groupware (rejected)"]
+    answer = decide(pairing(event()), SAME, "unread")
+    assert found(answer, Skip).unread == Unread(), "so that it is counted as unreadable"
 
 
 # Meetings.
