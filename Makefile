@@ -37,9 +37,10 @@ fault: ## kill the process at every step, 500 times
 	@tools/setup dev
 	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
 
-fuzz: ## play 20,000 random histories
+fuzz: ## play 20,000 random histories and send 200,000 broken messages
 	@tools/setup dev
-	@ACCORD_HISTORIES=$${ACCORD_HISTORIES:-20000} $(BIN)/pytest tests -m fuzz -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
+	@ACCORD_HISTORIES=$${ACCORD_HISTORIES:-20000} ACCORD_MESSAGES=$${ACCORD_MESSAGES:-200000} \
+	$(BIN)/pytest tests -m fuzz -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
 mutants: ## plant faults in the deciding code and list those no test notices
 	@tools/setup dev

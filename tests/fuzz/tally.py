@@ -1,4 +1,4 @@
-"""How many histories were played, on which database; printed at the end of the tests."""
+"""How many histories and messages were played; printed at the end of the tests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 RecordProperty = Callable[[str, object], None]
-_NAME = "histories on "
+_NAME = "played: "
 
 
-def note(count: int, database: str, record_property: RecordProperty) -> None:
-    """Note on a test, in whichever process it ran, how many histories it has played."""
-    record_property(f"{_NAME}{database}", count)
+def note(count: int, what: str, record_property: RecordProperty) -> None:
+    """Note on a test, in whichever process it ran, how many of what it has played."""
+    record_property(f"{_NAME}{what}", count)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -24,4 +24,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 for name, count in report.user_properties:
                     counts[name] += count if name.startswith(_NAME) else 0
     for name, count in sorted((+counts).items()):
-        terminalreporter.write_line(f"{count:,} {name}")
+        terminalreporter.write_line(f"{count:,} {name.removeprefix(_NAME)}")

@@ -217,7 +217,7 @@ def test_histories(shard: int, record_property: RecordProperty) -> None:
     try:
         run_state_machine_as_test(Sharded, settings=profile(EACH))
     finally:
-        note(Sharded.played, "SQLite", record_property)
+        note(Sharded.played, "histories on SQLite", record_property)
     assert Sharded.played >= EACH
 
 
@@ -237,5 +237,5 @@ def test_histories_on_postgres(databases: Databases, record_property: RecordProp
     try:
         run_state_machine_as_test(OnPostgres, settings=profile(ON_POSTGRES))
     finally:
-        note(OnPostgres.played, "PostgreSQL", record_property)
+        note(OnPostgres.played, "histories on PostgreSQL", record_property)
     assert OnPostgres.played >= ON_POSTGRES

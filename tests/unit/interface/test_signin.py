@@ -142,8 +142,9 @@ def test_only_who_knows_the_secret_address_goes_on(world: World) -> None:
     phone.url = URL
     reply = phone.send_changes(201)
     assert header_status(reply).code == 407
-    phone.url = URL + "?s=guessed"
-    assert header_status(phone.send_changes(201)).code == 407
+    for wrong in ("guessed", "%C3%A9", "%ED%A0%80", ""):
+        phone.url = f"{URL}?s={wrong}"
+        assert header_status(phone.send_changes(201)).code == 407
 
 
 def test_the_query_of_the_address_is_kept(world: World) -> None:

@@ -178,8 +178,8 @@ class Server:
 
     def _goes_on(self, talk: Talk, message: Message, request: Request) -> bool:
         """Tell whether a message belongs to a conversation: it came to its secret address."""
-        given = dict(parse_qsl(request.query)).get(_KEY, "")
-        if message.header.msg_id == "1" or not secrets.compare_digest(given, talk.key):
+        given = dict(parse_qsl(request.query)).get(_KEY, "").encode("utf-8", "replace")
+        if message.header.msg_id == "1" or not secrets.compare_digest(given, talk.key.encode()):
             return False
         if not talk.secret:
             return True
