@@ -65,6 +65,7 @@ NOT_RUN = {
 """Commands that would change the machine: what is checked instead."""
 
 ELSEWHERE = {
+    "conversation.md": (("xml",), ROOT / "tests/unit/interface/test_conversation_page.py"),
     "adapters.md": (("python",), ROOT / "tests/unit/testing/test_adapter_guide.py"),
     "rules.md": (("toml", "json"), ROOT / "tests/unit/rules/test_reference.py"),
 }

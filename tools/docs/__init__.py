@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from accord.rules import reference
-from tools.docs import commands, settings
+from tools.docs import commands, conversation, settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
 
@@ -14,4 +14,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "rules.md": reference.render,
     "commands.md": commands.render,
     "settings.md": settings.render,
+    "conversation.md": conversation.render,
 }
