@@ -11,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import uvicorn
 
-from accord.crm.syncml import SyncmlCrm, build
+from accord.crm.syncml import SyncmlCrm, Tokens, build, signed
+from accord.crm.syncml.settings import configure
 from accord.db import open_database
 from accord.formats.token import key_text
 from accord.interface.server.app import PATH, make_app
@@ -40,6 +42,7 @@ class Endpoint:
         self.tokens = HmacTokens(state)
         self.url = ""
         self.seen: list[Request] = []
+        self.told: list[bytes] = []
         self.server: Server | None = None
 
     def serve(self, crm: Adapter, **settings: Any) -> Server:
@@ -58,6 +61,25 @@ class Endpoint:
 
     def client(self, url: str = "", **settings: Any) -> SyncmlCrm:
         return build({"url": url or self.url, "token_key": self.key, **settings})
+
+    def direct(self, tokens: Tokens | None = None, **settings: Any) -> SyncmlCrm:
+        """Return a client whose messages come here without a network."""
+
+        def handle(request: httpx2.Request) -> httpx2.Response:
+            asked = Request(
+                body=request.content,
+                content_type=request.headers["content-type"],
+                query=request.url.query.decode(),
+                peer=HOST,
+            )
+            made = self.answer(asked)
+            self.told.append(made.body)
+            headers = {"content-type": made.content_type}
+            return httpx2.Response(made.status, content=made.body, headers=headers)
+
+        config = configure({"url": f"http://{HOST}{PATH}", **settings})
+        signer = tokens or signed(self.key, timedelta(hours=1))
+        return SyncmlCrm(config, signer, httpx2.MockTransport(handle))
 
     def token(self, user: str = CONNECTOR) -> str:
         return self.tokens.issue(user, timedelta(hours=1)).text

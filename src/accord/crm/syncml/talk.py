@@ -72,7 +72,7 @@ class Heard(Struct):
             pieces = []
             if whole and size not in (None, len(text.encode())):
                 raise Retry("an item arrived in another size than announced", code="size")
-            found.append(Answer(ref_of(item), told_of(item, text)))
+            found.append(Answer(ref_of(item), told_of(item, text if whole else None)))
         if pieces:
             raise Retry("the end of an item didn't arrive", code="size")
         return found

@@ -21,8 +21,9 @@ from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.talk import Coming
 from accord.model.canonical import InvalidItem
+from accord.model.item import kind_of
 from accord.model.observe import Deleted, Moved, Seen, Snapshot, Unknown
-from accord.ports.adapter import Ask, Mark, Outcome, Removal, Revision, Written
+from accord.ports.adapter import Ask, Draft, Mark, Outcome, Removal, Revision, Written
 from accord.ports.errors import AccordError, Denied, Gone, Rejected, Stale
 from accord.ports.token import CONNECTOR
 
@@ -178,11 +179,13 @@ def _answer(turn: Turn, place: Place, op: Op) -> None:
 
 
 def _add(turn: Turn, place: Place, ops: Sequence[Op]) -> None:
-    _each(
-        ops,
-        lambda op: wire.draft(op.ref, op.text),
-        lambda drafts: turn.crm.create(place.folder, place.kind, drafts),
-    )
+    def draft(op: Op) -> Draft:
+        made = wire.draft(op.ref, op.text)
+        if kind_of(made.item) is not place.kind:
+            raise InvalidItem(f"it is a {kind_of(made.item)}, and the store has {place.kind}s")
+        return made
+
+    _each(ops, draft, lambda drafts: turn.crm.create(place.folder, place.kind, drafts))
 
 
 def _replace(turn: Turn, place: Place, ops: Sequence[Op]) -> None:

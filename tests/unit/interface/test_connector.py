@@ -1,0 +1,597 @@
+"""What a connector is told by CRM.interface, and what nobody else is."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import delete, select
+
+from accord.crm.memory import MemoryCrm
+from accord.crm.memory import build as memory
+from accord.crm.memory.store import Right
+from accord.crm.syncml.talk import _introduction
+from accord.formats import wire
+from accord.formats.syncml import message as m
+from accord.formats.syncml.media import Media
+from accord.formats.syncml.message import Anchor, Item, Location, Meta
+from accord.formats.syncml.version import Version
+from accord.interface.server.server import Answer, Request, Server
+from accord.model.item import Contact, Task
+from accord.model.kinds import Kind
+from accord.model.observe import Completeness, Listing, Seen, Snapshot, Unchanged, Unknown
+from accord.model.parts import Attachment
+from accord.ports import errors
+from accord.ports.adapter import Ask, Draft, Known, Mark, Question, Removal, Session, Written
+from accord.ports.clock import system_clock
+from accord.ports.token import CONNECTOR
+from accord.sandbox.proxy import Lose, Proxy
+from accord.state import State
+from accord.state.schema import SYNC_SESSIONS
+from accord.state.sync_sessions import SyncNote
+from accord.testing.place import Place, done, revise
+from tests.connector import Endpoint, endpoint
+from tests.databases import Sqlite
+from tests.unit.interface.phone import Phone, give_password
+
+USERS = {"ann": "ann@example.com", "bob": "bob@example.com"}
+ANN_BOB = ("ann", "bob")
+
+
+@pytest.fixture
+def crm() -> MemoryCrm:
+    return memory({"users": USERS, "page": 4})
+
+
+@pytest.fixture
+def house(tmp_path: Path, crm: MemoryCrm) -> Iterator[Endpoint]:
+    with closing(Sqlite().blank()) as database:
+        made = Endpoint(State(database, tmp_path / "accord.key", system_clock))
+        made.serve(crm)
+        yield made
+
+
+def tasks(adapter: Any, user: str = "ann") -> Place:
+    session = adapter.open(user)
+    return Place(session, "task", Kind.TASK, adapter.traits.kinds[Kind.TASK])
+
+
+def contacts(adapter: Any, user: str = "ann") -> Place:
+    session = adapter.open(user)
+    return Place(session, "contact", Kind.CONTACT, adapter.traits.kinds[Kind.CONTACT])
+
+
+def titles(many: Sequence[Snapshot]) -> list[str]:
+    return [one.item.title for one in many if isinstance(one.item, Task)]
+
+
+def listed(place: Place, cursor: str = "") -> list[str]:
+    found = place.pull(cursor).observations.values()
+    return sorted(titles([one.snapshot for one in found if isinstance(one, Seen)]))
+
+
+def notes(house: Endpoint) -> list[tuple[str, str, SyncNote]]:
+    with house.state.read() as tx:
+        syncs = tx.sync_log.query()
+        return [
+            (sync.user, sync.store, note) for sync in syncs for note in tx.sync_log.notes(sync.id)
+        ]
+
+
+# what stands on the wire
+
+
+def test_versions_stand_in_the_meta_of_items_both_ways(house: Endpoint) -> None:
+    place = tasks(house.direct())
+    (made,) = place.create(Task(title="a"))
+    place.edit(made, title="b")
+    change = _sent(house.seen[-1], m.Sync).commands[0]
+    assert isinstance(change, m.Replace)
+    (item,) = change.items
+    assert item.target == Location(made.ref)
+    assert item.meta == Meta(version=made.version)
+    now = place.read(made.ref)
+    place.pull()
+    (sync,) = [one for one in _told(house.told[-1]).body if isinstance(one, m.Sync)]
+    (seen,) = sync.commands
+    assert isinstance(seen, m.Replace)
+    assert seen.items[0].source == Location(made.ref)
+    assert seen.items[0].meta == Meta(mark="seen", version=now.version)
+    assert '"version"' not in str(seen.items[0].data)
+
+
+def test_only_changed_fields_travel_and_a_cleared_one_is_named(house: Endpoint) -> None:
+    place = contacts(house.direct())
+    item = Contact(
+        full_name="Ada", nickname="A", notes="kept", extras={"crm:region": "north", "crm:n": 3}
+    )
+    (made,) = place.create(item)
+    place.edit(made, nickname="", extras={"crm:n": 3})
+    change = _sent(house.seen[-1], m.Sync).commands[0]
+    assert isinstance(change, m.Replace)
+    assert change.items[0].data == '{"values":{"extras":{"crm:n":3},"nickname":""}}'
+    after = place.read(made.ref).item
+    assert isinstance(after, Contact)
+    assert (after.nickname, after.notes, after.extras) == ("", "kept", {"crm:n": 3})
+
+
+def test_a_pull_with_little_to_say_is_one_message(house: Endpoint) -> None:
+    adapter = house.direct()
+    place = tasks(adapter)
+    first = place.pull()
+    place.create(Task(title="a"), Task(title="b"))
+    before = adapter.requests
+    pull = place.pull(first.cursor)
+    assert adapter.requests == before + 1
+    assert [type(one) for one in pull.observations.values()] == [Seen, Seen]
+
+
+def test_pages_are_asked_for_one_by_one(house: Endpoint) -> None:
+    adapter = house.direct()
+    place = tasks(adapter)
+    place.create(*(Task(title=f"t{n}") for n in range(9)))
+    before, pages = adapter.requests, place.pages()
+    for count in range(1, 4):
+        next(pages)
+        assert adapter.requests == before + count
+
+
+def test_contents_that_are_known_already_stay_where_they_are(house: Endpoint) -> None:
+    place = tasks(house.direct())
+    made = place.create(*(Task(title=f"t{n} " + "x" * 900) for n in range(12)))
+    known = {one.ref: one.version for one in made}
+    del known[made[6].ref]
+    house.told.clear()
+    pull = place.pull("", known)
+    kinds = [type(pull.observations[one.ref]) for one in made]
+    assert kinds == [Unchanged] * 6 + [Seen] + [Unchanged] * 5
+    assert pull.snapshot(made[6].ref) == made[6]
+    # The first page came whole, since nobody knew; of the others one item.
+    assert 4 * 900 < sum(map(len, house.told)) < 7 * 900 + 8_000
+
+
+def test_the_feed_is_one_message_for_all_users(house: Endpoint, crm: MemoryCrm) -> None:
+    adapter = house.direct()
+    _, cursor = adapter.hints("")
+    made = {user: tasks(crm, user).create(Task(title=user))[0].ref for user in ANN_BOB}
+    before = adapter.requests
+    hints, _ = adapter.hints(cursor)
+    assert adapter.requests == before + 1
+    assert {hint.ref: set(hint.principals) for hint in hints} == {
+        made[user]: {user} for user in ANN_BOB
+    }
+
+
+def test_an_item_larger_than_a_message_goes_in_parts_both_ways(house: Endpoint) -> None:
+    place = contacts(house.direct(max_message=8_000))
+    photo = Attachment(name="p<&>ü.jpg", media_type="image/jpeg", digest="sha256:x", size=3)
+    item = Contact(full_name="Ada", notes="ü<&>\u2028😀" * 6_000, photo=photo)
+    (made,) = place.create(item)
+    assert made.item == Contact(**{**_fields(item), "uid": made.item.uid})
+    pulled = place.pull().snapshot(made.ref)
+    assert pulled == made
+    place.edit(made, notes="ß" * 30_000)
+    (found,) = place.session.lookup("contact", Kind.CONTACT, [_question(made)])
+    assert found[0].item.notes == "ß" * 30_000  # type: ignore[union-attr]
+    assert max(map(len, house.told)) <= 8_000
+
+
+def test_an_item_that_is_too_large_is_refused_or_unknown_and_nothing_else(
+    house: Endpoint, crm: MemoryCrm
+) -> None:
+    house.serve(crm, max_object=20_000)
+    place = contacts(house.direct())
+    large = Draft(item=Contact(full_name="large", notes="x" * 30_000), key="1")
+    small = Draft(item=Contact(full_name="small"), key="2")
+    outcomes = place.write(large, small)
+    assert isinstance(outcomes[0], errors.Rejected)
+    assert isinstance(outcomes[1], Written)
+    (made,) = contacts(crm).create(large.item)
+    (seen,) = place.fetch(Ask(ref=made.ref))
+    assert isinstance(seen, Unknown)
+    assert seen.version == made.version
+
+
+# whatever goes wrong on the way
+
+
+@pytest.mark.parametrize("fault", [Lose(), Lose(reset=True)])
+def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(
+    tmp_path: Path, crm: MemoryCrm, fault: Lose
+) -> None:
+    with endpoint(tmp_path) as house, Proxy(house.url) as proxy:
+        house.serve(crm)
+        with closing(house.client(proxy.url)) as client:
+            place = tasks(client)
+            for number in range(2):
+                proxy.add(fault)
+                (made,) = place.create(Task(title=f"t{number}"))
+            proxy.add(fault)
+            edited = place.edit(made, title="edited")
+            proxy.add(fault)
+            done(
+                place.session.delete(
+                    "task", Kind.TASK, [Removal(ref=made.ref, version=edited.version)]
+                )[0]
+            )
+            assert listed(place) == ["t0"]
+        assert sum(record.kind is Kind.TASK for record in crm.store.records.values()) == 2
+
+
+class Two:
+    """Be two processes that answer in turn."""
+
+    def __init__(self, one: Server, other: Server) -> None:
+        self.servers = [one, other]
+        self.most = one.most
+
+    def answer(self, request: Request) -> Answer:
+        self.servers.reverse()
+        return self.servers[0].answer(request)
+
+
+def test_any_process_answers_the_next_message(house: Endpoint, crm: MemoryCrm) -> None:
+    house.server = Two(house.serve(crm), house.serve(crm))  # type: ignore[assignment]
+    place = contacts(house.direct(max_message=8_000))
+    long = [Contact(full_name=f"c{n}", notes="n" * 20_000) for n in range(6)]
+    made = place.create(*long)
+    assert len(place.pull().pages) > 1
+    assert [place.pull().snapshot(one.ref) for one in made] == made
+    outcomes = place.update(*(revise(one, notes="m" * 20_000) for one in made))
+    assert all(isinstance(one, Written) for one in outcomes)
+
+
+def test_a_forgotten_conversation_is_begun_anew(house: Endpoint) -> None:
+    place = tasks(house.direct())
+    place.create(*(Task(title=f"t{n}") for n in range(12)))
+    seen: list[str] = []
+    for page in place.pages():
+        seen += titles([one.snapshot for one in page.observations if isinstance(one, Seen)])
+        with house.state.begin() as tx:
+            tx.db.execute(delete(SYNC_SESSIONS))
+    assert sorted(seen) == sorted(f"t{n}" for n in range(12))
+
+
+def test_a_refused_token_is_renewed_once(house: Endpoint) -> None:
+    given: list[str] = []
+
+    def tokens(user: str) -> str:
+        given.append(user)
+        return "a1.stale" if len(given) == 1 else house.token(user)
+
+    place = house.direct(tokens).open("ann")
+    assert place.folders()
+    assert place.folders()
+    assert given == ["ann", "ann"]
+
+
+def test_who_gets_no_good_token_is_told_so_after_one_more_try(house: Endpoint) -> None:
+    given: list[str] = []
+
+    def tokens(user: str) -> str:
+        given.append(user)
+        return "a1.stolen"
+
+    with pytest.raises(errors.AuthFailed):
+        house.direct(tokens).open("ann").folders()
+    assert given == ["ann", "ann"]
+
+
+def test_a_user_whom_the_crm_does_not_let_in_is_refused(house: Endpoint, crm: MemoryCrm) -> None:
+    crm.lock_user("ann")
+    with pytest.raises(errors.AuthFailed):
+        house.direct().open("ann").folders()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.Retry("the CRM is busy", after=7.0, code="busy"),
+        errors.ConfigError("the CRM has moved", field="url", hint="find it"),
+        errors.AuthFailed("the user is locked"),
+    ],
+)
+def test_what_concerns_the_whole_crm_arrives_as_it_was(
+    house: Endpoint, crm: MemoryCrm, error: errors.AccordError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = house.direct()
+    place = tasks(adapter)
+    (made,) = place.create(Task(title="a"))
+
+    def fails(*_: Any) -> Any:
+        raise error
+
+    for name in ("fetch", "lookup", "create", "update", "delete", "mark", "restore", "changes"):
+        monkeypatch.setattr("accord.crm.memory.session.MemorySession." + name, fails)
+    session = place.session
+    for call in (
+        lambda: list(place.pages()),
+        lambda: place.fetch(Ask(ref=made.ref)),
+        lambda: session.lookup("task", Kind.TASK, [_question(made)]),
+        lambda: place.write(Draft(item=made.item, key="k")),
+        lambda: place.update(revise(made, title="b")),
+        lambda: place.remove(made),
+        lambda: session.mark("task", Kind.TASK, [Mark(ref=made.ref, marker="m")]),
+        lambda: session.restore("task", Kind.TASK, made.ref),
+    ):
+        with pytest.raises(type(error), match=str(error)) as caught:
+            call()
+        assert vars(caught.value) == vars(error)
+
+
+# a CRM whose pages have no cursors
+
+
+class Plain:
+    """Be a CRM that can't go on with a full pull."""
+
+    def __init__(self, inner: MemoryCrm) -> None:
+        self.inner = inner
+
+    def open(self, user: str) -> Session:
+        session = self.inner.open(user)
+        changes = session.changes
+
+        def plain(folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
+            for page in changes(folder, kind, cursor, known):
+                bare = page.completeness is Completeness.PARTIAL
+                yield replace(page, cursor="") if bare else page
+
+        monkey: Any = session
+        monkey.changes = plain
+        return session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def test_a_crm_without_cursors_inside_a_pull_is_read_all_the_same(
+    house: Endpoint, crm: MemoryCrm
+) -> None:
+    house.serve(Plain(crm))
+    place = tasks(house.direct())
+    made = place.create(*(Task(title=f"t{n}") for n in range(11)))
+    pull = place.pull()
+    assert sorted(pull.refs) == sorted(one.ref for one in made)
+    assert len(pull.pages) == 3
+
+
+def test_what_changes_meanwhile_makes_its_pull_begin_again(house: Endpoint, crm: MemoryCrm) -> None:
+    house.serve(Plain(crm))
+    place = tasks(house.direct())
+    made = place.create(*(Task(title=f"t{n}") for n in range(11)))
+    pages = place.pages()
+    next(pages)
+    place.remove(made[0])
+    with pytest.raises(errors.Retry):
+        list(pages)
+    assert len(listed(place)) == 10
+
+
+# who may ask
+
+
+def test_one_refused_item_stops_nothing_and_is_in_the_log(house: Endpoint, crm: MemoryCrm) -> None:
+    place = tasks(house.direct())
+    one, other = place.create(Task(title="one"), Task(title="other"))
+    crm.person("ann").allow(one.ref, "ann", Right.READ)
+    refused, written = place.update(revise(one, title="x"), revise(other, title="y"))
+    assert isinstance(refused, errors.Denied)
+    assert isinstance(written, Written)
+    assert listed(place) == ["one", "y"]
+    ((user, store, note),) = notes(house)
+    assert (user, store, note.what, note.ref) == ("ann", "item/task", "refused", one.ref)
+    assert "may not" in note.why
+
+
+@pytest.mark.parametrize(
+    "uri", ["./feed?since=1", "./people/identities/bob", "./people/users/[]", "./check"]
+)
+def test_a_user_may_not_ask_what_concerns_others(house: Endpoint, uri: str) -> None:
+    reply = _ask(house, "ann", m.Get(cmd_id="2", items=(Item(target=Location(uri)),)))
+    assert _codes(reply)[-1] == 403
+    assert not any(isinstance(one, m.Results) for one in reply.body)
+    ((user, store, note),) = notes(house)
+    assert (user, store) == ("ann", uri)
+    assert "may not ask" in note.why
+
+
+def test_a_connector_by_itself_has_no_items(house: Endpoint, crm: MemoryCrm) -> None:
+    anchor = Meta(anchor=Anchor(next="-"))
+    item = Item(target=Location("item/task"), source=Location("item/task"), meta=anchor)
+    add = m.Add(cmd_id="3", items=(Item(source=Location("k"), data='{"item":{"kind":"task"}}'),))
+    for command in (
+        m.Alert(cmd_id="2", code=205, items=(item,)),
+        m.Sync(cmd_id="2", target=Location("item/task"), commands=(add,)),
+        m.Get(cmd_id="2", items=(Item(target=Location("item/task/task-1")),)),
+        m.Get(cmd_id="2", items=(Item(target=Location("./folders")),)),
+    ):
+        assert _codes(_ask(house, CONNECTOR, command))[-1] >= 400
+    assert CONNECTOR not in crm.store.addresses
+    assert crm.store.records == {}
+
+
+@pytest.mark.parametrize("claims", [False, True])
+@pytest.mark.parametrize("scheme", ["syncml:auth-basic", "syncml:auth-md5"])
+def test_a_phone_does_not_get_the_stores_of_connectors(
+    house: Endpoint, crm: MemoryCrm, claims: bool, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made,) = tasks(crm).create(Task(title="secret"))
+    assert house.server is not None
+    give_password(house.server, "ann")
+    phone = Phone(house.server, "ann", "accord-0123456789abcdef", store="item/task")
+    phone.challenge = scheme
+    if claims:
+        monkeypatch.setattr(phone, "devinf", lambda: _introduction(phone.device).items[0].data)
+    get = m.Get(cmd_id="1", items=(Item(target=Location(f"item/task/{made.ref}")),))
+    for code in (204, 205):
+        phone.begin(code, get)
+        alerted = [one.code for one in _statuses(phone.reply) if one.cmd == "Alert"]
+        assert alerted == [404]
+        assert b"secret" not in Media.XML.encode(phone.reply)
+
+
+def test_a_token_alone_makes_no_connector(house: Endpoint) -> None:
+    anchor = Meta(anchor=Anchor(next="1"))
+    item = Item(target=Location("item/task"), source=Location("item/task"), meta=anchor)
+    alert = m.Alert(cmd_id="1", code=205, items=(item,))
+    assert _codes(_ask(house, "ann", alert, introduced=False))[-1] == 404
+
+
+def test_nobody_signs_in_as_the_connector_who_is_none(house: Endpoint) -> None:
+    get = m.Get(cmd_id="1", items=(Item(target=Location("./feed")),))
+    reply = _ask(house, CONNECTOR, get, introduced=False)
+    assert set(_codes(reply)) == {403}
+
+
+def test_nonsense_is_refused_item_by_item(house: Endpoint) -> None:
+    place = tasks(house.direct())
+    (made,) = place.create(Task(title="a"))
+    good = m.Replace(cmd_id="4", items=(_edit(made, '{"values":{"title":"b"}}'),))
+    bad = m.Replace(cmd_id="5", items=(_edit(made, '{"values":{"title":7}}'),))
+    worse = m.Add(cmd_id="6", items=(Item(source=Location("k"), data="{"),))
+    other = m.Add(cmd_id="7", items=(Item(source=Location("k"), data=_contact()),))
+    sync = m.Sync(cmd_id="2", target=Location("item/task"), commands=(good, bad, worse, other))
+    codes = _codes(_ask(house, "ann", sync))
+    assert codes[-4] == 200
+    assert all(code >= 400 for code in codes[-3:])
+    assert listed(place) == ["b"]
+
+
+def test_unknown_stores_and_resources_are_refused(house: Endpoint) -> None:
+    for uri in ("item/mail/1", "item/nothing/1", "./secrets", "./people/passwords/ann", ""):
+        get = m.Get(cmd_id="2", items=(Item(target=Location(uri or ".")),))
+        assert _codes(_ask(house, "ann", get))[-1] >= 400
+    delete_ = m.Delete(cmd_id="3", items=(Item(target=Location("1")),))
+    sync = m.Sync(cmd_id="2", target=Location("item/mail"), commands=(delete_,))
+    assert _codes(_ask(house, "ann", sync))[-2:] == [404, 404]
+
+
+def test_only_asking_leaves_nothing_behind(house: Endpoint) -> None:
+    place = tasks(house.direct())
+    place.pull()
+    place.session.folders()
+    with house.state.read() as tx:
+        assert tx.db.execute(select(SYNC_SESSIONS.c.id)).all() == []
+
+
+# memory
+
+
+class Endless:
+    """Be a CRM that makes its records up as it lists them, fifty on a page."""
+
+    def __init__(self, inner: MemoryCrm, pages: int) -> None:
+        self.inner, self.pages = inner, pages
+
+    def open(self, user: str) -> Any:
+        session: Any = self.inner.open(user)
+        session.changes = self.changes
+        return session
+
+    def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
+        for number in range(int(cursor or 0) + 1, self.pages + 1):
+            last = number == self.pages
+            yield Listing(
+                completeness=Completeness.COMPLETE if last else Completeness.PARTIAL,
+                observations=tuple(_made_up(number * 50 + at) for at in range(50)),
+                cursor=str(number),
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def test_a_large_listing_is_read_in_flat_memory(house: Endpoint) -> None:
+    inner = memory({"users": USERS, "page": 50})
+    house.serve(Endless(inner, 40))
+    place = tasks(house.direct())
+    count, held = 0, {}
+    tracemalloc.start()
+    try:
+        for number, page in enumerate(place.pages()):
+            house.seen.clear()
+            house.told.clear()
+            count += len(page.observations)
+            if number in (8, 38):
+                del page
+                gc.collect()
+                held[number] = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert count == 2_000
+    # Between the two are 750 kB of text.
+    assert held[38] < held[8] + 150_000
+
+
+def _made_up(number: int) -> Seen:
+    item = Task(title=f"{number} " + "x" * 500)
+    return Seen(Snapshot(ref=f"r{number}", version="1", item=item))
+
+
+# helpers
+
+
+def _sent(request: Request, wanted: type[m.Sync]) -> m.Sync:
+    (found,) = [one for one in _told(request.body).body if isinstance(one, wanted)]
+    return found
+
+
+def _told(data: bytes) -> m.Message:
+    return Media.XML.decode(data)
+
+
+def _codes(reply: m.Message) -> list[int]:
+    return [one.code for one in _statuses(reply)]
+
+
+def _statuses(reply: m.Message) -> list[m.Status]:
+    return [one for one in reply.body if isinstance(one, m.Status)]
+
+
+def _fields(item: Contact) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in item.__struct_fields__}
+
+
+def _question(snapshot: Snapshot) -> Question:
+    return Question(uid=snapshot.item.uid)
+
+
+def _edit(snapshot: Snapshot, text: str) -> Item:
+    return Item(target=Location(snapshot.ref), meta=Meta(version=snapshot.version), data=text)
+
+
+def _contact() -> str:
+    return wire.new_item(Draft(item=Contact(full_name="Ada"), key="k"))
+
+
+def _ask(house: Endpoint, user: str, *commands: m.Command, introduced: bool = True) -> m.Message:
+    cred = m.Cred(_b64(house.token(user)), Meta(type="accord:token", format="b64"))
+    put = (_introduction("accord-1"),) if introduced else ()
+    return _post(house, user, cred, *put, *commands)
+
+
+def _post(house: Endpoint, user: str, cred: m.Cred | None, *commands: m.Command) -> m.Message:
+    house.told.append(b"")
+    header = m.Header(
+        version=Version.V1_2,
+        session_id=str(len(house.told)),
+        msg_id="1",
+        target=Location("http://127.0.0.1/CRM.interface"),
+        source=Location("accord-1", user),
+        cred=cred,
+    )
+    body = Media.XML.encode(m.Message(header=header, body=commands, final=True))
+    made = house.answer(Request(body=body, content_type=Media.XML.value))
+    return _told(made.body)
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
