@@ -60,6 +60,14 @@ class SyncSessions(Repository):
             at=row.at,
         )
 
+    def latest(self, device: str, user: str) -> bytes | None:
+        """Return the state of a user's last conversation with a device, while it is kept."""
+        query = select(SYNC_SESSIONS.c.id, SYNC_SESSIONS.c.data).where(
+            SYNC_SESSIONS.c.device == device, SYNC_SESSIONS.c.user == user
+        )
+        row = self.db.execute(query.order_by(SYNC_SESSIONS.c.at.desc()).limit(1)).first()
+        return None if row is None else self.context.unwrap(row.data, _record(row.id))
+
     def put(
         self, device: str, session: str, user: str, data: bytes, digest: str, reply: bytes
     ) -> None:

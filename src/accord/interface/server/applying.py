@@ -93,7 +93,7 @@ def _identify(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
         rows = tx.device_items.by_luid(turn.shelf(store), [op.luid for op in ops])
     for op in ops:
         op.row = rows.get(op.luid)
-        mine = op.row is not None and (not store.slow or op.row.session == turn.talk.key)
+        mine = op.row is not None and (not store.slow or op.row.session == store.mark)
         if op.row is not None and mine:
             op.ref = op.row.ref
     if store.slow:
@@ -107,7 +107,7 @@ def _match(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     shelf = turn.shelf(store)
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(shelf, candidates)
-    taken = [ref for ref, row in rows.items() if row.session == turn.talk.key]
+    taken = [ref for ref, row in rows.items() if row.session == store.mark]
     matcher = Matcher(candidates, taken)
     for op in ops:
         assert op.item is not None
@@ -200,13 +200,13 @@ def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> No
         op.code = StatusCode.BAD_REQUEST
         return
     if not values:
-        _agree(turn, op, stored)
+        _agree(store, op, stored)
         return
     wins = turn.house.settings.conflict
     if op.matched and not (store.mode is Mode.REFRESH_FROM_CLIENT and not store.merge):
         values = _first_meeting(turn, store, op, stored, values, wins)
         if not values:
-            _agree(turn, op, stored)
+            _agree(store, op, stored)
             return
     elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins):
         return
@@ -248,7 +248,7 @@ def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
             op.resend = True
-            op.keep = _row(turn, op, "")
+            op.keep = _row(store, op, "")
     return False
 
 
@@ -269,11 +269,11 @@ def _first_meeting(
     return filled
 
 
-def _agree(turn: Turn, op: Op, stored: Snapshot) -> None:
+def _agree(store: StoreTalk, op: Op, stored: Snapshot) -> None:
     """Take note that the device has what the CRM has, but for what is to be sent."""
     op.code = op.success
     # What the device's type can't hold it lacks in any case; the rest it has, unless resent.
-    op.keep = _row(turn, op, "" if op.resend else stored.version)
+    op.keep = _row(store, op, "" if op.resend else stored.version)
 
 
 def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
@@ -303,7 +303,7 @@ def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
             (outcome,) = turn.crm.create("", turn.store(store).kind, [op.write])
         if isinstance(outcome, Written):
             op.ref, op.code = outcome.ref, op.success
-            op.keep = _row(turn, op, _version(outcome))
+            op.keep = _row(store, op, _version(outcome))
             store.count("added")
         else:
             op.code = _refusal(outcome)
@@ -313,21 +313,21 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, Written):
             op.code = op.success
-            op.keep = _row(turn, op, "" if op.resend else _version(outcome))
+            op.keep = _row(store, op, "" if op.resend else _version(outcome))
             store.count("changed")
         elif isinstance(outcome, errors.Stale | errors.Gone):
             # Somebody was faster by a moment: as if both had changed it before.
             why = "changed on both sides at once; the CRM won"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
-            op.keep = _row(turn, op, "")
+            op.keep = _row(store, op, "")
         elif isinstance(outcome, errors.Denied):
             _put_back(turn, store, op)
-            op.keep = _row(turn, op, "")
+            op.keep = _row(store, op, "")
         else:
             op.code = _refusal(outcome)
             if op.matched:
-                op.keep = _row(turn, op, "")
+                op.keep = _row(store, op, "")
 
 
 def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
@@ -365,17 +365,17 @@ def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
 
 
 def _offer_again(turn: Turn, store: StoreTalk, ref: str) -> None:
-    row = DeviceItem(ref=ref, guid=guid(ref), session=turn.talk.key)
+    row = DeviceItem(ref=ref, guid=guid(ref), session=store.mark)
     _put(turn, turn.shelf(store), [row])
 
 
-def _row(turn: Turn, op: Op, version: str) -> DeviceItem:
+def _row(store: StoreTalk, op: Op, version: str) -> DeviceItem:
     return DeviceItem(
         ref=op.ref,
         luid=op.luid,
         guid=guid(op.ref),
         version=version,
-        session=turn.talk.key,
+        session=store.mark,
     )
 
 

@@ -51,15 +51,15 @@ class Heard:
 
         def work(tx: Tx) -> None:
             for name, versions in self._versions.items():
-                shelf = self._turn.shelf(self._turn.talk.stores[name])
-                tx.device_items.touch(shelf, versions, self._turn.talk.key)
+                store = self._turn.talk.stores[name]
+                tx.device_items.touch(self._turn.shelf(store), versions, store.mark)
             for name, refs in self._gone.items():
                 tx.device_items.drop(self._turn.shelf(self._turn.talk.stores[name]), refs)
 
             for name, refs in self._again.items():
-                key = self._turn.talk.key
-                rows = [DeviceItem(ref=ref, guid=guid(ref), session=key) for ref in refs]
-                tx.device_items.put(self._turn.shelf(self._turn.talk.stores[name]), rows)
+                store = self._turn.talk.stores[name]
+                rows = [DeviceItem(ref=ref, guid=guid(ref), session=store.mark) for ref in refs]
+                tx.device_items.put(self._turn.shelf(store), rows)
 
         if self._versions or self._gone or self._again:
             self._turn.house.state.run(work)
@@ -122,6 +122,7 @@ def commit(turn: Turn) -> None:
     def work(tx: Tx) -> None:
         for store in turn.talk.stores.values():
             shelf = turn.shelf(store)
+            store.ended = True
             tx.sync_log.put(turn.log(store, store.failed or "done"))
             if store.failed:
                 continue
@@ -131,7 +132,7 @@ def commit(turn: Turn) -> None:
             made = Anchors(client=store.client_next, own=store.own_next, cursor=cursor)
             tx.device_anchors.put(shelf, made)
             if store.slow:
-                tx.device_items.drop_all(shelf, but=turn.talk.key)
+                tx.device_items.drop_all(shelf, but=store.mark)
 
     turn.house.state.run(work)
 

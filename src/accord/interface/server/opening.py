@@ -14,6 +14,7 @@ from accord.formats.syncml.devinf import DevInf
 from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server import devinf as info
+from accord.interface.server import resuming
 from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.stores import find
@@ -113,7 +114,9 @@ def _start(turn: Turn, command: m.Alert) -> None:
     anchor = item.meta.anchor if item.meta else None
     found = find(target, turn.house.crm.traits)
     code, echo = StatusCode.OK, []
-    if turn.talk.stage is not Stage.OPENING:
+    if command.code == AlertCode.RESUME and not resuming.understood(turn):
+        code = StatusCode.OPTIONAL_FEATURE_NOT_SUPPORTED
+    elif turn.talk.stage is not Stage.OPENING:
         code = StatusCode.COMMAND_NOT_ALLOWED
     elif found is None:
         code = StatusCode.NOT_FOUND
@@ -136,11 +139,20 @@ def _agree(turn: Turn, name: str, code: int, anchor: Anchor) -> tuple[StatusCode
     with turn.house.state.read() as tx:
         before = tx.device_anchors.get(shelf)
     agreed = before is not None and anchor.last == before.client
-    wanted = STARTS.get(code, Mode.TWO_WAY)
+    own_next = f"{turn.house.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    left = resuming.left_off(turn, name) if code == AlertCode.RESUME else None
+    if left is not None and resuming.goes_on(left, anchor):
+        return StatusCode.OK, resuming.go_on(turn, left, anchor, own_next)
+    wanted = left.store.mode if left is not None else STARTS.get(code, Mode.TWO_WAY)
     status, mode = StatusCode.OK, wanted
+    merge = False
     if wanted in _SLOWER and not agreed:
         status, mode = StatusCode.REFRESH_REQUIRED, _SLOWER[wanted]
-    elif code == AlertCode.RESUME:
+        merge = mode is Mode.REFRESH_FROM_CLIENT
+    elif code == AlertCode.RESUME and wanted not in _SLOWER:
+        # A sync of everything that can't be gone on with begins anew, and takes nothing away.
+        status, merge = StatusCode.REFRESH_REQUIRED, mode is Mode.REFRESH_FROM_CLIENT
+    elif code == AlertCode.RESUME and left is None:
         status = StatusCode.RESERVED_509
     return status, StoreTalk(
         id=new_id(),
@@ -148,9 +160,10 @@ def _agree(turn: Turn, name: str, code: int, anchor: Anchor) -> tuple[StatusCode
         uri="",
         mode=mode,
         client_next=anchor.next,
-        own_next=f"{turn.house.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        own_next=own_next,
         before=before,
-        merge=mode is not wanted and mode is Mode.REFRESH_FROM_CLIENT,
+        merge=merge,
+        mark=turn.talk.key,
     )
 
 

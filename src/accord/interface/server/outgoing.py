@@ -132,10 +132,10 @@ def _rest(turn: Turn, store: StoreTalk) -> list[Out]:
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(turn.shelf(store), candidates)
         unsettled = tx.device_items.unsettled(turn.shelf(store))
-    mine = {ref for ref, row in rows.items() if row.session == turn.talk.key}
+    mine = {ref for ref, row in rows.items() if row.session == store.mark}
     found = {ref: Out(ref) for ref in candidates if ref not in mine}
     for item in unsettled:
-        if item.session == turn.talk.key:
+        if item.session == store.mark:
             found[item.ref] = Out(item.ref, item.luid)
     return list(found.values())
 
@@ -145,7 +145,7 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
     candidates = begin(turn, store)
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(turn.shelf(store), candidates)
-    mine = {ref for ref, row in rows.items() if row.session == turn.talk.key}
+    mine = {ref for ref, row in rows.items() if row.session == store.mark}
     left = [one for ref, one in candidates.items() if ref not in mine]
     kind, size = turn.store(store).kind, max(1, turn.house.crm.traits.batch)
     for at in range(0, len(left), size):
@@ -314,7 +314,7 @@ def _took(
     what = "add" if out.luid is None else "replace"
     taken.sent.append(Sent(store.name, what, out.ref, version))
     if out.luid is None:
-        offer = DeviceItem(ref=out.ref, guid=guid(out.ref), version=version, session=turn.talk.key)
+        offer = DeviceItem(ref=out.ref, guid=guid(out.ref), version=version, session=store.mark)
         taken.offers.append(offer)
 
 

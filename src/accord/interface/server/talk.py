@@ -111,6 +111,7 @@ class StoreTalk(Struct):
 
     `merge` marks a refresh that the client didn't ask for: nothing is taken away. `candidates` are
     there in a slow sync as soon as something has come, `queue` as soon as something goes out.
+    `mark` stands on the device's items that this sync has touched, also when it is resumed.
     """
 
     id: str
@@ -130,6 +131,8 @@ class StoreTalk(Struct):
     announced: bool = False
     part: Part | None = None
     failed: str = ""
+    ended: bool = False
+    mark: str = ""
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
