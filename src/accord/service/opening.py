@@ -24,8 +24,8 @@ from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
-from accord.service.holder import is_dead, myself
 from accord.service.visit import Progress, Visit
+from accord.state.holder import take
 from accord.state.records import Lease, Link, Mode
 from accord.state.state import Tx
 
@@ -128,11 +128,7 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
     """Take the folder's lease until `stack` closes; raises Retry while another holds it."""
     with accord.state.begin() as tx:
-        name = f"folder:{folder.scope}"
-        standing = tx.leases.get(name)
-        if standing is not None and is_dead(standing.holder):
-            tx.leases.release(standing)
-        lease = tx.leases.acquire(name, myself(), LEASE_SECONDS)
+        lease = take(tx.leases, f"folder:{folder.scope}", LEASE_SECONDS)
     if lease is None:
         raise Retry("this folder is being synchronized by another process", after=LEASE_SECONDS)
 

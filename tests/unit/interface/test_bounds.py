@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -13,8 +16,9 @@ from sqlalchemy import func, select
 from accord.formats.syncml import message as m
 from accord.formats.syncml.message import Item, Location, Meta
 from accord.interface.server import app as http
-from accord.interface.server import house, talk
+from accord.interface.server import house, server, talk
 from accord.state import schema
+from accord.state.holder import myself
 from tests.unit.interface.phone import CARD, Phone, card, codes, header_status, status_for
 from tests.unit.interface.world import World, make_world
 
@@ -42,6 +46,21 @@ def test_devices_that_strangers_make_up_share_few_leases(
     with world.state.read() as tx:
         names = tx.db.execute(select(schema.LEASES.c.name)).scalars().all()
     assert {len(name.removeprefix("syncml:")) for name in names} == {4}
+
+
+def test_a_killed_process_holds_no_device_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was answering a message; the phone sends that again, to the next process."""
+    name = f"syncml:{hashlib.sha256(b'phone-1').hexdigest()[:4]}"
+    code = "from accord.state.holder import myself; print(myself())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    world.state.run(lambda tx: tx.leases.acquire(name, ended.stdout.strip(), 120))
+    monkeypatch.setattr(server, "_WAIT", 0.1)
+    world.phone().sync()
+    alive = world.state.run(lambda tx: tx.leases.acquire(name, myself(), 120))
+    assert alive is not None
+    phone = world.phone()
+    phone.session = phone.number = 1
+    assert header_status(phone.again(phone.message(cred=phone.cred()))).code == 417
 
 
 def test_strangers_break_no_proof_of_a_device_in_the_middle_of_signing_in(world: World) -> None:

@@ -31,7 +31,7 @@ from accord.interface.server.signin import Admitted, Turned
 from accord.interface.server.talk import Connector, Stage, Talk, decode
 from accord.ports.errors import AccordError, AuthFailed, Retry
 from accord.ports.token import CONNECTOR
-from accord.state.ids import new_id
+from accord.state.holder import take
 from accord.state.records import Lease
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
@@ -135,12 +135,10 @@ class Server:
         """Wait for the right to speak with a device alone; raises Retry."""
         # Few names for all devices there may be: a lease leaves a row, and strangers ask for some.
         name = f"syncml:{hashlib.sha256(device.encode('utf-8', 'replace')).hexdigest()[:4]}"
-        holder, late = new_id(), time.monotonic() + _WAIT
+        late = time.monotonic() + _WAIT
         pause = 0.01
         while time.monotonic() < late:
-            found = self._house.state.run(
-                lambda tx: tx.leases.acquire(name, holder, _LEASE), durable=False
-            )
+            found = self._house.state.run(lambda tx: take(tx.leases, name, _LEASE), durable=False)
             if found is not None:
                 return found
             time.sleep(pause)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from accord.service.holder import is_dead, myself
+from accord.state.holder import is_dead, myself
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_a_living_holder_keeps_its_lease() -> None:
 
 
 def test_a_process_that_ended_on_this_machine_is_dead() -> None:
-    code = "from accord.service.holder import myself; print(myself())"
+    code = "from accord.state.holder import myself; print(myself())"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert is_dead(ended.stdout.strip())
 

@@ -1,7 +1,7 @@
-"""Who holds a folder's lease, and whether that process is still alive.
+"""Who holds a lease, and whether that process is still alive.
 
-A process that was killed gives nothing back; on its own machine its folders needn't wait until
-the lease runs out.
+A process that was killed gives nothing back; on its own machine nobody needs to wait until its
+leases run out.
 """
 
 from __future__ import annotations
@@ -10,6 +10,21 @@ import os
 import socket
 import uuid
 from pathlib import Path
+
+from accord.state.leases import Leases
+from accord.state.records import Lease
+
+
+def take(leases: Leases, name: str, seconds: float) -> Lease | None:
+    """Take a lease in this process's name, from a dead one, too; None while somebody has it."""
+    lease = leases.acquire(name, myself(), seconds)
+    if lease is not None:
+        return lease
+    standing = leases.get(name)
+    if standing is None or not is_dead(standing.holder):
+        return None
+    leases.release(standing)
+    return leases.acquire(name, myself(), seconds)
 
 
 def myself() -> str:
