@@ -1,7 +1,7 @@
 """The real SyncEvolution client as a device in somebody's pocket: configure, edit, sync, look.
 
 A device is one folder: its configuration, its items (a file each), and what its last runs told.
-Nothing of Accord's own code is used for looking at what came.
+Nothing of Accord's own code is used for looking at what came. Shops make devices (`shop.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 import msgspec
 from lxml import etree
 
-from accord.sandbox.process import PeerMissing
+from accord.sandbox.process import PeerMissing, until
 
 PROGRAM, COMPILER = "syncevolution", "gcc"
+LIBRARIES, BACKEND = Path("/usr/lib"), "*/syncevolution/backends/syncfile.so"
 INSTALL = (
     "The SyncEvolution client is missing: as root, "
     "apt-get install --no-install-recommends syncevolution gcc libc6-dev"
@@ -31,11 +32,6 @@ FORMATS = {
     "todo": "text/calendar",
 }
 STORES = tuple(FORMATS)
-LEGACY = {
-    "addressbook": "text/x-vcard",
-    "calendar": "text/x-vcalendar",
-    "todo": "text/x-vcalendar",
-}
 PATIENCE = 240.0  # seconds until a client that does not end counts as hung
 _TRM = re.compile(r"_trm(\d+)_(\d+)_(outgoing|incoming)\.xml$")
 
@@ -106,29 +102,23 @@ class Outcome(msgspec.Struct, frozen=True):
 class Device:
     """Be one device of one person, with an address book, a calendar and a to-do list.
 
-    `properties` are the peer's own, in the client's words (`enableWBXML="1"`); a name with a
-    slash belongs to a store. `syncFormat`s are set by `legacy`. Each run is a process of its own.
+    Each run is a process of its own. At `loglevel` 4 it keeps its messages, and is slower.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        shim: Path,
-        *,
-        url: str,
-        user: str,
-        password: str,
-        legacy: bool = False,
-        properties: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, kit: Kit) -> None:
         self.folder, self.name = folder, folder.name
-        self._shim = shim
+        self._kit = kit
         for each in ("config", "data", "cache", *(f"db/{store}" for store in FORMATS)):
             (folder / each).mkdir(parents=True, exist_ok=True)
+
+    def set_up(self, url: str, user: str, password: str) -> None:
+        """Configure a new device: its three stores, then where it synchronizes with."""
         for store, media_type in FORMATS.items():
-            place = {"databaseFormat": media_type, "database": f"file://{folder}/db/{store}"}
-            values = {"keyring": "no", "backend": "file"} | place
-            self._configure(values, after=("@default", store))
+            place = f"file://{self.folder}/db/{store}"
+            values = {"databaseFormat": media_type, "database": place}
+            self._configure(
+                {"keyring": "no", "backend": "file", **values}, after=("@default", store)
+            )
         peer = {
             "syncURL": url,
             "username": user,
@@ -137,7 +127,7 @@ class Device:
             "deviceId": f"dev-{self.name}",
             "enableWBXML": "0",
             "preventSlowSync": "0",
-            "loglevel": "4",
+            "loglevel": "1",
             "maxlogdirs": "50",
             "printChanges": "0",
             "dumpData": "0",
@@ -146,18 +136,18 @@ class Device:
             "sync": "two-way",
         }
         peer |= {f"{store}/uri": store for store in FORMATS}
-        if legacy:
-            peer |= {f"{store}/syncFormat": media_type for store, media_type in LEGACY.items()}
-            peer |= {f"{store}/forceSyncFormat": "1" for store in LEGACY}
-        values = peer | dict(properties or {})
         template = ("--template", "SyncEvolution")
-        self._configure(values, before=template, after=("crm@default", *FORMATS))
+        self._configure(peer, before=template, after=("crm@default", *FORMATS))
 
     # ---- what its owner does ----
 
     def configure(self, **properties: str) -> None:
-        """Set properties of the peer, in the client's words, from now on."""
-        self._configure(properties, after=("crm",))
+        """Set properties of the peer, in the client's words, from now on.
+
+        A name with a slash belongs to a store.
+        """
+        stores = {store for store in FORMATS if any(n.startswith(f"{store}/") for n in properties)}
+        self._configure(properties, after=("crm", *sorted(stores)))
 
     def items(self, store: str) -> dict[str, str]:
         """Return the items of a store by their local id, lines unfolded."""
@@ -238,7 +228,7 @@ class Device:
     def _run(self, *words: str) -> subprocess.Popen[bytes]:
         home = str(self.folder)
         environment = {
-            "LD_PRELOAD": str(self._shim),
+            **self._kit.environment,
             "PATH": "/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "TZ": "UTC",
@@ -264,12 +254,21 @@ class Run:
         self._device, self._process, self._before = device, process, before
 
     def suspend(self) -> None:
-        """Press Ctrl-C once: the client ends its session in order, and can resume it."""
+        """Press Ctrl-C once: the client ends its session in order, and can resume it.
+
+        Returns when the client has noticed.
+        """
         self._process.send_signal(signal.SIGINT)
+        assert until(self._noticed, PATIENCE)
 
     def kill(self) -> None:
         """Take out the battery."""
         os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _noticed(self) -> bool:
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        pending = [int(line.split()[1], 16) for line in lines if line[:6] in ("SigPnd", "ShdPnd")]
+        return not any(signals & 1 << signal.SIGINT - 1 for signals in pending)
 
     def wait(self) -> Outcome:
         """Wait until it has ended, and return what came of it."""
@@ -287,14 +286,32 @@ def value(text: str, name: str) -> str:
     return re.sub(r"\\([,;\\])", r"\1", found[1]) if found else ""
 
 
-def compile_shim(folder: Path) -> Path:
-    """Compile what the packaged client needs to speak HTTP; raises PeerMissing."""
-    if shutil.which(PROGRAM) is None or shutil.which(COMPILER) is None:
+class Kit(msgspec.Struct, frozen=True):
+    """What the packaged client needs: a library that mends its HTTP, and its backend for files.
+
+    The other backends are left out: each run would load them all.
+    """
+
+    shim: Path
+    backends: Path
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the client is told of it."""
+        return {"LD_PRELOAD": str(self.shim), "SYNCEVOLUTION_BACKEND_DIR": str(self.backends)}
+
+
+def make_kit(folder: Path) -> Kit:
+    """Compile and put together what the packaged client needs; raises PeerMissing."""
+    found = sorted(LIBRARIES.glob(BACKEND))
+    if shutil.which(PROGRAM) is None or shutil.which(COMPILER) is None or not found:
         raise PeerMissing(INSTALL)
-    source, shim = Path(__file__).with_name("curl_shim.c"), folder / "curl_shim.so"
-    command = [COMPILER, "-O2", "-Wall", "-shared", "-fPIC", "-o", str(shim), str(source), "-ldl"]
-    subprocess.run(command, check=True, capture_output=True)
-    return shim
+    source, kit = Path(__file__).with_name("curl_shim.c"), Kit(folder / "shim.so", folder / "back")
+    command = [COMPILER, "-O2", "-Wall", "-shared", "-fPIC", "-o", str(kit.shim), str(source)]
+    subprocess.run([*command, "-ldl"], check=True, capture_output=True)
+    kit.backends.mkdir()
+    (kit.backends / found[0].name).symlink_to(found[0])
+    return kit
 
 
 def _cards(store: str) -> bool:

@@ -1,11 +1,12 @@
 """CRM.interface as its operator runs it: `accord interface` over a database of its own.
 
-Everything goes through the command line: people, records and tokens by `accord crm` and
-`accord token`, the server as a process that tests restart, kill and bereave of its memory.
+The server is a process that tests restart, kill and bereave of its memory; passwords and its log
+come from the command line. Records are read and written beside it, as `accord crm` does.
 """
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import sys
@@ -15,30 +16,39 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-import httpx2
+import msgspec
 
 from accord.cli.main import main
+from accord.crm.database import DatabaseCrm
+from accord.crm.database.admin import Administration
+from accord.db import open_database
+from accord.model import canonical
+from accord.model.item import Item
+from accord.model.kinds import Kind
 from accord.sandbox.process import HOST, Peer, free_port
 
 ACCORD = str(Path(sys.executable).with_name("accord"))
-CRM = "sqlite:///crm.db"
+STATE, CRM = "sqlite:///accord.db", "sqlite:///crm.db"
 
 
 class House(Peer):
     """Serve the built-in CRM through CRM.interface; a context manager with a `url`.
 
-    The CRM has a database of its own, `crm.db`, so that `forget` can take the server's memory of
-    devices away and leave people's records alone.
+    A folder with an installation in it (a copy of another house's, say) is taken as it is. The CRM
+    has a database of its own, `crm.db`, so that `forget` can take the server's memory of devices
+    away and leave people's records alone.
     """
 
     name = "interface"
 
-    def __init__(self, folder: Path, database: str = "sqlite:///accord.db") -> None:
+    def __init__(self, folder: Path, database: str = STATE) -> None:
         super().__init__(folder)
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}/CRM.interface"
         self._database = database
-        self._init()
+        self._desk: Administration | None = None
+        if not (folder / "accord.toml").exists():
+            self._init()
 
     # ---- the server ----
 
@@ -50,17 +60,26 @@ class House(Peer):
         return {name: value for name, value in usual if not name.startswith("ACCORD_")}
 
     def ready(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
         try:
-            reply = httpx2.get(f"http://{HOST}:{self.port}/healthz")
-        except httpx2.TransportError:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
             return False
-        return reply.is_success
+        finally:
+            connection.close()
 
-    def forget(self) -> Self:
-        """Lose all that the server knows of devices and tokens, and serve the same CRM again."""
+    def close(self) -> None:
+        self.leave()
+        super().close()
+
+    def forget(self, *, records: bool = False) -> Self:
+        """Lose all that the server knows of devices and tokens, or the CRM's records, too."""
         self.stop()
-        for path in self.folder.glob("accord.db*"):
-            path.unlink()
+        self.leave()
+        for pattern in ("accord.db*", "crm.db*")[: 1 + records]:
+            for path in self.folder.glob(pattern):
+                path.unlink()
         self._init("--force")
         return self.start()
 
@@ -78,38 +97,54 @@ class House(Peer):
         assert code == 0, (words, said.getvalue(), failed.getvalue())
         return [json.loads(line) for line in said.getvalue().splitlines()]
 
-    def hire(self, name: str) -> str:
-        """Add a person to the CRM; return a password for their devices."""
-        self.run("crm", "users", "add", name, "--address", f"{name}@example.com")
-        return self.password(name)
-
     def password(self, name: str) -> str:
         """Return a new password for somebody's devices."""
         (row,) = self.run("interface", "device", name)
         password: str = row["password"]
         return password
 
-    def put(self, user: str, *items: Mapping[str, Any], **place: str) -> list[str]:
+    def _init(self, *words: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.run("init", "--database", self._database, "--crm", f"database:{CRM}", *words)
+
+    # ---- the records ----
+
+    @property
+    def desk(self) -> Administration:
+        """The built-in CRM by hand, in this process beside the server's; open until `leave`."""
+        if self._desk is None:
+            database = open_database(f"sqlite:///{self.folder / 'crm.db'}")
+            self._desk = Administration(DatabaseCrm(database))
+        return self._desk
+
+    def leave(self) -> None:
+        """Close the CRM in this process, before its database is taken away."""
+        if self._desk is not None:
+            self._desk.crm.close()
+            self._desk = None
+
+    def hire(self, name: str) -> str:
+        """Add a person to the CRM; return a password for their devices."""
+        self.desk.add_user(name, f"{name}@example.com")
+        return self.password(name)
+
+    def put(self, user: str, *items: Mapping[str, Any]) -> list[str]:
         """Create records as one of the users; return their refs."""
-        words = [word for key, value in place.items() for word in (f"--{key}", value)]
-        lines = "\n".join(json.dumps(item) for item in items)
-        rows = self.run("crm", "put", "--as", user, *words, stdin=lines)
-        return [row["ref"] for row in rows]
+        return [self.desk.put(user, _item(item)).ref for item in items]
 
-    def change(self, user: str, ref: str, **fields: Any) -> None:
+    def change(self, user: str, kind: str, ref: str, **fields: Any) -> None:
         """Change fields of a record as one of the users."""
-        (row,) = self.run("crm", "show", ref, "--as", user)
-        line = json.dumps({"ref": ref, "item": row["item"] | fields})
-        self.run("crm", "put", "--as", user, stdin=line)
+        now = _plain(self.desk.show(user, Kind(kind), ref).item)
+        self.desk.put(user, _item(now | fields), ref)
 
-    def delete(self, user: str, *refs: str) -> None:
+    def delete(self, user: str, kind: str, *refs: str) -> None:
         """Delete records as one of the users."""
-        self.run("crm", "delete", *refs, "--as", user)
+        for ref in refs:
+            self.desk.delete(user, Kind(kind), ref)
 
     def records(self, user: str, kind: str) -> dict[str, Any]:
         """Return what a user has of a kind: items by ref."""
-        rows = self.run("crm", "list", kind, "--as", user)
-        return {row["ref"]: row["item"] for row in rows}
+        return {one.ref: _plain(one.item) for one in self.desk.list(user, Kind(kind))}
 
     def titles(self, user: str, kind: str) -> list[str]:
         """Return the title, or the name, of each of a user's records, in order."""
@@ -123,6 +158,11 @@ class House(Peer):
         assert len(found) == 1, f"{title!r}: {len(found)} records of {user}"
         return found[0]
 
-    def _init(self, *words: str) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.run("init", "--database", self._database, "--crm", f"database:{CRM}", *words)
+
+def _item(fields: Mapping[str, Any]) -> Item:
+    return canonical.decode(msgspec.json.encode(fields))
+
+
+def _plain(item: Item) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(canonical.encode(item))
+    return fields

@@ -1,11 +1,14 @@
-"""The lab of the interoperability tests: a house, a proxy before it, and people's devices.
+"""The lab of the interoperability tests: people of a house, a proxy before it, and their devices.
 
 Beside it, what people write: the same thing as a text on a device and as a record of the CRM.
 """
 
 from __future__ import annotations
 
+import secrets
+import threading
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -17,31 +20,74 @@ from accord.sandbox.proxy import Proxy, Reply, Request
 from tests.interop.client import Device, Outcome
 from tests.interop.house import House
 from tests.interop.reference import Reference
+from tests.interop.shop import Shop
 
+PATIENCE = 120.0  # seconds until something that does not come counts as missing
 KINDS = {"addressbook": "contact", "calendar": "event", "todo": "task"}
 """The kind of record behind each store of a device."""
 
 
+class Pause:
+    """Be a moment in the middle of a sync: the server has acted, and its answer is held back."""
+
+    def __init__(self, spared: int) -> None:
+        self._spared = spared
+        self._here, self._over = threading.Event(), threading.Event()
+        self._lost = False
+
+    def pass_by(self) -> None:
+        """Let one answer through, or hold it until the pause is over."""
+        self._spared -= 1
+        if self._spared == -1:
+            self._here.set()
+            assert self._over.wait(PATIENCE), "nobody went on"
+            if self._lost:
+                raise ConnectionAbortedError
+
+    def await_it(self) -> None:
+        """Wait until the server has acted and the client waits."""
+        assert self._here.wait(PATIENCE), "the sync was over before"
+
+    def end(self, *, lost: bool = False) -> None:
+        """Send the answer, or close the connection without it."""
+        self._lost = lost
+        self._over.set()
+
+
 class Tap(Proxy):
-    """Be a proxy that also keeps what the server answered, whether or not it was passed on."""
+    """Be a proxy that also keeps what the server answered, whether or not it was passed on.
+
+    While the server is down it closes connections, as if there were nobody between.
+    """
 
     def __init__(self, upstream: str) -> None:
         super().__init__(upstream)
         self.answers: list[tuple[Request, Reply]] = []
+        self._pause: Pause | None = None
+
+    def pause(self, post: int) -> Pause:
+        """Hold back the answer to the nth request from now on, until its pause ends."""
+        self._pause = Pause(post - 1)
+        return self._pause
 
     def forward(self, request: Request) -> Reply:
         """Ask the server; links in the answer lead back here whatever it says."""
         reply = super().forward(request)
+        if reply.status == HTTPStatus.BAD_GATEWAY and not reply.headers:
+            raise ConnectionAbortedError
         host, port = self.upstream
         here = urljoin(self.url, "/").encode()
         body = reply.body.replace(f"http://{host}:{port}/".encode(), here)
         reply = msgspec.structs.replace(reply, body=body)
         self.answers.append((request, reply))
+        if self._pause is not None:
+            self._pause.pass_by()
         return reply
 
     def clear(self) -> None:
         super().clear()
         self.answers.clear()
+        self._pause = None
 
     @property
     def posts(self) -> list[bytes]:
@@ -60,32 +106,43 @@ class Tap(Proxy):
 
 
 class Lab:
-    """Keep one house with people in it, and give them devices that speak through the proxy."""
+    """Let people work in a house, and give them devices that speak through the proxy.
 
-    def __init__(self, folder: Path, shim: Path, house: House, proxy: Tap) -> None:
+    Others may work there, too: whoever is called anna here has a name of her own there.
+    """
+
+    def __init__(self, folder: Path, shop: Shop, house: House, proxy: Tap) -> None:
         self.house, self.proxy = house, proxy
-        self._folder, self._shim = folder, shim
+        self._folder, self._shop = folder, shop
+        self._mark = secrets.token_hex(4)
         self._passwords: dict[str, str] = {}
+
+    def name(self, user: str) -> str:
+        """Return what somebody is called in the CRM."""
+        return f"{user}-{self._mark}"
 
     def hire(self, user: str) -> None:
         """Let somebody work here."""
-        self._passwords[user] = self.house.hire(user)
+        self._passwords[user] = self.house.hire(self.name(user))
 
     def device(self, name: str, user: str = "anna", *, legacy: bool = False, **more: str) -> Device:
         """Hand out a device; `more` are properties of the client (`enableWBXML="1"`)."""
-        return Device(
+        return self._shop.device(
             self._folder / name,
-            self._shim,
             url=self.proxy.url,
-            user=user,
+            user=self.name(user),
             password=self._passwords[user],
+            device_id=self._id(name),
             legacy=legacy,
             properties=more,
         )
 
+    def _id(self, device: str) -> str:
+        return f"dev-{device}-{self._mark}"
+
     def renew(self, user: str) -> None:
         """Make a new password for somebody's devices."""
-        self._passwords[user] = self.house.password(user)
+        self._passwords[user] = self.house.password(self.name(user))
 
     def update(self, device: Device, user: str = "anna") -> None:
         """Type somebody's present password into a device."""
@@ -95,24 +152,33 @@ class Lab:
         """Put records with these titles into the CRM."""
         more = {"notes": note} if store == "addressbook" else {"body": {"text": note}}
         more = more if note else {}
-        self.house.put(user, *(record(store, title, **more) for title in titles))
+        self.put(*(record(store, title, **more) for title in titles), user=user)
+
+    def put(self, *records: Mapping[str, Any], user: str = "anna") -> None:
+        """Put records into the CRM."""
+        self.house.put(self.name(user), *records)
 
     def rename(self, store: str, old: str, new: str, user: str = "anna") -> None:
         """Change the title of a record in the CRM."""
-        fields = named(store, new)
-        self.house.change(user, self.house.ref(user, KINDS[store], old), **fields)
+        who, kind = self.name(user), KINDS[store]
+        self.house.change(who, kind, self.house.ref(who, kind, old), **named(store, new))
 
     def drop(self, store: str, title: str, user: str = "anna") -> None:
         """Delete a record in the CRM."""
-        self.house.delete(user, self.house.ref(user, KINDS[store], title))
+        who, kind = self.name(user), KINDS[store]
+        self.house.delete(who, kind, self.house.ref(who, kind, title))
+
+    def records(self, store: str, user: str = "anna") -> list[dict[str, Any]]:
+        """Return somebody's records in the CRM."""
+        return list(self.house.records(self.name(user), KINDS[store]).values())
 
     def titles(self, store: str, user: str = "anna") -> list[str]:
         """Return the titles of somebody's records in the CRM, in order."""
-        return self.house.titles(user, KINDS[store])
+        return self.house.titles(self.name(user), KINDS[store])
 
     def notes(self, store: str, user: str = "anna") -> list[str]:
         """Return the notes of somebody's records in the CRM, in order."""
-        items = self.house.records(user, KINDS[store]).values()
+        items = self.records(store, user)
         if store == "addressbook":
             return sorted(item.get("notes", "") for item in items)
         return sorted(item.get("body", {}).get("text", "") for item in items)
@@ -179,17 +245,21 @@ def _address(title: str) -> str:
 class ReferenceLab(Lab):
     """Be a lab of anna's with SyncEvolution's server in place of the house."""
 
-    def __init__(self, folder: Path, shim: Path, server: Reference, proxy: Tap) -> None:
+    def __init__(self, folder: Path, shop: Shop, server: Reference, proxy: Tap) -> None:
         self.server, self.proxy = server, proxy
-        self._folder, self._shim = folder, shim
+        self._folder, self._shop = folder, shop
+        self._mark = secrets.token_hex(4)
         self._passwords = {server.user_name: server.password}
+
+    def name(self, user: str) -> str:
+        return user
 
     @property
     def house(self) -> House:  # type: ignore[override]
         pytest.skip("only CRM.interface does this")
 
     def device(self, name: str, user: str = "anna", *, legacy: bool = False, **more: str) -> Device:
-        self.server.admit(f"dev-{name}")
+        self.server.admit(self._id(name))
         return super().device(name, user, legacy=legacy, **more)
 
     def give(self, store: str, *titles: str, note: str = "", user: str = "anna") -> None:

@@ -21,6 +21,7 @@ INSTALL = (
     "apt-get install --no-install-recommends syncevolution-http python3-twisted dbus"
 )
 SERVER = Path("/usr/bin/syncevo-http-server")
+TWISTED = Path("/usr/lib/python3/dist-packages/twisted")  # which its package forgets to ask for
 _TITLE = re.compile(r"^((?:SUMMARY|FN)(?:;[^:\r\n]*)?:)(.*?)(\r?)$", re.MULTILINE)
 
 
@@ -31,8 +32,7 @@ class Reference(Peer):
     stop_signal = "SIGKILL"  # it would wait for the bus
 
     def __init__(self, folder: Path, user: str = "anna", password: str = "secret") -> None:
-        if not SERVER.exists() or shutil.which("dbus-run-session") is None:
-            raise PeerMissing(INSTALL)
+        find_server()
         super().__init__(folder)
         self.user_name, self.password = user, password
         self.port = free_port()
@@ -65,9 +65,10 @@ class Reference(Peer):
         with socket.create_connection((HOST, self.port), 1):
             return True
 
-    def admit(self, device: str) -> None:
-        """Let a device in by its id; it serves no other."""
-        values = (f"username={self.user_name}", f"password={self.password}", "keyring=no")
+    def admit(self, device: str, **properties: str) -> None:
+        """Let a device in by its id; it serves no other. `properties` are its peer's."""
+        values = [f"username={self.user_name}", f"password={self.password}", "keyring=no"]
+        values += [f"{name}={value}" for name, value in properties.items()]
         remote = (f"remoteDeviceId={device}", "sync=two-way", f"{device}@default", *FORMATS)
         self._configure("--template", "SyncEvolution Client", *values, *remote)
 
@@ -113,3 +114,9 @@ class Reference(Peer):
         command = [PROGRAM, "--daemon=no", "--configure", *words]
         environment = dict(self.environment())
         subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+
+
+def find_server() -> None:
+    """Look for what the server needs; raises PeerMissing."""
+    if not (SERVER.exists() and TWISTED.exists() and shutil.which("dbus-run-session")):
+        raise PeerMissing(INSTALL)

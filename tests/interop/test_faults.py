@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from accord.sandbox.process import until
-from accord.sandbox.proxy import Delay, Lose, Meanwhile, Refuse
+from accord.sandbox.proxy import Lose, Meanwhile, Refuse
 from tests.interop.client import STORES, Device, Outcome, Run
-from tests.interop.lab import Lab, alerts, fine, text
+from tests.interop.lab import Lab, Pause, alerts, fine, text
 
 SUSPENDED = 20032
 UNEXPECTED_SLOW = 22000
@@ -44,7 +44,7 @@ def test_a_wrong_password_changes_nothing_and_the_right_one_goes_on(
 def test_a_wrong_password_is_in_the_log_and_itself_is_not(lab: Lab) -> None:
     phone = lab.device("phone")
     phone.sync(password="wr0ng")
-    log = lab.house.run("token", "log", "--event", "refused", "--user", "anna")
+    log = lab.house.run("token", "log", "--event", "refused", "--user", lab.name("anna"))
     assert log
     assert "wr0ng" not in str(log)
     assert "wr0ng" not in lab.house.log.read_text()
@@ -53,7 +53,7 @@ def test_a_wrong_password_is_in_the_log_and_itself_is_not(lab: Lab) -> None:
 @pytest.mark.parametrize("way", ["basic", "md5"])
 def test_each_way_to_sign_in(way: str, lab: Lab) -> None:
     lab.give("todo", "From Crm")
-    phone = lab.device("phone", clientAuthType=way)
+    phone = lab.device("phone", clientAuthType=way, loglevel="4")
     for _ in range(3):
         outcome = fine(phone.sync("todo"))
         assert phone.titles("todo") == ["From Crm"]
@@ -76,13 +76,14 @@ def test_a_store_that_does_not_exist_fails_alone(lab: Lab, phone: Device) -> Non
     assert lab.titles("todo") == ["Old One"]
 
 
+@pytest.mark.usefixtures("own_house")
 class TestAServerThatForgot:
     """Everything that it knew of devices is gone, the records are not (or they are, too)."""
 
     def test_nothing_is_lost_or_doubled(self, lab: Lab, phone: Device) -> None:
         give_both(lab, phone)
         self._forget(lab, phone)
-        outcome = fine(phone.sync())
+        outcome = fine(phone.sync(loglevel="4"))
         assert alerts(outcome) == dict.fromkeys(STORES, "200")
         for store in STORES:
             assert _statuses(outcome, store) == {"508"}
@@ -93,7 +94,7 @@ class TestAServerThatForgot:
     def test_a_phone_that_only_gives_does_not_empty_the_crm(self, lab: Lab, phone: Device) -> None:
         give_both(lab, phone)
         self._forget(lab, phone)
-        outcome = fine(phone.sync(mode="one-way-from-local"))
+        outcome = fine(phone.sync(mode="one-way-from-local", loglevel="4"))
         assert alerts(outcome) == dict.fromkeys(STORES, "202")
         for store in STORES:
             assert lab.titles(store) == BOTH
@@ -112,8 +113,7 @@ class TestAServerThatForgot:
 
     def test_an_empty_crm_gets_all_back_from_the_phone(self, lab: Lab, phone: Device) -> None:
         phone.write("todo", "new", text("todo", "From Phone"))
-        (lab.house.folder / "crm.db").unlink()
-        lab.house.forget()
+        lab.house.forget(records=True)
         lab.hire("anna")
         lab.update(phone)
         fine(phone.sync())
@@ -160,35 +160,75 @@ class TestLostAnswers:
             assert phone.titles(store) == lab.titles(store) == BOTH
 
 
-@pytest.mark.parametrize("message", [2, 3])
-def test_a_restarted_server_goes_on_where_it_was(message: int, lab: Lab, phone: Device) -> None:
-    house = lab.house
-    give_both(lab, phone)
+@pytest.mark.usefixtures("own_house")
+class TestAKilledServer:
+    """Its process ends at once, without a word, and another one begins."""
 
-    def crash(_: object) -> None:
-        house.kill()
-        house.start()
+    @pytest.mark.parametrize("message", [2, 3])
+    def test_the_next_one_takes_the_next_message(
+        self, message: int, lab: Lab, phone: Device
+    ) -> None:
+        give_both(lab, phone)
+        lab.proxy.add(Meanwhile(lambda _: self._die_and_rise(lab)), skip=message - 1)
+        fine(phone.sync(RetryInterval="60"))
+        assert len(set(lab.proxy.posts)) == len(lab.proxy.posts), "the client noticed"
+        self._assert_agreement(lab, phone)
 
-    lab.proxy.add(Meanwhile(crash), skip=message - 1)
-    fine(phone.sync(RetryInterval="60"))
-    for store in STORES:
-        assert phone.titles(store) == lab.titles(store) == BOTH
+    @pytest.mark.parametrize("message", [2, 3])
+    def test_what_it_had_answered_is_answered_again(
+        self, message: int, lab: Lab, phone: Device
+    ) -> None:
+        give_both(lab, phone)
+        pause = lab.proxy.pause(message)
+        run = phone.start(RetryInterval="1", RetryDuration="120")
+        pause.await_it()
+        lab.house.kill()
+        pause.end(lost=True)
+        lab.house.start()
+        fine(run.wait())
+        question = lab.proxy.posts[message - 1]
+        answers = [reply.body for request, reply in lab.proxy.answers if request.body == question]
+        assert len(answers) == 2
+        assert answers[0] == answers[1]
+        self._assert_agreement(lab, phone)
+
+    @pytest.mark.parametrize("mode", ["two-way", "slow"])
+    def test_what_it_was_just_doing_is_done_once(self, mode: str, lab: Lab, phone: Device) -> None:
+        here = [f"Phone {n}" for n in range(150)]
+        for title in here:
+            phone.write("addressbook", title.replace(" ", ""), text("addressbook", title))
+        run = phone.start("addressbook", mode=mode, RetryInterval="1", RetryDuration="120")
+        assert until(lambda: len(lab.titles("addressbook")) > 1, 60)
+        self._die_and_rise(lab)
+        fine(run.wait())
+        self._assert_agreement(lab, phone, addressbook=sorted([*here, "Old One"]))
+
+    def _die_and_rise(self, lab: Lab) -> None:
+        lab.house.kill()
+        lab.house.start()
+
+    def _assert_agreement(self, lab: Lab, phone: Device, **wanted: list[str]) -> None:
+        for store in wanted or STORES:
+            assert phone.titles(store) == lab.titles(store) == wanted.get(store, BOTH)
+        for report in fine(phone.sync()).stores.values():
+            assert (report.mode, report.sent, report.received) == ("two-way", 0, 0)
 
 
 class TestAnInterruptedSync:
-    """Many small messages on a slow line, and somebody who does not want to wait."""
+    """Many small messages, and somebody who does not want to wait for all of them."""
 
     @pytest.mark.parametrize("store", STORES)
     def test_it_can_be_suspended_and_resumed(self, store: str, lab: Lab, phone: Device) -> None:
         wanted = self._fill(lab, phone, store)
-        run = self._begin(lab, phone, store)
+        run, pause = self._begin(lab, phone, store)
         run.suspend()
+        pause.end()
         outcome = run.wait()
         assert outcome.code == 1
         assert outcome.status == SUSPENDED, str(outcome)
         assert lab.titles(store) != wanted, "it was over before it was suspended"
         lab.proxy.clear()
-        outcome = fine(phone.sync(store))
+        outcome = fine(phone.sync(store, loglevel="4"))
         assert alerts(outcome) == {store: "225"}
         assert phone.titles(store) == lab.titles(store) == wanted
         assert fine(phone.sync(store)).stores[store].mode == "two-way"
@@ -196,10 +236,8 @@ class TestAnInterruptedSync:
     @pytest.mark.parametrize("mode", ["two-way", "slow", "one-way-from-local"])
     def test_a_battery_may_run_out(self, mode: str, lab: Lab, phone: Device) -> None:
         wanted = self._fill(lab, phone, "addressbook")
-        run = self._begin(lab, phone, "addressbook", mode)
-        run.kill()
-        run.wait()
-        lab.proxy.clear()
+        run, pause = self._begin(lab, phone, "addressbook", mode)
+        self._end(lab, run, pause)
         fine(phone.sync("addressbook"))
         assert phone.titles("addressbook") == lab.titles("addressbook") == wanted
 
@@ -208,10 +246,8 @@ class TestAnInterruptedSync:
     ) -> None:
         wanted = set(self._fill(lab, phone, "addressbook"))
         mine = set(phone.titles("addressbook"))
-        run = self._begin(lab, phone, "addressbook", "refresh-from-local")
-        run.kill()
-        run.wait()
-        lab.proxy.clear()
+        run, pause = self._begin(lab, phone, "addressbook", "refresh-from-local")
+        self._end(lab, run, pause)
         fine(phone.sync("addressbook"))
         titles = phone.titles("addressbook")
         assert lab.titles("addressbook") == titles
@@ -226,10 +262,10 @@ class TestAnInterruptedSync:
         fine(phone.sync("addressbook"))
         wanted = lab.titles("addressbook")
         lab.proxy.clear()
-        run = self._begin(lab, phone, "addressbook", "refresh-from-remote", enableRefreshSync=real)
-        run.kill()
-        run.wait()
-        lab.proxy.clear()
+        run, pause = self._begin(
+            lab, phone, "addressbook", "refresh-from-remote", enableRefreshSync=real
+        )
+        self._end(lab, run, pause)
         assert lab.titles("addressbook") == wanted
         fine(phone.sync("addressbook"))
         assert phone.titles("addressbook") == lab.titles("addressbook") == wanted
@@ -244,12 +280,19 @@ class TestAnInterruptedSync:
 
     def _begin(
         self, lab: Lab, phone: Device, store: str, mode: str = "two-way", **more: str
-    ) -> Run:
+    ) -> tuple[Run, Pause]:
         """Begin a sync of many messages, and return in the middle of it."""
-        lab.proxy.add(Delay(0.5), times=None)
-        run = phone.start(store, mode=mode, maxMsgSize="10000", RetryInterval="60", **more)
-        assert until(lambda: len(lab.proxy.posts) >= 4, 60)
-        return run
+        pause = lab.proxy.pause(4)
+        run = phone.start(store, mode=mode, maxMsgSize="10000", RetryInterval="120", **more)
+        pause.await_it()
+        return run, pause
+
+    def _end(self, lab: Lab, run: Run, pause: Pause) -> None:
+        """Take the battery out while the server's answer is on its way."""
+        run.kill()
+        run.wait()
+        pause.end()
+        lab.proxy.clear()
 
 
 def give_both(lab: Lab, phone: Device) -> None:

@@ -23,7 +23,7 @@ def test_the_first_sync_brings_together_what_both_have(lab: Lab) -> None:
     for store in STORES:
         lab.give(store, "From Crm")
         phone.write(store, "1", text(store, "From Phone"))
-    outcome = fine(phone.sync(mode="slow"))
+    outcome = fine(phone.sync(mode="slow", loglevel="4"))
     assert alerts(outcome) == dict.fromkeys(STORES, "201")
     for store in STORES:
         both = ["From Crm", "From Phone"]
@@ -34,7 +34,7 @@ def test_the_first_sync_brings_together_what_both_have(lab: Lab) -> None:
 
 def test_a_second_sync_without_changes_carries_nothing(lab: Lab, phone: Device) -> None:
     before = {store: phone.items(store) for store in STORES}
-    outcome = fine(phone.sync())
+    outcome = fine(phone.sync(loglevel="4"))
     assert alerts(outcome) == dict.fromkeys(STORES, "200")
     for report in outcome.stores.values():
         assert (report.mode, report.sent, report.received) == ("two-way", 0, 0)
@@ -83,7 +83,7 @@ def test_one_way_from_the_phone_leaves_it_alone(lab: Lab, phone: Device) -> None
     for store in STORES:
         lab.give(store, "From Crm")
         phone.write(store, "new", text(store, "From Phone"))
-    outcome = fine(phone.sync(mode="one-way-from-local"))
+    outcome = fine(phone.sync(mode="one-way-from-local", loglevel="4"))
     assert alerts(outcome) == dict.fromkeys(STORES, "202")
     for store in STORES:
         assert lab.titles(store) == ["From Crm", "From Phone", "Old One"]
@@ -100,7 +100,7 @@ def test_one_way_to_the_phone_leaves_the_crm_alone(
     for store in STORES:
         lab.give(store, "From Crm")
         phone.write(store, "new", text(store, "From Phone"))
-    outcome = fine(phone.sync(mode="one-way-from-remote", enableRefreshSync=real))
+    outcome = fine(phone.sync(mode="one-way-from-remote", enableRefreshSync=real, loglevel="4"))
     assert alerts(outcome) == dict.fromkeys(STORES, alert)
     for store in STORES:
         assert lab.titles(store) == ["From Crm", "Old One"]
@@ -111,7 +111,7 @@ def test_refresh_from_the_phone_makes_the_crm_like_it(lab: Lab, phone: Device) -
     for store in STORES:
         lab.give(store, "From Crm")
         phone.write(store, "new", text(store, "From Phone"))
-    outcome = fine(phone.sync(mode="refresh-from-local"))
+    outcome = fine(phone.sync(mode="refresh-from-local", loglevel="4"))
     assert alerts(outcome) == dict.fromkeys(STORES, "203")
     for store in STORES:
         assert lab.titles(store) == phone.titles(store) == ["From Phone", "Old One"]
@@ -125,7 +125,7 @@ def test_refresh_from_the_crm_makes_the_phone_like_it(
     for store in STORES:
         lab.give(store, "From Crm")
         phone.write(store, "new", text(store, "From Phone"))
-    outcome = fine(phone.sync(mode="refresh-from-remote", enableRefreshSync=real))
+    outcome = fine(phone.sync(mode="refresh-from-remote", enableRefreshSync=real, loglevel="4"))
     assert alerts(outcome) == dict.fromkeys(STORES, alert)
     for store in STORES:
         assert lab.titles(store) == phone.titles(store) == ["From Crm", "Old One"]

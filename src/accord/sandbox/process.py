@@ -119,6 +119,12 @@ class Peer:
         """Tell whether the server's process is alive."""
         return self._keeper is not None and self._keeper.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Return the process from which all of the running server's descend."""
+        assert self._keeper is not None
+        return self._keeper.pid
+
     def release(self) -> None:
         """Let go without ending the server: it ends with its last holder, and its folder too."""
         if self._keeper is not None:
