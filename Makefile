@@ -46,7 +46,7 @@ mutants: ## plant faults in the deciding code and list those no test notices
 	@tools/setup dev
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: ## measure against peers, in one run
+bench: ## measure against peers, in one run (ARGS="--only dav", or syncml, picks)
 	@tools/setup dev
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -1,4 +1,8 @@
-"""`make bench`: Accord beside a bare loop and vdirsyncer, in one run against one Radicale.
+"""`make bench`: Accord beside its peers, each part in one run (`--only PART` leaves the rest out).
+
+dav: `accord sync`, a bare loop and vdirsyncer, against one Radicale; each is a process of its own,
+and its figures are those of that process. syncml: one real device against `accord interface` and
+SyncEvolution's own server; seconds are the device's, CPU and memory the server's.
 
 Prints seconds, CPU, peak memory and requests, then the ratios and which goals are reached.
 """
@@ -10,204 +14,58 @@ import compileall
 import json
 import sys
 import tempfile
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
-from rich.console import Console
-from rich.table import Table
-
 import accord as product
-from accord.formats import ical
-from accord.model.item import Event
-from accord.sandbox.radicale import Radicale
-from bench import accord, bare, vdirsyncer
-from bench.figures import Figures
+from accord.sandbox.process import PeerMissing
+from bench.rows import Rows
 
-_WORD = "bench"
-_USERS = ("bare", "vdir", "accord")
-
-
-class Bench:
-    """Hold the server, the work folder and what was measured so far."""
-
-    def __init__(self, server: Radicale, work: Path) -> None:
-        """Measure against `server`, with everything else under `work`."""
-        self.server = server
-        self.work = work
-        self.rows: list[dict[str, object]] = []
-
-    def note(self, figures: Figures, requests: int | None = None, inner: float = 0.0) -> Figures:
-        """Keep one measurement."""
-        self.rows.append(
-            {
-                "what": figures.what,
-                "seconds": round(figures.seconds, 2),
-                "visit_seconds": round(inner, 2) if inner else None,
-                "cpu_seconds": round(figures.cpu_seconds, 2),
-                "peak_mib": round(figures.peak_mib),
-                "requests": requests,
-            }
-        )
-        print(f"  {figures.what}: {figures.seconds:.2f} s", file=sys.stderr)
-        return figures
-
-    def visit(self, what: str, work: Path) -> accord.Visit:
-        """Run and keep one `accord sync`."""
-        visit = accord.sync(what, work)
-        self.note(visit.figures, visit.requests, visit.visit_seconds)
-        return visit
+PARTS = ("dav", "syncml")
 
 
 def main() -> int:
-    """Run the benchmark; the exit code doesn't depend on the figures."""
+    """Run the benchmark; the exit code tells whether all peers were there, nothing of figures."""
     parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--events", type=int, default=1_000)
     parser.add_argument("--many", type=int, default=10_000)
+    parser.add_argument("--contacts", type=int, default=1_000)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     _compile()
-    with (
-        tempfile.TemporaryDirectory(prefix="accord-bench-") as folder,
-        Radicale(dict.fromkeys(_USERS, _WORD)) as server,
-    ):
-        bench = Bench(server, Path(folder))
-        goals = {
-            **_export(bench, given.events),
-            **_import(bench, given.events),
-            **_quiet(bench, given.events, given.many),
-        }
+    rows, goals = Rows(), dict[str, float]()
+    missing = False
+    for part in given.only or PARTS:
+        with tempfile.TemporaryDirectory(prefix="accord-bench-") as folder:
+            try:
+                goals |= _part(part, given)(Path(folder), rows)
+            except PeerMissing as peer:
+                print(f"  {part}: {peer}", file=sys.stderr)
+                missing = True
     if given.json:
-        print(json.dumps({"rows": bench.rows, "goals": goals}))
+        print(json.dumps({"rows": rows.rows, "goals": goals}))
     else:
-        _show(bench, goals)
-    return 0
+        rows.show("One run, each in processes of its own")
+        for what, figure in goals.items():
+            print(f"{what}: {figure:.2f}")
+    return int(missing)
+
+
+def _part(name: str, given: argparse.Namespace) -> Callable[[Path, Rows], dict[str, float]]:
+    """Return what runs a part; each loads its peers' modules only when it is wanted."""
+    if name == "dav":
+        from bench import dav
+
+        return lambda work, rows: dav.run(work, rows, events=given.events, many=given.many)
+    from bench import syncml
+
+    return lambda work, rows: syncml.run(work, rows, contacts=given.contacts)
 
 
 def _compile() -> None:
     """Write the bytecode that an installed package has, and the peers have."""
     compileall.compile_dir(str(Path(product.__file__).parent), quiet=1)
-
-
-def _export(bench: Bench, count: int) -> dict[str, float]:
-    events = _events(count)
-    files = _files(bench.work / "files", events)
-    for user in _USERS:
-        bench.server.fill(user, "calendar", {})
-    floor = bench.note(bare.export(files, _url(bench, "bare"), "bare", _WORD, bench.work / "b"))
-    peer = bench.note(
-        vdirsyncer.export(files, _url(bench, "vdir"), "vdir", _WORD, bench.work / "v")
-    )
-    work = bench.work / "a"
-    accord.prepare(bench.server.url, "accord", _WORD, work, events)
-    own = bench.visit(f"export of {count}", work)
-    return {
-        "export: times the bare loop (goal 1.10)": own.figures.seconds / floor.seconds,
-        "export: times vdirsyncer": own.figures.seconds / peer.seconds,
-    }
-
-
-def _import(bench: Bench, count: int) -> dict[str, float]:
-    vdir, work = _filled(bench, count, "import")
-    own = bench.visit(f"import of {count}", work)
-    peer = bench.note(
-        vdirsyncer.import_(
-            bench.work / "vi-files", vdir, "vdir", _WORD, bench.work / f"v-import-{count}"
-        )
-    )
-    return {
-        "import: times vdirsyncer (goal 1.0)": own.figures.seconds / peer.seconds,
-        "import: events a second (goal 1000)": count / own.visit_seconds,
-    }
-
-
-def _quiet(bench: Bench, count: int, many: int) -> dict[str, float]:
-    """Measure passes with nothing and with one change, at two sizes."""
-    goals: dict[str, float] = {}
-    requests: dict[int, int] = {}
-    for size in (count, many):
-        vdir, work = _filled(bench, size, "quiet")
-        bench.visit(f"import of {size}", work)
-        files = bench.work / f"v-quiet-files-{size}"
-        vdirsyncer.import_(files, vdir, "vdir", _WORD, bench.work / f"v-quiet-{size}")
-        bench.visit(f"nothing changed, {size}", work)
-        own = bench.visit(f"nothing changed again, {size}", work)
-        vdirsyncer.unchanged(bench.work / f"v-quiet-{size}")
-        peer = bench.note(vdirsyncer.unchanged(bench.work / f"v-quiet-{size}"))
-        accord.change_one("accord", work)
-        bench.visit(f"one change, {size}", work)
-        requests[size] = own.requests
-        goals[f"nothing changed, {size}: times vdirsyncer (goal 1.0)"] = (
-            own.figures.seconds / peer.seconds
-        )
-    goals[f"nothing changed: requests at {many} more than at {count} (goal 0)"] = float(
-        requests[many] - requests[count]
-    )
-    return goals
-
-
-def _filled(bench: Bench, count: int, what: str) -> tuple[str, Path]:
-    """Fill both peers' calendars with the same events, and let the server read them once."""
-    texts = {f"{event.uid}.ics": ical.encode(event).decode() for event in _events(count)}
-    for user in ("vdir", "accord"):
-        folder = bench.server.folder / "collections" / "collection-root" / user / "calendar"
-        for old in folder.glob("*.ics"):
-            old.unlink()
-        bench.server.fill(user, "calendar", texts)
-        _warm(bench, user)
-    work = bench.work / f"a-{what}-{count}"
-    accord.prepare(bench.server.url, "accord", _WORD, work)
-    return _url(bench, "vdir"), work
-
-
-def _warm(bench: Bench, user: str) -> None:
-    """Let the server parse every object once, so that no client pays for that."""
-    query = (
-        '<C:calendar-query xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:prop>'
-        '<D:getetag/><C:calendar-data/></D:prop><C:filter><C:comp-filter name="VCALENDAR"/>'
-        "</C:filter></C:calendar-query>"
-    )
-    with httpx2.Client(auth=(user, _WORD), timeout=600) as client:
-        url = _url(bench, user)
-        client.request("REPORT", url, content=query, headers={"Depth": "1"}).raise_for_status()
-
-
-def _url(bench: Bench, user: str) -> str:
-    return f"{bench.server.url}{user}/calendar/"
-
-
-def _events(count: int) -> list[Event]:
-    first = datetime(2026, 1, 5, 8)
-    return [
-        Event(
-            uid=f"bench-{number:06d}",
-            title=f"Appointment {number}",
-            location=f"Room {number % 17}",
-            start=first + timedelta(hours=3 * number),
-            end=first + timedelta(hours=3 * number + 1),
-            time_zone="Europe/Berlin",
-        )
-        for number in range(count)
-    ]
-
-
-def _files(folder: Path, events: list[Event]) -> Path:
-    folder.mkdir(parents=True)
-    for event in events:
-        (folder / f"{event.uid}.ics").write_bytes(ical.encode(event))
-    return folder
-
-
-def _show(bench: Bench, goals: dict[str, float]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
-    table = Table(title="One run, one Radicale, one process each", title_justify="left")
-    for name in ("what", "seconds", "visit seconds", "CPU seconds", "peak MiB", "requests"):
-        table.add_column(name, justify="left" if name == "what" else "right")
-    for row in bench.rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table)
-    for what, figure in goals.items():
-        console.print(f"{what}: {figure:.2f}")
 
 
 if __name__ == "__main__":
