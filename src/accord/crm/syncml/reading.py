@@ -183,7 +183,8 @@ def _observation(ref: str, told: Told) -> Observation:
     try:
         return wire.hear(ref, told)
     except InvalidItem as error:
-        return Unknown(ref, why=f"CRM.interface sends what isn't understood: {error}")
+        why = f"CRM.interface sends what isn't understood: {error}"
+        return Unknown(ref, why=why, version=told.version)
 
 
 def _require(heard: Heard, what: str) -> None:

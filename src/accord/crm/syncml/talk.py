@@ -143,13 +143,16 @@ class Talk:
         reply, names = self._send(commands)
         heard = Heard([None] * len(names))
         self._hear(reply, names, heard)
-        while not reply.final:
+        most = 2 + self.link.config.max_object // 1_000
+        for _ in range(most):
+            if reply.final:
+                return heard
             item = Item(target=Location(self._url), source=Location(self._lane.device))
             alert = m.Alert(cmd_id="1", code=AlertCode.NEXT_MESSAGE, items=(item,))
             reply, _ = self._send((alert,))
             if not self._hear(reply, names, heard):
-                raise Retry("CRM.interface has more to say and doesn't say it", code="silent")
-        return heard
+                break
+        raise Retry("CRM.interface comes to no end", after=60.0, code="endless")
 
     def _hear(self, reply: Message, names: list[str], heard: Heard) -> bool:
         """Take in what a message brings; tell whether that is anything."""
@@ -159,7 +162,7 @@ class Talk:
             match command:
                 case m.Status():
                     name = f"{command.msg_ref}/{command.cmd_ref}"
-                    if name in names:
+                    if name in names and heard.statuses[names.index(name)] is None:
                         heard.statuses[names.index(name)] = command
                         news = True
                 case m.Results():
