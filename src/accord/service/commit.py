@@ -225,6 +225,5 @@ def _now(case: Case, side: Side) -> Snapshot:
     observation = case.crm if side is Side.CRM else case.groupware
     if isinstance(observation, Seen):
         return observation.snapshot
-    if case.pairing is None:
-        raise LookupError(f"an update without a snapshot on the {side} side")
+    assert case.pairing is not None
     return case.pairing.side(side)

@@ -14,7 +14,7 @@ from accord.model.diff import patch
 from accord.model.item import Event, Item
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Person, Privacy
-from accord.rules.rule import FieldRule, Private
+from accord.rules.rule import Private
 from tests.unit.engine.kit import (
     BOB,
     CHANGED,
@@ -35,6 +35,7 @@ from tests.unit.engine.kit import (
     rule_of,
     snap,
     task,
+    traits,
     words,
 )
 
@@ -153,10 +154,14 @@ def test_what_the_crm_changes_of_a_private_entry_stays_and_is_named(
     )
 
 
-def test_what_would_not_travel_anyway_does_not_count_as_kept_from_a_private_entry() -> None:
-    under = policy(
-        rule_of(private=Private.BUSY, fields={"location": FieldRule(direction=Direction.INBOUND)})
-    )
+@pytest.mark.parametrize(
+    "under",
+    [
+        policy(rule_of(private=Private.BUSY, direction=Direction.INBOUND)),
+        policy(rule_of(private=Private.BUSY), groupware=traits(readonly=frozenset({"location"}))),
+    ],
+)
+def test_what_would_not_travel_anyway_is_not_kept_from_a_private_entry(under: Any) -> None:
     answer = decide(reduced_pair(RECORD), CHANGED, SAME, under, crm_edit={"location": "Here"})
     assert words(answer) == ["pair"]
 

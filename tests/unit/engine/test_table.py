@@ -583,6 +583,7 @@ def test_what_could_not_be_read_this_once_is_asked_again() -> None:
     assert words(decide(pairing(event()), "unread", SAME)) == ["skip crm (retry)"]
     assert words(decide(pairing(event()), SAME, "unread")) == ["skip groupware (retry)"]
     assert words(decide(pairing(event()), SAME, "unreadable")) == ["skip groupware (rejected)"]
+    assert words(decide(pairing(event()), "unreadable", SAME)) == ["skip crm (rejected)"]
     answer = decide(pairing(event()), SAME, "unread")
     assert found(answer, Skip).unread == Unread(), "so that it is counted as unreadable"
 

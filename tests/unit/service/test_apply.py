@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from accord.engine.plan import Create, Delete, Update
+from accord.groupware.memory.session import MemorySession
 from accord.model.kinds import Side
-from accord.model.observe import Snapshot
+from accord.model.observe import Snapshot, Unknown
 from accord.model.parts import Attendee, Person
 from accord.ports.errors import AuthFailed, Denied, Gone, Retry
 from accord.rules.rule import GuardLimits, Meetings
@@ -199,11 +200,12 @@ def test_two_changes_have_two_intents() -> None:
 
 def test_a_copy_deleted_since_is_created_under_another_key() -> None:
     world = WatchedWorld()
-    world.person().add(event())
+    source = world.person().add(event())
     world.answer(GROUPWARE, "create", Gone("made and deleted before"))
     report = world.sync()
     keys = [draft.key for draft in world.written(GROUPWARE, "create")]
     assert len(set(keys)) == len(keys) == 2
+    assert keys == list(create_keys("alice", create(source=source)))[:2]
     assert report.groupware.created == 1
     assert len(world.items()) == 1
     assert world.intents() == []
@@ -262,6 +264,23 @@ def test_what_nothing_is_to_be_done_about_waits_no_more() -> None:
     world.person().edit(record.ref, title="Before")
     world.wait(minutes=5)
     world.sync()
+    assert world.pending() == []
+
+
+def test_what_can_not_be_read_waits_longer_each_time_and_no_more_once_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = WatchedWorld()
+    world.person().add(event())
+    world.sync()
+    with monkeypatch.context() as patch:
+        patch.setattr(MemorySession, "_observe", lambda _s, _f, ref, _v: Unknown(ref, "not now"))
+        for tries in (1, 2, 3):
+            world.wait(hours=1)
+            world.sync(full=True)
+            assert [one.tries for one in world.pending(Cause.RETRY)] == [tries]
+    world.wait(hours=1)
+    assert world.sync().writes == 0
     assert world.pending() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -11,12 +12,12 @@ import pytest
 
 from accord.engine.plan import Frozen
 from accord.engine.policy import pairing_id
-from accord.model.kinds import Kind, Side
+from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Body, Person
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Written
 from accord.ports.errors import Denied, Gone, Rejected, Retry, Stale
-from accord.rules.rule import Clash, FieldRule, Leaving, Meetings, Window
+from accord.rules.rule import Clash, FieldRule, Filters, Leaving, Meetings, OneWay, Window
 from accord.state.codec import decode_step
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, event
@@ -57,6 +58,22 @@ def test_a_new_copy_is_paired_with_what_it_was_made_from(side: Side) -> None:
         active = tx.rules.active("r")
     assert active is not None
     assert pair.rule == active.version
+    assert quiet(world)
+
+
+def test_a_copy_that_was_not_read_back_is_known_as_it_was_sent() -> None:
+    world = WatchedWorld()
+    world.person().add(event("Review"))
+
+    def unread(given: Any, act: Any) -> Any:
+        return [msgspec.structs.replace(written, snapshot=None) for written in act(given)]
+
+    world.answer(GROUPWARE, "create", unread)
+    world.sync()
+    (item,) = world.items()
+    (pair,) = world.pairings()
+    assert (pair.groupware.ref, pair.groupware.version) == (item.ref, item.version)
+    assert pair.groupware.item.title == "Review"  # type: ignore[union-attr]
     assert quiet(world)
 
 
@@ -174,6 +191,10 @@ def test_a_deleted_meeting_is_claimed_by_nobody_any_more() -> None:
 def test_a_record_that_lives_on_is_let_go_with_what_became_of_it() -> None:
     """Others hang on it, so its side marked it instead of deleting it."""
     world, _record, item = paired()
+    world.mailbox().edit(item, title="Refused")
+    world.answer(CRM, "update", Denied("not now"))
+    world.sync()
+    assert len(world.pending()) == 1
     world.mailbox().delete(item)
 
     def cancel(given: Any, _: Any) -> Any:
@@ -188,6 +209,7 @@ def test_a_record_that_lives_on_is_let_go_with_what_became_of_it() -> None:
     assert pair.groupware.ref == item
     (entry,) = [e for e in world.journal() if e.step == "delete"]
     assert (entry.after is not None, entry.version) == (True, pair.crm.version)
+    assert world.pending() == []
     assert quiet(world)
 
 
@@ -201,6 +223,22 @@ def test_what_waited_about_a_deleted_pair_is_over() -> None:
     world.sync()
     assert world.pending() == []
     assert world.items() == ()
+
+
+AWAY = Filters(crm="!('Away' in item.categories)")
+
+
+def test_what_waited_about_a_withdrawn_copy_is_over_and_its_record_stays() -> None:
+    world, record, _item = paired(rule={"filter": AWAY, "leaving": Leaving.DELETE_COPY})
+    world.person().edit(record, title="Refused")
+    world.answer(GROUPWARE, "update", Denied("not now"))
+    world.sync()
+    assert len(world.pending()) == 1
+    world.person().edit(record, categories=("Away",))
+    assert world.sync().groupware.deleted == 1
+    assert (world.pairings(), world.pending(), world.items()) == ([], [], ())
+    assert [one.ref for one in world.records()] == [record]
+    assert quiet(world)
 
 
 # Updating.
@@ -221,6 +259,18 @@ def test_after_an_update_both_bases_are_what_stands_there() -> None:
     assert entry.pairing == pair.id
     assert [(f.field, f.before, f.after) for f in entry.fields] == [("title", "Review", "New")]
     assert entry.before != entry.after
+    assert quiet(world)
+
+
+def test_what_is_put_back_on_one_side_leaves_the_base_of_the_other() -> None:
+    title = FieldRule(direction=Direction.OUTBOUND, one_way=OneWay.RESTORE)
+    world, record, item = paired(rule={"fields": {"title": title}})
+    (before,) = world.pairings()
+    world.mailbox().edit(item, title="Mine")
+    assert world.sync().groupware.updated == 1
+    (pair,) = world.pairings()
+    assert pair.crm == before.crm
+    assert (pair.crm.ref, pair.groupware.ref) == (record, item)
     assert quiet(world)
 
 
@@ -504,6 +554,19 @@ def test_what_leaves_the_window_in_time_is_looked_at_then() -> None:
     world.sync()
     (pair,) = world.pairings()
     assert pair.frozen == Frozen.SCOPE
+
+
+def test_what_was_put_off_beyond_the_window_comes_back_in_time() -> None:
+    near = Window(future=60, leaving=Leaving.DELETE_COPY)
+    world, record, _item = paired(rule={"window": near})
+    later = event().start + timedelta(days=100)
+    world.person().edit(record, start=later, end=later)
+    assert world.sync().groupware.deleted == 1
+    assert quiet(world)
+    world.wait(days=90)
+    assert world.sync().groupware.created == 1
+    (pair,) = world.pairings()
+    assert pair.crm.ref == record
 
 
 # Cut off in between.
