@@ -249,7 +249,13 @@ def test_any_process_answers_the_next_message(house: Endpoint, crm: MemoryCrm) -
 
 
 def test_a_forgotten_conversation_is_begun_anew(house: Endpoint) -> None:
-    place = tasks(house.direct())
+    given: list[str] = []
+
+    def tokens(user: str) -> str:
+        given.append(user)
+        return house.token(user)
+
+    place = tasks(house.direct(tokens))
     place.create(*(Task(title=f"t{n}") for n in range(12)))
     seen: list[str] = []
     for page in place.pages():
@@ -257,6 +263,7 @@ def test_a_forgotten_conversation_is_begun_anew(house: Endpoint) -> None:
         with house.state.begin() as tx:
             tx.db.execute(delete(SYNC_SESSIONS))
     assert sorted(seen) == sorted(f"t{n}" for n in range(12))
+    assert given.count("ann") == 1
 
 
 def test_a_refused_token_is_renewed_once(house: Endpoint) -> None:
@@ -403,7 +410,9 @@ def test_a_user_may_not_ask_what_concerns_others(house: Endpoint, uri: str) -> N
     assert "may not ask" in note.why
 
 
-def test_a_connector_by_itself_has_no_items(house: Endpoint, crm: MemoryCrm) -> None:
+def test_a_connector_by_itself_has_no_items(house: Endpoint) -> None:
+    crm = memory({})
+    house.serve(crm)
     anchor = Meta(anchor=Anchor(next="-"))
     item = Item(target=Location("item/task"), source=Location("item/task"), meta=anchor)
     add = m.Add(cmd_id="3", items=(Item(source=Location("k"), data='{"item":{"kind":"task"}}'),))
