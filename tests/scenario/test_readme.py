@@ -39,7 +39,8 @@ README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 TOKENS = ROOT / "docs" / "tokens.md"
 INTERFACE = ROOT / "docs" / "interface.md"
-PLAYED = (README, OPERATIONS, TOKENS, INTERFACE)
+OWN_CRM = ROOT / "docs" / "own-crm.md"
+PLAYED = (README, OPERATIONS, TOKENS, INTERFACE, OWN_CRM)
 PASSWORD = "correct horse"
 
 REPLACED = {
@@ -119,6 +120,13 @@ def test_interface(server: Radicale, tmp_path: Path) -> None:
     with closing(Reader(tmp_path, server)) as reader:
         reader.read(README)
         reader.read(INTERFACE)
+
+
+@pytest.mark.peer
+@pytest.mark.slow
+def test_own_crm(server: Radicale, tmp_path: Path) -> None:
+    with closing(Reader(tmp_path, server)) as reader:
+        reader.read(OWN_CRM)
 
 
 @pytest.mark.slow

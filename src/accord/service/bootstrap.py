@@ -12,7 +12,7 @@ from accord.db import Database, open_database
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.ports.token import TokenProvider
-from accord.service import registry
+from accord.service import outside, registry
 from accord.service.accord import Accord, Crm
 from accord.service.config import Config, without_password
 from accord.state.state import State
@@ -48,9 +48,12 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
     """Open the CRM that `crm = "…"` names; `database` is the one state lives in.
 
     `database:` is the built-in CRM in that same database, `database:ADDRESS` in another one,
-    `memory:` one that forgets everything in the end. Raises ConfigError.
+    `python:PACKAGE` one of somebody else's, and `memory:` one that forgets everything in the end.
+    Raises ConfigError.
     """
     scheme, colon, rest = config.crm.partition(":")
+    if scheme == outside.SCHEME and rest:
+        return outside.build(rest, config.folder)
     if scheme not in registry.CRM or not colon:
         raise ConfigError(
             f"there is no CRM {without_password(config.crm)!r}",
