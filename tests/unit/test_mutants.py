@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.mutants import __main__ as program
 from tests.mutants.survivors import (
     Mutant,
     as_toml,
@@ -86,3 +88,18 @@ def test_diff_is_read() -> None:
 def test_methods_are_named_with_their_class() -> None:
     name = "accord.rules.facts.xǁFactsǁof__mutmut_12"
     assert function_of(name) == "accord.rules.facts.Facts.of"
+
+
+def test_a_run_that_time_cut_short_says_so_and_blames_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No room has results yet: that is no lack of code, and the explanations aren't stale."""
+    monkeypatch.setattr(sys, "argv", ["mutants", "--minutes", "0"])
+    for name in ("prepare", "forget_survivors"):
+        monkeypatch.setattr(program, name, lambda _: None)
+    monkeypatch.setattr(program, "read_results", lambda _: {})
+    monkeypatch.setattr(program, "plant", lambda *_: False)
+    assert program.main() == 2
+    monkeypatch.setattr(program, "plant", lambda *_: True)
+    with pytest.raises(SystemExit, match="is there code in"):
+        program.main()
