@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import re
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -23,6 +24,7 @@ from accord.formats.syncml import message as m
 from accord.formats.syncml.media import Media
 from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.formats.syncml.version import Version
+from accord.interface.connector.refusing import code_of
 from accord.interface.server.server import Answer, Request, Server
 from accord.model.item import Contact, Task
 from accord.model.kinds import Kind
@@ -604,3 +606,13 @@ def _post(house: Endpoint, user: str, cred: m.Cred | None, *commands: m.Command)
 
 def _b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def test_the_page_on_connectors_tells_the_statuses_that_errors_have() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "connector.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| (\d+) \| `([a-z-]+)` \|", page, re.MULTILINE))
+    assert {int(code): wire.ERRORS[name] for code, name in told.items()} == {
+        int(code_of(made("x"))): made
+        for made in wire.ERRORS.values()
+        if made is not errors.CursorExpired  # told of a pull, in the table above
+    }
