@@ -8,7 +8,7 @@ from importlib import import_module
 
 from accord.ports.settings import Setting, SettingType
 from accord.service import registry
-from accord.service.init import TEMPLATE
+from accord.service.init import written
 from accord.service.secret_refs import FORMS
 
 _INTRODUCTION = f"""\
@@ -22,6 +22,7 @@ and gets there by `accord import`. Settings marked *secret* are given as a refer
 and kept encrypted; no output and no export shows them. One that the text leaves out stays as it is,
 in a table each name by itself; `false` takes it away.
 """
+CONNECTOR = registry.CRM["interface+https"]
 _TYPES = {
     SettingType.TEXT: "text",
     SettingType.URL: "address",
@@ -42,19 +43,20 @@ def render() -> str:
 
 
 def _start() -> str:
-    given = {"database": "sqlite:///accord.db", "key_file": "accord.key", "crm": "database:"}
-    text = TEMPLATE.format(**{name: f'"{value}"' for name, value in given.items()})
-    return f"```toml accord.toml\n{text}```"
+    return f"```toml accord.toml\n{written()}```"
 
 
 def _adapters(title: str, what: str, where: str, known: Mapping[str, str]) -> Iterator[str]:
     yield f"## {title}\n"
     yield f"The name is {where}.\n"
-    for name, package in known.items():
+    for package in dict.fromkeys(known.values()):
         module = import_module(package)
-        yield f"### {what} `{name}`\n"
+        names = ", ".join(f"`{name}`" for name in known if known[name] == package)
+        yield f"### {what} {names}\n"
         yield (module.__doc__ or "").strip().splitlines()[0] + "\n"
         yield _table(module.SETTINGS)
+        if package == CONNECTOR:
+            yield "They stand in the table `[connector]` of `accord.toml`, all but the address.\n"
 
 
 def _table(settings: tuple[Setting, ...]) -> str:

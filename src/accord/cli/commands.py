@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("schema", "look:schema", "Print the JSON schema of items."),
     ),
     "CRM": (
-        ("crm", "crm:crm", "Read and edit the built-in CRM."),
+        ("crm", "crm:crm", "Read and edit the CRM, as one of its users."),
         ("interface", "interface:interface", "Serve CRM.interface to phones and connectors."),
         ("token", "token:token", "Issue, check and revoke the tokens of CRM.interface."),
     ),

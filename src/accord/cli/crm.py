@@ -1,4 +1,4 @@
-"""`accord crm`: the built-in CRM by hand, in canonical JSON, always as one of its users."""
+"""`accord crm`: the CRM by hand, in canonical JSON, always as one of its users."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from accord.model.canonical import InvalidItem, decode
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind
 from accord.ports.errors import Gone
+from accord.service.connector import is_elsewhere, url_of
+from accord.service.records import Records
 
 if TYPE_CHECKING:
     from accord.crm.database.admin import Administration
     from accord.model.observe import Snapshot
 
-crm = App(name="crm", help="Read and edit the built-in CRM, as one of its users.")
+crm = App(name="crm", help="Read and edit the CRM, as one of its users.")
 crm.command("accord.cli.crm_users:users", name="users", help="Keep users and groups.")
 
 As = Annotated[str, Parameter(name="--as", help="The CRM user in whose name; their rights count.")]
@@ -40,9 +42,9 @@ def list_(
     call: CallArgument,
 ) -> int:
     """List what a user has in the CRM."""
-    with administration(call) as admin:
+    with records(call) as crm:
         for each in (kind,) if kind else KINDS:
-            for snapshot in admin.list(user, each):
+            for snapshot in crm.list(user, each):
                 call.data(record(snapshot))
                 call.say(_line(snapshot), markup=False)
     return exits.OK
@@ -57,8 +59,8 @@ def show(
     call: CallArgument,
 ) -> int:
     """Print one record as canonical JSON."""
-    with administration(call) as admin:
-        snapshot = find(admin, user, ref)
+    with records(call) as crm:
+        snapshot = find(crm, user, ref)
     if call.json:
         call.data(record(snapshot))
     else:
@@ -90,9 +92,9 @@ def put(
         raise Usage("--ref names one record, but the input holds several items")
     place = {"owner": owner, "visibility": visibility, "group": group}
     chosen = {name: value for name, value in place.items() if value}
-    with administration(call) as admin:
+    with records(call) as crm:
         for known, item in given:
-            snapshot = admin.put(user, item, ref or known, **chosen)
+            snapshot = crm.put(user, item, ref or known, **chosen)
             call.data(record(snapshot))
             word = "changed" if ref or known else "created"
             call.say(f"{word}  {_line(snapshot)}", markup=False)
@@ -108,10 +110,10 @@ def delete(
     """Delete records; what others hang on is marked cancelled instead."""
     if not refs:
         raise Usage("which record?", "`accord crm list` shows refs")
-    with administration(call) as admin:
+    with records(call) as crm:
         for ref in refs:
-            snapshot = find(admin, user, ref)
-            left = admin.delete(user, kind_of(snapshot.item), ref)
+            snapshot = find(crm, user, ref)
+            left = crm.delete(user, kind_of(snapshot.item), ref)
             call.data({"ref": ref, "deleted": left is None, "cancelled": left is not None})
             word = "deleted" if left is None else "cancelled, because other records hang on it"
             call.say(f"{word}  {_line(snapshot)}", markup=False)
@@ -128,9 +130,9 @@ def restore(
     call: CallArgument,
 ) -> int:
     """Bring a deleted record back."""
-    with administration(call) as admin:
-        admin.restore(user, kind, ref)
-        snapshot = admin.show(user, kind, ref)
+    with records(call) as crm:
+        crm.restore(user, kind, ref)
+        snapshot = crm.show(user, kind, ref)
     call.data(record(snapshot))
     call.say(f"restored  {_line(snapshot)}", markup=False)
     return exits.OK
@@ -139,21 +141,34 @@ def restore(
 @contextmanager
 def administration(call: Call) -> Iterator[Administration]:
     """Open the built-in CRM for its administrator; raises Usage where Accord has another CRM."""
+    with records(call) as found:
+        if isinstance(found, Records):
+            crm = call.config().crm
+            hint = (
+                f"run it on the machine where CRM.interface runs ({url_of(crm)})"
+                if is_elsewhere(crm)
+                else "the CRM's own console keeps them"
+            )
+            raise Usage("users are kept in the built-in CRM, and that isn't here", hint)
+        yield found
+
+
+@contextmanager
+def records(call: Call) -> Iterator[Administration | Records]:
+    """Open the CRM for the records of its users: the built-in one itself, others over the port."""
     from accord.crm.database import DatabaseCrm
     from accord.crm.database.admin import Administration
 
     with call.accord() as accord:
-        if not isinstance(accord.crm, DatabaseCrm):
-            hint = "its own console reads and edits it"
-            raise Usage("`accord crm` is for the built-in CRM, and this is another one", hint)
-        yield Administration(accord.crm)
+        crm = accord.crm
+        yield Administration(crm) if isinstance(crm, DatabaseCrm) else Records(crm)
 
 
-def find(admin: Administration, user: str, ref: str) -> Snapshot:
+def find(crm: Administration | Records, user: str, ref: str) -> Snapshot:
     """Return a record of whatever kind; raises Gone."""
     for kind in KINDS:
         try:
-            return admin.show(user, kind, ref)
+            return crm.show(user, kind, ref)
         except Gone:
             continue
     raise Gone(f"there is no record {ref}")

@@ -23,6 +23,20 @@ Next:
   accord sync --all                                        let it happen
 """
 
+THERE = """\
+Next:
+  accord token key {name}
+      on the CRM's machine; move the file here, as {file}, as you would move a password
+"""
+ELSEWHERE = """\
+  accord check                                             is the CRM there, does it let us in?
+  accord init dav --output company.toml                    ask for a CalDAV server, and test it
+  accord import company.toml                               bring it into Accord
+  accord plan                                              see what would happen
+  accord mode alice active                                 let her links write, not only observe
+  accord sync --all                                        let it happen
+"""
+
 
 @init.default
 def installation(
@@ -37,6 +51,14 @@ def installation(
         str, Parameter(help="Where the key is kept.", show_default=True)
     ] = "accord.key",
     crm: Annotated[str, Parameter(help="The CRM's address.", show_default=True)] = "database:",
+    token_key: Annotated[
+        str,
+        Parameter(help="The file with the token key, for a CRM on another machine."),
+    ] = "connector.key",
+    ca_file: Annotated[
+        str,
+        Parameter(help="The file (PEM) of the authority to trust instead of the system's there."),
+    ] = "",
     force: Annotated[bool, Parameter(help="Write accord.toml anew if it is there.")] = False,
     call: CallArgument,
 ) -> int:
@@ -45,17 +67,31 @@ def installation(
     Nothing that is there already is touched: with --force accord.toml is written anew, key file
     and database still stay.
     """
+    from accord.service.connector import is_elsewhere
     from accord.service.init import init as make
 
     folder = call.here / folder
-    made = make(folder, database=database, key_file=key_file, crm=crm, force=force)
-    call.data({"made": made.made, "kept": made.kept})
+    made = make(
+        folder,
+        database=database,
+        key_file=key_file,
+        crm=crm,
+        token_key=token_key,
+        ca_file=ca_file,
+        force=force,
+    )
+    missing = made.token_key
+    call.data({"made": made.made, "kept": made.kept, "missing": [str(missing)] if missing else []})
     for path in made.made:
         call.say(f"made  {path}", markup=False)
     for path in made.kept:
         call.say(f"kept  {path}", markup=False)
     call.say()
-    call.say(NEXT, markup=False, end="")
+    if is_elsewhere(crm):
+        first = THERE.format(name=missing.name, file=missing) if missing else "Next:\n"
+        call.say(first + ELSEWHERE, markup=False, end="")
+    else:
+        call.say(NEXT, markup=False, end="")
     return exits.OK
 
 

@@ -5,6 +5,7 @@ Commands and later the service's processes begin here; `init` prepares what this
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from accord.db import Database, open_database
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.ports.token import TokenProvider
-from accord.service import outside, registry
+from accord.service import connector, outside, registry
 from accord.service.accord import Accord, Crm
 from accord.service.config import Config, without_password
 from accord.state.state import State
@@ -48,8 +49,9 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
     """Open the CRM that `crm = "…"` names; `database` is the one state lives in.
 
     `database:` is the built-in CRM in that same database, `database:ADDRESS` in another one,
-    `python:PACKAGE` one of somebody else's, and `memory:` one that forgets everything in the end.
-    Raises ConfigError.
+    `interface+https://…` one behind CRM.interface, which is asked nothing yet, `python:PACKAGE`
+    one of somebody else's, and `memory:` one that forgets everything in the end. Raises
+    ConfigError.
     """
     scheme, colon, rest = config.crm.partition(":")
     if scheme == outside.SCHEME and rest:
@@ -59,10 +61,13 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
             f"there is no CRM {without_password(config.crm)!r}",
             field="crm",
             hint='use "database:" for the built-in CRM in Accord\'s own database, '
-            'or "database:sqlite:///crm.db" for one in another',
+            '"database:sqlite:///crm.db" for one in another, '
+            'or "interface+https://host/CRM.interface" for one on another machine',
         )
     if scheme == "database":
         return _built_in(rest, database, clock)
+    if connector.is_elsewhere(config.crm):
+        return _elsewhere(config, clock)
     crm: Crm = import_module(registry.CRM[scheme]).build({"instance": rest} if rest else {})
     return crm
 
@@ -74,6 +79,7 @@ def open_desk(accord: Accord, config: Config) -> Desk:
     from accord.interface.tokens.hmac import HmacTokens
     from accord.interface.tokens.settings import Provider
 
+    _require_near(config, "tokens are issued and checked there")
     settings = config.tokens
     provider: TokenProvider
     match settings.provider:
@@ -97,6 +103,25 @@ def open_interface(accord: Accord, config: Config) -> Server:
 
     sign_in = SignIn(accord.state, open_desk(accord, config))
     return Server(House(accord.state, accord.crm, sign_in, config.interface))
+
+
+def _elsewhere(config: Config, clock: Clock) -> Crm:
+    from accord.crm.syncml import build, signed
+    from accord.crm.syncml.settings import configure
+
+    settings = connector.settings(config.crm, config.connector, config.folder)
+    lifetime = timedelta(minutes=configure(settings).token_minutes)
+    return build(settings, signed(settings[connector.KEY], lifetime, clock))
+
+
+def _require_near(config: Config, why: str) -> None:
+    """Raise ConfigError where the CRM is on another machine."""
+    if connector.is_elsewhere(config.crm):
+        raise ConfigError(
+            f"the CRM is behind {connector.url_of(config.crm)}: {why}",
+            field="crm",
+            hint="run this command on the machine where CRM.interface runs",
+        )
 
 
 def _built_in(address: str, database: Database, clock: Clock) -> Crm:

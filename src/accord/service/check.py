@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from accord.rules import check as rules
 from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
+from accord.service.connector import is_elsewhere, key_file
 from accord.service.identity import CRM, instance_key, revision
 from accord.service.opening import find_folder
 from accord.state.codec import decode_step
@@ -40,7 +41,7 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     """Yield what was tested, as it is done: files, CRM, targets and people, rules, open work."""
     if config is not None:
         yield from _files(config)
-    yield from _crm(accord)
+    answers = yield from _crm(accord)
     with accord.state.read() as tx:
         targets, links = tx.targets.all(), tx.links.all()
     for target in targets:
@@ -48,7 +49,8 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     if not links:
         hint = "`accord init dav` writes a first target with links; `accord import` reads it"
         yield Checked(area="links", subject="links", ok=False, detail="none yet", hint=hint)
-    yield from _rules(accord, targets, links)
+    if answers:
+        yield from _rules(accord, targets, links)
     with accord.state.read() as tx:
         yield from _open_work(tx, links)
 
@@ -58,6 +60,9 @@ def _files(config: Config) -> Iterator[Checked]:
     where = str(file) if file else "all from the environment"
     yield Checked(area="configuration", subject="accord.toml", ok=True, detail=where)
     yield _permission("key file", config.key_file, "with it passwords and private entries")
+    token_key = key_file(config.connector, config.folder)
+    if is_elsewhere(config.crm) and token_key is not None:
+        yield _permission("token key", token_key, "act in every CRM user's name")
     if config.database.startswith("sqlite:///"):
         path = Path(config.database.removeprefix("sqlite:///").partition("?")[0])
         yield _permission("database", path, "everybody's calendars")
@@ -76,14 +81,23 @@ def _permission(area: str, path: Path, what: str) -> Checked:
     )
 
 
-def _crm(accord: Accord) -> Iterator[Checked]:
-    yield from _findings("crm", accord.crm.check())
-    yield _instance(accord, "crm", CRM, accord.crm.instance, revision(accord))
+def _crm(accord: Accord) -> Generator[Checked, None, bool]:
+    """Yield what is to be said of the CRM; return whether it answers, so that more can be asked."""
+    found = accord.crm.check()
+    yield from _findings("crm", found)
+    try:
+        yield _instance(accord, "crm", CRM, accord.crm.instance, revision(accord))
+    except AccordError as error:
+        if all(one.ok for one in found):
+            hint = getattr(error, "hint", "")
+            yield Checked(area="crm", subject="instance", ok=False, detail=str(error), hint=hint)
+        return False
     with accord.state.read() as tx:
         users = sorted({link.user for link in tx.links.all()})
     for user in users:
-        found = [one for one in accord.crm.check(user) if one.subject not in _ABOUT_ALL]
-        yield from _findings(f"crm user {user}", found)
+        some = [one for one in accord.crm.check(user) if one.subject not in _ABOUT_ALL]
+        yield from _findings(f"crm user {user}", some)
+    return True
 
 
 def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Checked]:
@@ -108,7 +122,7 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
     yield _instance(accord, area, instance_key(target.id), adapter.instance)
 
 
-_ABOUT_ALL = ("connection", "encryption", "database")
+_ABOUT_ALL = ("connection", "encryption", "database", "interface")
 """Subjects that are the same for everybody on a target, said once."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accord.interface.server.settings import InterfaceSettings
 from accord.interface.tokens.settings import TokenSettings
@@ -19,6 +20,7 @@ from accord.ports.errors import ConfigError
 from accord.rules.problem import Problem, RuleErrors
 from accord.rules.source import Source
 from accord.rules.text import read
+from accord.service import connector
 
 FILE = "accord.toml"
 PREFIX = "ACCORD_"
@@ -29,6 +31,7 @@ class _File(Struct, frozen=True, kw_only=True):
     database: str = "sqlite:///accord.db"
     key_file: str = "accord.key"
     crm: str = "database:"
+    connector: dict[str, Any] = {}
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
 
@@ -41,7 +44,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     `file` is None where everything came from the environment; `folder` is what relative paths
     were resolved against. `database` is an address with an absolute path, `crm` an address
-    such as `database:` whose part before the colon names a CRM adapter.
+    such as `database:` whose part before the colon names a CRM adapter, and `connector` how to
+    reach one behind CRM.interface (`service.connector`).
     """
 
     file: Path | None
@@ -49,6 +53,7 @@ class Config(Struct, frozen=True, kw_only=True):
     database: str
     key_file: Path
     crm: str
+    connector: dict[str, Any] = {}
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
 
@@ -77,6 +82,7 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
         database=absolute(values["database"], folder),
         key_file=folder / Path(values["key_file"]).expanduser(),
         crm=_crm(values["crm"], folder),
+        connector=given.connector,
         tokens=given.tokens,
         interface=given.interface,
     )
@@ -119,6 +125,9 @@ def _read(path: Path) -> _File:
     source = Source(text, str(path))
     problems: list[Problem] = []
     given = read(_File, source.data, (), source, problems)
+    if given is not None and given.connector:
+        table = connector.read_table(given.connector, path.resolve().parent, source, problems)
+        given = replace(given, connector=table)
     if problems:
         raise RuleErrors(_with_places(problems, source.data))
     assert isinstance(given, _File)

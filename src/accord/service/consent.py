@@ -13,6 +13,7 @@ from accord.rules.rule import Private
 from accord.service.accord import Accord
 from accord.service.discreet import tells_all
 from accord.service.facts import FULL_CONSENT
+from accord.service.identity import require_user
 from accord.service.locking import locked
 from accord.service.opening import look_anew, withdrawn_key
 from accord.state.records import Entry, Link
@@ -65,7 +66,7 @@ def set_consent(accord: Accord, user: str, *, given: bool, by: str = "") -> Cons
 
 def _require_user(accord: Accord, user: str) -> None:
     try:
-        accord.crm.open(user).close()
+        require_user(accord, user)
     except AuthFailed as error:
         raise ConfigError(str(error), field="user", hint="name a user of the CRM") from error
 

@@ -1,4 +1,4 @@
-"""Make sure that both systems are those we knew: a backup put back or a clone isn't followed.
+"""Make sure that systems and users are those we knew: a backup put back or a clone isn't followed.
 
 A visit asks before it reads anything; `accord check --accept` says that the change was meant.
 """
@@ -38,6 +38,13 @@ def accept(accord: Accord) -> None:
             tx.instances.accept(name, instance, revision(accord) if name == CRM else 0)
         for link, side in tx.cursors.all():
             tx.cursors.drop(link, side)
+
+
+def require_user(accord: Accord, user: str) -> None:
+    """Raise AuthFailed for a stranger to the CRM, and for whom it doesn't let in."""
+    with accord.crm.open(user) as session:
+        # Opening alone asks nothing of a CRM on another machine.
+        session.folders()
 
 
 def instance_key(target: str) -> str:

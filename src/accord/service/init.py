@@ -10,11 +10,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from accord.db import Database
 from accord.ports.errors import ConfigError
 from accord.rules.render import render_value
+from accord.service import connector
 from accord.service.bootstrap import open_crm
 from accord.service.config import FILE, Config, load
+from accord.service.connector import KEY_FILE, is_elsewhere, url_of
 
+DATABASE = "sqlite:///accord.db"
 TEMPLATE = """\
 # Accord's start-up settings. Each may also be given by the environment: ACCORD_DATABASE,
 # ACCORD_KEY_FILE, ACCORD_CRM. Relative paths begin at this file.
@@ -29,8 +33,15 @@ database = {database}
 key_file = {key_file}
 
 # The CRM. "database:" is the built-in one, in the same database;
-# "database:sqlite:///crm.db" keeps it in another.
+# "database:sqlite:///crm.db" keeps it in another;
+# "interface+https://crm.example.com/CRM.interface" is one on another machine.
 crm = {crm}
+
+# How a CRM on another machine is reached (docs/interface.md). The key is a password: with it
+# this machine acts in the name of the CRM's users. `accord token key FILE` writes it there.
+{on}[connector]
+{on}token_key = {{ file = {token_key} }}
+{on_ca}ca_file = {ca_file}{remark}
 
 # The tokens by which people and connectors sign in to CRM.interface (docs/tokens.md).
 # [tokens]
@@ -47,26 +58,33 @@ crm = {crm}
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """Say what `init` made, and what was there before."""
+    """Say what `init` made, and what was there before.
+
+    `token_key` is the file that has to hold the key of a CRM on another machine, and doesn't yet.
+    """
 
     config: Config
     file: Path
     made: tuple[str, ...]
     kept: tuple[str, ...]
+    token_key: Path | None = None
 
 
 def init(
     folder: Path,
     *,
-    database: str = "sqlite:///accord.db",
+    database: str = DATABASE,
     key_file: str = "accord.key",
     crm: str = "database:",
+    token_key: str = KEY_FILE,
+    ca_file: str = "",
     force: bool = False,
 ) -> Made:
     """Write `accord.toml` into `folder`, which is made if need be; prepare key file and database.
 
-    Raises ConfigError where there is one already (unless `force`), or where the database can't
-    be opened; then nothing new is left behind but what worked.
+    A CRM on another machine is asked nothing yet: its `token_key` need not be there. Raises
+    ConfigError where there is an `accord.toml` already (unless `force`), or where the database
+    can't be opened; then nothing new is left behind but what worked.
     """
     from accord.db import open_database
     from accord.state.state import State
@@ -79,9 +97,7 @@ def init(
             field="config",
             hint="edit it, or write a fresh one with --force (key and database stay)",
         )
-    text = TEMPLATE.format(
-        database=render_value(database), key_file=render_value(key_file), crm=render_value(crm)
-    )
+    text = written(database, key_file, crm, token_key, ca_file)
     fresh = file.with_name(f".{FILE}.new")
     _write(fresh, text)
     try:
@@ -90,14 +106,51 @@ def init(
         opened = open_database(config.database)
         try:
             State(opened, config.key_file)
-            open_crm(config, opened).close()
+            missing = _open(config, opened)
         finally:
             opened.close()
         fresh.replace(file)
     finally:
         fresh.unlink(missing_ok=True)
     made = [str(path) for path in (file, *_files(config)) if str(path) not in kept]
-    return Made(config=load(file, {}, folder), file=file, made=tuple(made), kept=tuple(kept))
+    return Made(
+        config=load(file, {}, folder),
+        file=file,
+        made=tuple(made),
+        kept=tuple(kept),
+        token_key=missing,
+    )
+
+
+def written(
+    database: str = DATABASE,
+    key_file: str = "accord.key",
+    crm: str = "database:",
+    token_key: str = KEY_FILE,
+    ca_file: str = "",
+) -> str:
+    """Return the text of an `accord.toml`; what a CRM here doesn't need is commented out."""
+    away = is_elsewhere(crm)
+    return TEMPLATE.format(
+        database=render_value(database),
+        key_file=render_value(key_file),
+        crm=render_value(crm),
+        on="" if away else "# ",
+        on_ca="" if away and ca_file else "# ",
+        token_key=render_value(token_key),
+        ca_file=render_value(ca_file or "crm-ca.pem"),
+        remark="" if ca_file else "               # where its certificate is your own authority's",
+    )
+
+
+def _open(config: Config, database: Database) -> Path | None:
+    """Open the CRM once, as far as that can be; return the token key's file if it is missing."""
+    file = connector.key_file(config.connector, config.folder)
+    if is_elsewhere(config.crm) and file is not None and not file.exists():
+        url_of(config.crm)
+        return file
+    open_crm(config, database).close()
+    return None
 
 
 def _files(config: Config) -> list[Path]:

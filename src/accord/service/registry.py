@@ -24,6 +24,8 @@ GROUPWARE = {
 CRM = {
     "database": "accord.crm.database",
     "memory": "accord.crm.memory",
+    "interface+https": "accord.crm.syncml",
+    "interface+http": "accord.crm.syncml",
 }
 """The CRM adapters by the part before the colon of `crm = "…:"`."""
 

@@ -15,6 +15,7 @@ from accord.rules.rule import Rule
 from accord.rules.source import Source
 from accord.rules.text import rules_in
 from accord.service.accord import Accord
+from accord.service.identity import require_user
 from accord.service.transfer_check import check_import
 from accord.service.transfer_diff import (
     Outcome,
@@ -103,7 +104,7 @@ def _addresses(accord: Accord) -> Callable[[str], str]:
 
     def address_of(user: str) -> str:
         if user not in found:
-            accord.crm.open(user).close()
+            require_user(accord, user)
             identities = accord.crm.identities(user)
             found[user] = identities[0].address if identities else ""
         return found[user]

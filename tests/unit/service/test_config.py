@@ -180,7 +180,9 @@ def test_a_lost_key_is_not_replaced_by_a_fresh_one(tmp_path: Path) -> None:
     assert not config.key_file.exists()
 
 
-@pytest.mark.parametrize("crm", ["interface+https://crm.example.com/", "databse:", "database"])
+@pytest.mark.parametrize(
+    "crm", ["interface+ftp://crm.example.com/", "https://crm.example.com/", "databse:", "database"]
+)
 def test_other_crms_are_refused_by_name(tmp_path: Path, crm: str) -> None:
     init(tmp_path)
     config = load(write(tmp_path, f'crm = "{crm}"'), {}, tmp_path)
