@@ -18,6 +18,8 @@ import httpx2
 from accord.cli.demo.hands import Desk
 from accord.crm.database import DatabaseCrm
 from accord.crm.database.admin import Administration
+from accord.crm.syncml import SyncmlCrm
+from accord.db import open_database
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.sandbox.proxy import Proxy
@@ -32,6 +34,7 @@ from accord.service.sync import preview, sync
 from accord.service.transfer import import_
 from accord.state.records import Link
 from tests.databases import Databases
+from tests.elsewhere import Elsewhere, FileClock
 from tests.peers import PASSWORD, Account
 
 NOW = datetime(2030, 1, 2, 8, tzinfo=UTC)
@@ -55,13 +58,24 @@ _HREF = re.compile(r"<(?:\w+:)?href>([^<]+)</(?:\w+:)?href>")
 
 
 class Clock:
-    """Be a clock that stands still until somebody turns it on."""
+    """Be a clock that stands still until somebody turns it on; other processes read its file."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._shown = FileClock(file)
         self.now = NOW
 
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @now.setter
+    def now(self, moment: datetime) -> None:
+        self._now = moment
+        self._shown.set(moment)
+
     def __call__(self) -> datetime:
-        return self.now
+        return self._now
 
     def pass_by(self, **time: float) -> None:
         self.now += timedelta(**time)
@@ -165,10 +179,11 @@ class Stage:
         rules: Mapping[str, str] | None = None,
         zones: Mapping[str, str] | None = None,
         unnamed: Sequence[str] = (),
+        split: bool = False,
     ) -> None:
         self.folder, self.accounts, self.kinds = folder, accounts, tuple(kinds)
         self.rules = RULES | dict(rules or {})
-        self.clock = Clock()
+        self.clock = Clock(folder / "clock")
         self.proxy = Proxy(next(iter(accounts.values())).url)
         self.boxes = {name: Box(account) for name, account in accounts.items()}
         self.desks: dict[str, Desk] = {}
@@ -176,12 +191,23 @@ class Stage:
         self._unnamed = tuple(unnamed)
         self._databases = databases
         self._state, self._records = databases.url("accord"), databases.url("crm")
+        self.machine: Elsewhere | None = None
+        if split:
+            self.machine = Elsewhere(
+                folder / "crm",
+                database=databases.url("there"),
+                records=self._records,
+                clock=self.clock.file,
+            )
         self.accord: Accord
         self.config: Config
 
     def __enter__(self) -> Self:
         self.proxy.__enter__()
         (self.folder / "password").write_text(PASSWORD, encoding="utf-8")
+        if self.machine is not None:
+            self.machine.start()
+            self.machine.write_key(self.folder)
         self.open()
         for name in self.accounts:
             self.people.add_user(
@@ -201,19 +227,33 @@ class Stage:
     ) -> None:
         for box in self.boxes.values():
             box.close()
-        self.accord.close()
+        self.shut()
+        if self.machine is not None:
+            self.machine.close()
         self.proxy.__exit__(kind, error, at)
 
     def open(self) -> None:
-        """Start Accord on what lies in the folder, made where it isn't there."""
-        records = f"database:{self._records}"
+        """Start Accord on what lies in the folder, made where it isn't there.
+
+        Where the CRM is on another machine, Accord reaches it by HTTP and by nothing else; the
+        people who work with the CRM do that there.
+        """
+        records = self.machine.crm if self.machine else f"database:{self._records}"
         made = init(self.folder, database=self._state, crm=records, force=True)
         self.config = made.config
         self.accord = open_accord(made.config, self.clock)
-        crm = self.accord.crm
+        crm: object = self.accord.crm
+        if self.machine is not None:
+            assert isinstance(crm, SyncmlCrm)
+            crm = DatabaseCrm(open_database(self._records), clock=self.clock)
         assert isinstance(crm, DatabaseCrm)
         self.people = Administration(crm)
         self.desks = {name: Desk(self.people, name) for name in self.accounts}
+
+    def shut(self) -> None:
+        """Let go of everything that `open` opened."""
+        self.accord.close()
+        self.people.crm.close()
 
     def bring_in(self, rules: Mapping[str, str] | None = None) -> None:
         """Import target, links and rules, with other rules where they are given."""
@@ -224,7 +264,7 @@ class Stage:
 
     def lose_state(self) -> None:
         """Lose Accord's own database, as a new installation does, and begin anew."""
-        self.accord.close()
+        self.shut()
         self._state = self._databases.url("accord")
         self.open()
         self.bring_in()

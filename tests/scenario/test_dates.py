@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import icalendar
+import pytest
 import recurring_ical_events
 
 from accord.model.recurrence import Frequency, RecurrenceRule
@@ -32,6 +33,7 @@ def test_a_calendar_program_splits_a_series(enter: Enter) -> None:
     stage.quiet()
 
 
+@pytest.mark.split
 def test_the_crm_splits_a_series(enter: Enter) -> None:
     stage = enter("anna")
     desk, box = stage.desks["anna"], stage.boxes["anna"]

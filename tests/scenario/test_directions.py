@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from accord.model.item import Absence, Contact, Mailto, Task, TaskStatus
 from accord.model.kinds import Kind
@@ -21,6 +22,7 @@ END:VCARD\r
 """
 
 
+@pytest.mark.split
 def test_events_travel_both_ways(enter: Enter) -> None:
     stage = enter("anna")
     desk, box = stage.desks["anna"], stage.boxes["anna"]
@@ -86,6 +88,7 @@ def test_contacts_go_out_into_a_folder_of_their_own(enter: Enter) -> None:
     stage.quiet()
 
 
+@pytest.mark.split
 def test_contacts_in_a_persons_own_book_leave_what_is_theirs_alone(enter: Enter) -> None:
     stage = enter("anna", kinds=("contact",))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
@@ -112,6 +115,7 @@ def test_contacts_in_a_persons_own_book_leave_what_is_theirs_alone(enter: Enter)
     stage.quiet()
 
 
+@pytest.mark.split
 def test_tasks_go_out_and_how_far_they_are_comes_back(enter: Enter) -> None:
     stage = enter("anna", kinds=("task",))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
@@ -177,6 +181,7 @@ def test_a_task_moves_to_the_mailbox_of_another_assignee(enter: Enter) -> None:
     stage.quiet()
 
 
+@pytest.mark.split
 def test_absences_go_out_as_out_of_office_entries(enter: Enter) -> None:
     stage = enter("anna", kinds=("event", "absence"))
     desk, box = stage.desks["anna"], stage.boxes["anna"]

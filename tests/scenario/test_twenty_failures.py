@@ -36,6 +36,7 @@ MADE_ANEW = (
 EMPTY = b'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"></D:multistatus>'
 
 
+@pytest.mark.split
 @pytest.mark.parametrize("times", [1, None])
 def test_01_timeout_after_create_makes_a_duplicate(enter: Enter, times: int | None) -> None:
     stage = enter("anna")
@@ -89,6 +90,7 @@ def test_02_one_meeting_of_several_people_becomes_several_from_mailboxes(enter: 
     stage.quiet()
 
 
+@pytest.mark.split
 def test_03_mapping_lost_and_everything_is_made_anew(enter: Enter) -> None:
     stage = enter("anna", kinds=("event", "task", "contact"))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
@@ -114,6 +116,7 @@ def test_03_mapping_lost_and_everything_is_made_anew(enter: Enter) -> None:
     assert stage.event("anna", "From the mailbox").location == "Room 2"
 
 
+@pytest.mark.split
 def test_04_two_runs_overlap(enter: Enter) -> None:
     stage = enter("anna")
     for number, title in enumerate(TITLES[:4]):
@@ -319,6 +322,7 @@ def test_06_access_lapses_and_returns(enter: Enter, status: int) -> None:
     assert stage.event("anna", "From the mailbox").location == "Room 2"
 
 
+@pytest.mark.split
 def test_07_an_event_leaves_the_filter_and_is_cancelled(enter: Enter) -> None:
     rule = 'scope = "category"\ncategories = ["CRM"]\nfilter = { crm = "item.priority < 9" }'
     stage = enter("anna", rules={"event": rule})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import date, datetime, timedelta
 
 import icalendar
@@ -13,7 +13,6 @@ import pytest
 import recurring_ical_events
 from sqlalchemy import inspect
 
-from accord.crm.database import DatabaseCrm
 from accord.db import Database
 from accord.model.item import Contact, Event, Task
 from accord.model.kinds import Kind
@@ -130,6 +129,7 @@ def test_13_an_unreadable_occurrence_is_taken_for_a_deletion(enter: Enter) -> No
     stage.quiet()
 
 
+@pytest.mark.split
 def test_14_an_endless_series_floods_the_server(enter: Enter) -> None:
     stage = enter("anna")
     desk = stage.desks["anna"]
@@ -273,6 +273,7 @@ def test_18_refused_credentials_stop_it_silently(enter: Enter) -> None:
     stage.quiet()
 
 
+@pytest.mark.split
 @pytest.mark.parametrize("private", ["skip", "busy"])
 def test_19_private_entries_are_exposed(enter: Enter, private: str) -> None:
     stage = enter("anna", rules={"event": f'scope = "all"\nprivate = "{private}"'})
@@ -370,11 +371,13 @@ def _occurrences(text: str, around: date) -> list[str]:
 
 def _everything_stored(stage: Stage) -> str:
     """Return all bytes of all files, and all values of all tables, unpacked, as one text."""
-    pieces = [file.read_bytes() for file in stage.folder.iterdir() if file.is_file()]
+    pieces = [file.read_bytes() for file in stage.folder.rglob("*") if file.is_file()]
     text = b"\n".join(pieces).decode("utf-8", "replace").casefold()
-    crm = stage.accord.crm
-    assert isinstance(crm, DatabaseCrm)
-    return text + "".join(map(_everything_in, (stage.accord.state.database, crm.store.database)))
+    databases = [stage.accord.state.database, stage.people.crm.store.database]
+    if stage.machine is None:
+        return text + "".join(map(_everything_in, databases))
+    with closing(stage.machine.open()) as there:
+        return text + "".join(map(_everything_in, (*databases, there.state.database)))
 
 
 def _everything_in(database: Database) -> str:
