@@ -277,6 +277,19 @@ def test_deleted_records_are_restored_under_their_own_ref() -> None:
         select(world.accord, run)
 
 
+def test_the_journal_tells_what_came_back_alone_and_what_it_is_the_copy_of() -> None:
+    world = renamed()
+    world.mailbox().delete(world.items()[0].ref)
+    report = back(world, world.sync().run)
+    (record,), (item,), (pair,) = world.records(), world.items(), world.pairings()
+    told = world.journal(run=report.run, step="create")
+    assert {(e.side, e.ref, e.version, e.counterpart, e.pairing) for e in told} == {
+        (CRM, record.ref, record.version, "", ""),
+        (GROUPWARE, item.ref, item.version, record.ref, pair.id),
+    }
+    assert all(e.before is None and e.after for e in told)
+
+
 def test_a_record_that_was_deleted_in_the_crm_is_restored_not_recreated() -> None:
     world = renamed()
     (record,) = world.records()
