@@ -188,7 +188,17 @@ def test_signed_messages_are_let_in_and_altered_ones_are_not(world: World) -> No
     phone.number = 2
     assert post(phone.message(), wrong=True).code == 401
     phone.number = 3
-    assert post(phone.message(m.Alert(cmd_id="1", code=222))).code == 200
+    message = phone.message(m.Alert(cmd_id="1", code=222))
+    status = post(message)
+    assert status.code == 200
+    assert status.chal is not None
+    # Each message has a nonce of its own: the one before proves nothing, neither here nor anew.
+    phone.number = 4
+    assert post(phone.message()).code == 401
+    again = replace(message, header=replace(message.header, session_id="9"))
+    assert post(again).code == 401
+    nonce = base64.b64decode(status.chal.meta.next_nonce or "")
+    assert post(phone.message()).code == 200
 
 
 def test_nobody_learns_from_challenges_who_has_a_password(world: World) -> None:

@@ -160,7 +160,12 @@ class Server:
             return stored.reply
         talk = decode(stored.data) if stored is not None else None
         code, chal = StatusCode.OK, None
-        if talk is None or not self._goes_on(talk, message, request):
+        goes_on = talk is not None and self._goes_on(talk, message, request)
+        if talk is not None and goes_on and talk.secret:
+            who = talk.user, talk.secret, talk.device
+            chal = house.sign_in.sealed(*who, request.signature, request.body)
+            goes_on = chal is not None
+        if talk is None or not goes_on:
             admitted = house.sign_in.check(header, request.peer, request.signature, request.body)
             if isinstance(admitted, Turned):
                 return self._refuse(coding, message, admitted.code, admitted.chal)
@@ -177,12 +182,8 @@ class Server:
     def _goes_on(self, talk: Talk, message: Message, request: Request) -> bool:
         """Tell whether a message belongs to a conversation: it came to its secret address."""
         given = dict(parse_qsl(request.query)).get(_KEY, "").encode("utf-8", "replace")
-        if message.header.msg_id == "1" or not secrets.compare_digest(given, talk.key.encode()):
-            return False
-        if not talk.secret:
-            return True
-        who = talk.user, talk.secret, talk.device
-        return self._house.sign_in.sealed(*who, request.signature, request.body)
+        here = secrets.compare_digest(given, talk.key.encode())
+        return here and message.header.msg_id != "1"
 
     def _begin(
         self, message: Message, admitted: Admitted

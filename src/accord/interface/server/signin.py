@@ -86,12 +86,21 @@ class SignIn:
             pass
         return self._turn(StatusCode.INVALID_CREDENTIALS, device, BASIC)
 
-    def sealed(self, user: str, secret: str, device: str, signature: str, body: bytes) -> bool:
-        """Tell whether a message of an open conversation is signed with its secret."""
+    def sealed(
+        self, user: str, secret: str, device: str, signature: str, body: bytes
+    ) -> Chal | None:
+        """Return with what to sign the next message, if this one is signed with its secret.
+
+        None where a message of an open conversation isn't, or is one that was sent before.
+        """
         with self._state.read() as tx:
             found = [one for one in tx.device_secrets.of(user) if one.id == secret]
             nonce = tx.device_nonces.get(device)
-        return bool(found) and nonce is not None and _signed(found[0], nonce, signature, body)
+        if not found or nonce is None or not _signed(found[0], nonce, signature, body):
+            return None
+        if not self._state.run(lambda tx: tx.device_nonces.use(device, nonce)):
+            return None
+        return _chal(MAC, self._state.run(lambda tx: tx.device_nonces.renew(device)))
 
     def _check_basic(self, cred: Cred, device: str, peer: str) -> Admitted:
         name, colon, token = _plain(cred).partition(":")
