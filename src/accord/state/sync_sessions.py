@@ -130,6 +130,14 @@ class SyncLog(Repository):
         """Store a sync as it stands."""
         self.db.upsert(SYNCS, [msgspec.structs.asdict(sync)])
 
+    def add(self, sync: Sync) -> None:
+        """Add what was counted to the line of that id, which begins with it where there is none."""
+        query = select(SYNCS.c.counts).where(SYNCS.c.id == sync.id).with_for_update()
+        counts = dict(self.db.execute(query).scalar() or {})
+        for what, number in sync.counts.items():
+            counts[what] = counts.get(what, 0) + number
+        self.put(msgspec.structs.replace(sync, counts=counts))
+
     def note(self, notes: Sequence[tuple[str, SyncNote]]) -> None:
         """Add items that were refused or lost, each with the id of its sync."""
         self.db.insert(SYNC_NOTES, [self._row(sync, note) for sync, note in notes])

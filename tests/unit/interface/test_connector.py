@@ -400,6 +400,21 @@ def test_one_refused_item_stops_nothing_and_is_in_the_log(house: Endpoint, crm: 
     assert "may not" in note.why
 
 
+def test_the_log_has_one_line_a_day_for_each_store_of_a_user(house: Endpoint) -> None:
+    place, other = tasks(house.direct()), tasks(house.direct(), "bob")
+    (made,) = place.create(Task(title="a"))
+    place.create(Task(title="b"), Task(title="c"))
+    place.edit(made, title="d")
+    other.create(Task(title="e"))
+    with house.state.read() as tx:
+        lines = {sync.user: sync for sync in tx.sync_log.query()}
+    assert {user: sync.counts for user, sync in lines.items()} == {
+        "ann": {"added": 3, "changed": 1},
+        "bob": {"added": 1},
+    }
+    assert lines["ann"].store == "item/task"
+
+
 @pytest.mark.parametrize(
     "uri", ["./feed?since=1", "./people/identities/bob", "./people/users/[]", "./check"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from accord.db import Taken
 from accord.state import State, devices, sync_sessions
@@ -171,3 +172,13 @@ def test_the_log_keeps_what_was_refused_and_what_lost(state: State, clock: Clock
         assert tx.sync_log.notes("s1")[0] == lost
     clock.wait(86_400 * 366)
     assert state.run(lambda tx: tx.sync_log.prune()) == 1
+
+
+def test_a_line_of_the_log_counts_on(state: State) -> None:
+    one = Sync(id="s1", at=NOW, user="ann", device="c", store="task", mode="m", counts={"added": 2})
+    state.run(lambda tx: tx.sync_log.add(one))
+    later = replace(one, at=NOW + timedelta(hours=1), counts={"added": 1, "refused": 1})
+    state.run(lambda tx: tx.sync_log.add(later))
+    with state.read() as tx:
+        (line,) = tx.sync_log.query()
+    assert line == replace(later, counts={"added": 3, "refused": 1})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import structlog
 
 from accord.formats import wire
@@ -9,10 +11,11 @@ from accord.formats.syncml.message import Item, Location, Meta
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server.house import Turn
 from accord.ports import errors
-from accord.state.ids import new_id
 from accord.state.sync_sessions import Sync, SyncNote
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
+
+_DEVICE = "connector"
 
 CODES: tuple[tuple[type[errors.AccordError], StatusCode], ...] = (
     (errors.Stale, StatusCode.CONFLICT),
@@ -67,21 +70,21 @@ def note(turn: Turn, store: str, what: str, why: str, *, ref: str = "", luid: st
 
 
 def count(turn: Turn, store: str, counts: dict[str, int]) -> str:
-    """Add to the line of the log that this conversation has for a store; return its id."""
-    connector = turn.talk.connector
-    assert connector is not None
-    line, known = connector.lines.setdefault(store, (new_id(), {}))
-    for what, number in counts.items():
-        known[what] = known.get(what, 0) + number
+    """Add to the line of the log that a store of this user has today; return its id.
+
+    A connector comes all day long: a line for each conversation would bury those of devices.
+    """
+    now, user = turn.house.now(), turn.talk.user
+    line = hashlib.sha256(f"{user}\0{store}\0{now:%Y%m%d}".encode()).hexdigest()[:32]
     kept = Sync(
         id=line,
-        at=turn.house.now(),
-        user=turn.talk.user,
-        device=turn.talk.device,
+        at=now,
+        user=user,
+        device=_DEVICE,
         store=store,
         mode="connector",
-        counts=known,
+        counts=counts,
         end="done",
     )
-    turn.house.state.run(lambda tx: tx.sync_log.put(kept), durable=False)
+    turn.house.state.run(lambda tx: tx.sync_log.add(kept), durable=False)
     return line

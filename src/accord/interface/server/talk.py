@@ -172,14 +172,12 @@ class Rest(Struct):
 class Connector(Struct):
     """Be what a connector's conversation needs beside what all have.
 
-    `lines` are its lines in the log of syncs, by store: the id of each, and what is counted.
     `stays` says that something may follow, or come again.
     """
 
     stays: bool = False
     rest: Rest | None = None
     coming: Coming | None = None
-    lines: dict[str, tuple[str, dict[str, int]]] = {}
 
 
 class Talk(Struct, kw_only=True):
