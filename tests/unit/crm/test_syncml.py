@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from accord.crm.syncml import SyncmlCrm, build, http, signed
 from accord.crm.syncml.errors import of_item, of_session
 from accord.crm.syncml.settings import configure
+from accord.crm.syncml.tokens import Kept
 from accord.formats import wire
 from accord.formats.syncml import message as m
 from accord.formats.syncml.media import Media
@@ -278,6 +279,27 @@ def test_tokens_are_signed_for_one_user_each() -> None:
     assert written.claims.user == "ann"
     assert written.key == "0123456789abcdef"
     assert tokens("ann") != tokens("ann")
+
+
+def test_a_token_is_renewed_before_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("accord.crm.syncml.tokens.time.monotonic", lambda: now[0])
+    kept = Kept(signed(KEY, timedelta(minutes=10)))
+    first = kept.get("ann")
+    now[0] += 7 * 60
+    assert kept.get("ann") == first
+    assert kept.get("bob") != first
+    now[0] += 2 * 60
+    second = kept.get("ann")
+    assert second != first
+    assert kept.renew("ann", first) == second
+    assert kept.renew("ann", second) not in (first, second)
+
+
+def test_a_foreign_token_is_kept_until_it_is_refused() -> None:
+    given = iter(["one", "two"])
+    kept = Kept(lambda _: next(given))
+    assert [kept.get("ann"), kept.get("ann"), kept.renew("ann", "one")] == ["one", "one", "two"]
 
 
 @contextmanager

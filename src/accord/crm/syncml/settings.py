@@ -36,7 +36,7 @@ SETTINGS = (
         type=SettingType.NUMBER,
         default=60,
         advanced=True,
-        help="minutes; a new one is signed when it is refused",
+        help="minutes; a new one is signed in good time",
     ),
     Setting(
         name="ca_file",
