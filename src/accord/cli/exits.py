@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 OK = 0
-"""Done. What is held or in conflict waits for somebody, but nothing failed."""
+"""Done. What is held or in conflict waits for somebody, but nothing failed; a folder in which
+another `sync` is at work is left to that one."""
 
 FAILED = 1
 """Done in part: at least one item failed, or `check` found a fault."""

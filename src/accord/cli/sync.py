@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from accord.service.visit import Progress
     from accord.state.records import Link
 
+_NAMED = 5
+"""How many links that are left to another run are named."""
+
 LINKS = Parameter(help="Links by name, or all of a user or target.")
 
 
@@ -32,23 +35,28 @@ def sync(
 ) -> int:
     """Synchronize links: both sides are read, compared, and brought to agreement.
 
-    Exit codes: 0 done; 1 an item failed; 2 wrong arguments or configuration; 3 a side could
-    not be reached or refused the credentials. What is held or in conflict waits and is no
-    failure: `accord held` and `accord conflicts` list it. A clash that the rule has settled is
-    in agreement again; its losing value is kept (`accord conflicts --settled`).
+    Exit codes: 0 done, or left to another run that is at work there; 1 an item failed; 2 wrong
+    arguments or configuration; 3 a side could not be reached or refused the credentials. What is
+    held or in conflict waits and is no failure: `accord held` and `accord conflicts` list it. A
+    clash that the rule has settled is in agreement again; its losing value is kept
+    (`accord conflicts --settled`).
     """
     from accord.service.opening import Options
 
     if bool(links) == all_links:
         hint = "name links, users or targets, or give --all; `accord links` lists them"
         raise Usage("which links?" if not links else "links and --all exclude each other", hint)
-    codes = []
+    codes, busy = [], []
     with call.accord() as accord:
         for link, report in visits(call, accord, links, Options(full=full)):
             call.data({**report.as_json(), "mode": link.mode, "paused": link.paused})
+            if report.busy:
+                busy.append(link.name)
+                continue
             if not link.paused:
                 show_report(call, report, observed=link.mode is Mode.OBSERVE)
             codes.append(ended(call, report))
+    _leave(call, busy)
     return exits.worst(codes)
 
 
@@ -161,6 +169,14 @@ def with_plan(link: Link, report: Report) -> dict[str, Any]:
 
     plan = plan_view(report.plan) if report.plan is not None else {"steps": [], "mails": []}
     return {**report.as_json(), "mode": link.mode, "paused": link.paused, **plan}
+
+
+def _leave(call: Call, busy: Sequence[str]) -> None:
+    """Say in one line what is left to another run; what that doesn't see, the next one does."""
+    if busy:
+        more = f" and {len(busy) - _NAMED:,} more" if len(busy) > _NAMED else ""
+        names = f"{', '.join(busy[:_NAMED])}{more}"
+        call.note(f"left to another run, which is at work there: {names}", markup=False)
 
 
 def _side(name: str, counts: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
     AccordError
     ├── Retry           try again after `after` seconds; nothing is wrong with the data
+    │   └── Busy        another run is at it already: leave it to that one
     ├── AuthFailed      ask the administrator or the person to sign in again
     ├── ConfigError     mend the configuration; `field` and `hint` say where and how
     ├── CursorExpired   drop the cursor and list completely
@@ -37,6 +38,10 @@ class Retry(AccordError):
         """Keep how many seconds to wait (`after`)."""
         super().__init__(message, code=code)
         self.after = after
+
+
+class Busy(Retry):
+    """Another run of Accord is at work there."""
 
 
 class AuthFailed(AccordError):

@@ -15,7 +15,7 @@ from accord.state.records import Link
 
 @contextmanager
 def locked(accord: Accord, links: Sequence[Link]) -> Iterator[None]:
-    """Hold the leases of the links' folders; raises Retry while a visit is under way."""
+    """Hold the leases of the links' folders; raises Busy while a visit is under way."""
     with accord.state.read() as tx:
         folders = {link.id: tx.settings.get(folder_key(link), "") for link in links}
     places = {}

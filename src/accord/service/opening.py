@@ -17,7 +17,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Observation
 from accord.model.parts import Person
 from accord.ports.adapter import Session
-from accord.ports.errors import ConfigError, Retry
+from accord.ports.errors import Busy, ConfigError
 from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Rule
@@ -75,7 +75,7 @@ def opened(
 ) -> Iterator[Visit]:
     """Open one link by itself, under its folder's lease unless `options` are dry.
 
-    Raises Retry while another process works on the folder, ConfigError where the link can't
+    Raises Busy while another process works on the folder, ConfigError where the link can't
     be worked on.
     """
     with ExitStack() as stack:
@@ -126,11 +126,11 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
 
 
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
-    """Take the folder's lease until `stack` closes; raises Retry while another holds it."""
+    """Take the folder's lease until `stack` closes; raises Busy while another holds it."""
     with accord.state.begin() as tx:
         lease = take(tx.leases, f"folder:{folder.scope}", LEASE_SECONDS)
     if lease is None:
-        raise Retry("this folder is being synchronized by another process", after=LEASE_SECONDS)
+        raise Busy("this folder is being synchronized by another process", after=LEASE_SECONDS)
 
     def release() -> None:
         with accord.state.begin() as tx:

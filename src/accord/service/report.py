@@ -26,7 +26,8 @@ class Report(Struct, kw_only=True):
     in a form that can't be read, and left alone. `requests` and `seconds`
     are the link's share: what served several links is split among them, so that all reports of
     a run add up to what was really spent.
-    `error` says why the visit ended early, `action` what to do about it, `hint` how. `left` says
+    `error` says why the visit ended early, `action` what to do about it, `hint` how; `busy` that
+    another run is at work in the folder, and that this one left it to that. `left` says
     what of a decision or an undo was not done, and why.
     """
 
@@ -46,6 +47,7 @@ class Report(Struct, kw_only=True):
     error: str = ""
     action: str = ""
     hint: str = ""
+    busy: bool = False
     left: list[str] = field(default_factory=list)
     plan: Plan | None = None
 

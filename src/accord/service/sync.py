@@ -13,7 +13,7 @@ from msgspec import Struct
 from accord.engine.plan import Plan, Skip
 from accord.model.kinds import Side
 from accord.ports.adapter import Session
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import AccordError, Busy, ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.cases import Gathered, again, gather
@@ -268,4 +268,5 @@ def fail(report: Report, error: AccordError) -> None:
     """Say in a report why its visit ended, and what to do about it."""
     report.error = str(error)
     report.action = error.action
+    report.busy = isinstance(error, Busy)
     report.hint = error.hint if isinstance(error, ConfigError) else ""
