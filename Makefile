@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; only make, python3 and python3-venv must be there.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check fault fuzz mutants bench lock docs clean help
+.PHONY: setup demo test check split fault fuzz mutants bench lock docs clean help
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -15,9 +15,9 @@ help: ## show this list
 setup: ## make .venv with everything for use and development
 	@tools/setup dev
 
-demo: ## play a week against a real CalDAV server on this machine
+demo: ## play a week against a real CalDAV server on this machine (TOPOLOGY=split: two machines)
 	@tools/setup demo
-	@$(BIN)/accord demo $(ARGS)
+	@$(BIN)/accord demo $(if $(TOPOLOGY),--topology $(TOPOLOGY)) $(ARGS)
 
 test: ## run all tests (ARGS="-k word" picks)
 	@tools/setup dev
@@ -33,9 +33,14 @@ check: ## lint, format, types and the import contract
 	[ $$status = 0 ] && echo "check: lint, format, types and imports are in order"; \
 	exit $$status
 
-fault: ## kill the process at every step, 500 times
+split: ## play all stories with connector and CRM on two machines
+	@tools/setup dev
+	@$(BIN)/pytest tests/scenario -m "long or split" -k "sqlite-split or postgres-split" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
+
+fault: ## kill the process at every step, 500 times, on one machine and on two
 	@tools/setup dev
 	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
+	@$(BIN)/python -m tests.fault --kills 500 --topology split $(ARGS)
 
 fuzz: ## play 20,000 random histories and send 200,000 broken messages
 	@tools/setup dev

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -132,15 +133,38 @@ def test_own_crm(server: Radicale, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.peer
 def test_demo_small(tmp_path: Path) -> None:
-    """The command behind `make demo`, with few past entries; --json as the README says."""
+    """The command behind `make demo`, with few past entries; --json as the README says.
+
+    With connector and CRM as two processes it tells the same story and shows the same tables.
+    """
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(
-        r"^demo:.*\n(\t.*\n)*\t@\$\(BIN\)/accord demo \$\(ARGS\)$", makefile, re.MULTILINE
+        r"^demo:.*\n(\t.*\n)*\t@\$\(BIN\)/accord demo "
+        r"\$\(if \$\(TOPOLOGY\),--topology \$\(TOPOLOGY\)\) \$\(ARGS\)$",
+        makefile,
+        re.MULTILINE,
     )
-    words = [_accord(), "demo", "--json", "--entries", "12", "--series", "6"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    one, split = (_demo(tmp_path, topology) for topology in ("one", "split"))
+    assert any("process of its own" in line for line in split[0]["said"])
+    assert [scene["scene"] for scene in one] == [scene["scene"] for scene in split]
+    assert [_table(scene) for scene in one] == [_table(scene) for scene in split]
+
+
+def _demo(folder: Path, topology: str) -> list[dict[str, Any]]:
+    words = [_accord(), "demo", "--json", "--entries", "9", "--series", "3"]
+    words += ["--topology", topology]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert all(json.loads(line) for line in done.stdout.splitlines())
+    (told,) = map(json.loads, done.stdout.splitlines())
+    assert told["ok"]
+    scenes: list[dict[str, Any]] = told["scenes"]
+    return scenes
+
+
+def _table(scene: dict[str, Any]) -> list[tuple[object, ...]]:
+    """Return what a scene's table shows of each link, without requests and seconds."""
+    names = ("link", "crm", "groupware", "held", "conflicts", "clashes", "failed")
+    return [tuple(row[name] for name in names) for row in scene.get("reports", ())]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])

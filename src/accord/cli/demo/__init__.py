@@ -6,7 +6,7 @@ Everything goes through the code that real use takes; the server is a process of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,10 @@ def demo(
     ] = None,
     entries: Annotated[int, Parameter(help="Past entries in the three mailboxes.")] = 600,
     series: Annotated[int, Parameter(help="Past series in the three mailboxes.")] = 300,
+    topology: Annotated[
+        Literal["one", "split"],
+        Parameter(help="split puts the CRM behind CRM.interface, in a process of its own."),
+    ] = "one",
     call: CallArgument,
 ) -> int:
     """Play a week against a real CalDAV server on this machine.
@@ -37,7 +41,7 @@ def demo(
     log_to_errors(verbose=call.verbose)
     narrator = Narrator(machine=call.json)
     try:
-        play(narrator, Size(entries, series), keep)
+        play(narrator, Size(entries, series), keep, split=topology == "split")
     except (DemoFailed, PeerFailed, PeerMissing) as error:
         narrator.finish(ok=False, error=str(error))
         return exits.FAILED

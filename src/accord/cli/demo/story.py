@@ -8,10 +8,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import date, timedelta
 from pathlib import Path
 
 from accord.cli.demo import past, week
+from accord.cli.demo.elsewhere import Elsewhere
 from accord.cli.demo.hands import DemoFailed, Desk, Mailbox
 from accord.cli.demo.narrate import Narrator
 from accord.crm.database import DatabaseCrm
@@ -23,6 +25,7 @@ from accord.model.recurrence import Busy
 from accord.sandbox.radicale import Radicale
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
+from accord.service.config import Config
 from accord.service.decisions import reject, waiting
 from accord.service.explain import explain
 from accord.service.init import init
@@ -70,14 +73,17 @@ class Size:
         self.series = series
 
 
-def play(narrator: Narrator, size: Size, keep: Path | None = None) -> None:
-    """Play the whole story; raises DemoFailed where something isn't as told."""
+def play(narrator: Narrator, size: Size, keep: Path | None = None, *, split: bool = False) -> None:
+    """Play the whole story; raises DemoFailed where something isn't as told.
+
+    With `split` the CRM is on a machine of its own: another folder, database and process.
+    """
     folder = keep or Path(tempfile.mkdtemp(prefix="accord-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     words = {name: f"{name}-secret" for name in week.PEOPLE}
     try:
         with Radicale(words) as server:
-            Story(narrator, server, folder, size).play()
+            Story(narrator, server, folder, size, split=split).play()
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -86,12 +92,16 @@ def play(narrator: Narrator, size: Size, keep: Path | None = None) -> None:
 class Story:
     """Hold the stage: the server, Accord, and the people's hands on both sides."""
 
-    def __init__(self, narrator: Narrator, server: Radicale, folder: Path, size: Size) -> None:
+    def __init__(
+        self, narrator: Narrator, server: Radicale, folder: Path, size: Size, *, split: bool = False
+    ) -> None:
         """Set up nothing yet; `play` does."""
         self._tell = narrator
         self._server = server
         self._folder = folder
         self._size = size
+        self._split = split
+        self._stack = ExitStack()
         self._today = date.today()  # noqa: DTZ011 (people's own day)
         self.accord: Accord
         self.desks: dict[str, Desk] = {}
@@ -99,8 +109,8 @@ class Story:
 
     def play(self) -> None:
         """Tell it from the beginning to the end."""
-        self._set_up()
-        try:
+        with self._stack:
+            self._set_up()
             self._begin()
             self._merge()
             self._clash()
@@ -110,22 +120,13 @@ class Story:
             self._mass_deletion()
             self._undo()
             self._end()
-        finally:
-            for box in self.boxes.values():
-                box.close()
-            self.accord.close()
 
     # the stage
 
     def _set_up(self) -> None:
         tell = self._tell
         tell.scene("Setting up", "A CalDAV/CardDAV server, three mailboxes and a CRM.")
-        made = init(self._folder, force=True)
-        self.accord = open_accord(made.config)
-        crm = self.accord.crm
-        if not isinstance(crm, DatabaseCrm):
-            raise DemoFailed("the demo needs the built-in CRM")
-        people = Administration(crm)
+        people = self._two_machines() if self._split else self._one_machine()
         for name, full in week.PEOPLE.items():
             people.add_user(name, week.address(name), display_name=full)
             self.desks[name] = Desk(people, name)
@@ -137,6 +138,27 @@ class Story:
         tell.say(f"{records} records in the CRM, {entries} entries in three mailboxes")
         tell.say(f"{len(self._links())} links: events, tasks, contacts and absences of each")
 
+    def _one_machine(self) -> Administration:
+        """Open Accord with the CRM in its own database; return the CRM for its people."""
+        self.accord = self._stack.enter_context(closing(open_accord(self._config("database:"))))
+        return _built_in(self.accord)
+
+    def _two_machines(self) -> Administration:
+        """Serve a CRM in a process of its own, and open Accord with nothing but its address."""
+        machine = Elsewhere(self._folder / "crm")
+        people = _built_in(self._stack.enter_context(closing(machine.open())))
+        machine.hand_over_key(self._folder)
+        self._stack.enter_context(machine)
+        self.accord = self._stack.enter_context(closing(open_accord(self._config(machine.crm))))
+        self._tell.say(f"the CRM is a process of its own (pid {machine.pid}), reached by HTTP only")
+        self._tell.say(f'crm = "{machine.crm}"')
+        for one in self.accord.crm.check():
+            self._must(one.ok, f"{one.subject}: {one.detail}")
+        return people
+
+    def _config(self, crm: str) -> Config:
+        return init(self._folder, crm=crm, force=True).config
+
     def _fill_mailbox(self, name: str) -> int:
         share = len(week.PEOPLE)
         files = past.past_entries(
@@ -145,7 +167,8 @@ class Story:
         files |= past.broken_entries(name)
         files |= week.mailbox_entries(name, self._today)
         self._server.fill(name, "calendar", files)
-        self.boxes[name] = Mailbox(self._server.url, name, self._server.users[name])
+        box = Mailbox(self._server.url, name, self._server.users[name])
+        self.boxes[name] = self._stack.enter_context(closing(box))
         return len(files)
 
     def _passwords(self) -> str:
@@ -325,3 +348,9 @@ class Story:
         if not holds:
             raise DemoFailed(f"this isn't so: {claim}")
         self._tell.say(f"✓ {claim}")
+
+
+def _built_in(accord: Accord) -> Administration:
+    if not isinstance(accord.crm, DatabaseCrm):
+        raise DemoFailed("the demo needs the built-in CRM")
+    return Administration(accord.crm)
