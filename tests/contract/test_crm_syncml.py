@@ -57,6 +57,7 @@ class TestMemory(CrmContract, RightsContract, SyncListContract):
         return PersonHand(behind, principal)
 
 
+@pytest.mark.long
 class TestMemoryInSmallMessages(TestMemory):
     """Where a page takes many messages, and an item several."""
 
