@@ -508,6 +508,30 @@ def test_only_asking_leaves_nothing_behind(house: Endpoint) -> None:
         assert tx.db.execute(select(SYNC_SESSIONS.c.id)).all() == []
 
 
+def test_a_message_costs_a_bounded_number_of_questions(house: Endpoint, crm: MemoryCrm) -> None:
+    anchor = Meta(anchor=Anchor(next="-"))
+    item = Item(target=Location("item/task"), source=Location("item/task"), meta=anchor)
+    before = crm.requests
+    codes = _codes(
+        _ask(house, "ann", *(m.Alert(cmd_id=str(n), code=205, items=(item,)) for n in range(99)))
+    )
+    assert codes[-1] == 405
+    assert codes.count(200) < 20
+    assert crm.requests - before < 40
+
+
+def test_what_is_owed_after_a_large_push_stays_small(house: Endpoint) -> None:
+    place = contacts(house.direct())
+    made = place.create(*(Contact(full_name=f"c{n}", notes="n" * 20_000) for n in range(20)))
+    narrow = contacts(house.direct(max_message=100_000))
+    outcomes = narrow.update(*(revise(one, full_name="new") for one in made))
+    assert [done(one).ref for one in outcomes] == [one.ref for one in made]
+    assert 0 < sum(done(one).snapshot is not None for one in outcomes) < 6
+    with house.state.read() as tx:
+        most = max(map(len, tx.db.execute(select(SYNC_SESSIONS.c.data)).scalars()))
+    assert most < 60_000
+
+
 # memory
 
 

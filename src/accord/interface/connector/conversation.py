@@ -21,6 +21,10 @@ from accord.interface.server.reply import name_of
 from accord.interface.server.signin import TOKEN
 
 _HEADER = "SyncHdr"
+_QUESTIONS = 10
+"""So many questions are answered in one message; each may cost the CRM much."""
+
+_NOT_NOW = StatusCode.COMMAND_NOT_ALLOWED
 _PULLS = (AlertCode.ONE_WAY_FROM_SERVER, AlertCode.REFRESH_FROM_SERVER)
 
 
@@ -52,11 +56,17 @@ def answer(turn: Turn, code: StatusCode) -> Message:
     """
     header, reply = turn.message.header, turn.reply
     reply.status("0", _HEADER, code, target=header.target.uri, source=header.source.uri)
+    asked = 0
     for sort, commands in groupby(turn.message.body, key=type):
         if sort is m.Exec:
             pushing.execute(turn, [one for one in commands if isinstance(one, m.Exec)])
             continue
         for command in commands:
+            if isinstance(command, m.Get | m.Search | m.Alert):
+                asked += 1
+            if asked > _QUESTIONS:
+                status_of(turn, command.cmd_id or "0", name_of(command), _NOT_NOW)
+                continue
             _do(turn, command)
     final = reply.settle()
     connector = turn.talk.connector

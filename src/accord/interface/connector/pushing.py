@@ -167,10 +167,12 @@ def _answer(turn: Turn, place: Place, op: Op) -> None:
     if isinstance(made, Written):
         code = StatusCode.ITEM_ADDED if op.name == "Add" else StatusCode.OK
         text = wire.outcome(made)
-        if len(text) > turn.reply.limit // 4:
-            # The connector reads what doesn't fit beside other answers.
+        if len(text) > turn.reply.limit // 4 or turn.talk.owed:
+            # The connector reads what doesn't fit beside other answers: what is owed stays small.
             text = wire.outcome(Written(ref=made.ref, version=made.version))
         status_of(turn, op.number, op.command, code, ref=made.ref, text=text)
+        if not turn.talk.owed:
+            turn.reply.settle()
         return
     status_of(turn, op.number, op.command, code_of(made), text=wire.outcome(made))
     if isinstance(made, Denied | Rejected):
