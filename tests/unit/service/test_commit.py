@@ -104,6 +104,18 @@ def test_a_copy_that_came_back_stands_for_the_old_pair() -> None:
     assert quiet(world)
 
 
+def test_what_comes_back_while_a_changed_rule_waits_stays_under_its_own() -> None:
+    world, record, item = paired()
+    (pair,) = world.pairings()
+    world.activate(fields={"title": FieldRule(outbound="'Busy'")})
+    assert world.sync().held == 1
+    world.mailbox().delete(item)
+    world.person().edit(record, location="Room")
+    assert world.sync().groupware.created == 1
+    (after,) = world.pairings()
+    assert (after.crm.ref, after.rule) == (record, pair.rule)
+
+
 def test_one_that_comes_back_under_its_own_ref_keeps_its_pair() -> None:
     world, record, item = paired()
     (pair,) = world.pairings()

@@ -10,7 +10,7 @@ import pytest
 from accord.engine.plan import Frozen, Hold
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Body, Person, Privacy
-from accord.ports.errors import ConfigError, Gone, ItemError, Rejected, Stale
+from accord.ports.errors import ConfigError, Denied, Gone, ItemError, Rejected, Stale
 from accord.rules.rule import Clash, FieldRule, OneWay, Private
 from accord.service.decisions import approve, reject, resolve, waiting
 from accord.service.report import Report
@@ -288,6 +288,22 @@ def test_the_journal_tells_what_came_back_alone_and_what_it_is_the_copy_of() -> 
         (GROUPWARE, item.ref, item.version, record.ref, pair.id),
     }
     assert all(e.before is None and e.after for e in told)
+
+
+def test_what_came_back_alone_goes_again_when_that_is_undone() -> None:
+    world = renamed()
+    world.mailbox().delete(world.items()[0].ref)
+    run = world.sync().run
+    world.answer(GROUPWARE, "create", Denied("full"), Denied("still full"))
+    returned = back(world, run)
+    (record,) = world.records()
+    world.sync(full=True)
+    assert (world.items(), world.pairings(), len(world.pending())) == ((), [], 1)
+    report = back(world, returned.run)
+    assert (report.crm.deleted, world.records(), world.pending()) == (1, (), [])
+    (told,) = world.journal(run=report.run, step="delete")
+    assert (told.side, told.ref, told.counterpart, told.pairing) == (CRM, record.ref, "", "")
+    assert world.sync(full=True).writes == 0
 
 
 def test_a_record_that_was_deleted_in_the_crm_is_restored_not_recreated() -> None:
@@ -613,6 +629,8 @@ def test_a_declined_meeting_comes_back_by_the_undo_of_the_own_deletion() -> None
     assert world.titles("bob") == (["Kick-off"], ["Kick-off"])
     replies = {a.address: a.reply for a in world.records()[0].item.attendees}  # type: ignore[union-attr]
     assert "declined" not in replies.values()
+    (pair,) = world.pairings("bob")
+    assert (pair.frozen, pair.content) == ("", False), "Alice's copy gives it"
     assert sync_all(world) and world.titles("bob")[1] == ["Kick-off"]
 
 
