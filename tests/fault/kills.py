@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import tempfile
+import threading
 from collections.abc import Callable
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from accord.sandbox.radicale import Radicale
+from tests.elsewhere import Elsewhere, forkserver
 from tests.fault import victim
 from tests.fault.world import World, _line
 
@@ -20,9 +23,15 @@ _PATIENCE = 120
 
 
 class Figures(Struct, kw_only=True):
-    """Be what a crash test found; `points` counts the kills by where they hit."""
+    """Be what a crash test found; `points` counts the kills by where they hit.
 
+    `survived` counts the visits that came to their end although CRM.interface was killed: what was
+    under way there was asked of the next process again.
+    """
+
+    topology: str = "one"
     kills: int = 0
+    survived: int = 0
     points: dict[str, int] = {}
     items: int = 0
     edits: int = 0
@@ -40,7 +49,7 @@ class Figures(Struct, kw_only=True):
     @property
     def missed(self) -> list[str]:
         """Return the steps of apply at which no kill has hit."""
-        return [cell for cell in victim.CELLS if not self.points.get(cell)]
+        return [cell for cell in victim.cells(self.topology) if not self.points.get(cell)]
 
     def coverage(self) -> str:
         """Return how often each point was hit, a line for each."""
@@ -52,16 +61,19 @@ def crash_test(
     seed: int = 1,
     tell: Callable[[str], None] = print,
     database: str = "sqlite:///accord.db",
+    topology: str = "one",
 ) -> Figures:
-    """Kill a synchronization `kills` times and return what is left of both sides."""
-    figures = Figures()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.fault.victim"])
+    """Kill a synchronization `kills` times and return what is left of both sides.
+
+    In the topology `split` it is a connector, and CRM.interface is killed as often as it is.
+    """
+    figures = Figures(topology=topology)
+    context = forkserver()
     with (
         tempfile.TemporaryDirectory(prefix="accord-fault-") as folder,
         Radicale({"anna": "secret"}) as server,
     ):
-        world = World(server, Path(folder), seed, database)
+        world = World(server, Path(folder), seed, database, split=topology == "split")
         try:
             while figures.kills < kills and figures.clean:
                 _round(world, context, figures, min(_ROUND, kills - figures.kills))
@@ -86,16 +98,27 @@ def _round(world: World, context: Any, figures: Figures, kills: int) -> None:
         tries += 1
         world.edit(6)
         fatal: int | str = 1 + world.dice.randrange(60)
+        there = world.machine is not None and world.dice.random() < 0.5
         if tries % 2:
             fatal = min(
-                victim.CELLS, key=lambda cell: figures.points.get(cell, world.dice.random())
+                victim.cells(figures.topology),
+                key=lambda cell: figures.points.get(cell, world.dice.random()),
             )
-        outcome = _sync(world, context, fatal, edits=2)
-        if isinstance(outcome, str):
+            there = fatal.startswith(victim.INTERFACE)
+        if there:
+            outcome, died = _sync_with_fatal_interface(world, context, fatal, edits=2)
+        else:
+            outcome = _sync(world, context, fatal, edits=2)
+            died = outcome if isinstance(outcome, str) else ""
+        if died:
             done += 1
-            figures.points[outcome] = figures.points.get(outcome, 0) + 1
-        elif outcome[2]:
-            figures.errors += outcome[2]
+            figures.points[died] = figures.points.get(died, 0) + 1
+        if isinstance(outcome, str):
+            continue
+        figures.survived += bool(there and died and not outcome[2])
+        wrong = [text for action, text in outcome[2] if not died or action != "retry"]
+        if wrong:
+            figures.errors += wrong
             return
     figures.kills += done
     for _ in range(4):
@@ -104,7 +127,7 @@ def _round(world: World, context: Any, figures: Figures, kills: int) -> None:
             figures.errors.append("killed without being told to")
             return
         if outcome[2]:
-            figures.errors += outcome[2]
+            figures.errors += [text for _, text in outcome[2]]
             return
         if outcome[1] == 0:
             break
@@ -113,10 +136,12 @@ def _round(world: World, context: Any, figures: Figures, kills: int) -> None:
     _compare(world, figures)
 
 
-def _sync(
-    world: World, context: Any, fatal: int | str, edits: int
-) -> tuple[int, int, list[str]] | str:
-    """Run the victim, editing both sides meanwhile; where it was killed, if it was."""
+Outcome = tuple[int, int, list[tuple[str, str]]] | str
+"""Where the process was killed; else the points it passed, its writes, and errors by reaction."""
+
+
+def _sync(world: World, context: Any, fatal: int | str, edits: int) -> Outcome:
+    """Run the victim, editing both sides meanwhile."""
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=victim.run, args=(str(world.folder), fatal, theirs))
     process.start()
@@ -126,16 +151,56 @@ def _sync(
     if process.is_alive():
         process.kill()
         process.join()
-        return 0, 0, [f"it did not end within {_PATIENCE} seconds"]
+        return 0, 0, [("", f"it did not end within {_PATIENCE} seconds")]
     try:
-        answer: tuple[int, int, list[str]] | str = ours.recv()
+        answer: Outcome = ours.recv()
     except EOFError:
-        return 0, 0, [f"it ended with {process.exitcode} and without a word"]
+        return 0, 0, [("", f"it ended with {process.exitcode} and without a word")]
     finally:
         ours.close()
     if isinstance(answer, str) and process.exitcode != -signal.SIGKILL:
-        return 0, 0, [f"it lived on after the kill {answer}"]
+        return 0, 0, [("", f"it lived on after the kill {answer}")]
     return answer
+
+
+def _sync_with_fatal_interface(
+    world: World, context: Any, fatal: int | str, edits: int
+) -> tuple[Outcome, str]:
+    """Run a connector while CRM.interface dies; return what came of it, and where that died.
+
+    Another process takes its place, by the dice at once or when the connector has given up.
+    """
+    machine = world.machine
+    assert machine is not None
+    ours, theirs = context.Pipe(duplex=False)
+    machine.stop()
+    machine.start(victim.expose, fatal, theirs)
+    theirs.close()
+    doomed = machine.process
+    assert doomed is not None
+    over = threading.Event()
+    watch = threading.Thread(target=_replace, args=(machine, doomed, over))
+    if at_once := world.dice.random() < 0.5:
+        watch.start()
+    outcome = _sync(world, context, 0, edits)
+    died = ours.recv() if ours.poll() else ""
+    ours.close()
+    if at_once:
+        over.set()
+        watch.join()
+    if not (at_once and died):
+        machine.kill()
+        machine.start()
+    return outcome, died
+
+
+def _replace(machine: Elsewhere, doomed: BaseProcess, over: threading.Event) -> None:
+    """Start CRM.interface anew as soon as it has died, as a service manager does."""
+    while not over.is_set():
+        if wait([doomed.sentinel], 0.02):
+            machine.kill()
+            machine.start()
+            return
 
 
 def _compare(world: World, figures: Figures) -> None:

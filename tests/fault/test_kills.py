@@ -10,8 +10,9 @@ from tests.fault.kills import Figures, crash_test
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_fifty_kills_while_both_sides_are_edited_leave_no_trace() -> None:
-    figures = crash_test(50)
+@pytest.mark.parametrize("topology", ["one", "split"])
+def test_fifty_kills_while_both_sides_are_edited_leave_no_trace(topology: str) -> None:
+    figures = crash_test(50, topology=topology)
     _leave_no_trace(figures, 50)
     assert figures.missed == []
 

@@ -1,7 +1,8 @@
-"""The process that is killed: one synchronization that dies at a chosen step of apply.
+"""The processes that are killed: a synchronization, or CRM.interface, dies at a step of apply.
 
 Points stand in, before and after every commit of state and CRM, and before and after every single
-request that writes on the server. Each is named after what is being done there.
+request that writes on a server; in CRM.interface also before each answer. Each is named after what
+is being done there.
 """
 
 from __future__ import annotations
@@ -18,37 +19,55 @@ from typing import Any
 from stamina.instrumentation import set_on_retry_hooks
 
 from accord.crm.database.session import DatabaseSession
+from accord.crm.syncml.http import Http
+from accord.crm.syncml.session import SyncmlSession
 from accord.db import Database
 from accord.groupware.dav.client import Client
+from accord.interface.server.server import Server
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
+from accord.service.connector import is_elsewhere
 from accord.service.opening import Options
 from accord.service.sync import sync
 
 STEPS = ("create", "update", "delete")
-MOMENTS = {"crm": ("in", "before the commit of", "after"), "groupware": ("before", "after")}
-CELLS = tuple(
-    f"{moment} {side} {step}"
-    for side, words in MOMENTS.items()
-    for step in STEPS
-    for moment in words
-)
-"""Where a kill must have hit at least once for the figures to mean anything."""
+WRITING = ("in", "before the commit of", "after")
+ASKING = ("before", "after")
+CONNECTOR, INTERFACE = "connector: ", "CRM.interface: "
+
+
+def cells(topology: str) -> tuple[str, ...]:
+    """Return where a kill must have hit at least once for the figures to mean anything."""
+    if topology == "one":
+        return (*_cells("", "crm", WRITING), *_cells("", "groupware", ASKING))
+    return (
+        *_cells(CONNECTOR, "crm", ASKING),
+        *_cells(CONNECTOR, "groupware", ASKING),
+        *_cells(INTERFACE, "crm", (*WRITING, "before the answer to")),
+    )
+
+
+def _cells(who: str, side: str, moments: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{who}{moment} {side} {step}" for step in STEPS for moment in moments)
 
 
 class Points:
     """Count the steps of apply, and die at one of them: the nth, or the first of a name."""
 
-    def __init__(self, fatal: int | str, last_words: Connection) -> None:
+    def __init__(self, fatal: int | str, last_words: Connection, who: str = "") -> None:
         self.fatal = fatal
         self.passed = 0
+        self.armed = True
+        self._who = who
         self._last_words = last_words
         self._lock = threading.Lock()
         self._doing = threading.local()
 
     def pass_one(self, moment: str, what: str = "") -> None:
         """Pass a point; tell its name and die by SIGKILL at the fatal one."""
-        name = f"{moment} {what or getattr(self._doing, 'what', 'state')}"
+        if not self.armed:
+            return
+        name = f"{self._who}{moment} {what or getattr(self._doing, 'what', 'state')}"
         with self._lock:
             self.passed += 1
             if self.fatal in (self.passed, name):
@@ -72,11 +91,38 @@ class Points:
         """Return `act` so that the transactions in it bear a name."""
 
         def counted(*given: Any) -> Any:
-            self._doing.what = what
+            self._doing.what = self._doing.last = what
             try:
                 return act(*given)
             finally:
                 del self._doing.what
+
+        return counted
+
+    def message(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a message to CRM.interface, with points around it where it writes."""
+
+        def counted(*given: Any) -> Any:
+            writes = hasattr(self._doing, "what")
+            if writes:
+                self.pass_one("before")
+            result = act(*given)
+            if writes:
+                self.pass_one("after")
+            return result
+
+        return counted
+
+    def answer(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the answering of a message, with a point before the answer to one that wrote."""
+
+        def counted(*given: Any) -> Any:
+            self.armed = True
+            self._doing.last = ""
+            result = act(*given)
+            if self._doing.last:
+                self.pass_one("before the answer to", self._doing.last)
+            return result
 
         return counted
 
@@ -85,19 +131,35 @@ def run(folder: str, fatal: int | str, report: Connection) -> None:
     """Synchronize once; tell where it dies, or how many points it passed and what came of it."""
     logging.disable(logging.WARNING)
     set_on_retry_hooks([])
-    points = Points(fatal, report)
+    config = load(Path(folder) / "accord.toml", {}, Path(folder))
+    split = is_elsewhere(config.crm)
+    points = Points(fatal, report, CONNECTOR if split else "")
     Client.write = points.request(Client.write)  # type: ignore[method-assign]
-    for step in STEPS:
-        act = getattr(DatabaseSession, step)
-        setattr(DatabaseSession, step, points.named(act, f"crm {step}"))
-    accord = open_accord(load(Path(folder) / "accord.toml", {}, Path(folder)))
+    if split:
+        Http.post = points.message(Http.post)  # type: ignore[method-assign]
+    _name_steps(points, SyncmlSession if split else DatabaseSession)
+    accord = open_accord(config)
     _count_transactions(points)
     with accord.state.read() as tx:
         links = tx.links.all()
     reports = sync(accord, links, Options(cause="fault"))
     accord.close()
-    errors = [one.error for one in reports if one.error]
+    errors = [(one.action, one.error) for one in reports if one.error]
     report.send((points.passed, sum(one.writes for one in reports), errors))
+
+
+def expose(fatal: int | str, report: Connection) -> None:
+    """Make this process, which is to serve CRM.interface, die at a step after its start."""
+    points = Points(fatal, report, INTERFACE)
+    points.armed = False
+    _name_steps(points, DatabaseSession)
+    Server.answer = points.answer(Server.answer)  # type: ignore[method-assign]
+    _count_transactions(points)
+
+
+def _name_steps(points: Points, session: type) -> None:
+    for step in STEPS:
+        setattr(session, step, points.named(getattr(session, step), f"crm {step}"))
 
 
 def _count_transactions(points: Points) -> None:

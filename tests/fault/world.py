@@ -24,6 +24,7 @@ from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.init import init
 from accord.service.transfer import import_
+from tests.elsewhere import Elsewhere
 
 TEXT = """\
 [[target]]
@@ -56,17 +57,29 @@ _START = datetime(2030, 1, 7, 9)
 class World:
     """Hold both sides, and what the hands did to each item."""
 
-    def __init__(self, server: Radicale, folder: Path, seed: int, database: str) -> None:
-        """Set up CRM, mailbox and link in `folder`; state and CRM live in `database`."""
+    def __init__(
+        self, server: Radicale, folder: Path, seed: int, database: str, *, split: bool = False
+    ) -> None:
+        """Set up CRM, mailbox and link in `folder`; state and CRM live in `database`.
+
+        With `split` the CRM is served by a process of its own, from a database of its own.
+        """
         self.folder = folder
+        self.machine = Elsewhere(folder / "crm") if split else None
         self.dice = random.Random(seed)
         server.fill("anna", "calendar", {})
         self._home = f"{server.url}anna/calendar/"
         (folder / "password").write_text(server.users["anna"], encoding="utf-8")
-        made = init(folder, database=database)
+        if self.machine is not None:
+            self.machine.start()
+            self.machine.write_key(folder)
+        made = init(
+            folder, database=database, crm=self.machine.crm if self.machine else "database:"
+        )
         self.accord: Accord = open_accord(made.config)
-        assert isinstance(self.accord.crm, DatabaseCrm)
-        self._crm = Administration(self.accord.crm)
+        self._there = self.machine.open() if self.machine is not None else self.accord
+        assert isinstance(self._there.crm, DatabaseCrm)
+        self._crm = Administration(self._there.crm)
         self._crm.add_user("anna", "anna@example.test", display_name="Anna")
         import_(self.accord, TEXT.format(url=server.url), "fault.toml", folder=folder)
         self._web = httpx2.Client(auth=("anna", server.users["anna"]), timeout=30)
@@ -80,6 +93,9 @@ class World:
         """Leave the stage."""
         self._web.close()
         self.accord.close()
+        if self.machine is not None:
+            self._there.close()
+            self.machine.close()
 
     def edit(self, times: int) -> None:
         """Let the hands do something, on either side, so many times."""
