@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import MINYEAR, UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -50,12 +50,12 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     @property
     def begins(self) -> datetime:
         """Return the UTC instant of the start; floating times count as UTC."""
-        return instant(self.start, self.time_zone)
+        return _instant(self.start, self.time_zone)
 
     @property
     def ends(self) -> datetime:
         """Return the UTC instant of the end."""
-        return instant(self.end, self.end_time_zone or self.time_zone)
+        return _instant(self.end, self.end_time_zone or self.time_zone)
 
 
 def occurrences(
@@ -63,8 +63,9 @@ def occurrences(
 ) -> Iterator[Occurrence]:
     """Yield what of `item` touches the aware span from `start` to before `end`, by start.
 
-    Raises TooMany for more than `limit` occurrences, or a rule too costly to expand; nothing
-    is yielded then. A task without start or due date has none.
+    What reaches beyond the calendar ends with it. Raises TooMany for more than `limit`
+    occurrences, or a rule too costly to expand; nothing is yielded then. A task without start
+    or due date has none.
     """
     whole = _whole(item)
     if whole is None:
@@ -151,7 +152,7 @@ def _expanded(
         for when, override in changed.items()
         if when not in excluded and _touches(one := _changed(item, whole, override), start, end)
     ]
-    after = _local(start, whole) - (whole.end - whole.start) - _MARGIN
+    after = _shifted(_local(start, whole), whole.start - whole.end - _MARGIN)
     until = _local(end, whole) + _MARGIN
     seen = excluded | changed.keys()
     for local in _starts(item, whole, after, until):
@@ -183,11 +184,27 @@ def _local(moment: datetime, whole: Occurrence) -> datetime:
     return wall_clock(min(max(moment, low), high), whole.time_zone)
 
 
+def _shifted(local: datetime, by: timedelta) -> datetime:
+    """Return a local time moved, as far as the calendar goes."""
+    try:
+        return local + by
+    except OverflowError:
+        return datetime.min if by < timedelta(0) else datetime.max
+
+
+def _instant(local: datetime, time_zone: str | None) -> datetime:
+    """Return an instant; a time of the calendar's first or last day may be its very end."""
+    try:
+        return instant(local, time_zone)
+    except OverflowError:
+        return (datetime.min if local.year == MINYEAR else datetime.max).replace(tzinfo=UTC)
+
+
 def _at(whole: Occurrence, local: datetime) -> Occurrence:
     """Return the occurrence of a series that starts at a local time."""
     return Occurrence(
         start=local,
-        end=local + (whole.end - whole.start),
+        end=_shifted(local, whole.end - whole.start),
         time_zone=whole.time_zone,
         end_time_zone=whole.end_time_zone,
         all_day=whole.all_day,
@@ -202,7 +219,7 @@ def _changed(item: Event | Task, whole: Occurrence, override: Override) -> Occur
     end_zone = override.end_time_zone
     return Occurrence(
         start=start,
-        end=start + length if override.end is UNSET else override.end,
+        end=_shifted(start, length) if override.end is UNSET else override.end,
         time_zone=whole.time_zone if override.time_zone is UNSET else override.time_zone,
         end_time_zone=whole.end_time_zone if end_zone is UNSET else end_zone,
         all_day=whole.all_day if override.all_day is UNSET else override.all_day,

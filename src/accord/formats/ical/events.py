@@ -29,7 +29,7 @@ from accord.formats.ical.props import (
 from accord.formats.ical.ranges import UNSUPPORTED, Onward, is_onward, spread
 from accord.formats.ical.rrule import parse as parse_rule
 from accord.formats.ical.times import Clock, Moment, Spell, lasting
-from accord.formats.ical.values import refuse
+from accord.formats.ical.values import BEYOND, refuse
 from accord.formats.ical.zones import Zones
 from accord.formats.limits import Limits
 from accord.formats.lines import Line
@@ -217,7 +217,10 @@ def _period_end(line: Line, local: datetime, text: str, start: Moment, clock: Cl
         raise refuse(line, "a period has no end")
     if text[:1] in "+-P":
         return lasting(start._replace(local=local), text, line).end
-    return clock.in_zone(clock.read(line, text), start, line)
+    end = clock.in_zone(clock.read(line, text), start, line)
+    if end < local:
+        raise refuse(line, "a period ends before it starts")
+    return end
 
 
 def _overridden(
@@ -304,7 +307,10 @@ def _override(series: Event, one: Event, when: datetime, props: Props) -> Overri
 
 
 def changes_of(series: Event, one: Event, when: datetime) -> dict[str, Any]:
-    """Return the fields in which an event differs from an occurrence of a series, extras apart."""
+    """Return the fields in which an event differs from an occurrence of a series, extras apart.
+
+    Raises Refused for an occurrence that ends beyond the calendar.
+    """
     inherited = _inherited(series, when)
     values: dict[str, Any] = {}
     if (one.start, one.end, one.time_zone, one.end_time_zone, one.all_day) != inherited:
@@ -320,7 +326,10 @@ def changes_of(series: Event, one: Event, when: datetime) -> dict[str, Any]:
 
 
 def _inherited(series: Event, when: datetime) -> Spell:
-    end = when + (series.end - series.start)
+    try:
+        end = when + (series.end - series.start)
+    except OverflowError as error:
+        raise Refused(BEYOND, prop="RECURRENCE-ID") from error
     return Spell(when, end, series.time_zone, series.end_time_zone, series.all_day)
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from accord.formats.errors import Refused
 from accord.formats.ical.props import Extras
-from accord.formats.ical.times import Moment, moved
+from accord.formats.ical.times import Moment, later, moved
 from accord.formats.ical.values import refuse
 from accord.formats.lines import Line
 from accord.model.item import Event
@@ -61,9 +61,10 @@ def spread(series: Event, changes: Sequence[Onward]) -> Iterator[tuple[datetime,
             raise refuse(change.line, f"{UNSUPPORTED} that the series doesn't have")
     for when in reached:
         change = next(one for one in reversed(ordered) if one.when <= when)
-        start = when + (change.event.start - change.when)
-        end = start + (change.event.end - change.event.start)
-        yield when, change, msgspec.structs.replace(change.event, start=start, end=end)
+        one, zone = change.event, change.event.time_zone
+        start = later(when, one.start - change.when, zone, change.line)
+        end = later(start, one.end - one.start, zone, change.line)
+        yield when, change, msgspec.structs.replace(one, start=start, end=end)
 
 
 def _reached(series: Event, change: Onward) -> list[datetime]:

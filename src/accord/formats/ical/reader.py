@@ -14,6 +14,7 @@ from accord.formats.ical import fields
 from accord.formats.ical.events import read_event
 from accord.formats.ical.props import DROPPED, NAMESPACE, components, raw
 from accord.formats.ical.tasks import read_task
+from accord.formats.ical.values import BEYOND
 from accord.formats.ical.zones import Zones, by_name
 from accord.formats.limits import IMPORT, LIMITS, Limits
 from accord.formats.lines import Text, unfold
@@ -135,7 +136,11 @@ def _uid(part: Component) -> str:
 
 def _document(group: list[Component], zones: Zones, limits: Limits) -> Document:
     reader = read_event if group[0].name == "VEVENT" else read_task
-    item, props = reader(group, zones, limits)
+    try:
+        item, props = reader(group, zones, limits)
+    except OverflowError as error:
+        # Times are told and added up in many places; whatever leaves the calendar ends here.
+        raise Refused(BEYOND, line=group[0].number) from error
     uid = _uid(group[0]) or _made_uid(group[0])
     return Document(
         item=msgspec.structs.replace(item, uid=uid),

@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from accord.formats.errors import Refused
 from accord.formats.ical.props import NAMESPACE, balanced, checksum
-from accord.formats.ical.values import format_date, format_local
+from accord.formats.ical.values import BEYOND, EDGES, format_date, format_local
 from accord.formats.lines import escape, one_line
+from accord.model.zones import instant
 
 _NAME = re.compile(r"[A-Z0-9-]+\Z")
 _TZID = re.compile(r';TZID="?([^":;\n]+)')
@@ -67,13 +69,19 @@ class Sheet:
     def stamp(
         self, dates: Collection[datetime], zone: str | None, all_day: bool
     ) -> tuple[str, str]:
-        """Return value and parameters of a property that holds times of one zone."""
+        """Return value and parameters of a property that holds times of one zone.
+
+        Raises Refused for a time that no reader could tell.
+        """
         if all_day:
             return ",".join(map(format_date, dates)), ";VALUE=DATE"
         if zone is None:
             return ",".join(map(format_local, dates)), ""
         if zone == "UTC":
             return ",".join(f"{format_local(date)}Z" for date in dates), ""
+        for date in dates:
+            if date.year in EDGES:
+                _tell(date, zone)
         self.zones.add(zone)
         return ",".join(map(format_local, dates)), f";TZID={zone}"
 
@@ -110,3 +118,10 @@ class Sheet:
                 if ";TZID=" in line:
                     found.update(_TZID.findall(line))
         return found
+
+
+def _tell(local: datetime, zone: str) -> None:
+    try:
+        instant(local, zone)
+    except OverflowError as error:
+        raise Refused(BEYOND) from error

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from accord.formats.ical.props import Props, first
-from accord.formats.ical.values import duration, moment, refuse
+from accord.formats.ical.values import BEYOND, EDGES, duration, moment, refuse
 from accord.formats.ical.zones import HORIZON, Zones
 from accord.formats.limits import Limits
 from accord.formats.lines import Line
@@ -52,14 +52,19 @@ class Clock:
         self._last = int(until[1]) if until else 0
 
     def read(self, line: Line, text: str = "") -> Moment:
-        """Return what a line says, or one of its values `text`."""
+        """Return what a line says, or one of its values `text`.
+
+        Raises Refused, also for a time of the calendar's first or last day that is none
+        anywhere else: whoever compares it later would fail.
+        """
         local, is_date, is_utc = moment(text or line.value.strip(), line)
         if is_date:
             return Moment(local, True, None)
         if is_utc:
             return Moment(local, False, "UTC")
         tzid = line.param("TZID")
-        return Moment(local, False, self.zone(tzid, local, line) if tzid else self._zones.floating)
+        zone = self.zone(tzid, local, line) if tzid else self._zones.floating
+        return Moment(_told(local, zone, line), False, zone)
 
     def zone(self, tzid: str, at: datetime, line: Line) -> str:
         """Return the IANA zone of a TZID for a local time."""
@@ -82,7 +87,7 @@ class Clock:
             return self._until(start, self.read(end_line), end_line)
         if length is not None:
             return lasting(start, length.value, length)
-        end = start.local + DAY if start.all_day else start.local
+        end = _day_after(start, line) if start.all_day else start.local
         return Spell(start.local, end, start.zone, None, start.all_day)
 
     def _until(self, start: Moment, end: Moment, line: Line) -> Spell:
@@ -91,9 +96,9 @@ class Clock:
         local, zone = end.local, end.zone
         if start.all_day:
             # Some writers give the last day itself instead of the day after it.
-            local = start.local + DAY if local == start.local else local
+            local = _day_after(start, line) if local == start.local else local
         elif zone is None or start.zone is None:
-            zone = start.zone
+            local, zone = _told(local, start.zone, line), start.zone
         elif zone == "UTC" != start.zone:
             local, zone = moved(end, start.zone, line), start.zone
         if zone == start.zone:
@@ -115,9 +120,10 @@ class Clock:
         if start.all_day:
             return found.local.replace(hour=0, minute=0, second=0)
         if found.all_day:
-            return datetime.combine(found.local.date(), start.local.time())
+            at = datetime.combine(found.local.date(), start.local.time())
+            return _told(at, start.zone, line)
         if found.zone is None or start.zone is None or found.zone == start.zone:
-            return found.local
+            return _told(found.local, start.zone, line)
         return moved(found, start.zone, line)
 
     def dates(self, lines: list[Line], start: Moment) -> list[datetime]:
@@ -147,8 +153,17 @@ def lasting(start: Moment, text: str, line: Line) -> Spell:
         else:
             end += exact
     except OverflowError as error:
-        raise refuse(line, "the end lies beyond the calendar") from error
-    return Spell(start.local, end, start.zone, None, start.all_day)
+        raise refuse(line, BEYOND) from error
+    return Spell(start.local, _told(end, start.zone, line), start.zone, None, start.all_day)
+
+
+def later(local: datetime, length: timedelta, zone: str | None, line: Line) -> datetime:
+    """Return the local time that lies `length` later; raises Refused beyond the calendar."""
+    try:
+        found = local + length
+    except OverflowError as error:
+        raise refuse(line, BEYOND) from error
+    return _told(found, zone, line)
 
 
 def moved(found: Moment, zone: str | None, line: Line) -> datetime:
@@ -156,4 +171,18 @@ def moved(found: Moment, zone: str | None, line: Line) -> datetime:
     try:
         return wall_clock(instant(found.local, found.zone), zone)
     except OverflowError as error:
-        raise refuse(line, "the time lies beyond the calendar") from error
+        raise refuse(line, BEYOND) from error
+
+
+def _day_after(start: Moment, line: Line) -> datetime:
+    return later(start.local, DAY, start.zone, line)
+
+
+def _told(local: datetime, zone: str | None, line: Line) -> datetime:
+    """Return a local time as it is; raises Refused for one that has no instant."""
+    if local.year in EDGES:
+        try:
+            instant(local, zone)
+        except OverflowError as error:
+            raise refuse(line, BEYOND) from error
+    return local

@@ -6,10 +6,15 @@ Pure text to value and back; zones are applied in `times`.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 
 from accord.formats.errors import Refused
 from accord.formats.lines import Line
+
+BEYOND = "a time lies beyond the calendar, which ends with the years 1 and 9999"
+
+EDGES = (MINYEAR, MAXYEAR)
+"""The years in which a local time may have no instant."""
 
 _DURATION = re.compile(
     r"([+-])?P(?:(\d{1,6})W)?(?:(\d{1,7})D)?"

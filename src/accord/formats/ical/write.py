@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from accord.formats.errors import Refused
 from accord.formats.ical import events, fields, tasks
 from accord.formats.ical.alarms import alarm_lines
 from accord.formats.ical.attachments import attachment_lines
@@ -20,7 +21,7 @@ from accord.formats.ical.people import NOTHING_STATED, PERSON, Stated, attendee_
 from accord.formats.ical.props import NAMESPACE, Extras
 from accord.formats.ical.rrule import format_rule
 from accord.formats.ical.sheet import Sheet
-from accord.formats.ical.values import format_utc
+from accord.formats.ical.values import BEYOND, format_utc
 from accord.formats.lines import escape, one_line
 from accord.model.item import Event, Task
 from accord.model.parts import Privacy
@@ -156,12 +157,16 @@ def _occurrence(
 
 
 def occurrence_of(series: Event, override: Override) -> tuple[Event, Extras]:
-    """Return a changed occurrence as an event of its own, and its extras."""
+    """Return a changed occurrence as an event of its own, and its extras; raises Refused."""
     values: dict[str, Any] = {
         name: value for name in _CHANGEABLE if (value := getattr(override, name)) is not UNSET
     }
     start: datetime = values.setdefault("start", override.recurrence_id)
-    values.setdefault("end", start + (series.end - series.start))
+    if "end" not in values:
+        try:
+            values["end"] = start + (series.end - series.start)
+        except OverflowError as error:
+            raise Refused(BEYOND, uid=series.uid) from error
     extras: Extras = series.extras
     if override.extras is not UNSET:
         extras = {**extras, **override.extras}

@@ -11,7 +11,7 @@ from accord.formats.errors import Refused
 from accord.formats.ical.definitions import definition
 from accord.formats.ical.people import stated
 from accord.formats.ical.sheet import Sheet
-from accord.formats.ical.values import format_utc
+from accord.formats.ical.values import BEYOND, format_utc
 from accord.formats.ical.write import event_sheets, task_sheets
 from accord.formats.ical.zones import by_name
 from accord.formats.lines import escape, fold, one_line
@@ -42,7 +42,7 @@ def encode(
     of its attendees. `silent` writes
     SCHEDULE-AGENT=NONE to each attendee that has no agent yet: only for objects that Accord
     creates, and for those where `silenced` says that it did (RFC 6638 3.2.1.2). Raises
-    Refused for a time zone that nobody knows.
+    Refused for a time zone that nobody knows, and for times beyond the calendar.
     """
     if not item.uid:
         raise ValueError("a calendar object needs a uid")
@@ -65,6 +65,8 @@ def encode(
         return fold(_framed(item, sheets, product))
     except UnknownZone as error:
         raise Refused(str(error), prop="TZID", uid=item.uid) from error
+    except OverflowError as error:
+        raise Refused(BEYOND, uid=item.uid) from error
 
 
 def revised(before: Event, after: Event) -> Event:

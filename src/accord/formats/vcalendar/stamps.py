@@ -9,7 +9,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from accord.formats.ical.values import moment, refuse
+from accord.formats.ical.values import BEYOND, moment, refuse
 from accord.formats.lines import Line
 
 Stamp: TypeAlias = tuple[datetime, bool, bool]
@@ -39,7 +39,7 @@ def stamp(text: str, line: Line) -> Stamp:
         if zone not in (None, "Z"):
             local -= offset(zone, line)
     except OverflowError as error:
-        raise refuse(line, "the time lies beyond the calendar") from error
+        raise refuse(line, BEYOND) from error
     return local, False, zone is not None
 
 

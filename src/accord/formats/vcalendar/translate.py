@@ -13,7 +13,7 @@ from accord.formats.errors import Refused
 from accord.formats.ical.fields import OUTLOOK_BUSY
 from accord.formats.ical.props import DROPPED
 from accord.formats.ical.rrule import parse as parse_rule
-from accord.formats.ical.values import format_date, format_local, refuse
+from accord.formats.ical.values import BEYOND, format_date, format_local, refuse
 from accord.formats.limits import Limits
 from accord.formats.lines import NO_PARAMS, Line, escape, split, unescape
 from accord.formats.old import decoded
@@ -62,7 +62,7 @@ def translated(root: Component, limits: Limits, wanted: str) -> Component:
         try:
             found.children.append(_Entry(part, root.lines, limits, wanted).translated())
         except OverflowError as error:
-            raise Refused("a time lies beyond the calendar", line=part.number) from error
+            raise Refused(BEYOND, line=part.number) from error
     return found
 
 

@@ -16,7 +16,7 @@ from accord.formats.ical.events import RECURRENCE_ID, SPLIT
 from accord.formats.ical.fields import PRIVACY_NAMES
 from accord.formats.ical.props import NAMESPACE
 from accord.formats.ical.tasks import MODELLED as TASK_NAMES
-from accord.formats.ical.values import format_local, format_utc, moment
+from accord.formats.ical.values import BEYOND, format_local, format_utc, moment
 from accord.formats.lines import one_line, parse
 from accord.formats.old import content_line, escaped, text_of
 from accord.formats.vcalendar.alarms import PLAIN
@@ -79,7 +79,7 @@ def encode(
     except UnknownZone as error:
         raise Refused(str(error), prop="TZ", uid=item.uid) from error
     except OverflowError as error:
-        raise Refused("a time lies beyond the calendar", uid=item.uid) from error
+        raise Refused(BEYOND, uid=item.uid) from error
 
 
 class _Pen:
