@@ -237,8 +237,10 @@ class Device:
             "XDG_DATA_HOME": f"{home}/data",
             "XDG_CACHE_HOME": f"{home}/cache",
         }
+        # Where the tests run in the background Ctrl-C is ignored, and would be here.
+        command = ["env", "--default-signal=INT", PROGRAM, "--daemon=no", *words]
         return subprocess.Popen(
-            [PROGRAM, "--daemon=no", *words],
+            command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -82,6 +83,29 @@ class House(Peer):
                 path.unlink()
         self._init("--force")
         return self.start()
+
+    def lock(self, database: str) -> sqlite3.Connection:
+        """Let nobody write to one of the databases in the folder until what is returned closes."""
+        connection = self._look(database)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+
+    def answers(self, store: str, *, slow: bool) -> bool:
+        """Tell whether the server is at a device's changes of a store: next it writes to the CRM.
+
+        Looked up in its tables. Before a slow sync's first changes it forgets the last sync.
+        """
+        with closing(self._look("accord.db")) as state:
+            # Leases that were given back ran out long ago.
+            query = "SELECT count(*) FROM state_leases WHERE name LIKE ? AND until > ?"
+            (held,) = state.execute(query, ("syncml:%", "2000-01-01")).fetchone()
+            query = "SELECT count(*) FROM state_anchors WHERE store = ?"
+            (anchors,) = state.execute(query, (store,)).fetchone()
+        return bool(held) and not (slow and anchors)
+
+    def _look(self, database: str) -> sqlite3.Connection:
+        path = self.folder / database
+        return sqlite3.connect(path, 60, isolation_level=None, check_same_thread=False)
 
     # ---- the command line ----
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import ExitStack, closing
+
 import pytest
 
 from accord.sandbox.process import until
-from accord.sandbox.proxy import Lose, Meanwhile, Refuse
+from accord.sandbox.proxy import Lose, Meanwhile, Refuse, Request
 from tests.interop.client import STORES, Device, Outcome, Run
 from tests.interop.lab import Lab, Pause, alerts, fine, text
 
@@ -194,14 +197,27 @@ class TestAKilledServer:
 
     @pytest.mark.parametrize("mode", ["two-way", "slow"])
     def test_what_it_was_just_doing_is_done_once(self, mode: str, lab: Lab, phone: Device) -> None:
-        here = [f"Phone {n}" for n in range(150)]
-        for title in here:
-            phone.write("addressbook", title.replace(" ", ""), text("addressbook", title))
-        run = phone.start("addressbook", mode=mode, RetryInterval="1", RetryDuration="120")
-        assert until(lambda: len(lab.titles("addressbook")) > 1, 60)
-        self._die_and_rise(lab)
+        """It dies when the CRM has what is new, and nothing says yet from which device."""
+        house, locks, slow = lab.house, ExitStack(), mode == "slow"
+        changes_come = threading.Event()
+        phone.write("addressbook", "new", text("addressbook", "From Phone"))
+
+        def lock(request: Request) -> None:
+            if b"<Sync>" in request.body and not changes_come.is_set():
+                locks.enter_context(closing(house.lock("crm.db")))
+                changes_come.set()
+
+        lab.proxy.add(Meanwhile(lock), times=None)
+        run = phone.start("addressbook", mode=mode, RetryInterval="2", RetryDuration="120")
+        assert changes_come.wait(60)
+        assert until(lambda: house.answers("addressbook", slow=slow), 60)
+        with closing(house.lock("accord.db")):
+            locks.close()
+            assert until(lambda: len(lab.titles("addressbook")) == 2, 60)
+            house.kill()
+        house.start()
         fine(run.wait())
-        self._assert_agreement(lab, phone, addressbook=sorted([*here, "Old One"]))
+        self._assert_agreement(lab, phone, addressbook=["From Phone", "Old One"])
 
     def _die_and_rise(self, lab: Lab) -> None:
         lab.house.kill()
