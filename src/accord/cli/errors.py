@@ -29,6 +29,7 @@ ADVICE = {
     "denied": "Ask the owner of the record, or use --as with another CRM user.",
     "reject": "Change what it complains about and try again.",
     "taken": "Use another name.",
+    "bug": "Please report it with the lines above; all else went on.",
     "in-use": "Remove what still refers to it first.",
 }
 """What to do about an error, by its reaction, where the error itself has no hint."""

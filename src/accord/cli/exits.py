@@ -21,7 +21,12 @@ BUG = 70
 INTERRUPTED = 130
 """Stopped by Ctrl-C; what was begun is settled by the next run."""
 
-BY_ACTION = {"retry": UNREACHABLE, "authenticate": UNREACHABLE, "configure": WRONG}
+BY_ACTION = {
+    "retry": UNREACHABLE,
+    "authenticate": UNREACHABLE,
+    "configure": WRONG,
+    "bug": BUG,
+}
 """The code for an error by its reaction (`ports.errors`); all others are FAILED."""
 
 

@@ -29,7 +29,7 @@ from accord.model.observe import Deleted, Denied, Observation, Seen, Snapshot, U
 from accord.model.zones import UnknownZone
 from accord.rules.program import RuleFailed
 
-__all__ = ["TABLE", "Both", "Case", "Said", "reconcile", "said"]
+__all__ = ["TABLE", "Both", "Case", "Said", "failed", "reconcile", "said"]
 
 
 def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
@@ -39,7 +39,25 @@ def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
             return _unpaired(case, policy)
         return _paired(case.pairing, case, policy)
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        return _failed(case, str(error))
+        return failed(case, f"the rule can't be applied: {error}")
+
+
+def failed(case: Case, why: str) -> tuple[Step, ...]:
+    """Return what leaves an item alone that nothing could be decided about, and says why."""
+    for side, observation in ((Side.CRM, case.crm), (Side.GROUPWARE, case.groupware)):
+        if isinstance(observation, Seen):
+            snapshot = observation.snapshot
+            return (
+                Skip(
+                    side=side,
+                    ref=snapshot.ref,
+                    version=snapshot.version,
+                    pairing=case.pairing.id if case.pairing else "",
+                    parked="rejected",
+                    why=why,
+                ),
+            )
+    return ()
 
 
 def _unpaired(case: Case, policy: Policy) -> tuple[Step, ...]:
@@ -84,23 +102,6 @@ def _fleeting(observation: Observation | None) -> bool:
 def _garbled(observation: Observation | None) -> bool:
     """Tell whether it can't be read for what it is: it stays so until somebody changes it."""
     return isinstance(observation, Unknown) and bool(observation.version)
-
-
-def _failed(case: Case, why: str) -> tuple[Step, ...]:
-    for side, observation in ((Side.CRM, case.crm), (Side.GROUPWARE, case.groupware)):
-        if isinstance(observation, Seen):
-            snapshot = observation.snapshot
-            return (
-                Skip(
-                    side=side,
-                    ref=snapshot.ref,
-                    version=snapshot.version,
-                    pairing=case.pairing.id if case.pairing else "",
-                    parked="rejected",
-                    why=f"the rule can't be applied: {why}",
-                ),
-            )
-    return ()
 
 
 def _paired(pairing: Pairing, case: Case, policy: Policy) -> tuple[Step, ...]:

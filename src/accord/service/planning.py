@@ -11,9 +11,11 @@ import msgspec
 
 from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
 from accord.engine.plan import Create, Delete, Hold, Plan, Unpair, Update
-from accord.engine.reconcile import Case, reconcile
+from accord.engine.reconcile import Case, failed, reconcile
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen
+from accord.ports.errors import AccordError
+from accord.ports.fault import contained
 from accord.rules.program import program_of
 from accord.service.cases import Gathered
 from accord.service.discreet import as_told
@@ -38,7 +40,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     waiting = _waiting(held)
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
     gone = missing(held, apart=(RULE_CHANGED,))
-    decided = [settled(_reconcile(visit, case, waiting, refs), gone) for case in cases]
+    decided = [settled(_kept(visit, case, waiting, refs), gone) for case in cases]
     decided += gathered.decided
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
     extent = extent_of(visit, flat, gathered, held)
@@ -81,6 +83,20 @@ def _waiting(held: Sequence[Pending]) -> Waiting:
         refused=frozenset(one.fingerprint for one in held if one.refused),
         held=causes,
     )
+
+
+def _kept(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:
+    """Decide a case; a fault in doing so is kept to it, and parks it."""
+    try:
+        return _reconcile(visit, case, waiting, refs)
+    except AccordError:
+        raise
+    except Exception as error:
+        # The edge: one item must not stop all others.
+        steps = failed(case, str(contained(error, f"deciding about one item of {visit.link.name}")))
+        if not steps:
+            raise
+        return Decided(case=case, steps=steps)
 
 
 def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:

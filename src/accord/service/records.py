@@ -49,6 +49,9 @@ class Records:
             said = ", ".join(sorted(place))
             raise ConfigError(f"{said} can't be said from here", field=min(place), hint=hint)
         kind = kind_of(item)
+        if kind not in self._crm.traits.kinds:
+            hint = f"use one of: {', '.join(self._crm.traits.kinds)}"
+            raise ConfigError(f"the CRM keeps no items of kind {kind}", field="kind", hint=hint)
         with self._crm.open(user) as session:
             if not ref:
                 made = _done(session.create("", kind, [Draft(item=item, key=new_id())])[0])

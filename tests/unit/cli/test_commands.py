@@ -707,6 +707,7 @@ def test_many_records_at_once(installed: Run, tmp_path: Path) -> None:
         (event(start="yesterday"), "start"),
         (event(colour="red"), "colour"),
         (event() + "\n" + event(start=3), "item 2"),
+        ('{"kind": "mail", "subject": "x"}', "keeps no items of kind mail"),
     ],
 )
 def test_bad_input_is_told_and_nothing_stored(installed: Run, stdin: str, message: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from accord.crm.database import DatabaseCrm, build
 from accord.crm.database.admin import Administration
 from accord.db import open_database
+from accord.model.item import Mail
 from accord.model.kinds import Kind
 from accord.ports.errors import ConfigError
 from tests.unit.crm.office import Office
@@ -117,10 +118,22 @@ def test_users_and_groups_are_kept(office: Office) -> None:
         lambda: office.admin.put(office.ann, office.event(), group="nowhere"),
         lambda: office.admin.put(office.ann, office.event(), visibility="some"),
         lambda: office.admin.share(office.ann, Kind.TASK, "x"),
+        lambda: office.admin.put(office.ann, Mail(subject="x")),
+        lambda: office.admin.add_user(f"eve-{office.tag}", "notanaddress"),
+        lambda: office.admin.change_user(office.ann, addresses=("a@x.test, b@x.test",)),
+        lambda: office.admin.change_user(office.ann, time_zone="Foo/Bar"),
     ):
         with pytest.raises(ConfigError):
             wrong()
     assert office.admin.groups()[team] == (office.ann, office.bob)
+    assert office.admin.user(office.ann) == again
+    assert f"eve-{office.tag}" not in {user.name for user in office.admin.users()}
+
+
+def test_a_zone_that_is_almost_one_is_named(office: Office) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        office.admin.change_user(office.ann, time_zone="Europe/Berln")
+    assert "Europe/Berlin?" in refusal.value.hint
 
 
 def test_a_fault_of_ours_is_not_called_a_refusal(

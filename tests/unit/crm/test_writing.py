@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import random
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import available_timezones
 
 import msgspec
 import pytest
@@ -105,6 +107,11 @@ def test_records_without_a_key_are_all_new(office: Office) -> None:
     assert one.ref != other.ref
 
 
+EARLY, LATE = datetime(1, 1, 1), datetime(9999, 12, 31, 23)
+EAST, WEST = timezone(timedelta(hours=14)), "America/New_York"
+TOO_LATE = Override(recurrence_id=START, start=LATE, end=LATE, time_zone=WEST)
+ON_MARS = Override(recurrence_id=START, time_zone="Mars/North")
+
 BAD: list[tuple[Kind, Item, str]] = [
     (Kind.EVENT, Event(start=END, end=START), "before it begins"),
     (Kind.EVENT, Event(start=START, end=END, time_zone="Mars/North"), "no time zone"),
@@ -118,6 +125,14 @@ BAD: list[tuple[Kind, Item, str]] = [
     (Kind.TASK, Task(completed=datetime(2026, 1, 1)), "time zone"),
     (Kind.TASK, Task(due=START.replace(tzinfo=UTC)), "wall-clock"),
     (Kind.ABSENCE, absence(end=START - timedelta(days=1)), "before it begins"),
+    (Kind.EVENT, Event(start=EARLY, end=END, time_zone="Europe/Berlin"), "beyond the calendar"),
+    (Kind.EVENT, Event(start=START, end=LATE, end_time_zone=WEST), "beyond the calendar"),
+    (Kind.EVENT, Event(start=START, end=END, time_zone=WEST, rdates=(LATE,)), "beyond the cal"),
+    (Kind.EVENT, Event(start=START, end=END, overrides=(TOO_LATE,)), "beyond the calendar"),
+    (Kind.EVENT, Event(start=START, end=END, overrides=(ON_MARS,)), "no time zone"),
+    (Kind.TASK, Task(due=LATE, time_zone=WEST), "beyond the calendar"),
+    (Kind.TASK, Task(completed=EARLY.replace(tzinfo=EAST)), "beyond the calendar"),
+    (Kind.ABSENCE, absence(end=LATE, time_zone=WEST), "beyond the calendar"),
 ]
 
 
@@ -142,6 +157,29 @@ def test_what_is_wrong_is_rejected_and_the_rest_goes_on(
     if type(item) is type(made.item):
         assert isinstance(office.edit(office.ann, made, **values), Rejected)
         assert office.see(office.ann, kind, made.ref) == made
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_time_in_any_zone_is_more_than_rejected(office: Office, seed: int) -> None:
+    chance = random.Random(seed)
+    days = (EARLY, EARLY + timedelta(days=1), START, LATE - timedelta(days=1), LATE)
+    zones = (None, "UTC", *chance.sample(sorted(available_timezones()), 40))
+
+    def when() -> datetime:
+        return chance.choice(days).replace(hour=chance.randrange(24))
+
+    def spell() -> dict[str, Any]:
+        start, end = sorted((when(), when()))
+        return {"start": start, "end": end, "time_zone": chance.choice(zones)}
+
+    rule = RecurrenceRule(frequency=Frequency.YEARLY, until=LATE)
+    items = [Event(**spell(), end_time_zone=chance.choice(zones)) for _ in range(12)]
+    items += [Event(**spell(), rule=rule, rdates=(when(),), exdates=(when(),)) for _ in range(12)]
+    outcomes = office.try_create(office.ann, *(Draft(item=item, key="") for item in items))
+    assert {type(outcome) for outcome in outcomes} == {Written, Rejected}
+    assert len(office.pull(office.ann, Kind.EVENT).seen) == sum(
+        isinstance(outcome, Written) for outcome in outcomes
+    )
 
 
 def test_a_flight_may_land_before_it_started_by_the_clock(office: Office) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from accord.formats import ical
 from accord.groupware.dav import DavSession, codec
 from accord.model.diff import diff, patch
 from accord.model.item import Contact, Event
@@ -220,6 +221,46 @@ def test_why_a_private_item_is_unreadable_quotes_nothing_of_it(
     assert (bad.uid, bad.title) == ("u", "")
     assert "a line about nothing" in open_.why
     assert (open_.uid, open_.title) == ("o", "Open")
+
+
+def test_an_item_beyond_the_calendar_stops_no_other(dav: FakeDav, session: DavSession) -> None:
+    late = event("u", "Too late").replace(
+        "DTSTART:20260301T090000Z", "DTSTART;TZID=America/New_York:99991231T230000"
+    )
+    assert "99991231" in late
+    version = dav.put(f"{CAL}bad.ics", late)
+    dav.put(f"{CAL}good.ics", event("g"))
+    seen = said(pull(session))
+    bad = seen["bad.ics"]
+    assert isinstance(bad, Unknown) and isinstance(seen["good.ics"], Seen)
+    assert "beyond the calendar" in bad.why
+    assert (bad.version, bad.uid, bad.title) == (version, "u", "Too late")
+
+
+def test_a_fault_in_reading_one_item_is_kept_to_it_and_logged_without_its_words(
+    dav: FakeDav,
+    session: DavSession,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plain = ical.read
+
+    def faulty(text: str) -> Any:
+        if "UID:u" in text:
+            raise LookupError(f"no idea what {text} means")
+        return plain(text)
+
+    monkeypatch.setattr(ical, "read", faulty)
+    dav.put(f"{CAL}bad.ics", event("u", "Poison"))
+    dav.put(f"{CAL}good.ics", event("g"))
+    seen = said(pull(session))
+    bad = seen["bad.ics"]
+    assert isinstance(bad, Unknown) and isinstance(seen["good.ics"], Seen)
+    assert "a fault of Accord (LookupError)" in bad.why
+    assert (bad.uid, bad.title) == ("u", "Poison")
+    assert "in faulty" in caplog.text and "Poison" not in caplog.text
+    (answer,) = session.lookup(CAL, Kind.EVENT, [Question(uid="u")])
+    assert answer == ()
 
 
 def test_each_item_answers_for_itself(dav: FakeDav, session: DavSession) -> None:

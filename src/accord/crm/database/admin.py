@@ -16,7 +16,7 @@ from accord.crm.database.access import Access
 from accord.crm.database.adapter import DatabaseCrm
 from accord.crm.database.business import Tied
 from accord.crm.database.errors import refusal
-from accord.crm.database.nouns import NOUNS
+from accord.crm.database.nouns import noun_of
 from accord.crm.database.rights import Visibility
 from accord.crm.database.rows import new_id
 from accord.crm.database.users import Changes, User
@@ -91,7 +91,7 @@ class Administration:
 
     def show(self, user: str, kind: Kind, ref: str) -> Snapshot:
         """Return a record as a user sees it, whether in their scope or not."""
-        noun = NOUNS[kind]
+        noun = noun_of("", kind)
         with self._store.read() as tx:
             return reading.shown(tx, noun, self._store.viewer(tx, user), ref)
 
@@ -99,7 +99,8 @@ class Administration:
         """Create an item, or make the record `ref` equal to it; returns what is stored.
 
         `place` says where it belongs (`access`): owner, visibility, group, group_writes,
-        account, absent. Only administrators put new records into others' names.
+        account, absent. Only administrators put new records into others' names. Raises
+        ConfigError for a kind that the CRM doesn't keep.
         """
         kind = kind_of(item)
         if not ref:
@@ -132,7 +133,7 @@ class Administration:
 
     def erase(self, kind: Kind, *refs: str) -> None:
         """Remove the content of records for good, as the law may ask for."""
-        noun = NOUNS[kind]
+        noun = noun_of("", kind)
         self._store.run(lambda tx: removing.erase(tx, self._store, noun, refs))
 
     # whose they are
@@ -143,21 +144,21 @@ class Administration:
         owner, absent: user names · visibility: private, participants, group, everyone · group:
         a group's name or None · group_writes · account: an account's ref or None.
         """
-        noun = NOUNS[kind]
+        noun = noun_of("", kind)
         self._store.run(
             lambda tx: access.give(tx, self._store, noun, user, ref, _access(tx, place))
         )
 
     def share(self, user: str, kind: Kind, ref: str, *, writes: bool = False, **who: str) -> None:
         """Share a record with `to_user=` or `to_group=`, to read or also to change."""
-        noun = NOUNS[kind]
+        noun = noun_of("", kind)
         self._store.run(
             lambda tx: access.share(tx, self._store, noun, user, ref, _grantee(tx, who), writes)
         )
 
     def unshare(self, user: str, kind: Kind, ref: str, **who: str) -> None:
         """Take back what was shared with `to_user=` or `to_group=`."""
-        noun = NOUNS[kind]
+        noun = noun_of("", kind)
         self._store.run(
             lambda tx: access.unshare(tx, self._store, noun, user, ref, _grantee(tx, who))
         )
@@ -216,7 +217,7 @@ class Administration:
         return self._store.run(lambda tx: feed.prune(tx, self._store.clock(), days))
 
     def _create(self, user: str, kind: Kind, item: Item, place: Mapping[str, Any]) -> Snapshot:
-        noun, draft = NOUNS[kind], Draft(item=item, key=new_id())
+        noun, draft = noun_of("", kind), Draft(item=item, key=new_id())
 
         def work(tx: Tx) -> Written:
             where = _place(tx, self._store.viewer(tx, user), place)

@@ -6,7 +6,10 @@ Refusals are `Rejected`, with a sentence that says what to change.
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import UNSET
 
 from accord.crm.database.errors import refusal
 from accord.crm.database.traits import TRAITS
@@ -32,6 +35,7 @@ def accepted(kind: Kind, item: Item) -> Item:
         case Event():
             _check_zone(item.end_time_zone)
             _check_times(item, item.end_time_zone or item.time_zone)
+            _check_overrides(item)
         case Absence():
             _check_times(item, item.time_zone)
         case Task():
@@ -65,8 +69,26 @@ def _check_times(item: Event | Absence, end_zone: str | None) -> None:
     for value in (item.start, item.end):
         _check_local(value)
     _check_zone(item.time_zone)
-    if instant(item.end, end_zone) < instant(item.start, item.time_zone):
+    if _instant(item.end, end_zone) < _instant(item.start, item.time_zone):
         raise refusal("times", f"it ends ({item.end}) before it begins ({item.start})")
+
+
+def _check_overrides(event: Event) -> None:
+    """Look at the times of changed and extra occurrences, each in the zone that it is told in."""
+    for when in (*event.rdates, *event.exdates):
+        _check_local(when)
+        _instant(when, event.time_zone)
+    for one in event.overrides:
+        zone = event.time_zone if one.time_zone is UNSET else one.time_zone
+        end_zone = event.end_time_zone if one.end_time_zone is UNSET else one.end_time_zone
+        _check_zone(zone)
+        _check_zone(end_zone)
+        _check_local(one.recurrence_id)
+        _instant(one.recurrence_id, event.time_zone)
+        for value, where in ((one.start, zone), (one.end, end_zone or zone)):
+            if value is not UNSET:
+                _check_local(value)
+                _instant(value, where)
 
 
 def _check_task(task: Task) -> None:
@@ -75,14 +97,34 @@ def _check_task(task: Task) -> None:
             _check_local(value)
     if task.completed is not None and task.completed.tzinfo is None:
         raise refusal("times", "the time of completion needs a time zone")
+    if task.completed is not None:
+        _in_utc(task.completed)
     if not 0 <= task.percent <= 100:
         raise refusal("number", f"{task.percent} percent done")
     _check_zone(task.time_zone)
+    for value in (task.start, task.due):
+        if value is not None:
+            _instant(value, task.time_zone)
 
 
 def _check_local(value: Any) -> None:
     if value.tzinfo is not None:
         raise refusal("times", f"{value} is not a wall-clock time")
+
+
+def _instant(local: datetime, time_zone: str | None) -> datetime:
+    try:
+        return instant(local, time_zone)
+    except OverflowError as error:
+        text = f"{local} in {time_zone} lies beyond the calendar"
+        raise refusal("times", text) from error
+
+
+def _in_utc(moment: datetime) -> None:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError as error:
+        raise refusal("times", f"{moment} lies beyond the calendar") from error
 
 
 def _check_zone(name: str | None) -> None:

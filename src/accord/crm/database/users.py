@@ -5,8 +5,11 @@ Called by `admin`. An address that changes hands moves appointments and tasks al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
+from zoneinfo import available_timezones
 
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import delete, func, select, update
@@ -28,6 +31,7 @@ from accord.crm.database.viewer import CONTACT_MODES, LEVELS, NOBODY, OWN, WRITE
 from accord.db import Tx
 from accord.db.tx import chunks
 from accord.model.kinds import Kind
+from accord.model.zones import UnknownZone, zone
 from accord.ports.errors import ConfigError
 
 
@@ -99,6 +103,10 @@ def put_user(tx: Tx, store: Store, name: str, changes: Changes) -> None:
         raise ConfigError(f"there is no such list: {changes.contacts}", field="contacts", hint=hint)
     if not name or name != name.strip():
         raise ConfigError(f"not a user name: {name!r}", field="name")
+    if changes.time_zone is not UNSET:
+        _check_zone(changes.time_zone)
+    if changes.addresses is not UNSET:
+        _check_addresses(changes.addresses)
     counter.take(tx, 0)
     values = {
         column: value
@@ -198,6 +206,26 @@ def group_id(tx: Tx, name: str) -> int:
     if found is None:
         raise ConfigError(f"there is no group {name!r}", field="group")
     return int(found)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        zone(name)
+    except UnknownZone as error:
+        close = get_close_matches(name[:60], sorted(available_timezones()), 1)
+        hint = f"did you mean {close[0]}?" if close else "name it as IANA does: Europe/Berlin"
+        raise ConfigError(str(error), field="time_zone", hint=hint) from error
+
+
+def _check_addresses(addresses: Iterable[str]) -> None:
+    for address in addresses:
+        if address and not _ADDRESS.fullmatch(address):
+            hint = "write it as anna@example.com"
+            detail = f"{address[:60]!r} is no mail address"
+            raise ConfigError(detail, field="addresses", hint=hint)
+
+
+_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 
 
 def _gather(tx: Tx, query: Any) -> dict[int, list[str]]:

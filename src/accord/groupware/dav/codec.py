@@ -24,6 +24,7 @@ from accord.model.item import Contact, Event, Item, Task
 from accord.model.kinds import Kind
 from accord.ports.adapter import Revision
 from accord.ports.errors import Rejected
+from accord.ports.fault import contained
 
 KEY = "X-ACCORD-KEY"
 MARKER = "X-ACCORD-ID"
@@ -91,20 +92,16 @@ def value_of(text: str, name: str) -> str:
 
 
 def decode(kind: Kind, text: str) -> Content:
-    """Return what a text holds; raises Unreadable."""
+    """Return what a text holds; raises Unreadable, whatever is wrong with the text or with us."""
     try:
-        if kind is Kind.CONTACT:
-            card = vcard.read(shield.lowered(text))
-            item, key = _without_key(card.item)
-            return Content(item, card.marker, key, card.modified, silent=True)
-        document = ical.read(shield.lowered(silence.without_server_state(text)))
+        return _decoded(kind, text)
+    except Unreadable:
+        raise
     except Refused as why:
         raise Unreadable(str(why)) from why
-    if isinstance(document.item, Event) != (kind is Kind.EVENT):
-        raise Unreadable(f"there is no {kind} in it")
-    item, key = _without_key(document.item)
-    silent = silence.is_silent(text, made_here=bool(key))
-    return Content(item, document.marker, key, document.modified, silent)
+    except Exception as fault:
+        # The edge: one item must not stop all others.
+        raise Unreadable(str(contained(fault, f"reading one {kind}"))) from fault
 
 
 def glimpse(text: str) -> Glimpse:
@@ -170,6 +167,19 @@ def revised(stands: Item, revision: Revision) -> Item:
     if isinstance(stands, Event) and isinstance(item, Event):
         return ical.revised(stands, item)
     return item
+
+
+def _decoded(kind: Kind, text: str) -> Content:
+    if kind is Kind.CONTACT:
+        card = vcard.read(shield.lowered(text))
+        item, key = _without_key(card.item)
+        return Content(item, card.marker, key, card.modified, silent=True)
+    document = ical.read(shield.lowered(silence.without_server_state(text)))
+    if isinstance(document.item, Event) != (kind is Kind.EVENT):
+        raise Unreadable(f"there is no {kind} in it")
+    item, key = _without_key(document.item)
+    silent = silence.is_silent(text, made_here=bool(key))
+    return Content(item, document.marker, key, document.modified, silent)
 
 
 def _begins(text: str, component: str) -> bool:

@@ -79,9 +79,9 @@ def observe(shelf: Shelf, loaded: Loaded, version: str) -> Observation | None:
     """
     if loaded.error is not None:
         return _trouble(loaded.ref, loaded.error, version)
-    if not codec.holds(shelf.kind, loaded.text):
-        return None
     try:
+        if not codec.holds(shelf.kind, loaded.text):
+            return None
         return Seen(snapshot_of(shelf, loaded))
     except codec.Unreadable as why:
         seen = codec.glimpse(loaded.text)
