@@ -7,8 +7,11 @@ mallory signs in as herself: what she sends may change her own records, and nobo
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from accord.formats.errors import Refused
 from accord.formats.syncml import message as m
@@ -17,6 +20,10 @@ from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.formats.syncml.node import Node
 from accord.formats.syncml.version import Version
 from accord.interface.server.server import Answer, Request, Server
+from accord.model.item import Contact
+from accord.model.kinds import Kind
+from accord.ports.adapter import Ask, Draft, Mark, Question, Removal, Revision, Written
+from tests.connector import Endpoint
 from tests.fuzz.mangle import Mangler, parse
 from tests.unit.formats.messages import RECORDED, RECORDED_WBXML
 from tests.unit.interface.phone import CALENDAR, CARD, URL, Phone, card, entry, status_for
@@ -228,6 +235,50 @@ class Mallory:
         given: dict[str, Any] = {"meta": Meta(size=size)} if size is not None else {}
         item = Item(source=Location(luid), data=data, more_data=more, **given)
         return what(cmd_id="1", meta=Meta(type=self.phone.media_type), items=(item,))
+
+
+class Forger:
+    """Send what mallory's connector has sent, spoilt: it acts for her, and for nobody else."""
+
+    def __init__(self, endpoint: Endpoint, rng: Random, mangler: Mangler) -> None:
+        self.endpoint = endpoint
+        self.rng = rng
+        self.mangler = mangler
+        self.sent: list[Request] = []
+
+    def listen(self, token: Callable[[str], str]) -> None:
+        """Let the connector do one of each thing, and keep what it sends."""
+        crm = self.endpoint.direct(token)
+        with crm.open("mallory") as session:
+            kind, item = Kind.CONTACT, Contact(full_name="Forged", notes="x " * 200)
+            pages = list(session.changes("", kind, "", lambda _: {}))
+            list(session.changes("", kind, pages[-1].cursor, lambda _: {}))
+            (made,) = session.create("", kind, [Draft(item=item, key="forged-1", marker="m/1")])
+            assert isinstance(made, Written)
+            assert made.snapshot is not None
+            after = Contact(full_name="Forged anew")
+            change = Revision(
+                ref=made.ref,
+                version=made.version,
+                before=made.snapshot.item,
+                after=after,
+                changed=("full_name",),
+            )
+            session.update("", kind, [change])
+            session.fetch("", kind, [Ask(ref=made.ref), Ask(ref="contact-1")])
+            session.lookup("", kind, [Question(key="forged-1"), Question(uid="x")])
+            session.mark("", kind, [Mark(ref=made.ref, marker="m/2")])
+            session.delete("", kind, [Removal(ref=made.ref, version="3")])
+        self.sent = list(self.endpoint.seen)
+
+    def act(self) -> Sending:
+        """Send one message."""
+        request = self.rng.choice(self.sent)
+        if self.rng.random() < 0.8:
+            body = self.mangler.mangle(request.body, Media(request.content_type))
+            request = replace(request, body=body)
+        assert self.endpoint.server is not None
+        return request, self.endpoint.server.answer(request)
 
 
 def _anchor(following: str, last: str | None = None) -> Meta:

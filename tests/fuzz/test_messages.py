@@ -30,8 +30,9 @@ from accord.model.kinds import Kind
 from accord.model.observe import Seen
 from accord.ports.errors import AccordError
 from accord.state import schema
+from tests.connector import Endpoint
 from tests.fuzz.mangle import Mangler
-from tests.fuzz.strangers import Mallory, Sending, Stranger, donors
+from tests.fuzz.strangers import Forger, Mallory, Sending, Stranger, donors
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.interface.phone import CALENDAR, CARD, Phone, card, give_password, header_status
 from tests.unit.interface.world import World, make_world
@@ -39,7 +40,6 @@ from tests.unit.interface.world import World, make_world
 MESSAGES = int(os.environ.get("ACCORD_MESSAGES", "5000"))
 SEED = os.environ.get("ACCORD_SEED", "")
 SHARDS = 4
-BURSTS = ("stranger", "mallory", "stranger", "mallory")
 BURST = 35
 LARGEST = 150_000
 """A reply is no larger than our own messages may be, whatever a peer claims to take."""
@@ -118,11 +118,13 @@ class Round:
         self.stranger.heard = list(honest.sent)
         before = everything_of("anna", self.world)
         played = 0
-        for burst in BURSTS:
-            with self._untouched() if burst == "stranger" else _whatever():
+        others: list[Stranger | Mallory | Forger] = [self.mallory, self.mallory]
+        if self.rng.random() < 0.5:
+            others[1] = self._forger()
+        for who in [self.stranger, others[0], self.stranger, others[1]]:
+            with self._untouched() if who is self.stranger else _whatever():
                 for _ in range(BURST):
-                    act = self.stranger.act if burst == "stranger" else self.mallory.act
-                    check(act())
+                    check(who.act())
                     played += 1
                     self.world.clock.wait(self.rng.choice([0, 1, 20]))
             assert everything_of("anna", self.world) == before
@@ -130,6 +132,15 @@ class Round:
         self._go_on(honest, reply)
         self._sync_at_once(*self.rng.choice([("addressbook", CARD), ("calendar", CALENDAR)]))
         return played
+
+    def _forger(self) -> Forger:
+        """Return a connector of mallory's, after it has done one of each thing."""
+        endpoint = Endpoint(self.world.state)
+        endpoint.server = self.world.server
+        forger = Forger(endpoint, self.rng, self.stranger.mangler)
+        desk = self.world.server._house.sign_in._desk
+        forger.listen(lambda user: desk.issue(user, timedelta(hours=1)).text)
+        return forger
 
     def _stolen(self) -> list[str]:
         """Return tokens that were genuine once."""
@@ -190,7 +201,7 @@ def _whatever() -> Iterator[None]:
 
 
 def check(sending: Sending) -> None:
-    """Check that an answer is one that a device can understand."""
+    """Check that an answer is one that a device (or a connector) can understand."""
     request, answer = sending
     if answer.status != 200:
         assert answer.status in (400, 415)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from accord.crm.memory import MemoryCrm
 from accord.crm.memory.store import Right
@@ -16,7 +17,11 @@ from accord.formats.syncml.media import Media
 from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.interface.server.server import Request
 from accord.model.item import Contact
+from accord.model.kinds import Kind
+from accord.ports.adapter import Ask
 from accord.ports.errors import Retry
+from tests.connector import Endpoint
+from tests.unit.interface.conftest import HOUR
 from tests.unit.interface.phone import CARD, Phone, card, codes, header_status, status_for
 from tests.unit.interface.world import World, make_world
 
@@ -404,3 +409,28 @@ def test_a_device_that_takes_none_of_our_types_gets_nothing(world: World) -> Non
     phone.sync()
     assert phone.names == []
     assert [note.what for note in world.notes("unsent")] == ["unsent"]
+
+
+@pytest.mark.parametrize("media", list(Media))
+def test_what_has_no_number_is_passed_over(world: World, media: Media) -> None:
+    phone = world.phone(media=media)
+    phone.begin()
+    phone.number += 1
+    odd = m.Unknown(cmd_id="", name="Nonsense")
+    message = phone.message(*status_for(phone.reply), phone.sync_of([]))
+    body = media.encode(replace(message, body=(*message.body, odd)))
+    reply = media.decode(phone.raw(body).body)
+    assert codes(reply, "Nonsense") == []
+    assert codes(reply, "Sync") == [200]
+
+
+def test_what_has_no_number_is_passed_over_with_connectors_too(world: World) -> None:
+    endpoint = Endpoint(world.state)
+    endpoint.server = world.server
+    desk = world.server._house.sign_in._desk
+    with endpoint.direct(lambda user: desk.issue(user, HOUR).text).open("anna") as session:
+        session.fetch("", Kind.CONTACT, [Ask(ref="nosuch")])
+    asked = endpoint.seen[-1]
+    body = asked.body.replace(b"<Final/>", b"<Nonsense/><Final/>")
+    answer = world.server.answer(replace(asked, body=body))
+    assert codes(Media.XML.decode(answer.body), "Nonsense") == []

@@ -95,5 +95,6 @@ def _do(turn: Turn, command: Command) -> None:
         case m.Sync():
             pushing.sync(turn, command)
         case _:
-            code = StatusCode.COMMAND_NOT_IMPLEMENTED
-            status_of(turn, command.cmd_id, name_of(command), code)
+            if command.cmd_id:
+                code = StatusCode.COMMAND_NOT_IMPLEMENTED
+                status_of(turn, command.cmd_id, name_of(command), code)

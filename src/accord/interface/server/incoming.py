@@ -33,7 +33,7 @@ def sync(turn: Turn, command: m.Sync) -> None:
     if store is None or code is not StatusCode.OK:
         for inner in command.commands:
             if not getattr(inner, "no_resp", False):
-                turn.reply.status(inner.cmd_id or "0", name_of(inner), code)
+                turn.reply.status(inner.cmd_id, name_of(inner), code)
         return
     if not store.heard and (store.slow or store.mode is Mode.REFRESH_FROM_SERVER):
         # From here on nobody can say what the other side has, until this sync is whole: who breaks
@@ -100,6 +100,4 @@ def _apply(turn: Turn, store: StoreTalk, batch: list[Op]) -> None:
         if getattr(op.command, "no_resp", False):
             continue
         code = op.code or StatusCode.PROCESSING_ERROR
-        turn.reply.status(
-            op.command.cmd_id or "0", name_of(op.command), code, source=op.luid or None
-        )
+        turn.reply.status(op.command.cmd_id, name_of(op.command), code, source=op.luid or None)

@@ -183,9 +183,7 @@ def announce(turn: Turn) -> None:
 def unknown(turn: Turn, command: m.Command) -> None:
     """Answer a command that has no place here, or none at all."""
     if not getattr(command, "no_resp", False):
-        turn.reply.status(
-            command.cmd_id or "0", name_of(command), StatusCode.COMMAND_NOT_IMPLEMENTED
-        )
+        turn.reply.status(command.cmd_id, name_of(command), StatusCode.COMMAND_NOT_IMPLEMENTED)
 
 
 def _uri(location: Location | None) -> str | None:

@@ -54,8 +54,8 @@ class Reply:
         items: Sequence[m.Item] = (),
         chal: m.Chal | None = None,
     ) -> None:
-        """Answer a command of this message."""
-        if self.to.no_resp:
+        """Answer a command of this message; one without a number can't be answered."""
+        if self.to.no_resp or not to:
             return
         self.owe(
             m.Status(
@@ -144,9 +144,9 @@ def refusal(
     if not message.header.no_resp:
         commands: list[tuple[str, str, m.Chal | None]] = [("0", "SyncHdr", chal)]
         commands += [
-            (command.cmd_id or "0", name_of(command), None)
+            (command.cmd_id, name_of(command), None)
             for command in message.body
-            if not isinstance(command, m.Status | m.Results)
+            if command.cmd_id and not isinstance(command, m.Status | m.Results)
         ]
         for number, (to, name, asks) in enumerate(commands, 1):
             made = m.Status(
