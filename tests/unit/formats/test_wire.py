@@ -168,6 +168,12 @@ def test_every_error_of_the_port_has_a_name() -> None:
     assert leaves == set(wire.ERRORS.values())
 
 
+def test_a_closer_word_arrives_as_its_reaction() -> None:
+    back = wire.failure(wire.outcome(errors.Busy("at work", after=3.0)))
+    assert type(back) is errors.Retry
+    assert back.after == 3.0
+
+
 def test_a_written_item_comes_back() -> None:
     snapshot = Snapshot(ref="r", version="8", item=Task(title="a"))
     for written in (
@@ -222,5 +228,7 @@ def test_what_nobody_says_of_an_item_is_refused() -> None:
 
 
 def _leaf(made: Any) -> bool:
-    group = (errors.AccordError, errors.ItemError)
-    return isinstance(made, type) and issubclass(made, group) and made not in group
+    """Tell whether this is a reaction of its own, and no closer word for one."""
+    if not isinstance(made, type) or made is errors.ItemError:
+        return False
+    return made.__base__ in (errors.AccordError, errors.ItemError)
