@@ -230,17 +230,19 @@ def _delete(desk: Desk, removal: Removal, stored: Loaded | None) -> Written:
 
 
 def _mark(desk: Desk, mark: Mark, stored: Loaded) -> Written | Sent:
+    """Store a marker; one that is taken off takes the key with it, the other trace of Accord."""
     content = _standing(desk, stored)
     ours = bool(content.key) and desk.collection.writable
     mails = desk.place.schedules and not content.silent
-    if content.marker == mark.marker or not ours or mails:
+    leave = bool(mark.marker) and content.marker == mark.marker
+    if leave or not ours or mails:
         snapshot = snapshot_of(desk.shelf, stored)
         return Written(ref=mark.ref, version=stored.version, snapshot=snapshot)
     body = codec.changed_body(
         desk.shelf.kind,
         stored.text,
         content.item,
-        key=content.key,
+        key=content.key if mark.marker else "",
         marker=mark.marker,
         agents=codec.Agent.KEEP,
         own=desk.place.addresses,
