@@ -78,7 +78,7 @@ def cursor_before_commit() -> Iterator[None]:
 
     with (
         planted("accord.service.reading.pull", eager),
-        planted("accord.service.sync.open_visit", opened),
+        planted("accord.service.begin.open_visit", opened),
     ):
         yield
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import App, Parameter
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from accord.service.report import Report
     from accord.service.standing import LinkStanding
     from accord.state.records import Link
+
+
+class _Extent(NamedTuple):
+    """Say how far a withdrawal goes."""
+
+    include_held: bool
+    even_paused: bool
+
 
 Names = Annotated[str, Parameter(help="Links by name, or all of a user or target.")]
 All = Annotated[bool, Parameter(name="--all", help="All links, also those added later.")]
@@ -51,6 +59,9 @@ def remove(
     include_held: Annotated[
         bool, Parameter(help="With --withdraw, delete also what the guard would hold.")
     ] = False,
+    even_paused: Annotated[
+        bool, Parameter(help="With --withdraw, also of links that are paused or only observe.")
+    ] = False,
     plan: Annotated[bool, Parameter(help="Only show what would be done.")] = False,
     yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
     call: CallArgument,
@@ -60,13 +71,16 @@ def remove(
     Without --withdraw nothing is written, and copies stay where they are. With it the copies that
     Accord made in the mailbox are deleted, unless somebody changed them there since, and its
     markers are taken off; what came from the mailbox stays in the CRM. The journal is kept.
+    Links that are paused or only observe keep their copies unless --even-paused is given; while
+    everything is paused nothing is deleted at all.
     """
     from accord.service.choose import choose
 
     with call.accord() as accord:
         chosen = choose(accord, names)
         if withdraw:
-            return _withdraw(call, accord, chosen, include_held=include_held, plan=plan, yes=yes)
+            extent = _Extent(include_held=include_held, even_paused=even_paused)
+            return _withdraw(call, accord, chosen, extent, plan=plan, yes=yes)
         _tell_removal(call, accord, chosen)
         if plan:
             call.data({"remove": [link.name for link in chosen]})
@@ -153,17 +167,18 @@ def _withdraw(
     call: Call,
     accord: Accord,
     chosen: Sequence[Link],
+    extent: _Extent,
     *,
-    include_held: bool,
     plan: bool,
     yes: bool,
 ) -> int:
     """Show what goes, ask, and do it; nothing is done where a plan fails or is held."""
     from accord.cli.show import show_plan
     from accord.cli.sync import with_plan
-    from accord.service.removal import withdraw
+    from accord.service.removal import require_working, withdraw
 
-    previews = [withdraw(accord, link, dry=True, approved=include_held) for link in chosen]
+    held_too = extent.include_held
+    previews = [withdraw(accord, link, dry=True, approved=held_too) for link in chosen]
     for link, report in zip(chosen, previews, strict=True):
         show_plan(call, report.plan, report.name, everything=True)
         if plan:
@@ -171,6 +186,8 @@ def _withdraw(
     codes = [advise(call, report) for report in previews if report.error]
     if plan or codes:
         return exits.worst(codes)
+    for link in () if extent.even_paused else chosen:
+        require_working(link)
     held = sum(report.held for report in previews)
     if held:
         hint = "look at the plan; --include-held deletes them too"
@@ -180,7 +197,11 @@ def _withdraw(
         call.note("Nothing was changed.")
         return exits.OK
     return _removed(
-        call, [withdraw(accord, link, approved=include_held, by=user()) for link in chosen]
+        call,
+        [
+            withdraw(accord, link, approved=held_too, even_paused=extent.even_paused, by=user())
+            for link in chosen
+        ],
     )
 
 

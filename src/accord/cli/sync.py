@@ -12,7 +12,6 @@ from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage, advise
 from accord.cli.words import plural
-from accord.state.records import Mode
 
 if TYPE_CHECKING:
     from accord.service.accord import Accord
@@ -54,16 +53,16 @@ def sync(
                 busy.append(link.name)
                 continue
             if not link.paused:
-                show_report(call, report, observed=link.mode is Mode.OBSERVE)
+                show_report(call, report)
             codes.append(ended(call, report))
     _leave(call, busy)
     return exits.worst(codes)
 
 
-def show_report(call: Call, report: Report, *, observed: bool = False) -> None:
+def show_report(call: Call, report: Report) -> None:
     """Print a line about one link's visit, and what somebody has to look at.
 
-    Of a link that is only `observed` the counts say what would have been done.
+    Of a link that only observes the counts say what would have been done.
     """
     if report.error:
         return
@@ -72,7 +71,7 @@ def show_report(call: Call, report: Report, *, observed: bool = False) -> None:
         if count:
             parts.append(f"{count:,} {word}")
     text = ", ".join(parts) or "nothing to do"
-    if observed and parts:
+    if report.observed and parts:
         text = f"only observed, nothing written; would be: {text}"
     cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
     call.say(f"[bold]{_plain(report.name)}[/]: {text} [dim]({cost})[/]")

@@ -54,7 +54,8 @@ def undo(
             return exits.worst(codes)
         if not any(_does(report) for report in reports):
             return visited(call, reports)
-        if not agreed(call, "Undo this?", yes=yes):
+        writes = any(_does(report) and not report.observed for report in reports)
+        if writes and not agreed(call, "Undo this?", yes=yes):
             call.note("Nothing was done.")
             return exits.OK
         return visited(call, service.undo(accord, selection, approved=include_held))

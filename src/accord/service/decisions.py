@@ -17,20 +17,20 @@ from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
+from accord.service.begin import attend
 from accord.service.counterparts import ask_for
-from accord.service.discreet import discreet
-from accord.service.opening import Options, opened, silent
+from accord.service.discreet import discreet, why_readonly
+from accord.service.opening import Options, silent
 from accord.service.pull import confirm
-from accord.service.recover import recover
 from accord.service.report import Report
-from accord.service.sync import ROUNDS, fail, sync
+from accord.service.sync import ROUNDS, sync
 from accord.service.undo_held import undo_held
 from accord.service.visit import Decided, Progress, Visit
 from accord.state.codec import decode_step
-from accord.state.records import Cause, Entry, Link, Pending
+from accord.state.records import Cause, Entry, Link, Mode, Pending
 from accord.state.state import Tx
 
 MOVING = "an item keeps changing meanwhile; decide it again"
@@ -91,22 +91,29 @@ def settled(accord: Accord, links: Sequence[Link] = (), limit: int = 50) -> list
 def approve(accord: Accord, ids: Sequence[str], progress: Progress = silent) -> list[Report]:
     """Approve held changes and carry them out; raises ConfigError for an unknown id.
 
-    Their links are visited; held steps of an undo are undone, and nothing else with them.
+    Their links are visited; held steps of an undo are undone, and nothing else with them. Where
+    a link is paused or only observes no approval is kept, for it would be carried out one day,
+    unseen: the report says so.
     """
+    idle: dict[str, Report] = {}
     links: dict[str, Link] = {}
     undos: list[Pending] = []
     with accord.state.begin() as tx:
+        stopped = bool(tx.settings.get("paused", False))
         for number in ids:
             pending = _held(tx.pending.get(number), number)
-            if pending.cause is Cause.UNDO:
-                undos.append(pending)
-                continue
-            tx.pending.approve(number)
             link = tx.links.get(pending.link)
-            if link is not None:
+            if link is None:
+                continue
+            if stopped or link.paused or link.mode is Mode.OBSERVE:
+                idle[link.id] = _not_approved(link, stopped=stopped)
+            elif pending.cause is Cause.UNDO:
+                undos.append(pending)
+            else:
+                tx.pending.approve(number)
                 links[link.id] = link
     reports = sync(accord, list(links.values()), Options(cause="approval"), progress)
-    return reports + (undo_held(accord, undos) if undos else [])
+    return [*idle.values(), *reports, *(undo_held(accord, undos) if undos else [])]
 
 
 def reject(accord: Accord, ids: Sequence[str]) -> None:
@@ -134,30 +141,36 @@ def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -
         hint = "`accord conflicts` lists them"
         raise ConfigError(f"there is no open conflict {conflict!r}", field="id", hint=hint)
     step = decode_step(pending.step)
-    report = Report(link=link.id, name=link.name)
     if not isinstance(step, Conflict):
         raise ConfigError(
             f"{conflict!r} is no conflict", field="id", hint="`accord conflicts` lists them"
         )
-    try:
-        with opened(accord, link, Options(dry=dry, cause="conflict")) as visit:
-            report.run = visit.run
-            if visit.lease is not None:
-                recover(visit, report)
+
+    def decide(visit: Visit, report: Report) -> Decided:
+        decided = _decide(visit, step, winner)
+        report.plan = Plan(link=link.id, steps=decided.steps)
+        return decided
+
+    def carry_out(visit: Visit, decided: Decided, report: Report) -> None:
+        for _ in range(ROUNDS + 1):
+            if not apply(visit, [decided], report):
+                break
             decided = _decide(visit, step, winner)
-            report.plan = Plan(link=link.id, steps=decided.steps)
-            if visit.lease is None:
-                report.count_planned(report.plan)
-                return report
-            for _ in range(ROUNDS + 1):
-                if not apply(visit, [decided], report):
-                    break
-                decided = _decide(visit, step, winner)
-            else:
-                report.left = [f"conflict {conflict} is still open: {MOVING}"]
-            _close(visit, conflict, decided, report)
-    except AccordError as error:
-        fail(report, error)
+        else:
+            report.left = [f"conflict {conflict} is still open: {MOVING}"]
+        _settle(visit, conflict, decided)
+
+    return attend(accord, link, Options(dry=dry, cause="conflict"), decide, carry_out)
+
+
+def _not_approved(link: Link, *, stopped: bool) -> Report:
+    """Return the report on a link for which nothing can be approved as it stands."""
+    report = Report(link=link.id, name=link.name)
+    how = "only observes" if link.mode is Mode.OBSERVE else "is paused"
+    go_on = f"accord mode {link.name} active" if link.mode is Mode.OBSERVE else "accord resume"
+    go_on += " --all" if stopped and link.mode is not Mode.OBSERVE else ""
+    hint = f"let it write first: `{go_on}`; then look at `accord held` again"
+    report.fail(ConfigError(f"the link {how}: nothing was approved", field="link", hint=hint))
     return report
 
 
@@ -190,7 +203,7 @@ def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
         seen = discreet(visit, observation) if side is Side.GROUPWARE else observation
         if not isinstance(seen, Seen) or (seen.snapshot.readonly and side is winner.other):
             hint = "change it there, or take the values of that side"
-            why = f"this user may read but not change it on the {side} side"
+            why = why_readonly(observation.snapshot, side)
             raise ConfigError(why, field="id", hint=hint)
         now[side] = seen.snapshot
     case = Case(pairing=pairing, crm=Seen(now[Side.CRM]), groupware=Seen(now[Side.GROUPWARE]))
@@ -241,7 +254,7 @@ def _held_for_mail(visit: Visit, step: Update) -> Step:
     return Hold(held=step, cause=cause, why=step.why) if cause else step
 
 
-def _close(visit: Visit, number: str, decided: Decided, report: Report) -> None:
+def _settle(visit: Visit, number: str, decided: Decided) -> None:
     """Take the conflict off the list once both sides agree about its fields."""
     pairing = decided.case.pairing
     with visit.state.begin() as tx:
@@ -252,4 +265,3 @@ def _close(visit: Visit, number: str, decided: Decided, report: Report) -> None:
             fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
             if standing is None or not open_fields(standing, fields, visit.policy):
                 tx.pending.remove(number)
-        tx.runs.finish(visit.run, report.as_json(), "")

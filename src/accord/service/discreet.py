@@ -14,7 +14,7 @@ from accord.engine.plan import Pairing
 from accord.engine.reconcile import Case
 from accord.model.item import Item
 from accord.model.kinds import Side
-from accord.model.observe import Observation, Seen
+from accord.model.observe import Observation, Seen, Snapshot
 from accord.model.parts import Privacy
 from accord.rules.shape import is_private
 from accord.service.visit import Visit
@@ -32,6 +32,13 @@ def discreet(visit: Visit, observation: Observation) -> Observation:
     if item == snapshot.item:
         return observation
     return Seen(msgspec.structs.replace(snapshot, item=item, readonly=True))
+
+
+def why_readonly(snapshot: Snapshot, side: Side) -> str:
+    """Return why Accord can't write an item: it is private there, or this user may only read it."""
+    if _marked(snapshot.item):
+        return f"it is private in the {side.place}, and Accord keeps none of its values"
+    return f"this user may read but not change it in the {side.place}"
 
 
 def tells_all(pairing: Pairing) -> bool:

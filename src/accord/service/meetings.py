@@ -52,7 +52,7 @@ def with_claims(visit: Visit, cases: Sequence[Case]) -> list[Case]:
             claims[uid] = held[uid]
         else:
             claims[uid] = mine if uid in impatient else hosts.get(organizer, mine)
-    if visit.lease is not None:
+    if visit.writes:
         claims |= _claim(visit, cases, claims, held)
     return [
         msgspec.structs.replace(case, claimed=claims[uid])
@@ -169,7 +169,7 @@ def _ahead(visit: Visit, case: Case) -> Case:
     newest = max((_sequence(one) for one in giving), default=-1)
     if claim is None or inside or item.sequence <= newest:
         return case
-    if visit.lease is not None:
+    if visit.writes:
         with visit.state.begin() as tx:
             _pass_on(tx, visit.instance, item.uid, claim.link, visit.link.id)
     return msgspec.structs.replace(case, pairing=msgspec.structs.replace(pairing, content=True))

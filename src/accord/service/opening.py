@@ -1,12 +1,12 @@
 """Open a link for work: sessions on both sides, rule and policy, the folder's lease.
 
-`sync` opens whole folders, `undo` and `decisions` single links; all get the same Visit.
+`begin` does it in the order that holds for everybody; whoever it is for gets the same Visit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import datetime
 
 import msgspec
@@ -24,7 +24,7 @@ from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
-from accord.service.visit import Progress, Visit
+from accord.service.visit import Progress, Stance, Visit
 from accord.state.holder import take
 from accord.state.records import Lease, Link, Mode
 from accord.state.state import Tx
@@ -67,27 +67,6 @@ class Options(Struct, frozen=True, kw_only=True):
 
 def silent(_phase: str, _done: int, _total: int) -> None:
     """Report no progress."""
-
-
-@contextmanager
-def opened(
-    accord: Accord, link: Link, options: Options, progress: Progress = silent
-) -> Iterator[Visit]:
-    """Open one link by itself, under its folder's lease unless `options` are dry.
-
-    Raises Busy while another process works on the folder, ConfigError where the link can't
-    be worked on.
-    """
-    with ExitStack() as stack:
-        session = stack.enter_context(accord.adapter(link.target).open(link.principal))
-        place = Place(
-            target=link.target,
-            principal=link.principal,
-            folder=find_folder(accord, session, link),
-            links=(link,),
-        )
-        lease = None if options.dry else take_lease(accord, place, stack)
-        yield open_visit(accord, session, place, link, options, progress, lease, stack)
 
 
 def find_folder(accord: Accord, session: Session, link: Link) -> str:
@@ -150,7 +129,10 @@ def open_visit(
     lease: Lease | None,
     stack: ExitStack,
 ) -> Visit:
-    """Open the CRM as the link's user and load rule and position."""
+    """Open the CRM as the link's user and load rule and position.
+
+    Raises ConfigError where the link can't be worked on, or is paused.
+    """
     crm = stack.enter_context(accord.crm.open(link.user))
     with accord.state.read() as tx:
         trial = options.rules.get(link.rule)
@@ -168,11 +150,11 @@ def open_visit(
     changed = bool(settled) and settled != rule.version
     ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
-    run = "preview"
-    if not options.dry:
+    run, stance = "preview", _stance(link, options)
+    if stance is not Stance.DRY:
         with accord.state.begin() as tx:
             run = tx.runs.start(link.id, options.cause)
-            if link.mode is not Mode.OBSERVE:
+            if stance is Stance.WRITING:
                 tx.settings.put(folder_key(link), folder.folder)
     visit = Visit(
         state=accord.state,
@@ -185,7 +167,8 @@ def open_visit(
         groupware=ends[Side.GROUPWARE],
         instance=accord.crm.instance,
         people=accord.crm,
-        lease=lease if link.mode is not Mode.OBSERVE else None,
+        stance=stance,
+        lease=lease if stance is Stance.WRITING else None,
         now=accord.clock(),
         progress=progress,
         activating=changed,
@@ -195,6 +178,12 @@ def open_visit(
     )
     learn(visit, ())
     return visit
+
+
+def _stance(link: Link, options: Options) -> Stance:
+    if options.dry:
+        return Stance.DRY
+    return Stance.OBSERVING if link.mode is Mode.OBSERVE else Stance.WRITING
 
 
 def _ends(

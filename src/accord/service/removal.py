@@ -19,20 +19,19 @@ from accord.model.item import kind_of
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Observation, Seen
 from accord.ports.adapter import Mark
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
+from accord.service.begin import attend
 from accord.service.cases import Gathered
 from accord.service.counterparts import ask_for
 from accord.service.extent import extent_of
-from accord.service.identity import verify
 from accord.service.locking import locked
 from accord.service.meetings import take_over
-from accord.service.opening import Options, opened, settled_key, silent, withdrawn_key
+from accord.service.opening import Options, settled_key, silent, withdrawn_key
 from accord.service.pull import confirm
-from accord.service.recover import recover
 from accord.service.report import Report
-from accord.service.sync import ROUNDS, fail
+from accord.service.sync import ROUNDS
 from accord.service.visit import Decided, Progress, Visit, chunks
 from accord.state.records import Entry, Link, Mode, Target
 from accord.state.state import Tx
@@ -57,39 +56,50 @@ def withdraw(
     *,
     dry: bool = False,
     approved: bool = False,
+    even_paused: bool = False,
     by: str = "",
     progress: Progress = silent,
 ) -> Report:
     """Delete the copies that a link made in its mailbox, take its markers off, and remove it.
 
     Where the guard holds anything that isn't `approved`, nothing is done; where something could
-    not be deleted, the link stays, paused, and the report says so.
+    not be deleted, the link stays, paused, and the report says so. A link that is paused or
+    only observes is left alone unless `even_paused`.
     """
-    report = Report(link=link.id, name=link.name)
+    if not dry and not even_paused:
+        try:
+            require_working(link)
+        except ConfigError as error:
+            report = Report(link=link.id, name=link.name)
+            report.fail(error)
+            return report
+
+    def decide(visit: Visit, report: Report) -> list[Decided]:
+        decided = _guarded(visit, _decide(visit), approved=approved)
+        report.plan = Plan(link=link.id, steps=tuple(s for d in decided for s in d.steps))
+        return decided
+
+    def carry_out(visit: Visit, decided: list[Decided], report: Report) -> None:
+        report.held = sum(isinstance(step, Hold) for one in decided for step in one.steps)
+        if report.held:
+            return
+        with accord.state.read() as tx:
+            pairings = list(tx.pairings.all(link.id))
+        _carry_out(visit, decided, report)
+        if not report.failed:
+            _part(accord, visit, pairings, report, by)
+
     working = replace(link, paused=False, mode=Mode.ACTIVE)
-    try:
-        with opened(accord, working, Options(dry=dry, cause="withdrawal"), progress) as visit:
-            report.run = visit.run
-            if visit.lease is not None:
-                verify(accord, link.target)
-                recover(visit, report)
-            decided = _guarded(visit, _decide(visit), approved=approved)
-            report.plan = Plan(link=link.id, steps=tuple(s for d in decided for s in d.steps))
-            if visit.lease is None:
-                report.count_planned(report.plan)
-                return report
-            report.held = sum(isinstance(step, Hold) for step in report.plan.steps)
-            if not report.held:
-                with accord.state.read() as tx:
-                    pairings = list(tx.pairings.all(link.id))
-                _carry_out(visit, decided, report)
-                if not report.failed:
-                    _part(accord, visit, pairings, report, by)
-            with accord.state.begin() as tx:
-                tx.runs.finish(visit.run, report.as_json(), "")
-    except AccordError as error:
-        fail(report, error)
-    return report
+    options = Options(dry=dry, cause="withdrawal")
+    return attend(accord, working, options, decide, carry_out, progress)
+
+
+def require_working(link: Link) -> None:
+    """Raise ConfigError for a link that is paused or only observes: its copies stay untouched."""
+    if link.paused or link.mode is Mode.OBSERVE:
+        how = "is paused" if link.paused else "only observes"
+        hint = "--even-paused deletes its copies all the same"
+        raise ConfigError(f"{link.name} {how}: nothing was deleted", field="link", hint=hint)
 
 
 def find_unused(accord: Accord, name: str) -> Target:

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Plan, Skip, Unpair, Update
 from accord.model.kinds import Side
+from accord.ports.errors import AccordError, Busy, ConfigError
 
 
 class Counts(Struct, kw_only=True):
@@ -27,8 +28,9 @@ class Report(Struct, kw_only=True):
     are the link's share: what served several links is split among them, so that all reports of
     a run add up to what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how; `busy` that
-    another run is at work in the folder, and that this one left it to that. `left` says
-    what of a decision or an undo was not done, and why.
+    another run is at work in the folder, and that this one left it to that. Of a link that is
+    only `observed` nothing was written, and the counts say what would be. `left` says what of a
+    decision or an undo was not done, and why.
     """
 
     link: str
@@ -48,6 +50,7 @@ class Report(Struct, kw_only=True):
     action: str = ""
     hint: str = ""
     busy: bool = False
+    observed: bool = False
     left: list[str] = field(default_factory=list)
     plan: Plan | None = None
 
@@ -64,6 +67,13 @@ class Report(Struct, kw_only=True):
     def failed(self) -> int:
         """Return how many items failed on either side."""
         return self.crm.failed + self.groupware.failed
+
+    def fail(self, error: AccordError) -> None:
+        """Say why the visit ended, and what to do about it."""
+        self.error = str(error)
+        self.action = error.action
+        self.busy = isinstance(error, Busy)
+        self.hint = error.hint if isinstance(error, ConfigError) else ""
 
     def count_planned(self, plan: Plan) -> None:
         """Count a plan as if all of it succeeded, for a preview."""
@@ -117,5 +127,6 @@ class Report(Struct, kw_only=True):
             "error": self.error,
             "action": self.action,
             "hint": self.hint,
+            **({"observed": True} if self.observed else {}),
             **({"left": self.left} if self.left else {}),
         }

@@ -13,26 +13,17 @@ from msgspec import Struct
 from accord.engine.plan import Plan, Skip
 from accord.model.kinds import Side
 from accord.ports.adapter import Session
-from accord.ports.errors import AccordError, Busy, ConfigError
+from accord.ports.errors import AccordError, ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
+from accord.service.begin import begin, end, enter
 from accord.service.cases import Gathered, again, gather
 from accord.service.ends import groupware_kind
-from accord.service.identity import verify
 from accord.service.meter import Meter
-from accord.service.opening import (
-    Options,
-    Place,
-    find_folder,
-    open_visit,
-    settled_key,
-    silent,
-    take_lease,
-)
+from accord.service.opening import Options, Place, find_folder, settled_key, silent
 from accord.service.planning import decide
 from accord.service.pull import Pulled
 from accord.service.reading import read_crm, read_folder
-from accord.service.recover import recover
 from accord.service.report import Report
 from accord.service.upkeep import tidy
 from accord.service.visit import Decided, Progress, Visit
@@ -105,7 +96,7 @@ def _visit_mailbox(
     except AccordError as error:
         for report in reports.values():
             if not report.run and not report.error:
-                fail(report, error)
+                report.fail(error)
     return reports
 
 
@@ -116,7 +107,7 @@ def _folders(mailbox: _Mailbox, links: Sequence[Link]) -> list[Place]:
         try:
             folder = find_folder(mailbox.accord, mailbox.session, link)
         except ConfigError as error:
-            fail(mailbox.reports[link.id], error)
+            mailbox.reports[link.id].fail(error)
             continue
         grouped.setdefault((folder, groupware_kind(link.kind)), []).append(link)
     mailbox.charge(*links)
@@ -132,9 +123,7 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
         # Last of all to be closed, so that it counts what closing costs.
         stack.callback(mailbox.charge, *folder.links)
         try:
-            lease = None if mailbox.options.dry else take_lease(accord, folder, stack)
-            if lease is not None:
-                verify(accord, folder.target)
+            lease = enter(accord, folder, mailbox.options, stack)
             mailbox.charge(*folder.links)
             visits = _open(mailbox, folder, lease, stack)
             if visits:
@@ -142,7 +131,7 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
         except AccordError as error:
             for link in folder.links:
                 if not reports[link.id].error:
-                    fail(reports[link.id], error)
+                    reports[link.id].fail(error)
 
 
 def _open(mailbox: _Mailbox, folder: Place, lease: Lease | None, stack: ExitStack) -> list[Visit]:
@@ -151,22 +140,22 @@ def _open(mailbox: _Mailbox, folder: Place, lease: Lease | None, stack: ExitStac
     for link in folder.links:
         report = mailbox.reports[link.id]
         try:
-            visit = open_visit(
+            visit = begin(
                 mailbox.accord,
                 mailbox.session,
                 folder,
                 link,
                 mailbox.options,
-                mailbox.progress,
                 lease,
                 stack,
+                report,
+                mailbox.progress,
             )
         except AccordError as error:
-            fail(report, error)
+            report.fail(error)
             continue
         finally:
             mailbox.charge(link)
-        report.run = visit.run
         visits.append(visit)
     return visits
 
@@ -175,52 +164,37 @@ def _serve(mailbox: _Mailbox, visits: Sequence[Visit]) -> None:
     """Read the folder for all links on it, then bring each of them to agreement."""
     reports = mailbox.reports
     try:
-        for visit in visits:
-            if _writes(visit):
-                recover(visit, reports[visit.link.id])
-                mailbox.charge(visit.link)
         pulled = read_folder(visits, reports, mailbox.meter)
     except AccordError as error:
         for visit in visits:
-            fail(reports[visit.link.id], error)
-            _close(visit, reports[visit.link.id], mailbox.options)
+            reports[visit.link.id].fail(error)
+            end(visit, reports[visit.link.id])
         return
     for visit in visits:
         _visit_link(mailbox, visit, pulled[visit.link.id])
 
 
-def _writes(visit: Visit) -> bool:
-    return visit.lease is not None
-
-
 def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
     """Bring one link to agreement; its cursors move with what it commits, and only then."""
-    report, options = mailbox.reports[visit.link.id], mailbox.options
+    report = mailbox.reports[visit.link.id]
     try:
         crm = read_crm(visit)
         gathered = gather(visit, crm, groupware)
         decided = decide(visit, gathered)
         plan = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
         report.plan = plan
-        if _writes(visit):
+        if visit.writes:
             carry_out(visit, decided, report)
             mailbox.charge(visit.link)
             _finish(visit, {Side.CRM: crm, Side.GROUPWARE: groupware}, gathered, report)
         else:
             report.count_planned(plan)
             mailbox.charge(visit.link)
-            _close(visit, report, options)
+            end(visit, report)
     except AccordError as error:
         mailbox.charge(visit.link)
-        fail(report, error)
-        _close(visit, report, options)
-
-
-def _close(visit: Visit, report: Report, options: Options) -> None:
-    """End the run of a visit that came to nothing, or that only looks; previews have none."""
-    if not options.dry:
-        with visit.state.begin() as tx:
-            tx.runs.finish(visit.run, report.as_json(), report.error)
+        report.fail(error)
+        end(visit, report)
 
 
 def carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
@@ -262,11 +236,3 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
             if (side, ref) not in gathered.blind:
                 tx.windows.remove(link, side, [ref])
         tx.runs.finish(visit.run, report.as_json(), "")
-
-
-def fail(report: Report, error: AccordError) -> None:
-    """Say in a report why its visit ended, and what to do about it."""
-    report.error = str(error)
-    report.action = error.action
-    report.busy = isinstance(error, Busy)
-    report.hint = error.hint if isinstance(error, ConfigError) else ""

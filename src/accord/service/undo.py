@@ -6,7 +6,6 @@ can, and nothing brought back ever mails. `undo_plan` decides, item by item; her
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -17,16 +16,16 @@ from accord.engine.plan import Create, Frozen, Hold, Plan
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
 from accord.ports.adapter import Ask, Question
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply, create_keys
-from accord.service.identity import verify
-from accord.service.opening import Options, opened
+from accord.service.begin import attend
+from accord.service.opening import Options
 from accord.service.pull import confirm
-from accord.service.recover import recover
 from accord.service.report import Report
-from accord.service.sync import ROUNDS, fail
+from accord.service.sync import ROUNDS
 from accord.service.undo_plan import Approves, Planned, plan
+from accord.service.undo_shown import MOVING, as_shown
 from accord.service.undo_stand import by_item, stand
 from accord.service.visit import Decided, Visit
 from accord.state.records import Entry, Link
@@ -34,7 +33,6 @@ from accord.state.state import Tx
 
 _MOST = 100_000
 _UNDOABLE = ("create", "update", "delete", "clash")
-MOVING = "it keeps changing meanwhile; undo it again"
 
 
 class What(StrEnum):
@@ -162,55 +160,36 @@ def _item(entry: Entry) -> str:
 def _undo_link(
     accord: Accord, link: Link, entries: Sequence[Entry], approves: Approves, *, dry: bool
 ) -> Report:
-    report = Report(link=link.id, name=link.name)
-    started = time.monotonic()
-    try:
-        before = _requests(accord, link)
-        with opened(accord, link, Options(dry=dry, cause="undo")) as visit:
-            report.run = visit.run
-            if visit.lease is None:
-                _preview(visit, entries, approves, report)
-            else:
-                verify(accord, link.target)
-                recover(visit, report)
-                _carry_out(visit, entries, approves, report)
-            report.seconds = time.monotonic() - started
-            report.requests = _requests(accord, link) - before
-    except AccordError as error:
-        fail(report, error)
-    if report.run and not dry:
-        with accord.state.begin() as tx:
-            tx.runs.finish(report.run, report.as_json(), report.error)
-    return report
+    def decide(visit: Visit, report: Report) -> list[Planned]:
+        planned = _plans(visit, entries if dry else _open(visit, entries), approves)
+        report.plan = Plan(link=link.id, steps=tuple(s for one in planned for s in one.steps))
+        report.left = _told({n: why for one in planned for n, why in one.refused.items()})
+        return planned
 
+    def carry_out(visit: Visit, planned: list[Planned], report: Report) -> None:
+        _carry_out(visit, planned, approves, report)
 
-def _requests(accord: Accord, link: Link) -> int:
-    return accord.adapter(link.target).requests + accord.crm.requests
-
-
-def _preview(visit: Visit, entries: Sequence[Entry], approves: Approves, report: Report) -> None:
-    planned = _plans(visit, entries, approves)
-    report.plan = Plan(link=visit.link.id, steps=tuple(s for one in planned for s in one.steps))
-    report.count_planned(report.plan)
-    report.left = _told({n: why for one in planned for n, why in one.left.items()})
+    return attend(accord, link, Options(dry=dry, cause="undo"), decide, carry_out)
 
 
 def _plans(visit: Visit, entries: Sequence[Entry], approves: Approves) -> list[Planned]:
     return [plan(visit, standing, approves) for standing in stand(visit, by_item(entries))]
 
 
-def _carry_out(visit: Visit, entries: Sequence[Entry], approves: Approves, report: Report) -> None:
-    """Plan, write, and plan again what had changed meanwhile; say what is left in the end.
+def _carry_out(
+    visit: Visit, planned: Sequence[Planned], approves: Approves, report: Report
+) -> None:
+    """Write, and plan again what had changed meanwhile; say what is left in the end.
 
-    Only what was written is marked as undone, by the step that wrote it.
+    Only what was written is marked as undone, by the step that wrote it. What a later round
+    would write otherwise than it was shown is left.
     """
-    entries = _open(visit, entries)
+    shown = [step for one in planned for step in one.steps]
     left: dict[int, str] = {}
+    entries: list[Entry] = []
     for number in range(ROUNDS + 1):
-        planned = _plans(visit, entries, approves)
-        if not number:
-            steps = tuple(s for one in planned for s in one.steps)
-            report.plan = Plan(link=visit.link.id, steps=steps)
+        if number:
+            planned = [as_shown(one, shown) for one in _plans(visit, entries, approves)]
         entries = _write(visit, planned, report)
         for one in planned:
             left |= one.left
@@ -243,7 +222,7 @@ def _write(visit: Visit, planned: Sequence[Planned], report: Report) -> list[Ent
     _apply(visit, copies, report)
     again: list[Entry] = []
     for one in planned:
-        still = _open(visit, one.entries) if one.further else []
+        still = _open(visit, one.entries) if one.then is not None else []
         if id(one) in stale:
             again += one.entries
         elif len(still) < len(one.entries):

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from accord.engine.plan import Create, Delete, Hold, Step, Update
-from accord.model.diff import diff
-from accord.model.fields import same
-from accord.model.item import kind_of
+from accord.engine.plan import Hold, Step
 from accord.service.accord import Accord
 from accord.service.report import Report
 from accord.service.undo import undo_entries
 from accord.service.undo_plan import Writing
+from accord.service.undo_shown import alike
 from accord.service.undone import forget_waiting, undoes
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Pending
@@ -38,10 +36,14 @@ def _undo(
     accord: Accord, link: str, entries: Sequence[Entry], shown: Sequence[Step]
 ) -> list[Report]:
     reports = undo_entries(accord, entries, _approved(shown))
-    if not any(report.error or report.left or report.held or report.failed for report in reports):
+    if not any(_unfinished(report) for report in reports):
         with accord.state.begin() as tx:
             forget_waiting(tx, link, {number for step in shown for number in undoes(step)})
     return reports
+
+
+def _unfinished(report: Report) -> bool:
+    return bool(report.error or report.left or report.held or report.failed or report.observed)
 
 
 def _approved(shown: Sequence[Step]) -> Callable[[Sequence[Writing]], bool]:
@@ -49,32 +51,6 @@ def _approved(shown: Sequence[Step]) -> Callable[[Sequence[Writing]], bool]:
     effects = [step.held for step in shown if isinstance(step, Hold)]
 
     def approves(steps: Sequence[Writing]) -> bool:
-        return all(any(_alike(step, effect) for effect in effects) for step in steps)
+        return all(any(alike(step, effect) for effect in effects) for step in steps)
 
     return approves
-
-
-def _alike(step: Writing, shown: Step) -> bool:
-    match step, shown:
-        case Create(), Create():
-            return step.side is shown.side and not diff(shown.item, step.item)
-        case Delete(), Delete():
-            known = step.side is shown.side and step.before.ref == shown.before.ref
-            return known and not diff(shown.before.item, step.before.item)
-        case Update(), Update():
-            return _same_change(step, shown)
-        case _:
-            return False
-
-
-def _same_change(step: Update, shown: Update) -> bool:
-    fields = {change.field for change in step.changes}
-    if step.side is not shown.side or fields != {change.field for change in shown.changes}:
-        return False
-    kind = kind_of(step.after)
-    pairs = ((step.before.item, shown.before.item), (step.after, shown.after))
-    return step.before.ref == shown.before.ref and all(
-        same(kind, name, getattr(one, name), getattr(other, name))
-        for one, other in pairs
-        for name in fields
-    )

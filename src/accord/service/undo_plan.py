@@ -32,6 +32,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
 from accord.model.zones import UnknownZone
 from accord.rules.failure import RuleFailed
+from accord.service.discreet import why_readonly
 from accord.service.undo_stand import Standing
 from accord.service.undo_values import carried, carries, refused, values_of
 from accord.service.visit import Decided, Visit
@@ -47,20 +48,27 @@ Approves: TypeAlias = Callable[[Sequence[Writing]], bool]
 class Planned(Struct, frozen=True, kw_only=True):
     """Be what is to be done about one item.
 
-    `copy` is made once what `decided` brings back is there. `left` says of entries, by number,
-    why they are not undone. `further` says that there is more to do once this is done.
+    `copy` is made once what `decided` brings back is there, and `then` follows once all that is
+    done: it is planned again by then, over what really stands. `left` says of entries, by
+    number, why they are not undone.
     """
 
     entries: tuple[Entry, ...]
     decided: Decided
     copy: Decided | None = None
+    then: Planned | None = None
     left: dict[int, str] = {}
-    further: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """Return all steps, as they are shown."""
-        return self.decided.steps + (self.copy.steps if self.copy is not None else ())
+        copied = self.copy.steps if self.copy is not None else ()
+        return self.decided.steps + copied + (self.then.steps if self.then is not None else ())
+
+    @property
+    def refused(self) -> dict[int, str]:
+        """Return why entries are not undone, by number, here and in what follows."""
+        return self.left | (self.then.refused if self.then is not None else {})
 
 
 def plan(visit: Visit, standing: Standing, approves: Approves) -> Planned:
@@ -68,9 +76,9 @@ def plan(visit: Visit, standing: Standing, approves: Approves) -> Planned:
     try:
         return _Planning(visit, standing, approves).plan()
     except _Refused as error:
-        return _refusal(standing.entries, str(error))
+        return refusal(standing.entries, str(error))
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        return _refusal(standing.entries, f"the rule can't be applied: {error}")
+        return refusal(standing.entries, f"the rule can't be applied: {error}")
 
 
 class _Refused(Exception):
@@ -125,18 +133,33 @@ class _Planning:
             return plan(visit, msgspec.structs.replace(standing, entries=others), self._approves)
         if not steps:
             return self._nothing("what was created is gone already")
-        held = self._hold("; ".join(edits), steps) or self._silence(steps)
+        then = self._alone(steps[0], others) if others else None
+        together = [*steps, *writing(then)]
+        held = self._hold("; ".join(edits), together) or self._silence(steps, together)
         if held:
             return self._planned(held)
         done = self._signed(steps)
         pairing = standing.pairing
         if pairing is not None and len(steps) == 1:
             done.append(_let_go(pairing, self._why))
-        if others:  # It stands alone from now on, and goes back by itself.
+        if others:
             rest = {entry.id for entry in others}
             mine = [number for number in self._numbers if number not in rest]
             done = [_for(step, mine) if isinstance(step, Delete) else step for step in done]
-        return msgspec.structs.replace(self._planned(done), further=bool(others))
+        return msgspec.structs.replace(self._planned(done), then=then)
+
+    def _alone(self, gone: Delete, others: tuple[Entry, ...]) -> Planned:
+        """Plan for the item that stands alone once its counterpart is gone: it goes back, too."""
+        standing, pairing = self._standing, self._standing.pairing
+        if pairing is not None:
+            pairing = msgspec.structs.replace(pairing, frozen=str(Frozen.UNLINKED))
+        after = msgspec.structs.replace(
+            standing,
+            entries=others,
+            pairing=pairing,
+            now={**standing.now, gone.side: Deleted(ref=gone.before.ref)},
+        )
+        return plan(self._visit, after, self._approves)
 
     def _bring_back(self, side: Side) -> Planned:
         """Undo a deletion: the item as it was, under its own ref where the side can.
@@ -151,7 +174,8 @@ class _Planning:
         there = standing.seen(side.other)
         if there is None and self._record_first(side, entries[0]):
             return self._bring_both(entries[0], before)
-        further = there is not None and bool(standing.of(side.other))
+        rest = tuple(e for e in standing.entries if e.side is not side)
+        rest = rest if there is not None and standing.of(side.other) else ()
         step = Create(
             side=side,
             source=there or before,
@@ -159,11 +183,18 @@ class _Planning:
             pairing=entries[0].pairing,
             alone=there is None,
             why=f"{self._why}: what was deleted comes back",
-            undoes=tuple(e.id for e in standing.entries if not further or e.side is side),
+            undoes=tuple(e.id for e in standing.entries if e not in rest),
         )
         case = self._former(entries[0], {side: before, side.other: there or before})
+        then = self._again(side, before, case, rest) if rest else None
         back = Decided(case=case, steps=(step,))
-        return Planned(entries=standing.entries, decided=back, further=further)
+        return Planned(entries=standing.entries, decided=back, then=then)
+
+    def _again(self, side: Side, back: Snapshot, case: Case, rest: tuple[Entry, ...]) -> Planned:
+        """Plan for the pair once one item of it came back: the other one goes back, too."""
+        now = {**self._standing.now, side: Seen(back)}
+        after = msgspec.structs.replace(self._standing, entries=rest, pairing=case.pairing, now=now)
+        return plan(self._visit, after, self._approves)
 
     def _record_first(self, side: Side, entry: Entry) -> bool:
         """Tell whether both items come back: the rule lets Accord make what is missing."""
@@ -215,7 +246,7 @@ class _Planning:
         if pairing is not None and pairing.frozen:
             raise _Refused(f"it was deleted in the {written[0].place} and let go since")
         back = self._bring_back(written[0])
-        held = self._hold("deleted since", [s for s in back.steps[:1] if isinstance(s, Create)])
+        held = self._hold("deleted since", writing(back))
         return self._planned(held, back.decided.case) if held else back
 
     def _take_up(self, gone: Sequence[Side]) -> Planned:
@@ -305,7 +336,7 @@ class _Planning:
         if not isinstance(observation, Seen):
             raise _Refused(_unclear(side, observation))
         if observation.snapshot.readonly:
-            raise _Refused(f"this user may read but not change it in the {side.place}")
+            raise _Refused(why_readonly(observation.snapshot, side))
         return observation.snapshot
 
     def _merged(self, values: dict[Side, dict[str, Any]], *, alone: bool = False) -> list[Update]:
@@ -392,10 +423,10 @@ class _Planning:
             signed.append(_for(step, mine or self._numbers, in_part=not whole))
         return signed
 
-    def _silence(self, steps: Sequence[Writing]) -> list[Step]:
-        """Return the steps held, where they would mail against the rule."""
+    def _silence(self, steps: Sequence[Writing], together: Sequence[Writing] = ()) -> list[Step]:
+        """Return the steps held, with what goes with them, where they would mail unasked."""
         people = sorted({address for step in steps for address in step.mails})
-        return self._hold(mailing(people, self._visit.rule), steps)
+        return self._hold(mailing(people, self._visit.rule), together or steps)
 
     def _hold(self, cause: str, steps: Sequence[Writing]) -> list[Step]:
         """Return the steps held for a cause; none where there is none or somebody said yes."""
@@ -420,10 +451,17 @@ class _Planning:
         return self._planned([_note(self._standing.entries[0], why)])
 
 
-def _refusal(entries: tuple[Entry, ...], why: str) -> Planned:
+def refusal(entries: tuple[Entry, ...], why: str) -> Planned:
+    """Return the plan to do nothing about entries, and why."""
     note = (_note(entries[0], f"not undone: {why}"),)
     left = {entry.id: why for entry in entries}
     return Planned(entries=entries, decided=Decided(case=Case(), steps=note), left=left)
+
+
+def writing(planned: Planned | None) -> list[Writing]:
+    """Return what a plan would write, all that follows included; held steps don't."""
+    steps = planned.steps if planned is not None else ()
+    return [step for step in steps if isinstance(step, Create | Update | Delete)]
 
 
 def _note(entry: Entry, why: str) -> Skip:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 from msgspec import Struct
@@ -27,6 +28,16 @@ Progress = Callable[[str, int, int], None]
 """Be told the phase (`reading`, `writing`), how much is done and how much there is (0: unknown)."""
 
 
+class Stance(StrEnum):
+    """Say what a visit may do."""
+
+    DRY = "dry"
+    """Look, and leave no trace."""
+    OBSERVING = "observing"
+    """Plan and keep a run of it, and write on neither side: the link observes."""
+    WRITING = "writing"
+
+
 class Decided(Struct, frozen=True, kw_only=True):
     """Be one case with the steps the engine took it to.
 
@@ -42,7 +53,7 @@ class Visit(Struct, kw_only=True):
     """Hold one link's visit.
 
     `policies` has one per rule version that pairings still stand under, `policy` the active
-    one. `instance` is the CRM's. `lease` is None in previews, which write nothing. While
+    one. `instance` is the CRM's. Only a visit of the `stance` to write has a `lease`. While
     `activating`, the rule has just changed and pairs move to its new version. A `full` visit
     lists everything and looks at what it skipped again, one that looks `anew` at everything.
     `withdrawn` are pairings whose private content the owner agrees no longer to share.
@@ -58,6 +69,7 @@ class Visit(Struct, kw_only=True):
     groupware: End
     instance: str
     people: People
+    stance: Stance
     lease: Lease | None
     now: datetime
     progress: Progress
@@ -65,6 +77,11 @@ class Visit(Struct, kw_only=True):
     anew: bool = False
     full: bool = False
     withdrawn: frozenset[str] = frozenset()
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether anything may be written, on a side or about one."""
+        return self.stance is Stance.WRITING
 
     def end(self, side: Side) -> End:
         """Return one end."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -165,17 +167,32 @@ def test_a_withdrawal_that_dies_goes_on_and_nothing_is_made_anew() -> None:
             before = world.titles()
             world.sync(full=True)
             assert world.titles() == before
-            withdraw(world.accord, world.link())
+            withdraw(world.accord, world.link(), even_paused=True)
         assert world.titles() == (["Mine", "One", "Two"], ["Mine"])
         assert traces(world) == []
     assert 5 < died < 20, "every point was met"
 
 
-def test_a_paused_or_observed_link_can_be_withdrawn() -> None:
+@pytest.mark.parametrize(
+    ("values", "how"), [({"paused": True}, "is paused"), ({"mode": Mode.OBSERVE}, "only observes")]
+)
+def test_a_paused_or_observing_link_keeps_its_copies_unless_that_is_meant(
+    values: dict[str, Any], how: str
+) -> None:
     world = world_with("One")
-    world.change_link(paused=True, mode=Mode.OBSERVE)
-    report = withdraw(world.accord, world.link())
+    world.change_link(**values)
+    planned = withdraw(world.accord, world.link(), dry=True)
+    assert (planned.error, planned.groupware.deleted) == ("", 1)
+    refused = withdraw(world.accord, world.link())
+    assert (refused.error, refused.action) == (
+        f"alice events {how}: nothing was deleted",
+        "configure",
+    )
+    assert world.titles()[1] == ["Mine", "One"]
+    assert "pairings" in traces(world)
+    report = withdraw(world.accord, world.link(), even_paused=True)
     assert (report.error, world.titles()[1]) == ("", ["Mine"])
+    assert traces(world) == []
 
 
 def test_a_stop_of_everything_stops_a_withdrawal() -> None:

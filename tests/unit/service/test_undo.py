@@ -334,7 +334,7 @@ def test_a_change_of_what_was_deleted_since_waits_for_approval() -> None:
     world.person().delete(world.records()[0].ref)
     world.sync()
     report = back(world, entry.id)
-    assert (report.held, world.titles()) == (1, ([], []))
+    assert (report.held, world.titles()) == (2, ([], [])), "the record and its copy"
     report = back(world, entry.id, approved=True)
     assert world.titles() == (["Old"], ["Old"])
     assert agreed(world)

@@ -1,0 +1,71 @@
+"""What an undo has shown is what it does: steps planned later are measured by those shown before.
+
+`undo` measures its later rounds, `undo_held` what somebody has approved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from accord.engine.plan import Create, Delete, Step, Update
+from accord.model.diff import diff
+from accord.model.fields import same
+from accord.model.item import kind_of
+from accord.service.undo_plan import Planned, Writing, refusal, writing
+
+MOVING = "it keeps changing meanwhile; undo it again"
+
+
+def as_shown(planned: Planned, shown: Iterable[Step]) -> Planned:
+    """Return a plan as it is where each write in it was shown; otherwise nothing is done.
+
+    Edits made meanwhile on the other side go with an update, as the next visit would carry them.
+    """
+    known = list(shown)
+    if all(any(_within(step, one) for one in known) for step in writing(planned)):
+        return planned
+    return refusal(planned.entries, MOVING)
+
+
+def alike(step: Writing, shown: Step) -> bool:
+    """Tell whether a step writes just what was shown, over the very values it was to replace."""
+    match step, shown:
+        case Create(), Create():
+            return step.side is shown.side and not diff(shown.item, step.item)
+        case Delete(), Delete():
+            known = step.side is shown.side and step.before.ref == shown.before.ref
+            return known and not diff(shown.before.item, step.before.item)
+        case Update(), Update():
+            return _same_change(step, shown)
+        case _:
+            return False
+
+
+def _within(step: Writing, shown: Step) -> bool:
+    """Tell whether a step writes nothing but what was shown, and edits that are on their way."""
+    if not isinstance(step, Update) or not isinstance(shown, Update):
+        return alike(step, shown)
+    if step.side is not shown.side or step.before.ref != shown.before.ref:
+        return False
+    known, kind = {change.field for change in shown.changes}, kind_of(step.after)
+
+    def fits(name: str) -> bool:
+        if name in known:
+            return _stands(name, step, shown)
+        return same(kind, name, getattr(step.after, name), getattr(step.base.item, name, None))
+
+    return all(fits(change.field) for change in step.changes)
+
+
+def _same_change(step: Update, shown: Update) -> bool:
+    fields = {change.field for change in step.changes}
+    if step.side is not shown.side or fields != {change.field for change in shown.changes}:
+        return False
+    return step.before.ref == shown.before.ref and all(_stands(f, step, shown) for f in fields)
+
+
+def _stands(field: str, step: Update, shown: Update) -> bool:
+    """Tell whether a field is to become what was shown, and is still what it was then."""
+    kind = kind_of(step.after)
+    pairs = ((step.before.item, shown.before.item), (step.after, shown.after))
+    return all(same(kind, field, getattr(a, field), getattr(b, field)) for a, b in pairs)
