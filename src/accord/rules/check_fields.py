@@ -70,7 +70,7 @@ def check_fields(rule: Rule, traits: SideTraits, place: Place) -> Iterator[Probl
             continue
         yield from _unused(rule, name, part, place)
         yield from _without_inverse(rule, name, part, place)
-    yield from _torn_groups(rule, place)
+    yield from _parted_groups(rule, place)
     for side in (Side.GROUPWARE, Side.CRM):
         yield from _moves(rule, side, traits[side], place, wrong)
     yield from _exposed(rule, place)
@@ -146,31 +146,46 @@ def _without_inverse(rule: Rule, name: str, part: FieldRule, place: Place) -> It
     inverse = "…"
     if simple := _SIMPLE.fullmatch(getattr(part, given)):
         inverse = f"'value.{_INVERSES[simple.group(1)]}({simple.group(2)})'"
+    group = _group(rule, name)
+    where = "" if group == name else f"fields.{group}."
     yield place.problem(
         f"{name} travels both ways, but is only transformed {given}",
         "fields",
         name,
         given,
-        hint=f'add {missing} = {inverse}, or direction = "{given}"',
+        hint=f'add {missing} = {inverse}, or {where}direction = "{given}"',
     )
 
 
-def _torn_groups(rule: Rule, place: Place) -> Iterator[Problem]:
-    """Yield the settings in which the members of a group differ."""
-    kind = defaults.groupware_kind(rule.kind)
-    for group in sorted({spec.group for spec in FIELDS[kind].values() if spec.group}):
-        names = [n for n in (group, *defaults.members(kind, group)) if n in rule.fields]
+def _parted_groups(rule: Rule, place: Place) -> Iterator[Problem]:
+    """Yield what is said of one field of a group and would hold for all of it."""
+    for name, part in rule.fields.items():
+        group = _group(rule, name)
+        if group == name:
+            continue
         for setting in ("direction", "clash", "one_way"):
-            said = {n: getattr(rule.fields[n], setting) for n in dict.fromkeys(names)}
-            said = {n: value for n, value in said.items() if value is not None}
-            if len(set(said.values())) > 1:
-                yield place.problem(
-                    f"{', '.join(said)} go together, but differ in {setting}",
-                    "fields",
-                    list(said)[-1],
-                    setting,
-                    hint=f"set it once, for {group}",
+            said = getattr(part, setting)
+            if said is not None:
+                others = ", ".join(
+                    each for each in defaults.members(_kind(rule), group) if each != name
                 )
+                yield place.problem(
+                    f"would hold for {others} as well: they are one group",
+                    "fields",
+                    name,
+                    setting,
+                    hint=f'call the group by its name: fields.{group}.{setting} = "{said}"',
+                )
+
+
+def _group(rule: Rule, name: str) -> str:
+    """Return the group of a field, or the name itself where it stands alone."""
+    spec = FIELDS[_kind(rule)].get(name)
+    return spec.group or name if spec else name
+
+
+def _kind(rule: Rule) -> Kind:
+    return defaults.groupware_kind(rule.kind)
 
 
 def _moves(

@@ -5,27 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from accord.rules import defaults
-from accord.rules.expression import LOOPS, Expression, Variable
+from accord.rules.expression import Expression, Variable
 from accord.rules.failure import InvalidExpression
-from accord.rules.functions import FUNCTIONS
 from accord.rules.problem import Problem, Severity, instead
 from accord.rules.rule import Rule
 from accord.rules.source import Path, Source, dotted
-
-CEL_FUNCTIONS = (
-    "bool", "contains", "double", "duration", "endsWith", "getDate", "getDayOfMonth",
-    "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes",
-    "getMonth", "getSeconds", "int", "matches", "size", "startsWith", "string", "timestamp",
-)  # fmt: skip
-"""The functions of CEL itself that rules have use for."""
-
-_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
-_NO_MATCH = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+from accord.rules.wording import explained
 
 
 class Place:
@@ -54,7 +42,7 @@ class Place:
         below = error.line - 1
         if self._source is not None and self._source.begins_below(full):
             below += 1
-        message, hint = _explained(error.message, [each.name for each in variables])
+        message, hint = explained(error.message, [each.name for each in variables])
         return self.problem(message, *path, column=error.column, below=below, hint=hint)
 
     def newest(self, *path: str) -> Problem:
@@ -78,18 +66,3 @@ def check_expression(
                 message = f"the lookup table {table!r} has one value under several keys"
                 hint = "of several keys the alphabetically first comes back"
                 yield place.problem(message, *path, severity=Severity.WARNING, hint=hint)
-
-
-def _explained(message: str, variables: list[str]) -> tuple[str, str]:
-    if found := _UNDECLARED.search(message):
-        name = found.group(1)
-        if name.removeprefix("item.") in defaults.INTERNAL:
-            return f"{name} never leaves the CRM", "only the CRM's filter may ask for it"
-        functions = [function.name for function in FUNCTIONS]
-        known = {*variables, *functions, *CEL_FUNCTIONS, *LOOPS}
-        return f"there is nothing called {name!r}", instead(name, known)
-    if found := _NO_MATCH.search(message):
-        name, given = found.groups()
-        sign = name.replace("_", " ").replace("@", "").strip()
-        return f"{sign!r} can't be used with ({given})", "string(…), int(…) and size(…) convert"
-    return message, ""

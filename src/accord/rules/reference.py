@@ -18,7 +18,6 @@ from msgspec.structs import fields as struct_fields
 from accord.model.fields import FIELDS, Merge
 from accord.model.kinds import Direction, Kind, Side
 from accord.rules import defaults, rule
-from accord.rules.check_text import CEL_FUNCTIONS
 from accord.rules.examples import EXAMPLES, Example
 from accord.rules.explain import describe
 from accord.rules.expression import EXPRESSION_LIMIT, LOOP_LIMIT, LOOPS, MACRO_LIMIT
@@ -26,6 +25,7 @@ from accord.rules.functions import FUNCTIONS, LIST_LIMIT, TEXT_LIMIT
 from accord.rules.rule import Rule
 from accord.rules.text import parse_rules
 from accord.rules.values import VIEW_TEXT, shapes
+from accord.rules.wording import CEL_FUNCTIONS
 
 _BY_KIND = ("direction", "scope")
 _TOLD = ("clash", "creates", "inbound", "outbound", "one_way")

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from accord.ports.errors import AuthFailed
 from accord.rules.problem import RuleErrors
 from accord.rules.rule import Rule
 from accord.rules.source import Source
@@ -94,6 +95,8 @@ def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
         rules = {rule.name: rule for rule in rules_in(reading.source)}
     except RuleErrors as error:
         reading.problems += error.problems
+    for rule in rules.values():
+        _check_owners(accord, reading, rule)
     made = _make_rules(reading, links, standing.rules | rules)
     return Wanted(targets=targets, links=links, rules=rules | made, made=frozenset(made))
 
@@ -110,6 +113,18 @@ def _addresses(accord: Accord) -> Callable[[str], str]:
         return found[user]
 
     return address_of
+
+
+def _check_owners(accord: Accord, reading: Reading, rule: Rule) -> None:
+    """Say which owners of tasks are no users of the CRM."""
+    names = [table.get("name") for table in reading.source.data["rule"]]
+    for address, user in rule.ownership.items():
+        try:
+            require_user(accord, user)
+        except AuthFailed as error:
+            place = ("rule", names.index(rule.name), "ownership", address)
+            hint = f"add them: accord crm users add {user} --address …"
+            reading.wrong(place, str(error), hint=hint)
 
 
 def _make_rules(

@@ -5,6 +5,7 @@ Secrets are never in it; a comment says where one is kept.
 
 from __future__ import annotations
 
+from accord.ports.settings import Setting, SettingType
 from accord.rules.render import render_key, render_rules, render_value
 from accord.service import registry
 from accord.service.accord import Accord
@@ -39,11 +40,18 @@ def _target(target: Target) -> str:
         elif value is not None:
             lines.append(f"{render_key(key)} = {render_value(value)}")
     lines += [
-        f'# {one.name} is kept encrypted; to set it anew: {one.name} = {{ env = "NAME" }}'
+        f"# {one.name} is kept encrypted; to set it anew: {one.name} = {_anew(target, one)}"
         for one in registry.groupware(target.adapter).SETTINGS
         if one.secret and target.secrets.get(one.name)
     ]
     return "\n".join(lines + tables)
+
+
+def _anew(target: Target, setting: Setting) -> str:
+    """Return how a secret is given by reference; in a table of them, the first one by its name."""
+    if setting.type is not SettingType.TABLE:
+        return '{ env = "NAME" }'
+    return f'{{ {render_key(min(target.secrets[setting.name]))} = {{ env = "NAME" }} }}'
 
 
 def _link(link: Link, target: str) -> str:

@@ -93,6 +93,8 @@ def test_every_command_stands_where_the_table_says() -> None:
     [
         (["snyc"], "no command 'snyc'", "did you mean sync?"),
         (["sync", "--al"], "--al", "accord sync --help"),
+        (["demo", "--entries", "-5"], "--entries can't be -5", "0 or more"),
+        (["demo", "--series", "-1"], "--series can't be -1", "0 or more"),
         (["journal", "--limit", "many"], "many", "accord journal --help"),
         (["mode"], "WORDS", "accord mode --help"),
         (["crm", "show", "x"], "--as", "accord crm --help"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -310,6 +311,34 @@ def test_one_persons_password_leaves_the_others_alone(accord: Accord) -> None:
     (difference,) = bring(accord, one, environ={"PW": "another"}).differences
     assert [t.field for t in difference.turns] == ["passwords.alice@x.test"]
     assert passwords(accord) == {"alice@x.test": "another", "bob@x.test": SECRET}
+
+
+def test_what_export_says_of_passwords_can_be_followed_word_by_word(accord: Accord) -> None:
+    bring(accord, TWO)
+    exported = export(accord)
+    told = re.search(r"^# passwords is kept .*: (passwords = .*)$", exported, re.MULTILINE)
+    assert told is not None
+    filled = exported.replace(told[0], told[1])
+    outcome = bring(accord, filled, environ={"NAME": "another"})
+    assert outcome.warnings == ()
+    assert passwords(accord) == {"alice@x.test": "another", "bob@x.test": SECRET}
+
+
+def test_tasks_are_given_to_users_of_the_crm_only(accord: Accord) -> None:
+    rule = '[[rule]]\nname = "tasks"\nkind = "task"\n[rule.ownership]\n'
+    problem = only(accord, f'{rule}"a@x.test" = "bob"\n"b@x.test" = "nobody"\n')
+    assert (problem.line, problem.path) == (6, 'rule[0].ownership."b@x.test"')
+    assert "nobody" in problem.message and "accord crm users add nobody" in problem.hint
+    bring(accord, f'{rule}"a@x.test" = "bob"\n')
+
+
+def test_what_is_said_of_one_field_of_a_group_is_refused_with_its_line(accord: Accord) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\n[rule.fields.start]\n'
+    problem = only(accord, f'{rule}direction = "outbound"\n')
+    assert problem.line == 5
+    assert "end, time_zone" in problem.message
+    assert problem.hint.endswith('fields.schedule.direction = "outbound"')
+    bring(accord, rule.replace("start", "schedule") + 'direction = "outbound"\n')
 
 
 def test_a_password_goes_only_where_the_text_says_false(accord: Accord) -> None:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from accord.cli import exits
 from accord.cli.call import CallArgument
+from accord.cli.errors import Usage
 
 
 def demo(
@@ -32,6 +33,9 @@ def demo(
     Fills the built-in CRM and three mailboxes, synchronizes, changes things on both sides, and
     checks every claim it makes. Needs Radicale, which comes with the extra `demo`.
     """
+    for name, number in (("--entries", entries), ("--series", series)):
+        if number < 0:
+            raise Usage(f"{name} can't be {number}", "give 0 or more")
     from accord.cli.demo.hands import DemoFailed
     from accord.cli.demo.narrate import Narrator
     from accord.cli.demo.story import Size, play
