@@ -23,6 +23,7 @@ class Pairing(Struct, frozen=True, kw_only=True):
     the side on which Accord created the copy (None: both were there before). `frozen` says why
     the pair takes no part at present (see `Frozen`); empty means that it does. `contested` are
     the fields in an open conflict: nothing of them travels until both sides agree about them.
+    `private` says that both snapshots may be kept only encrypted, whatever they say themselves.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Pairing(Struct, frozen=True, kw_only=True):
     made: Side | None = None
     frozen: str = ""
     contested: tuple[str, ...] = ()
+    private: bool = False
 
     def side(self, side: Side) -> Snapshot:
         """Return the base of one side."""

@@ -79,6 +79,7 @@ def _note(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     for one in decided:
         meets = one.case.pairing is None and any(isinstance(s, Hold) for s in one.steps)
         for step in one.steps:
+        ledger.see(one.case)
             if not (meets and isinstance(step, Pair | Conflict)):
                 ledger.note(step, one.case)
         if not one.steps and one.case.pairing is not None:
@@ -94,6 +95,8 @@ def _batch(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Dec
     ledger = Ledger(visit, report)
     trouble = _attempt(visit, jobs, outcomes)
     while trouble is None and any(_spent(job, outcomes) for job in jobs):
+    for one in decided:
+        ledger.see(one.case)
         renewed = [_renewed(visit, job, ledger) if _spent(job, outcomes) else job for job in jobs]
         fresh = [new for new, old in zip(renewed, jobs, strict=True) if new is not old]
         trouble = _attempt(visit, fresh, outcomes)

@@ -31,10 +31,10 @@ from accord.model.diff import FieldChange
 from accord.model.item import Item
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
-from accord.model.parts import Privacy
 from accord.rules.program import RuleFailed
 from accord.service.conflicts import contested, keep_conflicts
 from accord.service.meetings import pass_on_all
+from accord.service.redaction import Redaction
 from accord.service.report import Report
 from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.service.visit import Visit
@@ -43,8 +43,6 @@ from accord.state.codec import encode_step
 from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Intent, Pending
 from accord.state.state import Tx
-
-_HISTORY = 10_000
 
 
 class Ledger:
@@ -67,8 +65,12 @@ class Ledger:
         self._ended: list[Pairing] = []
         self._undone: dict[int, tuple[int, ...]] = {}
         self._refs: dict[str, str] = {}
-        self._private: set[str] = set()
+        self._redaction = Redaction(visit)
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
+
+    def see(self, case: Case) -> None:
+        """Note what a case tells, whatever becomes of it: what is private leaves no words."""
+        self._redaction.see(case)
 
     def close_intent(self, intent: str) -> None:
         """Note that a write's outcome is known."""
@@ -81,8 +83,7 @@ class Ledger:
     def pair(self, pairing: Pairing) -> None:
         """Keep a pairing, in place of any other that has one of its refs."""
         self._pairings[pairing.id] = pairing
-        if pairing.groupware.readonly and pairing.groupware.item.privacy != Privacy.PUBLIC:
-            self._private.add(pairing.id)
+        self._redaction.see_pair(pairing)
         self._removed.discard(pairing.id)
 
     def standing(self, pairing: Pairing | None) -> Pairing | None:
@@ -203,22 +204,24 @@ class Ledger:
         link = visit.link.id
         self._remove_rivals(tx)
         gone = tx.pairings.get_many(self._removed)
+        self._redaction.look_back(tx, self._removed)
         tx.pairings.remove_many(self._removed)
         self._weigh(tx)
-        former = tx.pairings.digests(self._private)
-        tx.pairings.put_many(link, list(self._pairings.values()))
+        tx.pairings.put_many(link, self._redaction.seal(tx, self._pairings))
         for side, refs in self._settled.items():
             for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):
                 if refs:
                     tx.pending.settle(link, side, refs, cause)
         self._end(tx)
         pending = patient(tx, visit, self._pending)
-        tx.pending.put_many(keep_conflicts(tx, visit, self._pairings, gone, pending))
-        tx.decisions.put_many(list(self._decisions.values()))
+        pending = keep_conflicts(tx, visit, self._pairings, gone, pending)
+        self._redaction.forget_pending(tx)
+        tx.pending.put_many(pending)
+        tx.decisions.put_many(self._redaction.silence(self._decisions))
         for side, refs in self._doubted.items():
             tx.decisions.remove(link, side, refs)
         self._journal(tx)
-        self._redact(tx, former)
+        self._redaction.erase(tx)
         self._index_windows(tx)
         tx.claims.set_refs(visit.instance, self._refs)
         tx.intents.close_many([*self._intents, *self._uncertain])
@@ -285,15 +288,6 @@ class Ledger:
         for side, moments in self._moments.items():
             if moments:
                 tx.windows.put_many(self._visit.link.id, side, moments)
-
-    def _redact(self, tx: Tx, former: set[str]) -> None:
-        """Erase what journal and former bases tell of items that are, or have turned, private."""
-        telling: list[int] = []
-        for pairing in self._private:
-            entries = tx.journal.query(pairing=pairing, limit=_HISTORY)
-            telling += [e.id for e in entries if e.fields or e.before or e.after]
-        if telling or former:
-            tx.journal.redact(telling, former)
 
     def _skip(self, step: Skip, case: Case) -> None:
         self._report.side(step.side).skipped += 1

@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, select, union
+from sqlalchemy import delete, func, select, union
 
 from accord.db.tx import chunks
 from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
 from accord.state.codec import decode_snapshot, encode_snapshot
-from accord.state.context import Context, Repository
+from accord.state.context import SEALED, Context, Repository
 from accord.state.schema import BLOBS, JOURNAL, PAIRINGS
 
 _GRACE = timedelta(days=1)
@@ -89,19 +89,29 @@ class Blobs(Repository):
         """Return snapshots by digest, without those that aren't there."""
         return {d: decode_snapshot(data) for d, data in self.get_many(digests).items()}
 
-    def erase(self, digests: Iterable[str]) -> int:
-        """Remove bytes for good, whoever refers to them; return how many there were."""
+    def freeze(self, digests: Iterable[str]) -> None:
+        """Let nobody else store or refer to these anew before this transaction ends.
+
+        Who is just storing one of them is waited for, so that what is asked afterwards holds.
+        """
+        for part in chunks(sorted(set(digests))):
+            query = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(part))
+            self.db.execute(query.order_by(BLOBS.c.digest).with_for_update())
+
+    def erase(self, digests: Iterable[str], *, encrypted: bool = True) -> int:
+        """Remove bytes for good, whoever refers to them; return how many there were.
+
+        Without `encrypted` those stay that can't be read without a key.
+        """
         self._stored.clear()
+        which = () if encrypted else (func.substr(BLOBS.c.data, 1, 1) != SEALED,)
         return sum(
-            self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part))).rowcount
+            self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part), *which)).rowcount
             for part in chunks(digests)
         )
 
     def collect(self, grace: timedelta = _GRACE) -> int:
-        """Remove what nobody refers to and nobody stored within `grace`; return how many.
-
-        A shorter grace than a transaction lasts would take bytes from under others.
-        """
+        """Remove what nobody refers to and nobody stored within `grace`; return how many."""
         used = union(
             select(PAIRINGS.c.crm_blob),
             select(PAIRINGS.c.groupware_blob),
@@ -113,7 +123,14 @@ class Blobs(Repository):
         self._stored.clear()
         unused = BLOBS.c.digest.not_in(used)
         limit = BLOBS.c.at <= self.context.now() - grace
-        return self.db.execute(delete(BLOBS).where(limit, unused)).rowcount
+        if self.db.dialect == "sqlite":  # has one writer, so nobody is just storing them
+            return self.db.execute(delete(BLOBS).where(limit, unused)).rowcount
+        found = list(self.db.execute(select(BLOBS.c.digest).where(limit, unused)).scalars())
+        self.freeze(found)
+        return sum(
+            self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part), unused)).rowcount
+            for part in chunks(found)
+        )
 
     def _digest(self, data: bytes, *, private: bool) -> str:
         if private:

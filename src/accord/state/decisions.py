@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
@@ -58,6 +58,15 @@ class Decisions(Repository):
         """Return all decisions of a link by side and ref."""
         query = select(*_FIELDS).where(DECISIONS.c.link == link)
         return [_decision(r) for r in self.db.execute(query.order_by("side", "ref"))]
+
+    def redact(self, link: str, side: Side, refs: Iterable[str], why: str) -> int:
+        """Take title and reason off what was said about these refs; return how often it told."""
+        key = (DECISIONS.c.link == link, DECISIONS.c.side == side.value, DECISIONS.c.label != "")
+        change = update(DECISIONS).values(label="", folded="", why=why)
+        return sum(
+            self.db.execute(change.where(*key, DECISIONS.c.ref.in_(part))).rowcount
+            for part in chunks(refs)
+        )
 
     def remove(self, link: str, side: Side, refs: Iterable[str]) -> int:
         """Forget what was decided about these refs; return how many there were."""

@@ -134,10 +134,24 @@ class Journal(Repository):
             for part in chunks(ids)
         )
 
-    def redact(self, ids: Iterable[int], former: Iterable[str] = ()) -> int:
+    def about(self, link: str, side: Side, refs: Iterable[str]) -> list[tuple[int, str]]:
+        """Return the id of each entry of a link about items of `side`, and the other side's ref."""
+        entry, found = JOURNAL.c, []
+        for part in chunks(sorted(set(refs) - {""})):
+            here = select(entry.id, entry.counterpart).where(entry.ref.in_(part))
+            there = select(entry.id, entry.ref).where(entry.counterpart.in_(part))
+            for query, on in ((here, side), (there, side.other)):
+                rows = self.db.execute(query.where(entry.link == link, entry.side == on.value))
+                found += [(row[0], row[1]) for row in rows]
+        return found
+
+    def redact(
+        self, ids: Iterable[int], former: Iterable[str] = (), *, encrypted: bool = True
+    ) -> int:
         """Erase what these entries tell of items (values and images); the entries stay.
 
-        `former` are digests of snapshots that pairings stood on, to be erased too.
+        `former` are digests of snapshots that pairings stood on, to be erased too. Without
+        `encrypted` only what can be read without a key is erased.
         What pairings stand on now is spared, so they are put anew first; any other that shares
         the same bytes loses them too.
         """
@@ -146,10 +160,11 @@ class Journal(Repository):
             query = select(JOURNAL.c.fields, JOURNAL.c.before, JOURNAL.c.after)
             for row in self.db.execute(query.where(JOURNAL.c.id.in_(part))):
                 digests.update(digest for digest in row if digest)
+        self._blobs.freeze(digests)
         for column in (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob):
             for some in chunks(sorted(digests)):
                 digests -= set(self.db.execute(select(column).where(column.in_(some))).scalars())
-        return self._blobs.erase(sorted(digests))
+        return self._blobs.erase(sorted(digests), encrypted=encrypted)
 
     def prune(self, before: datetime) -> int:
         """Remove the entries older than `before` (UTC) for good; return how many there were.

@@ -15,8 +15,8 @@ from accord.db.tx import AnyRow, chunks
 from accord.engine.plan import Pairing
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
-from accord.state.blobs import Blobs
-from accord.state.codec import decode_snapshot
+from accord.state.blobs import Blobs, is_private
+from accord.state.codec import decode_snapshot, encode_snapshot
 from accord.state.context import Context, Repository
 from accord.state.schema import PAIRINGS
 
@@ -79,8 +79,9 @@ class Pairings(Repository):
 
     def put_many(self, link: str, pairings: Sequence[Pairing]) -> None:
         """Store pairings of one link in three statements; raises Taken as `put` does."""
-        snapshots = [each for p in pairings for each in (p.crm, p.groupware)]
-        digests = iter(self._blobs.put_items(snapshots))
+        snapshots = ((each, p.private) for p in pairings for each in (p.crm, p.groupware))
+        contents = ((encode_snapshot(s), private or is_private(s)) for s, private in snapshots)
+        digests = iter(self._blobs.put_many(contents))
         rows = [_row(link, pairing, next(digests), next(digests)) for pairing in pairings]
         # Not an upsert: two pairs may have swapped their refs.
         self.remove_many(pairing.id for pairing in pairings)
