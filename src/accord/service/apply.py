@@ -43,6 +43,8 @@ def apply(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Deci
     Raises Retry, AuthFailed or ConfigError where a side can't go on; what was done by then is
     committed, what is uncertain stays an open intent.
     """
+    if not visit.writes:
+        raise RuntimeError(f"a {visit.stance} visit was asked to write")
     quiet = [d for d in decided if not _writes(d)]
     busy = [d for d in decided if _writes(d)]
     for some in chunks(quiet, _SETTLED_CHUNK):
@@ -77,9 +79,9 @@ def _writes(decided: Decided) -> list[Create | Update | Delete]:
 def _note(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     ledger = Ledger(visit, report)
     for one in decided:
+        ledger.see(one.case)
         meets = one.case.pairing is None and any(isinstance(s, Hold) for s in one.steps)
         for step in one.steps:
-        ledger.see(one.case)
             if not (meets and isinstance(step, Pair | Conflict)):
                 ledger.note(step, one.case)
         if not one.steps and one.case.pairing is not None:
@@ -93,10 +95,10 @@ def _batch(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Dec
     jobs = [_job(visit, one, step) for one in decided for step in _writes(one)]
     outcomes: dict[str, Outcome] = {}
     ledger = Ledger(visit, report)
-    trouble = _attempt(visit, jobs, outcomes)
-    while trouble is None and any(_spent(job, outcomes) for job in jobs):
     for one in decided:
         ledger.see(one.case)
+    trouble = _attempt(visit, jobs, outcomes)
+    while trouble is None and any(_spent(job, outcomes) for job in jobs):
         renewed = [_renewed(visit, job, ledger) if _spent(job, outcomes) else job for job in jobs]
         fresh = [new for new, old in zip(renewed, jobs, strict=True) if new is not old]
         trouble = _attempt(visit, fresh, outcomes)
