@@ -220,7 +220,8 @@ def _removed(call: Call, reports: Sequence[Report]) -> int:
         else:
             codes.append(exits.FAILED)
             left = plural(report.failed + report.held, "copy is", "copies are")
-            call.say(f"{report.name}: {left} left, so it stays{copies}", markup=False)
+            stays = "it stays, paused; --even-paused goes on" if report.failed else "it stays"
+            call.say(f"{report.name}: {left} left, so {stays}{copies}", markup=False)
     return exits.worst(codes)
 
 

@@ -75,3 +75,30 @@ def test_what_cannot_be_undone_is_named(linked: Run, mailboxes: MemoryGroupware)
     assert f"step {number} not undone: it can't be read in the mailbox" in told.err
     left = linked("undo", number, "--yes", "--json", code=exits.FAILED).row["left"]
     assert left == [told.err.strip()]
+
+
+def test_a_link_that_observes_says_that_nothing_was_undone(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    _, number = renamed(linked)
+    before = titles(linked, mailboxes)
+    linked("mode", "alice", "observe")
+    told = linked("undo", number)
+    assert "only observed, nothing written; would be: CRM 1 updated, mailbox 1 updated" in told.out
+    assert titles(linked, mailboxes) == before
+    linked("mode", "alice", "active")
+    linked("undo", number, "--yes")
+    assert titles(linked, mailboxes) != before
+
+
+def test_an_undo_prints_what_becomes_of_what_stands_alone_before_it_does_it(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    ref, number = renamed(linked)
+    linked("undo", number, "--yes")
+    shown = linked("undo", ref, "--plan").out
+    told = linked("undo", ref, "--yes").out
+    assert shown in told
+    assert "update in the CRM" in shown
+    assert "CRM 1 updated, mailbox 1 deleted, 1 let go" in told
+    assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()

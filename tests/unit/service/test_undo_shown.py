@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from accord.engine.plan import Create, Delete, Hold, Update
+from accord.model.parts import Privacy
 from accord.ports.errors import Stale
-from accord.service.decisions import approve
+from accord.rules.rule import Clash, Private
+from accord.service.decisions import approve, resolve
 from accord.service.report import Report
 from accord.service.undo import select, undo
 from accord.state.records import Cause
@@ -179,3 +181,28 @@ def test_a_later_round_writes_nothing_that_was_not_shown() -> None:
     assert report.writes == 0
     assert report.left == ["steps 1, 3, 4 not undone: it keeps changing meanwhile; undo it again"]
     assert world.titles() == (["Hers"], ["Base"])
+
+
+def test_a_private_entry_is_said_to_be_private_and_not_somebody_elses() -> None:
+    world = WatchedWorld(rule={"private": Private.BUSY})
+    world.person().add(event("Base"))
+    world.sync()
+    world.mailbox().edit(world.items()[0].ref, privacy=Privacy.PRIVATE)
+    report = back(world, dry=True)
+    assert report.left == [
+        "step 1 not undone: it is private in the mailbox, and Accord keeps none of its values"
+    ]
+
+
+def test_a_conflict_about_a_private_entry_says_so() -> None:
+    world = WatchedWorld(rule={"clash": Clash.HOLD})
+    record = world.person().add(event())
+    world.sync()
+    (item,) = world.items()
+    world.person().edit(record.ref, title="CRM")
+    world.mailbox().edit(item.ref, title="Hers")
+    world.sync()
+    (open_,) = world.pending(Cause.CONFLICT)
+    world.mailbox().edit(item.ref, privacy=Privacy.PRIVATE)
+    report = resolve(world.accord, open_.id, CRM)
+    assert "it is private in the mailbox" in report.error
