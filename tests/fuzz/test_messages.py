@@ -40,7 +40,7 @@ from tests.unit.interface.world import World, make_world
 MESSAGES = int(os.environ.get("ACCORD_MESSAGES", "5000"))
 SEED = os.environ.get("ACCORD_SEED", "")
 SHARDS = 4
-BURST = 35
+BURST = 45
 LARGEST = 150_000
 """A reply is no larger than our own messages may be, whatever a peer claims to take."""
 
