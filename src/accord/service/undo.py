@@ -25,7 +25,7 @@ from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.sync import ROUNDS
 from accord.service.undo_plan import Approves, Planned, plan
-from accord.service.undo_shown import MOVING, as_shown
+from accord.service.undo_shown import MOVING, Shown
 from accord.service.undo_stand import by_item, stand
 from accord.service.visit import Decided, Visit
 from accord.state.records import Entry, Link
@@ -184,12 +184,12 @@ def _carry_out(
     Only what was written is marked as undone, by the step that wrote it. What a later round
     would write otherwise than it was shown is left.
     """
-    shown = [step for one in planned for step in one.steps]
+    shown = Shown(step for one in planned for step in one.steps)
     left: dict[int, str] = {}
     entries: list[Entry] = []
     for number in range(ROUNDS + 1):
         if number:
-            planned = [as_shown(one, shown) for one in _plans(visit, entries, approves)]
+            planned = [shown.only(one) for one in _plans(visit, entries, approves)]
         entries = _write(visit, planned, report)
         for one in planned:
             left |= one.left

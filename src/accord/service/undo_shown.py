@@ -16,15 +16,26 @@ from accord.service.undo_plan import Planned, Writing, refusal, writing
 MOVING = "it keeps changing meanwhile; undo it again"
 
 
-def as_shown(planned: Planned, shown: Iterable[Step]) -> Planned:
-    """Return a plan as it is where each write in it was shown; otherwise nothing is done.
+class Shown:
+    """Know the steps that were shown, by what they write on."""
 
-    Edits made meanwhile on the other side go with an update, as the next visit would carry them.
-    """
-    known = list(shown)
-    if all(any(_within(step, one) for one in known) for step in writing(planned)):
+    def __init__(self, steps: Iterable[Step]) -> None:
+        """Keep those that write."""
+        self._steps: dict[tuple[object, ...], list[Writing]] = {}
+        for step in steps:
+            if isinstance(step, Create | Update | Delete):
+                self._steps.setdefault(_subject(step), []).append(step)
+
+    def only(self, planned: Planned) -> Planned:
+        """Return a plan as it is where each write in it was shown; otherwise nothing is done.
+
+        Edits made meanwhile on the other side go with an update, as the next visit would carry
+        them.
+        """
+        for step in writing(planned):
+            if not any(_within(step, one) for one in self._steps.get(_subject(step), ())):
+                return refusal(planned.entries, MOVING)
         return planned
-    return refusal(planned.entries, MOVING)
 
 
 def alike(step: Writing, shown: Step) -> bool:
@@ -41,12 +52,14 @@ def alike(step: Writing, shown: Step) -> bool:
             return False
 
 
-def _within(step: Writing, shown: Step) -> bool:
+def _subject(step: Writing) -> tuple[object, ...]:
+    return step.name, step.side, (step.source if isinstance(step, Create) else step.before).ref
+
+
+def _within(step: Writing, shown: Writing) -> bool:
     """Tell whether a step writes nothing but what was shown, and edits that are on their way."""
     if not isinstance(step, Update) or not isinstance(shown, Update):
         return alike(step, shown)
-    if step.side is not shown.side or step.before.ref != shown.before.ref:
-        return False
     known, kind = {change.field for change in shown.changes}, kind_of(step.after)
 
     def fits(name: str) -> bool:
