@@ -42,7 +42,7 @@ def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
         return failed(case, f"the rule can't be applied: {error}")
 
 
-def failed(case: Case, why: str) -> tuple[Step, ...]:
+def failed(case: Case, why: str) -> tuple[Skip, ...]:
     """Return what leaves an item alone that nothing could be decided about, and says why."""
     for side, observation in ((Side.CRM, case.crm), (Side.GROUPWARE, case.groupware)):
         if isinstance(observation, Seen):

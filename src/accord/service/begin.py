@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from accord.ports.adapter import Session
 from accord.ports.errors import AccordError
+from accord.ports.fault import contained
 from accord.service.accord import Accord
 from accord.service.identity import verify
 from accord.service.meter import Meter
@@ -54,10 +55,11 @@ def begin(
     if visit.writes:
         try:
             recover(visit, report)
-        except AccordError as error:
-            report.fail(error)
+        except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+            trouble = contained(error, f"recovering {link.name}")
+            report.fail(trouble)
             end(visit, report)
-            raise
+            raise trouble from error.__cause__
     return visit
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from accord.model.kinds import Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, ConfigError
+from accord.ports.fault import Fault
 from accord.rules import check as rules
 from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
@@ -221,11 +222,26 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
     if rejected[_SHOWN:]:
         rest = f"{len(rejected) - _SHOWN:,} more; `accord links` counts them"
         yield Checked(area="state", subject="further such items", ok=False, detail=rest)
+    for link in links:
+        yield from _faulty(tx, link)
     if tx.settings.get("paused", False):
         hint = "`accord resume --all` lets it go on"
         yield Checked(
             area="state", subject="pause", ok=False, detail="everything is paused", hint=hint
         )
+
+
+def _faulty(tx: Tx, link: Link) -> Iterator[Checked]:
+    """Say where the last visit of a link met a fault of Accord's own."""
+    for run in tx.runs.latest(link.id):
+        if run.counts.get("action") == Fault.action:
+            yield Checked(
+                area="state",
+                subject=f"link {link.name}",
+                ok=False,
+                detail=f"its last visit ended early: {run.error}",
+                hint=f"`accord sync {link.name}` tries again and prints where it happens",
+            )
 
 
 def _rejected(tx: Tx, one: Pending, link: str) -> Checked:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
-from accord.engine.plan import Create, Delete, Hold, Plan, Unpair, Update
+from accord.engine.plan import Create, Delete, Hold, Plan, Unpair, Unread, Update
 from accord.engine.reconcile import Case, failed, reconcile
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen
@@ -96,7 +96,8 @@ def _kept(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]
         steps = failed(case, str(contained(error, f"deciding about one item of {visit.link.name}")))
         if not steps:
             raise
-        return Decided(case=case, steps=steps)
+        unread = tuple(msgspec.structs.replace(step, unread=Unread()) for step in steps)
+        return Decided(case=case, steps=unread)
 
 
 def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:

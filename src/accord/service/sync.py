@@ -13,7 +13,8 @@ from msgspec import Struct
 from accord.engine.plan import Plan, Skip
 from accord.model.kinds import Side
 from accord.ports.adapter import Session
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import ConfigError
+from accord.ports.fault import contained
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import begin, end, enter
@@ -27,6 +28,7 @@ from accord.service.reading import read_crm, read_folder
 from accord.service.report import Report
 from accord.service.upkeep import tidy
 from accord.service.visit import Decided, Progress, Visit
+from accord.service.waiting import still_refused
 from accord.state.records import Lease, Link
 
 ROUNDS = 3
@@ -41,7 +43,7 @@ def sync(
     """Synchronize links and return one report each, in the links' order.
 
     An error on one folder ends the visits of its links, says so in their reports, and leaves
-    the others alone.
+    the others alone; so does a fault of Accord's own, which goes to the log.
     """
     options = options or Options()
     reports: dict[str, Report] = {}
@@ -93,10 +95,12 @@ def _visit_mailbox(
                     _visit_folder(mailbox, folder)
         finally:
             meter.charge(list(reports.values()))
-    except AccordError as error:
+    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+        # The edge: whatever happens in one mailbox, the others are visited.
+        trouble = contained(error, f"visiting {principal}")
         for report in reports.values():
             if not report.run and not report.error:
-                report.fail(error)
+                report.fail(trouble)
     return reports
 
 
@@ -128,10 +132,11 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
             visits = _open(mailbox, folder, lease, stack)
             if visits:
                 _serve(mailbox, visits)
-        except AccordError as error:
+        except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+            trouble = contained(error, f"visiting {_names(folder.links)}")
             for link in folder.links:
                 if not reports[link.id].error:
-                    reports[link.id].fail(error)
+                    reports[link.id].fail(trouble)
 
 
 def _open(mailbox: _Mailbox, folder: Place, lease: Lease | None, stack: ExitStack) -> list[Visit]:
@@ -151,8 +156,8 @@ def _open(mailbox: _Mailbox, folder: Place, lease: Lease | None, stack: ExitStac
                 report,
                 mailbox.progress,
             )
-        except AccordError as error:
-            report.fail(error)
+        except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+            report.fail(contained(error, f"opening {link.name}"))
             continue
         finally:
             mailbox.charge(link)
@@ -165,9 +170,10 @@ def _serve(mailbox: _Mailbox, visits: Sequence[Visit]) -> None:
     reports = mailbox.reports
     try:
         pulled = read_folder(visits, reports, mailbox.meter)
-    except AccordError as error:
+    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+        trouble = contained(error, f"reading for {_names(visit.link for visit in visits)}")
         for visit in visits:
-            reports[visit.link.id].fail(error)
+            reports[visit.link.id].fail(trouble)
             end(visit, reports[visit.link.id])
         return
     for visit in visits:
@@ -191,10 +197,14 @@ def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
             report.count_planned(plan)
             mailbox.charge(visit.link)
             end(visit, report)
-    except AccordError as error:
+    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
         mailbox.charge(visit.link)
-        report.fail(error)
+        report.fail(contained(error, f"visiting {visit.link.name}"))
         end(visit, report)
+
+
+def _names(links: Iterable[Link]) -> str:
+    return ", ".join(link.name for link in links)
 
 
 def carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
@@ -235,4 +245,5 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         for side, ref in tx.windows.due(link, visit.now):
             if (side, ref) not in gathered.blind:
                 tx.windows.remove(link, side, [ref])
+        report.refused = still_refused(tx, link, visit.run)
         tx.runs.finish(visit.run, report.as_json(), "")
