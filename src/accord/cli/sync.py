@@ -70,7 +70,7 @@ def show_report(call: Call, report: Report) -> None:
     for count, word in ((report.paired, "paired"), (report.unpaired, "let go")):
         if count:
             parts.append(f"{count:,} {word}")
-    text = ", ".join(parts) or "nothing to do"
+    text = ", ".join(parts) or ("nothing done" if report.refused else "nothing to do")
     if report.observed and parts:
         text = f"only observed, nothing written; would be: {text}"
     cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
@@ -88,6 +88,9 @@ def show_report(call: Call, report: Report) -> None:
     ):
         if count:
             call.say(f"  [yellow]{plural(count, *what)}[/]: `accord {command}`")
+    if report.refused:
+        still = plural(len(report.refused), "change is still refused", "changes are still refused")
+        call.say(f"  [yellow]{still}[/]: `accord explain {_plain(report.refused[0])}`")
     for line in report.left:
         call.errors.print(f"  {line}", style="red", markup=False)
 

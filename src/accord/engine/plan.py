@@ -23,7 +23,8 @@ class Pairing(Struct, frozen=True, kw_only=True):
     the side on which Accord created the copy (None: both were there before). `frozen` says why
     the pair takes no part at present (see `Frozen`); empty means that it does. `contested` are
     the fields in an open conflict: nothing of them travels until both sides agree about them.
-    `private` says that both snapshots may be kept only encrypted, whatever they say themselves.
+    `private` says that both snapshots may be kept only encrypted, whatever they say themselves,
+    `refused` that the CRM didn't let this link's user change the record when that was last tried.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Pairing(Struct, frozen=True, kw_only=True):
     frozen: str = ""
     contested: tuple[str, ...] = ()
     private: bool = False
+    refused: bool = False
 
     def side(self, side: Side) -> Snapshot:
         """Return the base of one side."""

@@ -67,4 +67,5 @@ def settle(
         groupware=bases[Side.GROUPWARE],
         frozen="",
         contested=tuple(sorted(contested.union(pairing.contested))),
+        refused=pairing.refused and Side.CRM not in done,
     )

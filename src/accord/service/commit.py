@@ -27,7 +27,7 @@ from accord.engine.settle import as_written, settle
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.ports.adapter import Outcome, Written
-from accord.ports.errors import Gone, ItemError, Rejected, Stale
+from accord.ports.errors import Denied, Gone, ItemError, Rejected, Stale
 from accord.service.ledger import Ledger, lives_on
 from accord.service.visit import Decided, Visit
 from accord.service.writes import Job
@@ -93,6 +93,8 @@ def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger)
                 stale = True
             case Rejected():
                 ledger.failed(job.step, job.decided.case, str(outcome), Cause.REJECTED)
+            case Denied():
+                ledger.denied(job.step, job.decided.case, str(outcome))
             case ItemError():
                 ledger.failed(job.step, job.decided.case, str(outcome), Cause.RETRY)
     return stale

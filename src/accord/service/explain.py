@@ -15,6 +15,9 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Snapshot
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
+from accord.service.meetings import is_meeting
+from accord.service.waiting import is_unwritable
+from accord.state.codec import decode_step
 from accord.state.records import Decision, Entry, Link, Pending
 from accord.state.state import Tx
 
@@ -133,10 +136,20 @@ def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
         groupware=_where(
             pairing.groupware if pairing else None, Side.GROUPWARE, groupware, decisions
         ),
-        waiting=tuple(f"{one.cause}: {one.why}" for one in pending),
+        waiting=tuple(f"{one.cause}: {one.why}{_advice(link, pairing, one)}" for one in pending),
         error=failed,
         history=tuple(history),
     )
+
+
+def _advice(link: Link, pairing: Pairing | None, pending: Pending) -> str:
+    """Return what helps where a user may not change an item; it is done by itself then."""
+    unwritable = is_unwritable(decode_step(pending.step))
+    if not unwritable and (pairing is None or not pairing.refused):
+        return ""
+    advice = f" (what helps: give {link.user} the right to change it"
+    shared = pairing is not None and is_meeting(pairing.groupware.item)
+    return f"{advice}{', or link a participant who has it' if shared else ''})"
 
 
 def _history(tx: Tx, link: Link, crm: str, groupware: str) -> list[Entry]:

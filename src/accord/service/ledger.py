@@ -28,13 +28,12 @@ from accord.engine.plan import (
 from accord.engine.policy import pairing_id
 from accord.engine.reconcile import Case, Said, said
 from accord.model.diff import FieldChange
-from accord.model.item import Item
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.rules.program import RuleFailed
 from accord.service.conflicts import contested, keep_conflicts
-from accord.service.meetings import pass_on_all
-from accord.service.redaction import Redaction
+from accord.service.meetings import ask_others, pass_on_all
+from accord.service.redaction import Redaction, label_of
 from accord.service.report import Report
 from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.service.visit import Visit
@@ -66,6 +65,7 @@ class Ledger:
         self._undone: dict[int, tuple[int, ...]] = {}
         self._refs: dict[str, str] = {}
         self._redaction = Redaction(visit)
+        self._denied: list[Case] = []
         self._moments: dict[Side, dict[str, datetime]] = {Side.CRM: {}, Side.GROUPWARE: {}}
 
     def see(self, case: Case) -> None:
@@ -112,7 +112,7 @@ class Ledger:
         self._ended.append(pairing)
 
     def leave(self, pairing: Pairing) -> None:
-        """Note that a pair is no more, or not at present, but that its record lives on."""
+        """Note that a pair is no more, or not at present, though its record lives on."""
         self._left.append(pairing)
 
     def claim_ref(self, uid: str, ref: str) -> None:
@@ -179,6 +179,12 @@ class Ledger:
         here, there = (crm, groupware) if side is Side.CRM else (groupware, crm)
         self._enter(step, side, here, (), None, None, there, "", error=error)
 
+    def denied(self, step: Step, case: Case, error: str) -> None:
+        """Park a write for which this user has no right; of a meeting another may have it."""
+        self.failed(step, case, error, Cause.RETRY)
+        if isinstance(step, Update) and step.side is Side.CRM and not undoes(step):
+            self._denied.append(case)
+
     def note(self, step: Step, case: Case) -> None:
         """Record a step that writes nothing on either side."""
         match step:
@@ -208,6 +214,7 @@ class Ledger:
         tx.pairings.remove_many(self._removed)
         self._weigh(tx)
         tx.pairings.put_many(link, self._redaction.seal(tx, self._pairings))
+        ask_others(tx, visit, self._denied)
         for side, refs in self._settled.items():
             for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):
                 if refs:
@@ -299,6 +306,8 @@ class Ledger:
         if step.parked:
             cause = Cause.RETRY if step.parked == "retry" else Cause.REJECTED
             self._park(step, case, cause, step.why)
+            if step.side is Side.CRM and subject is not None and subject.readonly:
+                self._denied.append(case)
         if subject is not None:
             self.watch(step.side, subject)
 
@@ -312,6 +321,7 @@ class Ledger:
             content=step.content,
             made=old.made if old is not None else None,
             contested=step.contested,
+            refused=old is not None and old.refused and old.crm.version == step.crm.version,
         )
         self.pair(pairing)
         if old is None:
@@ -404,7 +414,7 @@ class Ledger:
             ref=ref,
             version=version,
             uid=item.uid if item is not None else _unread(step).uid,
-            label=_label(item) if item is not None else _unread(step).label,
+            label=label_of(item) if item is not None else _unread(step).label,
             step=step.name,
             why=step.why,
             rule=self._visit.rule.version,
@@ -451,16 +461,6 @@ class Ledger:
 def lives_on(case: Case) -> bool:
     """Tell whether a pair's record is still there, in this user's scope or not."""
     return case.pairing is not None and said(case.pairing.crm, case.crm) is not Said.GONE
-
-
-def _label(item: Item | None) -> str:
-    if item is None or item.privacy != "public":
-        return ""
-    for name in ("title", "full_name", "subject"):
-        text = getattr(item, name, "")
-        if text:
-            return str(text)[:200]
-    return ""
 
 
 def _unread(step: Step) -> Unread:

@@ -10,13 +10,17 @@ from collections.abc import Sequence
 import msgspec
 
 from accord.engine.plan import Frozen, Pairing
+from accord.engine.policy import ORGANIZERS, pairing_id
 from accord.engine.reconcile import Case
+from accord.model.diff import diff, patch
 from accord.model.item import Event, Item
 from accord.model.kinds import Kind, Side
-from accord.model.observe import Seen
+from accord.model.observe import Seen, Snapshot
 from accord.service.visit import Visit
-from accord.state.records import Cause
+from accord.state.records import Cause, Mode
 from accord.state.state import Tx
+
+_TAKING_PART = frozenset({"organizer", "attendees"})
 
 PATIENCE = 3
 """How often a participant's calendar waits for the organizer's before it brings a meeting in."""
@@ -57,7 +61,7 @@ def with_claims(visit: Visit, cases: Sequence[Case]) -> list[Case]:
     return [
         msgspec.structs.replace(case, claimed=claims[uid])
         if (uid := _uid(case)) and claims[uid] != mine
-        else case
+        else _resumed(visit, case)
         for case in cases
     ]
 
@@ -97,6 +101,88 @@ def take_over(tx: Tx, instance: str, uid: str, link: str) -> bool:
         tx.pairings.put(other, msgspec.structs.replace(pairings[pair], content=True))
         return True
     return False
+
+
+def _resumed(visit: Visit, case: Case) -> Case:
+    """Return the case of a copy that gives content again which the CRM refused in the meantime.
+
+    What record and copy last agreed about is known from the link that was refused.
+    """
+    uid, crm, groupware = _uid(case), case.crm, case.groupware
+    if not uid or not isinstance(crm, Seen) or not isinstance(groupware, Seen):
+        return case
+    record, copy = crm.snapshot, groupware.snapshot
+    with visit.state.read() as tx:
+        pairs = tx.pairings.get_many(pair for _, pair in tx.pairings.by_uid(uid)).values()
+    for known in pairs:
+        if known.refused and (known.crm.ref, known.crm.version) == (record.ref, record.version):
+            base = _behind(copy, copy.item, known.groupware.item)
+            pairing = Pairing(
+                id=pairing_id(visit.link.id, record.ref, copy.ref),
+                crm=record,
+                groupware=base,
+                rule=visit.rule.version,
+            )
+            return msgspec.structs.replace(case, pairing=pairing)
+    return case
+
+
+def _behind(base: Snapshot, now: Item, known: Item) -> Snapshot:
+    """Return a base whose content is as known from another copy, where that differs from now.
+
+    So what the CRM lacks shows as a change, also where this copy has moved on already.
+    """
+    names = diff(known, now, ORGANIZERS - _TAKING_PART)
+    former = {name: getattr(known, name) for name in names}
+    return msgspec.structs.replace(base, version="", item=patch(base.item, former))
+
+
+def ask_others(tx: Tx, visit: Visit, cases: Sequence[Case]) -> None:
+    """Note where the CRM doesn't let this link's user change a record; find others who may.
+
+    Of a meeting whose content this link gives the next participant tries who hasn't been refused
+    yet, the organizer before others. Where all have been, this one keeps trying until the right
+    is there.
+    """
+    for case in cases:
+        pairing = tx.pairings.get(case.pairing.id) if case.pairing is not None else None
+        if pairing is not None:
+            refused = msgspec.structs.replace(pairing, refused=True)
+            gives = pairing.content and is_meeting(pairing.groupware.item)
+            if gives and isinstance(case.groupware, Seen):
+                refused = _handed_on(tx, visit, refused, case.groupware.snapshot)
+            tx.pairings.put(visit.link.id, refused)
+
+
+def _handed_on(tx: Tx, visit: Visit, mine: Pairing, now: Snapshot) -> Pairing:
+    """Return a pair that gives the content no longer if somebody else's does from now on."""
+    able = _able(tx, visit, mine)
+    if not able:
+        return mine
+    other, theirs = able[0]
+    base = _behind(theirs.groupware, now.item, mine.groupware.item)
+    tx.claims.pass_on(visit.instance, mine.groupware.item.uid, other)
+    tx.pairings.put(other, msgspec.structs.replace(theirs, content=True, groupware=base))
+    tx.windows.put_many(other, Side.GROUPWARE, {base.ref: visit.now})
+    return msgspec.structs.replace(mine, content=False)
+
+
+def _able(tx: Tx, visit: Visit, mine: Pairing) -> list[tuple[str, Pairing]]:
+    """Return the other links' pairs of a meeting that may bring it in, the best one first."""
+    item = mine.groupware.item
+    organizer = (
+        item.organizer.address.casefold() if isinstance(item, Event) and item.organizer else ""
+    )
+    host = visit.policy.facts.users.get(organizer, "")
+    found = []
+    for other, pair in tx.pairings.by_uid(item.uid):
+        link, pairing = tx.links.get(other), tx.pairings.get(pair)
+        if link is None or pairing is None or pairing.crm.ref != mine.crm.ref:
+            continue
+        works = not link.paused and link.mode is not Mode.OBSERVE
+        if other != visit.link.id and works and not pairing.frozen and not pairing.refused:
+            found.append((link.user != host, other, pairing))
+    return [(other, pairing) for _, other, pairing in sorted(found, key=lambda one: one[:2])]
 
 
 def _paused(tx: Tx, link: str) -> bool:

@@ -16,6 +16,7 @@ from accord.engine.reconcile import Case
 from accord.model.item import Item
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
+from accord.model.parts import Privacy
 from accord.model.recurrence import Override
 from accord.service.visit import Visit
 from accord.state.records import Cause, Decision
@@ -157,6 +158,14 @@ class Redaction:
             return pairing
         self._turned = True
         return msgspec.structs.replace(pairing, private=True)
+
+
+def label_of(item: Item) -> str:
+    """Return what people call an item; nothing of what is private."""
+    if item.privacy is not Privacy.PUBLIC:
+        return ""
+    names = (getattr(item, name, "") for name in ("title", "full_name", "subject"))
+    return next((str(text)[:200] for text in names if text), "")
 
 
 def _any(refs: _Refs) -> bool:

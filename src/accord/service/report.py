@@ -30,7 +30,8 @@ class Report(Struct, kw_only=True):
     `error` says why the visit ended early, `action` what to do about it, `hint` how; `busy` that
     another run is at work in the folder, and that this one left it to that. Of a link that is
     only `observed` nothing was written, and the counts say what would be. `left` says what of a
-    decision or an undo was not done, and why.
+    decision or an undo was not done, and why, `refused` names the items that a side has refused to
+    change before, and still does.
     """
 
     link: str
@@ -52,6 +53,7 @@ class Report(Struct, kw_only=True):
     busy: bool = False
     observed: bool = False
     left: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     plan: Plan | None = None
 
     def side(self, side: Side) -> Counts:
@@ -129,4 +131,5 @@ class Report(Struct, kw_only=True):
             "hint": self.hint,
             **({"observed": True} if self.observed else {}),
             **({"left": self.left} if self.left else {}),
+            **({"refused": self.refused} if self.refused else {}),
         }

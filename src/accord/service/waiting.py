@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
+from msgspec import UNSET
 
+from accord.engine.plan import Create, Delete, Skip, Step, Update
 from accord.model.kinds import Side
 from accord.service.visit import Visit
+from accord.state.codec import decode_step
 from accord.state.records import Cause, Pending
 from accord.state.state import Tx
 
@@ -30,6 +33,28 @@ def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
         tries = [former.tries for former in known if former.cause is Cause.RETRY]
         kept.append(_again(one, tries[0] + 1) if tries else one)
     return kept
+
+
+def still_refused(tx: Tx, link: str, run: str) -> list[str]:
+    """Return the items that a side refuses to change, apart from what failed in this very run.
+
+    Named by their refs in the CRM, or in the mailbox where that is all they have.
+    """
+    found = {}
+    for cause in (Cause.RETRY, Cause.REJECTED):
+        for one in tx.pending.by_link(link, cause):
+            step = decode_step(one.step)
+            written = isinstance(step, Create | Update | Delete) and one.run != run
+            if written or is_unwritable(step):
+                found[one.ref_crm or one.ref_groupware] = one
+    return list(found)
+
+
+def is_unwritable(step: Step) -> bool:
+    """Tell whether a step leaves an item of a pair as it is because it may only be read."""
+    if not isinstance(step, Skip) or step.parked != "rejected":
+        return False
+    return bool(step.pairing) and step.unread is UNSET
 
 
 def _again(pending: Pending, tries: int) -> Pending:
