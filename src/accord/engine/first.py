@@ -139,8 +139,8 @@ def _compare(
         if is_empty(target.item, name):
             fills[to][name] = getattr(wanted, name)
         elif not is_empty(wanted, name):
-            here, there = getattr(target.item, name), getattr(wanted, name)
-            before, after = (there, here) if to is Side.GROUPWARE else (here, there)
+            mine, theirs = getattr(target.item, name), getattr(wanted, name)
+            before, after = (theirs, mine) if to is Side.GROUPWARE else (mine, theirs)
             open_fields.append(FieldChange(field=name, before=before, after=after))
 
 

@@ -10,6 +10,7 @@ from accord.engine.first import newcomer
 from accord.engine.plan import Conflict, Create, Pair, Update
 from accord.engine.policy import Policy, pairing_id
 from accord.engine.reconcile import Case, reconcile
+from accord.model.diff import patch
 from accord.model.item import Item
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.observe import Seen, Snapshot
@@ -97,6 +98,14 @@ def test_what_differs_stays_on_both_sides_until_somebody_decides() -> None:
         ("title", "CRM", "Mailbox"),
         ("location", "Here", "There"),
     }
+
+
+def test_what_differs_in_several_fields_is_one_question() -> None:
+    mine = event("Lunch", location="Here")
+    moved = {name: getattr(mine, name).replace(day=28) for name in ("start", "end")}
+    steps = meet(mine, patch(mine, {**moved, "location": "There", "title": "Dinner"}))
+    asked = next(step for step in steps if isinstance(step, Conflict))
+    assert [change.field for change in asked.fields] == ["end", "location", "start", "title"]
 
 
 def test_fills_and_differences_go_side_by_side() -> None:
