@@ -184,7 +184,7 @@ def _carry_out(
     Only what was written is marked as undone, by the step that wrote it. What a later round
     would write otherwise than it was shown is left.
     """
-    shown = Shown(step for one in planned for step in one.steps)
+    shown = Shown(planned)
     left: dict[int, str] = {}
     entries: list[Entry] = []
     for number in range(ROUNDS + 1):

@@ -17,14 +17,17 @@ MOVING = "it keeps changing meanwhile; undo it again"
 
 
 class Shown:
-    """Know the steps that were shown, by what they write on."""
+    """Know the steps that were shown, by the entries they are to undo.
 
-    def __init__(self, steps: Iterable[Step]) -> None:
-        """Keep those that write."""
-        self._steps: dict[tuple[object, ...], list[Writing]] = {}
-        for step in steps:
-            if isinstance(step, Create | Update | Delete):
-                self._steps.setdefault(_subject(step), []).append(step)
+    Not by refs: what comes back may have a new one.
+    """
+
+    def __init__(self, planned: Iterable[Planned]) -> None:
+        """Keep those steps that write."""
+        self._steps: dict[int, list[Writing]] = {}
+        for one in planned:
+            steps = writing(one)
+            self._steps |= {entry.id: steps for entry in one.entries}
 
     def only(self, planned: Planned) -> Planned:
         """Return a plan as it is where each write in it was shown; otherwise nothing is done.
@@ -32,10 +35,10 @@ class Shown:
         Edits made meanwhile on the other side go with an update, as the next visit would carry
         them.
         """
-        for step in writing(planned):
-            if not any(_within(step, one) for one in self._steps.get(_subject(step), ())):
-                return refusal(planned.entries, MOVING)
-        return planned
+        known = [one for entry in planned.entries for one in self._steps.get(entry.id, ())]
+        if all(any(_within(step, one) for one in known) for step in writing(planned)):
+            return planned
+        return refusal(planned.entries, MOVING)
 
 
 def alike(step: Writing, shown: Step) -> bool:
@@ -52,14 +55,15 @@ def alike(step: Writing, shown: Step) -> bool:
             return False
 
 
-def _subject(step: Writing) -> tuple[object, ...]:
-    return step.name, step.side, (step.source if isinstance(step, Create) else step.before).ref
-
-
 def _within(step: Writing, shown: Writing) -> bool:
-    """Tell whether a step writes nothing but what was shown, and edits that are on their way."""
+    """Tell whether a step writes nothing but what was shown, and edits that are on their way.
+
+    They are about the same item.
+    """
     if not isinstance(step, Update) or not isinstance(shown, Update):
         return alike(step, shown)
+    if step.side is not shown.side:
+        return False
     known, kind = {change.field for change in shown.changes}, kind_of(step.after)
 
     def fits(name: str) -> bool:

@@ -63,10 +63,14 @@ def deleted_after_an_edit() -> WatchedWorld:
     return world
 
 
-def copy_deleted_alone(**values: Any) -> WatchedWorld:
-    """The record followed its entry, and the entry was deleted by Accord; the record came back."""
+def deleted_beside(**values: Any) -> WatchedWorld:
+    """Two that were there met, the record followed an edit, and its deletion the entry.
+
+    Then somebody restored the record, and Accord made neither of them.
+    """
     world = WatchedWorld(**values)
-    record = world.person().add(event("Base"))
+    record = world.person().add(event("Base", uid="met"))
+    world.mailbox().add(event("Base", uid="met"))
     world.sync()
     (item,) = world.items()
     world.mailbox().edit(item.ref, title="Hers", location="Room")
@@ -79,14 +83,14 @@ def copy_deleted_alone(**values: Any) -> WatchedWorld:
 
 
 def no_restoring() -> WatchedWorld:
-    return copy_deleted_alone(groupware={"restores": False})
+    return deleted_beside(groupware={"restores": False})
 
 
 STORIES = [
     undone_before,
     renamed_in_the_mailbox,
     deleted_after_an_edit,
-    copy_deleted_alone,
+    deleted_beside,
     no_restoring,
 ]
 
@@ -119,6 +123,20 @@ def test_the_plan_contains_what_becomes_of_the_record_that_stands_alone(
     (change,) = next(s for s in report.plan.steps if isinstance(s, Update)).changes
     back(world, approved=True)
     assert world.titles() == ([change.after], [])
+
+
+@pytest.mark.parametrize("begun", [deleted_beside, no_restoring])
+def test_the_plan_contains_what_becomes_of_the_record_whose_entry_comes_back(
+    begun: Callable[[], WatchedWorld],
+) -> None:
+    world = begun()
+    report = back(world, dry=True)
+    assert report.plan is not None
+    steps = [(s.name, getattr(s, "side", None)) for s in report.plan.steps]
+    assert steps == [("create", GROUPWARE), ("update", CRM), ("update", GROUPWARE)]
+    assert back(world).left == []
+    assert world.titles() == (["Base"], ["Base"])
+    assert world.sync().writes == 0
 
 
 def test_what_is_held_holds_what_would_follow_and_both_are_approved_at_once() -> None:
