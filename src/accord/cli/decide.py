@@ -47,7 +47,8 @@ def approve(
     """Approve held changes and carry them out.
 
     They are planned again first, and only what is still identical is done; what has changed
-    meanwhile is held again. Of an undo both sides' halves are done together.
+    meanwhile is held again. Of an undo both sides' halves are done together. Links that are
+    paused or only observe refuse, and keep no approval for later.
     """
     from accord.service import decisions
     from accord.state.records import Cause
@@ -121,7 +122,10 @@ def resolve(
     plan: Annotated[bool, Parameter(help="Only show what would be done.")] = False,
     call: CallArgument,
 ) -> int:
-    """Settle conflicts: the values of one side are written on the other."""
+    """Settle conflicts: the values of one side are written on the other.
+
+    Of links that only observe it says what would be written, and the conflict stays open.
+    """
     from accord.cli.show import show_plan
     from accord.service import decisions
     from accord.service.view import plan_view
