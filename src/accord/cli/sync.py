@@ -35,9 +35,10 @@ def sync(
     """Synchronize links: both sides are read, compared, and brought to agreement.
 
     Exit codes: 0 done, or left to another run that is at work there; 1 an item failed; 2 wrong
-    arguments or configuration; 3 a side could not be reached or refused the credentials. What is
-    held or in conflict waits and is no failure: `accord held` and `accord conflicts` list it. A
-    clash that the rule has settled is in agreement again; its losing value is kept
+    arguments or configuration; 3 a side could not be reached or refused the credentials; 70 a
+    fault of Accord's own ended a link's visit, and the other links were visited. What is held or
+    in conflict waits and is no failure: `accord held` and `accord conflicts` list it. A clash
+    that the rule has settled is in agreement again; its losing value is kept
     (`accord conflicts --settled`).
     """
     from accord.service.opening import Options
