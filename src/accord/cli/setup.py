@@ -37,6 +37,8 @@ ELSEWHERE = """\
   accord sync --all                                        let it happen
 """
 
+LOUD = "WITHOUT TLS: whoever can listen on the way reads tokens and everybody's items."
+
 
 @init.default
 def installation(
@@ -59,6 +61,10 @@ def installation(
         str,
         Parameter(help="The file (PEM) of the authority to trust instead of the system's there."),
     ] = "",
+    without_tls: Annotated[
+        bool,
+        Parameter(help="Let interface+http:// go to another machine, readable on the way."),
+    ] = False,
     force: Annotated[bool, Parameter(help="Write accord.toml anew if it is there.")] = False,
     call: CallArgument,
 ) -> int:
@@ -78,6 +84,7 @@ def installation(
         crm=crm,
         token_key=token_key,
         ca_file=ca_file,
+        without_tls=without_tls,
         force=force,
     )
     missing = made.token_key
@@ -87,6 +94,8 @@ def installation(
     for path in made.kept:
         call.say(f"kept  {path}", markup=False)
     call.say()
+    if without_tls:
+        call.note(LOUD, style="bold red", markup=False)
     if is_elsewhere(crm):
         first = THERE.format(name=missing.name, file=missing) if missing else "Next:\n"
         call.say(first + ELSEWHERE, markup=False, end="")

@@ -93,6 +93,13 @@ def settings(
     return {**given, "url": url, KEY: key}
 
 
+def check(crm: str, given: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the settings are right as far as that shows without the key."""
+    from accord.crm.syncml.settings import configure
+
+    configure({name: given[name] for name in given if name != KEY} | {"url": url_of(crm)})
+
+
 def key_file(given: Mapping[str, Any], folder: Path) -> Path | None:
     """Return the file that holds the token key, where it is in one."""
     name = given.get(KEY, {}).get("file")

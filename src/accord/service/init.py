@@ -16,7 +16,7 @@ from accord.rules.render import render_value
 from accord.service import connector
 from accord.service.bootstrap import open_crm
 from accord.service.config import FILE, Config, load
-from accord.service.connector import KEY_FILE, is_elsewhere, url_of
+from accord.service.connector import KEY_FILE, is_elsewhere
 
 DATABASE = "sqlite:///accord.db"
 TEMPLATE = """\
@@ -41,7 +41,7 @@ crm = {crm}
 # this machine acts in the name of the CRM's users. `accord token key FILE` writes it there.
 {on}[connector]
 {on}token_key = {{ file = {token_key} }}
-{on_ca}ca_file = {ca_file}{remark}
+{on_ca}ca_file = {ca_file}{remark}{open}
 
 # The tokens by which people and connectors sign in to CRM.interface (docs/tokens.md).
 # [tokens]
@@ -78,6 +78,7 @@ def init(
     crm: str = "database:",
     token_key: str = KEY_FILE,
     ca_file: str = "",
+    without_tls: bool = False,
     force: bool = False,
 ) -> Made:
     """Write `accord.toml` into `folder`, which is made if need be; prepare key file and database.
@@ -97,7 +98,7 @@ def init(
             field="config",
             hint="edit it, or write a fresh one with --force (key and database stay)",
         )
-    text = written(database, key_file, crm, token_key, ca_file)
+    text = written(database, key_file, crm, token_key, ca_file, without_tls=without_tls)
     fresh = file.with_name(f".{FILE}.new")
     _write(fresh, text)
     try:
@@ -128,6 +129,8 @@ def written(
     crm: str = "database:",
     token_key: str = KEY_FILE,
     ca_file: str = "",
+    *,
+    without_tls: bool = False,
 ) -> str:
     """Return the text of an `accord.toml`; what a CRM here doesn't need is commented out."""
     away = is_elsewhere(crm)
@@ -139,6 +142,7 @@ def written(
         on_ca="" if away and ca_file else "# ",
         token_key=render_value(token_key),
         ca_file=render_value(ca_file or "crm-ca.pem"),
+        open="\nwithout_tls = true" if away and without_tls else "",
         remark="" if ca_file else "               # where its certificate is your own authority's",
     )
 
@@ -147,7 +151,7 @@ def _open(config: Config, database: Database) -> Path | None:
     """Open the CRM once, as far as that can be; return the token key's file if it is missing."""
     file = connector.key_file(config.connector, config.folder)
     if is_elsewhere(config.crm) and file is not None and not file.exists():
-        url_of(config.crm)
+        connector.check(config.crm, config.connector)
         return file
     open_crm(config, database).close()
     return None

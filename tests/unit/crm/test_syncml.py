@@ -136,6 +136,32 @@ def test_a_server_that_is_not_there_is_not_asked_again_and_again() -> None:
     assert len(asked) == 1
 
 
+def test_a_server_that_is_started_anew_gets_the_same_bytes() -> None:
+    bodies: list[bytes] = []
+    faults = iter([httpx2.ReadError("killed"), httpx2.ConnectError("refused")])
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        bodies.append(request.content)
+        for fault in faults:
+            raise fault
+        return httpx2.Response(404)
+
+    with pytest.raises(errors.ConfigError):
+        ask(client(handle))
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
+
+
+def test_without_encryption_only_where_somebody_says_so() -> None:
+    far = "http://crm.example.com/CRM.interface"
+    crm = client(lambda _: httpx2.Response(404), url=far, without_tls=True)
+    (found,) = crm.check()
+    assert found.subject == "interface" and found.hint
+    with pytest.raises(errors.ConfigError) as caught:
+        client(lambda _: httpx2.Response(404), url=far)
+    assert "without_tls" in caught.value.hint
+
+
 def test_a_short_pause_that_a_gateway_wants_is_kept() -> None:
     answers = iter([httpx2.Response(503), httpx2.Response(502), httpx2.Response(404)])
     with pytest.raises(errors.ConfigError):

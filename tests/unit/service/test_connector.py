@@ -82,10 +82,14 @@ def test_a_bad_address_is_told_with_field_and_hint(tmp_path: Path, crm: str) -> 
     assert not (tmp_path / "accord.toml").exists()
 
 
-def test_unencrypted_only_on_this_machine(tmp_path: Path) -> None:
+def test_unencrypted_only_on_this_machine_or_where_it_is_said(tmp_path: Path) -> None:
     put_key(tmp_path)
-    with pytest.raises(ConfigError, match=r"anybody on the way to crm\.example\.com"):
-        init(tmp_path, crm="interface+http://crm.example.com/CRM.interface")
+    far = "interface+http://crm.example.com/CRM.interface"
+    with pytest.raises(ConfigError, match=r"anybody on the way to crm\.example\.com") as caught:
+        init(tmp_path, crm=far)
+    assert "without_tls" in caught.value.hint
+    made = init(tmp_path / "loud", crm=far, token_key="../connector.key", without_tls=True)
+    assert made.config.connector["without_tls"] is True
     assert init(tmp_path, crm="interface+http://127.0.0.1:8640").token_key is None
 
 

@@ -13,7 +13,7 @@ import msgspec
 from accord.crm.syncml import reading
 from accord.crm.syncml.http import Http
 from accord.crm.syncml.session import SyncmlSession
-from accord.crm.syncml.settings import Config
+from accord.crm.syncml.settings import Config, is_near
 from accord.crm.syncml.talk import Link
 from accord.crm.syncml.tokens import Kept, Tokens
 from accord.formats import wire
@@ -21,7 +21,7 @@ from accord.formats.syncml.media import Media
 from accord.model.parts import Person
 from accord.model.traits import Traits
 from accord.ports.adapter import Finding, Hint
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
 from accord.ports.token import CONNECTOR
 
 T = TypeVar("T")
@@ -95,19 +95,17 @@ class SyncmlCrm:
         try:
             instance = self._ask("./instance", wire.Self).instance
         except AccordError as error:
-            hint = error.hint if isinstance(error, ConfigError) else ""
-            found = Finding(subject="interface", ok=False, detail=str(error), hint=hint)
-            return (found,)
+            return (_fault("interface", error),)
         where = f"{self._config.url}, CRM {instance}"
-        answers = Finding(subject="interface", ok=True, detail=where)
+        answers = (Finding(subject="interface", ok=True, detail=where), _encryption(self._config))
         try:
             inside = self._ask(f"./check?user={quote(principal, safe='')}", tuple[Finding, ...])
             if principal and all(one.ok for one in inside):
                 with self._link.talk(principal) as talk:
                     reading.read(talk, "./instance", wire.Self)
         except AccordError as error:
-            return (answers, Finding(subject="sign-in", ok=False, detail=str(error)))
-        return (answers, *inside)
+            return (*answers, _fault("sign-in", error))
+        return (*answers, *inside)
 
     def close(self) -> None:
         """Close all connections."""
@@ -128,3 +126,30 @@ class SyncmlCrm:
     def _ask(self, uri: str, type_: type[T]) -> T:
         with self._link.talk(CONNECTOR) as talk:
             return reading.read(talk, uri, type_)
+
+
+def _fault(subject: str, error: AccordError) -> Finding:
+    match error:
+        case ConfigError():
+            hint = error.hint
+        case AuthFailed():
+            hint = (
+                "on the CRM's machine `accord token log` says why the token was refused; "
+                "`accord token key FILE` writes the key to sign with; compare the clocks"
+            )
+        case Retry(code="unreachable"):
+            hint = "does `accord interface` run there, and may this machine reach that port?"
+        case _:
+            hint = ""
+    return Finding(subject=subject, ok=False, detail=str(error), hint=hint)
+
+
+def _encryption(config: Config) -> Finding:
+    detail, hint = "the certificate is trusted", ""
+    if config.url.startswith("http:"):
+        here = is_near(config.url)
+        detail = "no encryption" + (
+            ", but on this very machine" if here else ": readable on the way"
+        )
+        hint = "" if here else "give CRM.interface a certificate and use interface+https://"
+    return Finding(subject="encryption", ok=not hint, detail=detail, hint=hint)

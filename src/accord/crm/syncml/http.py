@@ -62,12 +62,17 @@ class Http:
                 hint="set 'url' to the address that CRM.interface is to be reached at",
                 code="other-host",
             )
+        cut_off = False
         for pause in (*_PAUSES, None):
             try:
                 return self._once(url, body)
             except Retry as error:
-                if pause is None or error.code not in _AGAIN or error.after > pause * 10:
+                # Of a server that is started anew the answer breaks off, then nobody listens.
+                starts = cut_off and error.code == "unreachable"
+                soon = starts or (pause is not None and error.after <= pause * 10)
+                if pause is None or not soon or not (starts or error.code in _AGAIN):
                     raise
+                cut_off = cut_off or error.code == "unanswered"
             time.sleep(pause)
         raise AssertionError  # the last round returns or raises
 

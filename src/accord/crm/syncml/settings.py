@@ -46,6 +46,15 @@ SETTINGS = (
         help="a PEM file to trust instead of the system's authorities",
     ),
     Setting(
+        name="without_tls",
+        label="Without encryption",
+        type=SettingType.FLAG,
+        default=False,
+        advanced=True,
+        help="lets interface+http:// go to another machine: whoever can listen on the way reads "
+        "tokens and everybody's items",
+    ),
+    Setting(
         name="proxy",
         label="Proxy",
         type=SettingType.URL,
@@ -95,6 +104,7 @@ class Config(Struct, frozen=True, kw_only=True):
     token_key: str
     token_minutes: float
     ca_file: str
+    without_tls: bool
     proxy: str
     concurrency: int
     timeout: float
@@ -124,11 +134,12 @@ def configure(given: Mapping[str, Any], where: str = "interface") -> Config:
             field="url",
             hint="write https://host/CRM.interface without a login name in it",
         )
-    if parts.scheme == "http" and not _near(parts.hostname):
+    if parts.scheme == "http" and not values["without_tls"] and not is_near(values["url"]):
         raise ConfigError(
             f"{where}: over http anybody on the way to {parts.hostname} could read tokens and data",
             field="url",
-            hint="write https://…; a certificate of your own is trusted by 'ca_file'",
+            hint="write https://…; a certificate of your own is trusted by 'ca_file'; if the way "
+            "is safe, say so by 'without_tls'",
         )
     for name, least in _LEAST.items():
         if values[name] < least:
@@ -138,5 +149,7 @@ def configure(given: Mapping[str, Any], where: str = "interface") -> Config:
     return Config(where=where, **values | {name: int(values[name]) for name in whole})
 
 
-def _near(host: str) -> bool:
+def is_near(url: str) -> bool:
+    """Tell whether an address is one of this very machine."""
+    host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")
