@@ -46,6 +46,9 @@ PASSWORD = "correct horse"
 
 REPLACED = {
     "127.0.0.1:8640": "a port that is free",
+    "crm.example.com:8443": "an address of this machine with a port that is free",
+    "DNS:crm.example.com": "that address, in a certificate",
+    "/srv/connector": "the folder of another machine",
     "https://dav.example.com/": "the address of a Radicale with anna's mailbox",
     "postgresql://accord:…@db.example.com/accord": "an empty PostgreSQL database",
     "ANNA_PASSWORD=…": "her password",
@@ -62,7 +65,7 @@ NOT_RUN = {
     r"python3 -m venv /opt/accord/\.venv": "make setup does the same",
     r"/opt/accord/\.venv/bin/pip install --require-hashes -r (?P<file>\S+)": "the lock exists",
     r"/opt/accord/\.venv/bin/pip install --no-deps /opt/accord": "make setup does the same",
-    r"(sudo )?systemctl .* (?P<unit>\S+\.(timer|service))": "the unit is on the page",
+    r"(sudo )?systemctl .* (?P<unit>\S+\.(timer|service))": "the unit is on the page; it is run",
 }
 """Commands that would change the machine: what is checked instead."""
 
@@ -104,9 +107,9 @@ def test_readme(server: Radicale, tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_operations(server: Radicale, postgres: str, tmp_path: Path) -> None:
     with fresh_database(postgres) as url:
-        reader = Reader(tmp_path, server, database=url)
-        reader.read(README)
-        reader.read(OPERATIONS)
+        with closing(Reader(tmp_path, server, database=url)) as reader:
+            reader.read(README)
+            reader.read(OPERATIONS)
 
 
 @pytest.mark.peer
@@ -225,6 +228,9 @@ class Reader:
                 REPLACED,
                 (
                     f"127.0.0.1:{_free_port()}",
+                    f"127.0.0.1:{_free_port()}",
+                    "IP:127.0.0.1",
+                    str(folder / "connector"),
                     server.url,
                     database,
                     f"ANNA_PASSWORD='{PASSWORD}'",
@@ -240,6 +246,7 @@ class Reader:
         self._shell = folder / ".shell"
         self._shell.write_text(f"cd {folder}\n", encoding="utf-8")
         self._running: list[subprocess.Popen[str]] = []
+        self._services: dict[str, str] = {}
 
     def close(self) -> None:
         """End what still runs, as a service manager would; raises PageWrong where it won't end."""
@@ -375,13 +382,18 @@ class Reader:
             self._fail(command.line, "no such lock")
         if "unit" in named and f"```ini {named['unit']}\n" not in self.text:
             self._fail(command.line, "no such unit on the page")
+        if service := self._services.get(named.get("unit", "")):
+            answers = "CRM.interface answers at …"
+            self._start(Command(f"{service} &", (answers,), command.line))
 
     def _unit(self, block: Block) -> None:
         """Read a systemd unit, and run the command it would start."""
         parser = configparser.ConfigParser(interpolation=None, strict=True)
         parser.optionxform = str  # type: ignore[assignment,method-assign]
         parser.read_string(block.text)
-        if parser.has_section("Service"):
+        if parser.has_section("Service") and parser["Service"]["Type"] == "exec":
+            self._services[block.name] = parser["Service"]["ExecStart"]
+        elif parser.has_section("Service"):
             done = self._execute(self._real(parser["Service"]["ExecStart"]))
             if done.returncode:
                 self._fail(block.line, f"exit code {done.returncode}: {done.stdout}")
