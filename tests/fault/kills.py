@@ -213,11 +213,14 @@ def _compare(world: World, figures: Figures) -> None:
         if len(here) > 1 or len(there) > 1:
             figures.duplicates.append(f"{name}: {len(here)} in the CRM, {len(there)} mailbox")
         elif bool(here) != bool(there):
-            figures.losses.append(f"{name}: only on the {'CRM' if here else 'mailbox'} side")
+            side = "CRM" if here else "mailbox"
+            figures.losses.append(f"{name}: only on the {side} side ({world.told(name)})")
         elif not here and name not in world.deleted:
             figures.losses.append(f"{name}: gone from both sides, and nobody deleted it")
         elif here:
             _compare_places(world, figures, name, here[0].location, there[0], kept)
+    if figures.losses:
+        figures.losses.append(world.standing())
     strangers = (records.keys() | entries.keys()) - world.born
     figures.duplicates += [f"{name}: nobody made it" for name in sorted(strangers)]
 

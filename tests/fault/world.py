@@ -22,6 +22,7 @@ from accord.ports.errors import AccordError
 from accord.sandbox.radicale import Radicale
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
+from accord.service.explain import explain
 from accord.service.init import init
 from accord.service.transfer import import_
 from tests.elsewhere import Elsewhere
@@ -119,6 +120,19 @@ class World:
         """Return how many intents nobody has settled."""
         with self.accord.state.read() as tx:
             return len(tx.intents.all())
+
+    def told(self, name: str) -> str:
+        """Return what Accord knows of an item, for a loss that has to be understood."""
+        found = explain(self.accord, name)
+        said = [f"{one.outcome}, {one.why} {one.waiting} {one.error}".strip() for one in found]
+        return "; ".join(said) or "Accord knows nothing of it"
+
+    def standing(self) -> str:
+        """Return what waits and where the pulls ended, for losses that have to be understood."""
+        with self.accord.state.read() as tx:
+            pending = [f"{one.cause}: {one.why}" for one in tx.pending.all()]
+            ends = list(tx.cursors.all().values())
+        return f"waiting: {pending}; pulls ended at {ends}"
 
     def kept(self) -> str:
         """Return every losing value that the journal kept, as one text."""
