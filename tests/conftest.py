@@ -6,8 +6,10 @@ skips is a failure: a missing server must not look like a passing one.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -29,6 +31,35 @@ def _no_log_outlives_its_test() -> Iterator[None]:
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
+
+
+@pytest.fixture
+def faults() -> Iterator[list[str]]:
+    """Expect faults of Accord's own, and list what was logged of them."""
+    with _listening() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _no_fault_stays_unseen(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail where Accord met a fault of its own: contained as it was, no other test would see it."""
+    with _listening() as found:
+        yield
+    if found and "faults" not in request.fixturenames:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    found: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("accord.fault")
+    logger.addHandler(handler)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(handler)
 
 
 @pytest.hookimpl(wrapper=True)

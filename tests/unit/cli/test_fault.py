@@ -14,6 +14,7 @@ from tests.unit.cli.conftest import Run, event
 HERE = "a time that nobody thought of"
 
 
+@pytest.mark.usefixtures("faults")
 def test_a_fault_is_told_and_the_other_links_are_visited(
     linked: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
