@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from accord.ports.adapter import Session
-from accord.ports.errors import AccordError
 from accord.ports.fault import contained
 from accord.service.accord import Accord
 from accord.service.identity import verify
@@ -103,8 +102,8 @@ def attend(
                 end(visit, report)
         finally:
             meter.charge([report])
-    except AccordError as error:
-        report.fail(error)
+    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+        report.fail(contained(error, f"visiting {link.name}"))
     return report
 
 
@@ -120,5 +119,5 @@ def _work(
             carry_out(visit, decided, report)
         elif report.plan is not None:
             report.count_planned(report.plan)
-    except AccordError as error:
-        report.fail(error)
+    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+        report.fail(contained(error, f"visiting {visit.link.name}"))

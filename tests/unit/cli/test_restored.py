@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from accord.cli import exits
 from accord.groupware.memory import MemoryGroupware
 from accord.model.kinds import Kind
 from tests.unit.cli.conftest import CONFIG, Run, event
+from tests.unit.cli.test_commands import edit, put
 
 
 def test_a_restored_crm_is_held_until_it_is_accepted(
@@ -40,3 +42,28 @@ def test_a_restored_crm_is_held_until_it_is_accepted(
     assert plan.count("the CRM has never had this record") == 4
     run("sync", "--all")
     assert len(mailbox.list(Kind.EVENT)) == 5
+
+
+def test_a_conflict_is_not_decided_by_a_crm_that_went_back(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    settings, crm = tmp_path / "accord.toml", tmp_path / "crm.db"
+    run("init")
+    settings.write_text(settings.read_text().replace('"database:"', '"database:sqlite:///crm.db"'))
+    run("crm", "users", "add", "alice", "--address", "alice@x.test")
+    (tmp_path / "company.toml").write_text(CONFIG + 'clash = "hold"\n')
+    run("import", "company.toml")
+    ref = put(run, "Before")
+    run("sync", "--all")
+    shutil.copy(crm, tmp_path / "backup.db")
+    edit(run, ref, title="Ac")
+    mailbox = mailboxes.person("alice@x.test")
+    mailbox.edit(mailbox.list(Kind.EVENT)[0].ref, title="Am")
+    run("sync", "--all")
+    assert "both sides changed title" in run("conflicts").out
+
+    shutil.copy(tmp_path / "backup.db", crm)
+    held = run("conflicts", "resolve", "--all", "--take", "crm", code=exits.WRONG)
+    assert "held: crm went back" in held.err and "accord check --accept" in held.err
+    assert [getattr(one.item, "title", "") for one in mailbox.list(Kind.EVENT)] == ["Am"]
+    assert "both sides changed title" in run("conflicts").out
