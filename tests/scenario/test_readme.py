@@ -106,10 +106,12 @@ def test_readme(server: Radicale, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_operations(server: Radicale, postgres: str, tmp_path: Path) -> None:
-    with fresh_database(postgres) as url:
-        with closing(Reader(tmp_path, server, database=url)) as reader:
-            reader.read(README)
-            reader.read(OPERATIONS)
+    with (
+        fresh_database(postgres) as url,
+        closing(Reader(tmp_path, server, database=url)) as reader,
+    ):
+        reader.read(README)
+        reader.read(OPERATIONS)
 
 
 @pytest.mark.peer
