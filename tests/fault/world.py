@@ -50,6 +50,7 @@ scope = "all"
 
 [rule.guard]
 deletes = 100000
+target = 100000
 share = 1.0
 """
 _START = datetime(2030, 1, 7, 9)
