@@ -100,7 +100,7 @@ def _batch(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Dec
     trouble = _attempt(visit, jobs, outcomes)
     while trouble is None and any(_spent(job, outcomes) for job in jobs):
         renewed = [_renewed(visit, job, ledger) if _spent(job, outcomes) else job for job in jobs]
-        fresh = [new for new, old in zip(renewed, jobs, strict=True) if new is not old]
+        fresh = [job for job in renewed if job.intent not in outcomes]
         trouble = _attempt(visit, fresh, outcomes)
         jobs = renewed
     again = [one for one in decided if commit(visit, one, jobs, outcomes, ledger)]

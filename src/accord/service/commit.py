@@ -85,9 +85,8 @@ def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger)
     stale = False
     for job in jobs:
         outcome = outcomes.get(job.intent)
-        if outcome is None:
-            continue
-        ledger.close_intent(job.intent)
+        if outcome is not None:
+            ledger.close_intent(job.intent)
         match outcome:
             case Stale() | Gone():
                 stale = True
@@ -157,6 +156,7 @@ def _enter_updates(
     paired: bool,
 ) -> None:
     """Move a pairing's bases by what its updates achieved; what waits has not travelled."""
+    updates = [(job, job.step) for job in jobs if isinstance(job.step, Update)]
     done: dict[Side, tuple[Update, Snapshot]] = {}
     failed: set[Side] = {
         step.held.side
@@ -164,16 +164,14 @@ def _enter_updates(
         if isinstance(step, Hold) and isinstance(step.held, Update)
     }
     failed |= {step.side for step in decided.steps if isinstance(step, Skip) and step.parked}
-    for job in jobs:
-        if not isinstance(job.step, Update):
-            continue
+    for job, step in updates:
         outcome = outcomes.get(job.intent)
         if isinstance(outcome, Written):
-            old = job.step.before
-            after = as_written(outcome.ref, outcome.version, job.step.after, outcome.snapshot, old)
-            done[job.step.side] = (job.step, after)
+            old = step.before
+            after = as_written(outcome.ref, outcome.version, step.after, outcome.snapshot, old)
+            done[step.side] = (step, after)
         else:
-            failed.add(job.step.side)
+            failed.add(step.side)
     if not paired or undone_apart(decided.case.pairing, done, failed):
         for step, after in done.values():
             pair = step.pairing if paired else ""
@@ -187,11 +185,11 @@ def _enter_updates(
     crm, groupware = (_now(decided.case, side) for side in Side)
     settled = settle(pairing, crm, groupware, done, frozenset(failed))
     ledger.pair(settled)
-    for job in jobs:
-        if isinstance(job.step, Update) and job.intent not in outcomes:
+    for job, step in updates:
+        if job.intent not in outcomes:
             # Uncertain yet: what it brings over is the other side as it stands now.
-            after = done[job.step.side.other][1]
-            ledger.reopen(job.intent, msgspec.structs.replace(job.step, base=after))
+            after = done[step.side.other][1]
+            ledger.reopen(job.intent, msgspec.structs.replace(step, base=after))
     if not failed:
         ledger.settle(pairing.crm.ref, pairing.groupware.ref)
     for side, (step, after) in done.items():

@@ -437,6 +437,9 @@ def test_what_one_side_refuses_travels_with_the_next_visit(side: Side) -> None:
     crm, mailbox = world.titles()
     assert sorted(crm + mailbox) == ["New", "Old"]
     assert world.pending() == []
+    (pair,) = world.pairings()
+    (told,) = [e for e in world.journal(run=report.run) if not e.error]
+    assert (told.side, told.pairing) == (side.other, pair.id)
     world.sync()
     assert world.titles() == (["Old"], ["Old"])
     assert agreed(world)
