@@ -342,14 +342,19 @@ def test_a_long_visit_keeps_its_lease() -> None:
     world = WatchedWorld(groupware={"batch": 1})
     for title in "ABC":
         world.person().add(event(title))
+    others: list[str] = []
 
-    def pass_time(phase: str, _done: int, _total: int) -> None:
+    def pass_time(phase: str, done: int, _total: int) -> None:
         if phase == "writing":
             world.wait(seconds=100)
+        if (phase, done) == ("writing", 2):
+            world.on_progress = lambda *_: None
+            others.append(world.sync().error)
 
     world.on_progress = pass_time
     report = world.sync()
     assert (report.error, report.groupware.created) == ("", 3)
+    assert others == ["this folder is being synchronized by another process"]
 
 
 def meeting(uid: str = "m1") -> Any:
