@@ -16,7 +16,6 @@ import uvicorn
 
 from accord.crm.syncml import SyncmlCrm, Tokens, build, signed
 from accord.crm.syncml.settings import configure
-from accord.db import open_database
 from accord.formats.token import key_text
 from accord.interface.server.app import PATH, make_app
 from accord.interface.server.house import House
@@ -30,6 +29,7 @@ from accord.ports.adapter import Adapter
 from accord.ports.clock import system_clock
 from accord.ports.token import CONNECTOR
 from accord.state import State
+from tests.databases import Sqlite
 
 HOST = "127.0.0.1"
 
@@ -99,7 +99,7 @@ class Endpoint:
 
 @contextmanager
 def endpoint(folder: Path) -> Iterator[Endpoint]:
-    with closing(open_database(f"sqlite:///{folder}/state.db")) as database:
+    with closing(Sqlite().blank()) as database:
         made = Endpoint(State(database, folder / "accord.key", system_clock))
         with listening(made) as made.url:
             yield made
@@ -110,7 +110,10 @@ def listening(made: Endpoint) -> Iterator[str]:
     app = make_app(made)  # type: ignore[arg-type]
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
-    with socket.create_server((HOST, 0)) as listener:
+    # Named as TCP, asyncio sends each answer at once; else every message waits for 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
