@@ -13,6 +13,9 @@ from accord.model.kinds import Kind
 Place: TypeAlias = tuple[str, str, Kind]
 """A principal, a folder and a kind."""
 
+_READERS = 3
+"""At how many cursors an observation is told that was kept back."""
+
 
 class Versions:
     """Remember, for all sessions, which items were touched, seen and kept back.
@@ -24,7 +27,7 @@ class Versions:
         """Start with nothing touched."""
         self._touched: dict[tuple[str, str], int] = {}
         self._seen: dict[Place, dict[str, None]] = {}
-        self._owed: dict[Place, dict[str, str | None]] = {}
+        self._owed: dict[Place, dict[str, tuple[str, ...]]] = {}
         self._lock = threading.RLock()
 
     def outer(self, principal: str, ref: str, version: str) -> str:
@@ -60,18 +63,23 @@ class Versions:
     def owe(self, place: Place, ref: str) -> None:
         """Promise to report an item in a later delta."""
         with self._lock:
-            self._owed.setdefault(place, {})[ref] = None
+            self._owed.setdefault(place, {})[ref] = ()
 
     def due(self, place: Place, cursor: str) -> list[str]:
         """Return what is to be reported to somebody who comes with this cursor.
 
-        A debt is paid once they come with a later one: who asks again gets it again.
+        Who asks again gets it again. Several readers may stand at cursors of their own, so it is
+        told at some cursors before it counts as paid; without a cursor all is listed anyway.
         """
+        if not cursor:
+            return []
         with self._lock:
             owed = self._owed.setdefault(place, {})
-            for ref in [ref for ref, paid in owed.items() if paid not in (None, cursor)]:
-                del owed[ref]
-            owed.update(dict.fromkeys(owed, cursor))
+            for ref in list(owed):
+                if cursor not in owed[ref]:
+                    owed[ref] = (*owed[ref], cursor)
+                if len(owed[ref]) > _READERS:
+                    del owed[ref]
             return list(owed)
 
     def __getstate__(self) -> dict[str, Any]:
