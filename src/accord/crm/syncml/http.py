@@ -17,6 +17,7 @@ import httpx2
 from accord.crm.syncml.errors import of_http
 from accord.crm.syncml.settings import Config
 from accord.ports.errors import AccordError, ConfigError, Retry
+from accord.ports.tls import trusting, untrusted
 
 _log = logging.getLogger("accord.crm.syncml")
 
@@ -145,28 +146,12 @@ def _context(config: Config) -> ssl.SSLContext:
     if config.url.startswith("http:"):
         # Trusts no authority: nothing but http gets anywhere over it.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        return ssl.create_default_context(cafile=config.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{config.where}: the CA file can't be used: {error}",
-            field="ca_file",
-            hint="give the path of a PEM file",
-        ) from error
+    return trusting(config.ca_file, config.where)
 
 
 def _unreached(error: httpx2.HTTPError, home: str) -> AccordError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return ConfigError(
-                f"{home}: the certificate isn't trusted: {cause.verify_message}",
-                field="ca_file",
-                hint="name the authority of CRM.interface in 'ca_file', or mend the certificate "
-                "(host name, end date)",
-                code="certificate",
-            )
-        cause = cause.__cause__ or cause.__context__
+    if refused := untrusted(error, home, "the authority of CRM.interface"):
+        return refused
     what = f"{home}: {type(error).__name__}: {error}"
     if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
         return ConfigError(what, field="url", code="protocol")

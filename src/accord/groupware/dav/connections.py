@@ -14,7 +14,7 @@ import httpx2
 
 from accord.groupware.dav.hrefs import origin
 from accord.groupware.dav.settings import Config
-from accord.ports.errors import ConfigError
+from accord.ports.tls import trusting
 
 _log = logging.getLogger("accord.groupware.dav")
 
@@ -67,11 +67,4 @@ def _context(config: Config) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    try:
-        return ssl.create_default_context(cafile=config.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{config.where}: the CA file can't be used: {error}",
-            field="ca_file",
-            hint="give the path of a PEM file",
-        ) from error
+    return trusting(config.ca_file, config.where)

@@ -6,7 +6,6 @@ Credentials go to the configured host only, never down from https to http (RFC 6
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Generator, Mapping
@@ -27,6 +26,7 @@ from accord.groupware.dav.errors import Told, error_for
 from accord.groupware.dav.hrefs import origin, ref_of, same_server
 from accord.groupware.dav.settings import Config, Login
 from accord.ports.errors import AccordError, ConfigError, Retry
+from accord.ports.tls import untrusted
 
 _log = logging.getLogger("accord.groupware.dav")
 
@@ -363,17 +363,8 @@ class _Asked(httpx2.Auth):
 
 def _unreached(error: httpx2.HTTPError, method: str, url: str) -> AccordError:
     host = urlsplit(url).netloc
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return ConfigError(
-                f"{host}: the certificate isn't trusted: {cause.verify_message}",
-                field="ca_file",
-                hint="name the server's own certificate authority in 'ca_file', or mend the "
-                "certificate (host name, end date)",
-                code="certificate",
-            )
-        cause = cause.__cause__ or cause.__context__
+    if refused := untrusted(error, host, "the server's own certificate authority"):
+        return refused
     what = f"{method} {host}: {type(error).__name__}: {error}"
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
         return Retry(what, after=30.0, code="unreachable")

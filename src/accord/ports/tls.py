@@ -1,0 +1,44 @@
+"""Whom an adapter trusts on the way to its server, and what a refused certificate means.
+
+Adapters that speak HTTP build their connections on this.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from accord.ports.errors import ConfigError
+
+
+def trusting(ca_file: str, where: str) -> ssl.SSLContext:
+    """Return what trusts the authorities of `ca_file`, or the system's where it is empty.
+
+    `where` names the target or CRM in error texts. Raises ConfigError for an unusable file.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"{where}: the CA file can't be used: {error}",
+            field="ca_file",
+            hint="give the path of a PEM file",
+        ) from error
+
+
+def untrusted(error: BaseException, host: str, authority: str) -> ConfigError | None:
+    """Return what to mend if a certificate that isn't trusted is behind an error, else None.
+
+    `authority` says in the hint whose certificate authority to name.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ConfigError(
+                f"{host}: the certificate isn't trusted: {cause.verify_message}",
+                field="ca_file",
+                hint=f"name {authority} in 'ca_file', or mend the certificate "
+                "(host name, end date)",
+                code="certificate",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
