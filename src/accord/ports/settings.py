@@ -57,6 +57,24 @@ _TYPES: dict[SettingType, type | tuple[type, ...]] = {
 }
 
 
+CA_FILE = Setting(
+    name="ca_file",
+    label="Own certificate authority",
+    type=SettingType.FILE,
+    advanced=True,
+    help="a PEM file to trust instead of the system's authorities",
+)
+
+PROXY = Setting(
+    name="proxy",
+    label="Proxy",
+    type=SettingType.URL,
+    advanced=True,
+    help="the address of an HTTP proxy; the environment is not asked",
+)
+"""What every adapter lets its administrator set that speaks HTTP, as is `CA_FILE`."""
+
+
 def read(declared: Sequence[Setting], given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return the settings with defaults filled in.
 

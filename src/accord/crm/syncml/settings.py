@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
-from accord.ports.settings import Setting, SettingType, read
+from accord.ports.settings import CA_FILE, PROXY, Setting, SettingType, read
 
 SETTINGS = (
     Setting(
@@ -38,13 +38,7 @@ SETTINGS = (
         advanced=True,
         help="minutes; a new one is signed in good time",
     ),
-    Setting(
-        name="ca_file",
-        label="Own certificate authority",
-        type=SettingType.FILE,
-        advanced=True,
-        help="a PEM file to trust instead of the system's authorities",
-    ),
+    CA_FILE,
     Setting(
         name="without_tls",
         label="Without encryption",
@@ -54,13 +48,7 @@ SETTINGS = (
         help="lets interface+http:// go to another machine: whoever can listen on the way reads "
         "tokens and everybody's items",
     ),
-    Setting(
-        name="proxy",
-        label="Proxy",
-        type=SettingType.URL,
-        advanced=True,
-        help="the address of an HTTP proxy; the environment is not asked",
-    ),
+    PROXY,
     Setting(
         name="concurrency",
         label="Conversations at once",

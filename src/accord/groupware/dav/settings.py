@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
-from accord.ports.settings import Setting, SettingType, read
+from accord.ports.settings import CA_FILE, PROXY, Setting, SettingType, read
 
 SETTINGS = (
     Setting(
@@ -64,13 +64,7 @@ SETTINGS = (
         advanced=True,
         help="auto takes what the server asks for",
     ),
-    Setting(
-        name="ca_file",
-        label="Own certificate authority",
-        type=SettingType.FILE,
-        advanced=True,
-        help="a PEM file to trust instead of the system's authorities",
-    ),
+    CA_FILE,
     Setting(
         name="verify",
         label="Check the server's certificate",
@@ -86,13 +80,7 @@ SETTINGS = (
         advanced=True,
         help="hosts that may get the credentials too, separated by blanks; *.example.com works",
     ),
-    Setting(
-        name="proxy",
-        label="Proxy",
-        type=SettingType.URL,
-        advanced=True,
-        help="the address of an HTTP proxy; the environment is not asked",
-    ),
+    PROXY,
     Setting(
         name="calendar",
         label="Calendar",
