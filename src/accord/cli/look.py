@@ -11,10 +11,11 @@ from rich.text import Text
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.show import fields_of
-from accord.cli.words import moment
+from accord.cli.words import moment, short
 
 if TYPE_CHECKING:
     from accord.service.explain import Explanation, Where
+    from accord.service.refusals import Refusal
     from accord.state.records import Entry
 
 JOURNAL = 50
@@ -55,9 +56,15 @@ def journal(
     limit: Annotated[int, Parameter(help="How many at most.", show_default=True)] = JOURNAL,
     call: CallArgument,
 ) -> int:
-    """List what was done, newest first, with numbers for `accord undo`."""
-    from accord.service.choose import choose
+    """List what was done, newest first, with numbers for `accord undo`.
 
+    Tokens, rights and items that CRM.interface refused stand among it, without a number.
+    """
+    from accord.service.choose import choose
+    from accord.service.refusals import refusals
+    from accord.state.records import Entry
+
+    refused: list[Refusal] = []
     with call.accord() as accord:
         ids = [one.id for one in choose(accord, [link])] if link else [None]
         with accord.state.read() as tx:
@@ -69,12 +76,23 @@ def journal(
                     run=run, link=id_, user=user, ref=item, id=step, before=before, limit=limit
                 )
             ]
-    found = sorted(found, key=lambda entry: -entry.id)[:limit]
-    for entry in found:
-        name = links.get(entry.link, entry.link)
-        call.data({**msgspec.to_builtins(entry), "link": name})
-        _entry(call, entry, name)
-    if not found:
+            found = sorted(found, key=lambda entry: -entry.id)[:limit]
+            if not (run or link or step):
+                last = tx.journal.get(before) if before else None
+                until = last.at if last else None
+                refused = refusals(tx, user=user, item=item, before=until, limit=limit)
+    if len(found) == limit:
+        refused = [one for one in refused if one.at >= found[-1].at]
+    both: list[Entry | Refusal] = [*found, *refused]
+    for one in sorted(both, key=lambda one: one.at, reverse=True):
+        if isinstance(one, Entry):
+            name = links.get(one.link, one.link)
+            call.data({**msgspec.to_builtins(one), "link": name})
+            _entry(call, one, name)
+        else:
+            call.data(one)
+            _refusal(call, one)
+    if not found and not refused:
         call.say("Nothing was done yet." if not any((run, link, user, item, step)) else "Nothing.")
     elif len(found) == limit:
         call.say(f"… older ones: --before {found[-1].id}", style="dim")
@@ -107,6 +125,17 @@ def _explain(call: Call, one: Explanation) -> None:
         call.say(f"  last error: {one.error}", style="red", markup=False)
     for entry in one.history:
         _entry(call, entry, "", indent="  ")
+
+
+def _refusal(call: Call, one: Refusal) -> None:
+    times = f", {one.times} times" if one.times > 1 else ""
+    where = f" at {one.where}" if one.where else ""
+    what = " ".join(filter(None, (one.store, one.luid and f"{one.luid} there", one.ref)))
+    said = f"{one.refused} refused to {one.user or 'nobody'}{where}{times}"
+    call.say(f"{moment(one.at)}  {short(said, 300)}", style="yellow", markup=False)
+    call.say(
+        f"      {short(f'{what}: {one.why}' if what else one.why, 300)}", style="dim", markup=False
+    )
 
 
 def _where(where: Where) -> str:

@@ -165,6 +165,29 @@ class SyncLog(Repository):
             for row in self.db.execute(query.limit(_NOTES_SHOWN))
         ]
 
+    def refused(
+        self,
+        *,
+        user: str | None = None,
+        ref: str | None = None,
+        before: datetime | None = None,
+        limit: int = 100,
+    ) -> list[tuple[Sync, SyncNote]]:
+        """Return items that were refused, without themselves, those of the newest sync first."""
+        query = select(*SYNCS.c, *(SYNC_NOTES.c[name] for name in ("what", "luid", "ref", "why")))
+        query = query.join_from(SYNC_NOTES, SYNCS).where(SYNC_NOTES.c.what == "refused")
+        if user is not None:
+            query = query.where(SYNCS.c.user == user)
+        if ref is not None:
+            query = query.where(SYNC_NOTES.c.ref == ref)
+        if before is not None:
+            query = query.where(SYNCS.c.at < before)
+        query = query.order_by(SYNCS.c.at.desc(), SYNC_NOTES.c.id.desc()).limit(limit)
+        return [
+            (_sync(row), SyncNote(what=row.what, luid=row.luid, ref=row.ref, why=row.why))
+            for row in self.db.execute(query)
+        ]
+
     def _row(self, sync: str, note: SyncNote) -> dict[str, str | bytes | None]:
         id_, item = new_id(), note.item
         if item is not None:

@@ -79,9 +79,13 @@ class TokenLog(Repository):
         user: str | None = None,
         event: str | None = None,
         token: str | None = None,
+        before: datetime | None = None,
         limit: int = 100,
     ) -> list[Noted]:
-        """Return lines, what happened last first; `event` may be `refused`, whatever the reason."""
+        """Return lines, what happened last first; `event` may be `refused`, whatever the reason.
+
+        Of what happened last `before` a moment only.
+        """
         named = {"user": user, "token": token}
         query = select(TOKEN_LOG).where(
             *(TOKEN_LOG.c[name] == value for name, value in named.items() if value is not None)
@@ -89,6 +93,8 @@ class TokenLog(Repository):
         if event is not None:
             part = TOKEN_LOG.c.event.startswith(f"{event}:", autoescape=True)
             query = query.where(or_(TOKEN_LOG.c.event == event, part))
+        if before is not None:
+            query = query.where(TOKEN_LOG.c.last < before)
         column = TOKEN_LOG.c
         query = query.order_by(column.last.desc(), column.first.desc(), column.event).limit(limit)
         found = self.db.execute(query).all()

@@ -92,6 +92,21 @@ def test_who_synced_what_and_what_was_refused(installed: Run, tmp_path: Path) ->
     assert row["counts"] == counts
     assert row["notes"] == [{"what": "refused", "luid": "7", "ref": "", "why": "status 403"}]
     assert installed("interface", "sessions", "--user", "bob", "--json").rows == []
+    assert "status 403" in installed("journal").out
+
+
+def test_refused_tokens_and_items_stand_in_the_journal(installed: Run) -> None:
+    assert installed("journal").out == "Nothing was done yet.\n"
+    token = installed("token", "issue", "alice").out.strip()
+    spoilt = f"{token[:-2]}{'AA' if token[-2:] != 'AA' else 'BB'}"
+    for _ in range(2):
+        installed("token", "check", "-", stdin=spoilt, code=None)
+    (row,) = installed("journal", "--json").rows
+    assert (row["refused"], row["user"], row["times"]) == ("token:forged", "alice", 2)
+    assert "refused to alice" in installed("journal").out
+    assert row["why"] in installed("journal", "--user", "alice").out
+    for others in (("--user", "bob"), ("--item", "contact-1"), ("--run", "r"), ("--step", "1")):
+        assert installed("journal", *others, "--json").rows == []
 
 
 def test_it_serves_until_it_is_stopped(run: Run, tmp_path: Path) -> None:
