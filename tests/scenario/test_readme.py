@@ -96,11 +96,6 @@ def server() -> Iterator[Radicale]:
 
 
 @pytest.mark.peer
-def test_readme(server: Radicale, tmp_path: Path) -> None:
-    Reader(tmp_path, server).read(README)
-
-
-@pytest.mark.peer
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_operations(server: Radicale, postgres: str, tmp_path: Path) -> None:
@@ -113,16 +108,11 @@ def test_operations(server: Radicale, postgres: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.peer
-def test_tokens(server: Radicale, tmp_path: Path) -> None:
-    reader = Reader(tmp_path, server)
-    reader.read(README)
-    reader.read(TOKENS)
-
-
-@pytest.mark.peer
-def test_interface(server: Radicale, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+def test_tokens_and_interface(server: Radicale, tmp_path: Path) -> None:
     with closing(Reader(tmp_path, server)) as reader:
         reader.read(README)
+        reader.read(TOKENS)
         reader.read(INTERFACE)
 
 
