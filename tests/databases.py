@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -52,13 +52,15 @@ class Sqlite:
     def blank(self) -> Database:
         if not _TEMPLATE:
             _TEMPLATE.append(State(open_database("sqlite://")).database)
-        database = open_database("sqlite://")
-        source = _TEMPLATE[0].engine.raw_connection()
-        target = database.engine.raw_connection()
+        template, fresh = _TEMPLATE[0].engine, open_database("sqlite://").engine
+        source, target = template.raw_connection(), fresh.raw_connection()
         source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]
         target.close()
         source.close()
-        return database
+        # Statements are compiled for a dialect object; that takes longer than most tests run.
+        fresh.dialect = template.dialect
+        engine = fresh.execution_options(compiled_cache=_COMPILED)
+        return Database(engine, engine, in_memory=True)
 
 
 class Pool:
@@ -157,3 +159,5 @@ def _tables() -> list[str]:
 
 
 _TEMPLATE: list[Database] = []
+_COMPILED: dict[Any, Any] = {}
+"""Statements that some test's database in memory had compiled, for all others."""
