@@ -6,6 +6,7 @@ Within a sensible calendar: no occurrence that isn't one, no wall-clock time tha
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -77,6 +78,18 @@ moments = st.builds(
 )
 """Wall-clock times of the day, when no zone changes its clocks."""
 
+# Made once: a strategy made anew for every draw takes longer than the draw.
+_maybe_zone = st.none() | zones
+_maybe_when = {True: st.none() | days, False: st.none() | moments}
+_overridden: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": words.map("Changed {}".format),
+        "location": words.map("Elsewhere {}".format),
+        "status": st.just(EventStatus.CANCELLED),
+    },
+)
+
 privacies = st.sampled_from(Privacy)
 categories = st.lists(words, max_size=3, unique_by=str.casefold).map(tuple)
 people = st.builds(Person, address=addresses, name=lines)
@@ -100,6 +113,7 @@ attendees = st.lists(
 ).map(tuple)
 
 
+@cache
 def items(
     kind: Kind, own: str, *, html: bool = False, momentary: bool = True
 ) -> st.SearchStrategy[Item]:
@@ -135,7 +149,7 @@ def _event_times(draw: st.DrawFn, momentary: bool) -> dict[str, Any]:
         zone = None
     else:
         end = start + timedelta(minutes=draw(st.sampled_from([0] * momentary + [5, 30, 60, 90])))
-        zone = draw(st.none() | zones)
+        zone = draw(_maybe_zone)
     values = {"start": start, "end": end, "all_day": all_day, "time_zone": zone}
     step = draw(st.sampled_from([0, 0, 1, 2, 7, 14]))
     return {**values, **(draw(_series(values, step)) if step else {})}
@@ -169,16 +183,7 @@ def _series(draw: st.DrawFn, times: dict[str, Any], step: int) -> dict[str, Any]
 
 @st.composite
 def _override(draw: st.DrawFn, times: dict[str, Any], occurrence: datetime) -> Override:
-    values: dict[str, Any] = draw(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "title": words.map("Changed {}".format),
-                "location": words.map("Elsewhere {}".format),
-                "status": st.just(EventStatus.CANCELLED),
-            },
-        )
-    )
+    values = dict(draw(_overridden))
     if not values or draw(st.booleans()):
         length: timedelta = times["end"] - times["start"]
         unit = timedelta(days=1) if times["all_day"] else timedelta(minutes=30)
@@ -222,8 +227,8 @@ def _event(times: dict[str, Any], rest: dict[str, Any]) -> Event:
 @st.composite
 def _tasks(draw: st.DrawFn, bodies: st.SearchStrategy[Any]) -> Task:
     all_day = draw(st.booleans())
-    start = draw(st.none() | (days if all_day else moments))
-    due = draw(st.none() | (days if all_day else moments))
+    start = draw(_maybe_when[all_day])
+    due = draw(_maybe_when[all_day])
     if start and due and due <= start:
         due = start + timedelta(days=1)
     dated = start is not None or due is not None
@@ -246,7 +251,7 @@ def _tasks(draw: st.DrawFn, bodies: st.SearchStrategy[Any]) -> Task:
         start=start,
         due=due,
         all_day=all_day and dated,
-        time_zone=None if all_day or not dated else draw(st.none() | zones),
+        time_zone=None if all_day or not dated else draw(_maybe_zone),
         body=draw(bodies),
         priority=draw(st.integers(0, 9)),
         privacy=draw(privacies),
@@ -299,7 +304,7 @@ def _absences(draw: st.DrawFn) -> Absence:
         start=start,
         end=start + length,
         all_day=all_day,
-        time_zone=None if all_day else draw(st.none() | zones),
+        time_zone=None if all_day else draw(_maybe_zone),
         absence_kind=draw(st.sampled_from(["", "holiday", "sick"])),
         message=draw(texts),
         outside_message=draw(texts),
