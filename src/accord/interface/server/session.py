@@ -24,8 +24,6 @@ def answer(turn: Turn, code: StatusCode, chal: m.Chal | None = None) -> Message:
     header = turn.message.header
     target, source = header.target.uri, header.source.uri
     turn.reply.status("0", _HEADER, code, target=target, source=source, chal=chal)
-    if _breaks_off(turn.message):
-        return _suspend(turn)
     heard = closing.Heard(turn)
     for command in turn.message.body:
         if isinstance(command, m.Status):
@@ -33,7 +31,8 @@ def answer(turn: Turn, code: StatusCode, chal: m.Chal | None = None) -> Message:
     heard.store()
     for command in turn.message.body:
         _do(turn, command)
-    return _reply(turn)
+    # Who breaks off has said what it took, and how it names that: a sync is resumed from there.
+    return _suspend(turn) if _breaks_off(turn.message) else _reply(turn)
 
 
 def _do(turn: Turn, command: Command) -> None:
@@ -108,10 +107,8 @@ def _breaks_off(message: Message) -> bool:
 
 
 def _suspend(turn: Turn) -> Message:
-    for command in turn.message.body:
-        if isinstance(command, m.Alert):
-            turn.reply.status(command.cmd_id, "Alert", StatusCode.OK)
-    turn.talk.owed = []
+    # What was done is answered, so that it isn't sent again; there is no more to ask for.
+    turn.talk.owed = [owed for owed in turn.talk.owed if isinstance(owed.command, m.Status)]
     turn.reply.settle()
     turn.talk.stage = Stage.OVER
     closing.suspend(turn, "suspended")
