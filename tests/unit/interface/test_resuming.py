@@ -34,6 +34,11 @@ def suspend(phone: Phone) -> None:
     phone.post(status_for(phone.seen[-1])[0], final=False)
 
 
+def break_off(phone: Phone, *body: m.Command, final: bool = False) -> m.Message:
+    """Say in so many words, and beside other things, that there is no time for more."""
+    return phone.post(*body, m.Alert(cmd_id="1", code=224), final=final)
+
+
 def finish(phone: Phone, reply: m.Message) -> None:
     """Take what the server sends, and end the session."""
     phone.take_changes(reply)
@@ -109,6 +114,63 @@ def test_a_name_that_was_lost_with_the_session_comes_first(world: World) -> None
     finish(phone, reply)
     assert phone.names == world.names() == ["Grace Hopper"]
     assert quiet(phone)
+
+
+@pytest.mark.parametrize("mode", [200, 201])
+@pytest.mark.parametrize("final", [False, True])
+def test_what_the_device_took_counts_when_it_says_so_last(
+    world: World, mode: int, final: bool
+) -> None:
+    phone = world.phone()
+    phone.sync()
+    world.add(Contact(full_name="Grace Hopper"))
+    world.add(Contact(full_name="Ada Lovelace"))
+    phone.begin(mode)
+    reply = phone.post(*status_for(phone.reply), phone.sync_of([]))
+    phone.statuses = [*phone._apply(reply, lambda _: None)]
+    reply = break_off(phone, *phone.statuses, phone.map_of(phone.maps), final=final)
+    assert (codes(reply, "Map"), codes(reply, "Alert")) == ([200], [200])
+    phone.maps, since = {}, len(phone.seen)
+    reply = phone.begin(225)
+    assert (codes(reply, "Alert"), alert_of(reply).code) == ([200], mode)
+    finish(phone, phone.post(*status_for(reply), phone.sync_of([])))
+    assert phone.names == world.names() == ["Ada Lovelace", "Grace Hopper"]
+    assert not sent(phone, since)
+    assert quiet(phone)
+
+
+@pytest.mark.parametrize("mode", [200, 201])
+def test_what_the_device_says_last_is_done_and_answered(world: World, mode: int) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone()
+    phone.sync()
+    phone.items |= {str(n): card(f"Phone {n}") for n in range(4)}
+    phone.begin(mode)
+    some = phone.changes(mode)
+    reply = break_off(phone, *status_for(phone.reply), phone.sync_of(some[:2]))
+    assert (codes(reply, "Sync"), codes(reply, "Alert")) == ([200], [200])
+    assert len(codes(reply, "Add")) == 2
+    assert not [c for c in reply.body if not isinstance(c, m.Status)]
+    reply = phone.post(phone.sync_of(some[2:]))
+    assert codes(reply, "Sync") == [405], "who broke off begins anew"
+    reply = phone.begin(225)
+    assert (codes(reply, "Alert"), alert_of(reply).code) == ([200], mode)
+    finish(phone, phone.post(*status_for(reply), phone.sync_of(some[2:])))
+    assert phone.names == world.names()
+    assert len(phone.names) == 5
+    assert quiet(phone)
+
+
+def test_who_breaks_off_gets_the_answers_that_are_owed(world: World) -> None:
+    phone = world.phone(max_message=6_000)
+    phone.items = {str(n): card(f"Phone {n:03}") for n in range(60)}
+    phone.begin(201)
+    some = phone.changes(201)
+    first = phone.post(*status_for(phone.reply), phone.sync_of(some), final=False)
+    assert len(codes(first, "Add")) < 60
+    last = break_off(phone)
+    assert codes(last, "Add")
+    assert codes(last, "SyncHdr") == [200]
 
 
 def test_what_changed_meanwhile_in_the_crm_comes_with_the_next_sync(world: World) -> None:
