@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from accord.interface.server.stores import STORES
 from accord.model.item import Absence, Event
@@ -101,6 +102,34 @@ def test_an_end_by_date_that_says_the_same_as_a_count_is_no_change(world: World)
     until = "UNTIL=20261216T080000Z"
     stored = edited(world, DAILY, ("COUNT=10", until), ("SUMMARY:Standup", "SUMMARY:Daily"))
     assert (stored.title, stored.rule) == ("Daily", DAILY.rule)
+
+
+@pytest.mark.parametrize("start", [datetime(9950, 1, 1, 9), datetime(9999, 12, 30, 9)])
+@pytest.mark.parametrize(
+    ("rule", "same"),
+    [
+        ("FREQ=DAILY;UNTIL={next}", True),
+        ("FREQ=DAILY;UNTIL={first}", False),
+        ("FREQ=SECONDLY;INTERVAL=1000000;UNTIL={next}", False),
+        ("FREQ=YEARLY;INTERVAL=9999;UNTIL={next}", False),
+    ],
+)
+def test_ends_are_compared_up_to_the_end_of_time(
+    world: World, start: datetime, rule: str, same: bool
+) -> None:
+    far = replace(
+        DAILY,
+        start=start,
+        end=start + timedelta(hours=1),
+        time_zone="UTC",
+        rule=RecurrenceRule(frequency=Frequency.DAILY, count=2),
+    )
+    form = "%Y%m%dT%H%M%SZ"
+    first, second = start.strftime(form), (start + timedelta(days=1)).strftime(form)
+    given = rule.format(first=first, next=second)
+    stored = edited(world, far, ("FREQ=DAILY;COUNT=2", given))
+    assert stored.rule is not None
+    assert (stored.rule == far.rule) == same
 
 
 def test_another_end_is_a_change(world: World) -> None:

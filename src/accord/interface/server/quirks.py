@@ -87,7 +87,8 @@ def _same_rule(stored: Item, given: Item) -> bool:
 def _dates(rule: RecurrenceRule, start: datetime | None) -> list[datetime]:
     if start is None:
         return []
-    return list(islice(starts_of(rule, start, start, start + _FAR), _MOST))
+    until = start + min(_FAR, datetime.max - start)
+    return list(islice(starts_of(rule, start, start, until), _MOST))
 
 
 def _ends(rule: RecurrenceRule) -> bool:
