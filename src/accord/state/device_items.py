@@ -41,7 +41,8 @@ class DeviceItem(Struct, frozen=True, kw_only=True):
     """Be one item of a device: its name there, our ref, the name we offered it under.
 
     Without `luid` it was offered and the device hasn't said its name for it. `version` is the one
-    that the device has, empty where it must be sent again. `session` touched it last.
+    that the device has, empty where it must be sent again. `session` touched it last,
+    none where that was before the device began anew.
     """
 
     ref: str
@@ -139,6 +140,11 @@ class DeviceItems(Repository):
         """Forget all items, or all that a session didn't touch."""
         gone = delete(DEVICE_ITEMS).where(*_at(DEVICE_ITEMS, shelf))
         self.db.execute(gone if but is None else gone.where(DEVICE_ITEMS.c.session != but))
+
+    def age(self, shelf: Shelf, *, but: str) -> None:
+        """Take the session off the items that this one didn't touch: they are of before it."""
+        change = update(DEVICE_ITEMS).where(*_at(DEVICE_ITEMS, shelf))
+        self.db.execute(change.where(DEVICE_ITEMS.c.session != but).values(session=""))
 
     def count(self, shelf: Shelf) -> int:
         """Return how many items the device has."""

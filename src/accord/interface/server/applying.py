@@ -18,9 +18,10 @@ from accord.formats.syncml.status import StatusCode
 from accord.formats.types import Format
 from accord.interface.server import render
 from accord.interface.server.house import Turn
-from accord.interface.server.matching import Matcher, begin
+from accord.interface.server.matching import Matcher, alike, begin
 from accord.interface.server.settings import Wins
 from accord.interface.server.talk import Mode, StoreTalk
+from accord.model import canonical
 from accord.model.diff import normalise, patch
 from accord.model.item import Item
 from accord.model.observe import Deleted, Denied, Observation, OutOfScope, Seen, Snapshot
@@ -34,6 +35,7 @@ class Op(Struct):
     """Be one change that a device asks for, and what became of it.
 
     `code` is its status once it is known, `ref` the item of the CRM, `row` what the device has.
+    `again` says that what was made of it before, if anything, is another item by now.
     """
 
     command: Command
@@ -43,9 +45,11 @@ class Op(Struct):
     delete: bool = False
     code: StatusCode | None = None
     item: Item | None = None
+    digest: str = ""
     row: DeviceItem | None = None
     ref: str = ""
     matched: bool = False
+    again: bool = False
     now: Observation | None = None
     write: Draft | Revision | Removal | None = None
     success: StatusCode = StatusCode.OK
@@ -83,6 +87,7 @@ def _decode(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
             continue
         try:
             op.item = render.read(op.data, media, kind)
+            op.digest = canonical.digest(op.item)
         except Refused:
             op.code = StatusCode.BAD_REQUEST
 
@@ -98,8 +103,7 @@ def _identify(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
             op.ref = op.row.ref
     if store.slow:
         _match(turn, store, [op for op in ops if not op.ref and op.item is not None])
-    else:
-        _recognize(turn, store, [op for op in ops if not op.ref and op.item is not None])
+    _recognize(turn, store, ops)
 
 
 def _match(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
@@ -107,28 +111,51 @@ def _match(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     shelf = turn.shelf(store)
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(shelf, candidates)
-    taken = [ref for ref, row in rows.items() if row.session == store.mark]
-    matcher = Matcher(candidates, taken)
+    taken = {ref for ref, row in rows.items() if row.session == store.mark}
     for op in ops:
-        assert op.item is not None
-        op.ref = matcher.find(op.item, op.row.ref if op.row else "")
-        op.matched = bool(op.ref)
+        if op.row is not None and op.row.session and op.row.ref in candidates.keys() - taken:
+            # Named in a try that broke off: it is this one, whatever the device made of it since.
+            op.ref, op.matched = op.row.ref, True
+    matcher = Matcher(candidates, taken | {op.ref for op in ops})
+    for op in ops:
+        if not op.ref:
+            assert op.item is not None
+            op.ref = matcher.find(op.item, op.row.ref if op.row else "")
+            op.matched = bool(op.ref)
 
 
 def _recognize(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
-    """Find new items that the CRM has already, by their uid: an invitation, say."""
-    asked = [op for op in ops if op.item is not None and op.item.uid]
-    if not asked:
+    """Find new items that the CRM has already.
+
+    By their key, from a try whose end got lost; by their uid: an invitation, say.
+    """
+    new = [(op, op.item) for op in ops if not op.ref and op.item is not None]
+    if not new or (store.slow and not store.candidates):
         return
-    questions = [Question(uid=op.item.uid) for op in asked if op.item is not None]
+    questions = [
+        Question(key=_key(turn, store, op), uid="" if store.slow else item.uid) for op, item in new
+    ]
     answers = turn.crm.lookup("", turn.store(store).kind, questions)
-    refs = [found[0].ref for found in answers if len(found) == 1]
     with turn.house.state.read() as tx:
-        taken = tx.device_items.by_ref(turn.shelf(store), refs)
-    for op, found in zip(asked, answers, strict=True):
-        # An offer that the device hasn't named may be this very item.
-        if len(found) == 1 and (found[0].ref not in taken or taken[found[0].ref].luid is None):
+        refs = [one.ref for found in answers for one in found]
+        rows = tx.device_items.by_ref(turn.shelf(store), refs)
+    taken = {ref for ref, row in rows.items() if _is_taken(store, row)} | {op.ref for op in ops}
+    for (op, _), question, found in zip(new, questions, answers, strict=True):
+        tried = tuple(one for one in found if one.key == question.key)
+        found = tried or found
+        if len(found) == 1 and found[0].ref not in taken:
             op.ref, op.matched = found[0].ref, True
+            taken.add(op.ref)
+        elif tried:
+            op.again = True
+
+
+def _is_taken(store: StoreTalk, row: DeviceItem) -> bool:
+    """Tell whether an item is another one of the device's already.
+
+    An offer that the device hasn't named may be any.
+    """
+    return row.session == store.mark if store.slow else row.luid is not None
 
 
 def _look(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
@@ -180,15 +207,24 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
     op.write = Removal(ref=op.ref, version=snapshot.version)
 
 
-def _create(turn: Turn, store: StoreTalk, op: Op, *, again: bool = False) -> None:
+def _create(turn: Turn, store: StoreTalk, op: Op) -> None:
     assert op.item is not None
-    traits = turn.traits(store)
-    before = store.before.own if store.before else ""
-    # The same until this sync is done, so that a broken one creates nothing twice.
-    names = (turn.talk.user, turn.talk.device, store.name, op.luid, before, new_id() * again)
-    key = hashlib.sha256("\0".join(names).encode("utf-8", "replace")).hexdigest()[:32]
-    op.write = Draft(item=normalise(render.fresh(op.item), traits), key=f"syncml-{key}")
+    item = normalise(render.fresh(op.item), turn.traits(store))
+    op.write = Draft(item=item, key=_key(turn, store, op))
     op.success = StatusCode.ITEM_ADDED
+
+
+def _key(turn: Turn, store: StoreTalk, op: Op) -> str:
+    """Return under which key an item is created.
+
+    The same until this sync is done, so that a broken one creates nothing twice; another one for
+    other content, since devices give their names again.
+    """
+    before = store.before.own if store.before else ""
+    who = turn.talk.user, turn.talk.device, store.name
+    names = (*who, op.luid, before, op.digest, new_id() * op.again)
+    key = hashlib.sha256("\0".join(names).encode("utf-8", "replace")).hexdigest()[:32]
+    return f"syncml-{key}"
 
 
 def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
@@ -203,13 +239,16 @@ def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> No
         _agree(store, op, stored)
         return
     wins = turn.house.settings.conflict
-    if op.matched and not (store.mode is Mode.REFRESH_FROM_CLIENT and not store.merge):
+    if _never_agreed(store, op, stored):
         values = _first_meeting(turn, store, op, stored, values, wins)
         if not values:
             _agree(store, op, stored)
             return
     elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins):
         return
+    elif op.matched and not alike(stored.item, op.item):
+        why = "another one has its name on the device since a sync broke off; the device won"
+        turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=stored.item)
     after = patch(stored.item, values)
     op.write = Revision(
         ref=op.ref,
@@ -218,6 +257,14 @@ def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> No
         after=after,
         changed=tuple(values),
     )
+
+
+def _never_agreed(store: StoreTalk, op: Op, stored: Snapshot) -> bool:
+    """Tell whether device and CRM never had the same of an item, as far as is known."""
+    if not op.matched or (store.mode is Mode.REFRESH_FROM_CLIENT and not store.merge):
+        return False
+    row = op.row
+    return row is None or row.ref != op.ref or not row.session or row.version != stored.version
 
 
 def _clashes(store: StoreTalk, op: Op, stored: Snapshot) -> bool:
@@ -241,7 +288,8 @@ def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -
             assert op.item is not None
             op.item = patch(op.item, {"uid": ""})
             op.ref = ""
-            _create(turn, store, op, again=True)
+            op.again = True
+            _create(turn, store, op)
             op.success = StatusCode.CONFLICT_RESOLVED_WITH_DUPLICATE
         case _:
             why = "changed on both sides; the CRM won"
@@ -298,7 +346,8 @@ def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, errors.Gone):
             # Made by an earlier try and deleted since: this is another one.
-            _create(turn, store, op, again=True)
+            op.again = True
+            _create(turn, store, op)
             assert isinstance(op.write, Draft)
             (outcome,) = turn.crm.create("", turn.store(store).kind, [op.write])
         if isinstance(outcome, Written):

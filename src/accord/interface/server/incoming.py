@@ -17,6 +17,8 @@ from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.stores import find
 from accord.interface.server.talk import Mode, Stage, StoreTalk
+from accord.state.device_items import Shelf
+from accord.state.state import Tx
 
 _CHANGES = (m.Add, m.Replace, m.Delete)
 _LONGEST = 255
@@ -39,7 +41,7 @@ def sync(turn: Turn, command: m.Sync) -> None:
         # From here on nobody can say what the other side has, until this sync is whole: who breaks
         # it off starts from the beginning again.
         shelf = turn.shelf(store)
-        turn.house.state.run(lambda tx: tx.device_anchors.drop(shelf))
+        turn.house.state.run(lambda tx: _begin_anew(tx, shelf, store))
     turn.talk.stage, store.heard = Stage.CLIENT, True
     batch: list[Op] = []
     size = max(1, min(turn.house.crm.traits.batch, 200))
@@ -49,6 +51,13 @@ def sync(turn: Turn, command: m.Sync) -> None:
             batch = []
         batch.append(op)
     _apply(turn, store, batch)
+
+
+def _begin_anew(tx: Tx, shelf: Shelf, store: StoreTalk) -> None:
+    tx.device_anchors.drop(shelf)
+    if store.before is not None:
+        # Names needn't mean any more what they meant then; those of a sync that breaks off do.
+        tx.device_items.age(shelf, but=store.mark)
 
 
 def _fitness(turn: Turn, store: StoreTalk | None) -> StatusCode:

@@ -38,6 +38,13 @@ def candidate(ref: str, version: str, item: Item) -> Candidate:
     return Candidate(ref, version, item.uid, _name(item), _marks(item))
 
 
+def alike(one: Item, other: Item) -> bool:
+    """Tell whether anything says that two items are the same."""
+    first, second = candidate("", "", one), candidate("", "", other)
+    same = first.uid == second.uid != "" or first.name == second.name
+    return same or bool(set(first.marks) & set(second.marks))
+
+
 class Matcher:
     """Find what a device's items are among the candidates that no item has taken yet."""
 
