@@ -72,6 +72,8 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
         _put(turn, turn.shelf(store), [op.keep for op in open_ if op.keep is not None])
     for op in batch:
         assert op.code is not None
+        if not op.code.success:
+            store.doubt = f"an item of the device's got status {int(op.code)}"
         if not op.code.success and op.code is not StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA:
             turn.note(store, "refused", f"status {int(op.code)}", luid=op.luid, ref=op.ref)
 

@@ -64,6 +64,7 @@ def _lost(turn: Turn, coming: Coming) -> None:
     item = Item(target=target, source=source)
     turn.reply.owe(m.Alert(cmd_id="1", code=AlertCode.NO_END_OF_DATA, items=(item,)))
     if store is not None:
+        store.doubt = "the end of an item never came"
         turn.note(store, "refused", "its end never came", luid=coming.luid)
 
 

@@ -45,7 +45,9 @@ def sync(turn: Turn, command: m.Sync) -> None:
     turn.talk.stage, store.heard = Stage.CLIENT, True
     batch: list[Op] = []
     size = max(1, min(turn.house.crm.traits.batch, 200))
+    store.expected = max(store.expected, command.number_of_changes or 0)
     for op in _ops(turn, store, command.commands):
+        store.came += op.code is not StatusCode.CHUNKED_ITEM_ACCEPTED_AND_BUFFERED
         if len(batch) >= size or any(op.luid == other.luid for other in batch):
             _apply(turn, store, batch)
             batch = []

@@ -13,8 +13,8 @@ from accord.formats.syncml.alerts import AlertCode
 from accord.formats.syncml.devinf import DevInf
 from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.formats.syncml.status import StatusCode
+from accord.interface.server import chunks, resuming
 from accord.interface.server import devinf as info
-from accord.interface.server import resuming
 from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.stores import find
@@ -90,7 +90,7 @@ def alert(turn: Turn, command: m.Alert) -> None:
         _start(turn, command)
     elif code in _WORDS:
         if code == AlertCode.NO_END_OF_DATA:
-            turn.talk.coming = None
+            chunks.abandon(turn)
         turn.reply.status(command.cmd_id, "Alert", StatusCode.OK)
     else:
         known = code in _BY_SERVER

@@ -141,7 +141,12 @@ def _rest(turn: Turn, store: StoreTalk) -> list[Out]:
 
 
 def _sweep(turn: Turn, store: StoreTalk) -> None:
-    """Delete what a client that refreshes the server doesn't have; it sent all it has."""
+    """Delete what a client that refreshes the server doesn't have, if all that it has arrived."""
+    if store.lacks:
+        # It merges instead: what stays is there for the device's next sync.
+        turn.note(store, "refused", f"nothing was taken away from the CRM: {store.lacks}")
+        store.merge = True
+        return
     candidates = begin(turn, store)
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(turn.shelf(store), candidates)

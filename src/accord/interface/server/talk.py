@@ -111,7 +111,9 @@ class StoreTalk(Struct):
 
     `merge` marks a refresh that the client didn't ask for: nothing is taken away. `candidates` are
     there in a slow sync as soon as something has come, `queue` as soon as something goes out.
-    `mark` stands on the device's items that this sync has touched, also when it is resumed.
+    `mark` stands on the device's items that this sync has touched, also when it is resumed. `came`
+    counts the device's changes, of which it said there are `expected`; `doubt` tells which of them
+    didn't arrive.
     """
 
     id: str
@@ -133,6 +135,9 @@ class StoreTalk(Struct):
     failed: str = ""
     ended: bool = False
     mark: str = ""
+    expected: int = 0
+    came: int = 0
+    doubt: str = ""
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -144,6 +149,13 @@ class StoreTalk(Struct):
     def done(self) -> bool:
         """Tell whether nothing is left to send."""
         return bool(self.failed) or (self.announced and not self.queue and self.part is None)
+
+    @property
+    def lacks(self) -> str:
+        """Return what of the device's changes isn't in the CRM; empty where all are."""
+        if not self.doubt and self.came < self.expected:
+            return f"the device sent {self.came:,} of {self.expected:,} items"
+        return self.doubt
 
     def count(self, what: str, by: int = 1) -> None:
         """Count something for the log."""
