@@ -11,7 +11,7 @@ from accord.interface.server.house import Turn
 from accord.interface.server.talk import Candidate, StoreTalk
 from accord.model.fields import entry_key
 from accord.model.item import Contact, Item
-from accord.model.observe import Completeness, Seen
+from accord.model.observe import Completeness, Seen, Unknown
 
 
 def begin(turn: Turn, store: StoreTalk) -> dict[str, Candidate]:
@@ -30,6 +30,8 @@ def begin(turn: Turn, store: StoreTalk) -> dict[str, Candidate]:
                 if isinstance(one, Seen):
                     made = candidate(one.ref, one.snapshot.version, one.snapshot.item)
                     store.candidates[one.ref] = made
+                elif isinstance(one, Unknown):
+                    store.unread.append(one.ref)
     return store.candidates
 
 

@@ -20,7 +20,15 @@ from accord.interface.server.applying import guid
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
 from accord.interface.server.talk import Mode, Out, Part, Sent, StoreTalk
-from accord.model.observe import Completeness, Deleted, Moved, Observation, OutOfScope, Seen
+from accord.model.observe import (
+    Completeness,
+    Deleted,
+    Moved,
+    Observation,
+    OutOfScope,
+    Seen,
+    Unknown,
+)
 from accord.ports.adapter import Ask, Removal, Written
 from accord.state.device_items import DeviceItem
 
@@ -37,7 +45,7 @@ class _Pass(Struct):
 
     commands: list[Command] = []
     sent: list[Sent] = []
-    offers: list[DeviceItem] = []
+    rows: list[DeviceItem] = []
 
 
 def fill(turn: Turn) -> bool:
@@ -65,7 +73,7 @@ def _queue(turn: Turn, store: StoreTalk) -> list[Out]:
         case Mode.REFRESH_FROM_SERVER:
             shelf = turn.shelf(store)
             turn.house.state.run(lambda tx: tx.device_items.drop_all(shelf))
-            return [Out(ref) for ref in begin(turn, store)]
+            return [Out(ref) for ref in (*begin(turn, store), *store.unread)]
         case _:
             return _changes(turn, store)
 
@@ -101,6 +109,8 @@ def _take(turn: Turn, store: StoreTalk, seen: Iterable[Observation], found: dict
         if isinstance(one, Seen):
             if row is None or row.luid is None or row.version != one.snapshot.version:
                 found[one.ref] = Out(one.ref, row.luid if row else None)
+        elif isinstance(one, Unknown) and not (one.version and row and row.version == one.version):
+            found[one.ref] = Out(one.ref, row.luid if row else None)
         elif isinstance(one, Deleted | OutOfScope | Moved):
             found.pop(one.ref, None)
             if row is not None:
@@ -128,12 +138,12 @@ def _take_missing(turn: Turn, store: StoreTalk, found: dict[str, Out]) -> None:
 
 def _rest(turn: Turn, store: StoreTalk) -> list[Out]:
     """Return what a slow sync leaves to send: what matched nothing, and what differs."""
-    candidates = begin(turn, store)
+    refs = [*begin(turn, store), *store.unread]
     with turn.house.state.read() as tx:
-        rows = tx.device_items.by_ref(turn.shelf(store), candidates)
+        rows = tx.device_items.by_ref(turn.shelf(store), refs)
         unsettled = tx.device_items.unsettled(turn.shelf(store))
     mine = {ref for ref, row in rows.items() if row.session == store.mark}
-    found = {ref: Out(ref) for ref in candidates if ref not in mine}
+    found = {ref: Out(ref) for ref in refs if ref not in mine}
     for item in unsettled:
         if item.session == store.mark:
             found[item.ref] = Out(item.ref, item.luid)
@@ -148,6 +158,8 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
         store.merge = True
         return
     candidates = begin(turn, store)
+    lacked = [_lacked(store, Out(ref)) for ref in store.unread]
+    turn.house.state.run(lambda tx: tx.device_items.put(turn.shelf(store), lacked))
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(turn.shelf(store), candidates)
     mine = {ref for ref, row in rows.items() if row.session == store.mark}
@@ -188,6 +200,9 @@ def _send(turn: Turn, store: StoreTalk) -> bool:
         if left:
             break
     store.queue = queue
+    if taken.rows:
+        shelf = turn.shelf(store)
+        turn.house.state.run(lambda tx: tx.device_items.put(shelf, taken.rows))
     if store.announced and not taken.commands:
         return not queue and store.part is None
     store.announced = True
@@ -198,16 +213,16 @@ def _send(turn: Turn, store: StoreTalk) -> bool:
     for command, sent in zip(numbered, taken.sent, strict=True):
         reply.expect(command.cmd_id, sent)
     reply.expect(made.cmd_id, Sent(store.name, "sync"))
-    if taken.offers:
-        shelf = turn.shelf(store)
-        turn.house.state.run(lambda tx: tx.device_items.put(shelf, taken.offers))
     return not queue and store.part is None
 
 
 def _send_some(
     turn: Turn, store: StoreTalk, some: list[Out], taken: _Pass, room: int
 ) -> tuple[list[Out], int]:
-    """Take of some changes what fits; return the others and the room that is left."""
+    """Take of some changes what fits; return the others and the room that is left.
+
+    What can't be sent although it is there is tried again in the next sync.
+    """
     asks = [Ask(ref=out.ref) for out in some if not out.gone]
     seen = turn.crm.fetch("", turn.store(store).kind, asks) if asks else []
     now = {one.ref: one for one in seen}
@@ -226,6 +241,8 @@ def _send_some(
             if room < 0:
                 del taken.commands[before:]
                 return some[at:], 0
+        elif isinstance(found, Unknown):
+            _unsent(turn, store, out, taken, f"the CRM can't read it: {found.why}")
     return [], room
 
 
@@ -251,7 +268,7 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
         return room
     size = len(text.encode())
     if store.max_object is not None and size > store.max_object:
-        turn.note(store, "unsent", f"its {size:,} bytes are more than it takes", ref=out.ref)
+        _unsent(turn, store, out, taken, f"its {size:,} bytes are more than it takes")
         return room
     command = _command(out, form.type, text)
     cost = turn.reply.measure(command)
@@ -261,10 +278,20 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
     if taken.commands or room < turn.reply.limit // 2:
         return -1
     if turn.message.header.version is Version.V1_0:
-        turn.note(store, "unsent", "it doesn't fit into a message", ref=out.ref)
+        _unsent(turn, store, out, taken, "it doesn't fit into a message")
         return room
     store.part = Part(out, text, snapshot.version, form.type)
     return _send_part(turn, store, taken, room)
+
+
+def _unsent(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, why: str) -> None:
+    turn.note(store, "unsent", why, ref=out.ref)
+    taken.rows.append(_lacked(store, out))
+
+
+def _lacked(store: StoreTalk, out: Out) -> DeviceItem:
+    """Return how it is remembered that a device lacks an item: the next sync tries again."""
+    return DeviceItem(ref=out.ref, luid=out.luid, guid=guid(out.ref), session=store.mark)
 
 
 def _send_part(turn: Turn, store: StoreTalk, taken: _Pass, room: int) -> int:
@@ -320,7 +347,7 @@ def _took(
     taken.sent.append(Sent(store.name, what, out.ref, version))
     if out.luid is None:
         offer = DeviceItem(ref=out.ref, guid=guid(out.ref), version=version, session=store.mark)
-        taken.offers.append(offer)
+        taken.rows.append(offer)
 
 
 def _command(

@@ -110,7 +110,8 @@ class StoreTalk(Struct):
     """Be one store in a conversation.
 
     `merge` marks a refresh that the client didn't ask for: nothing is taken away. `candidates` are
-    there in a slow sync as soon as something has come, `queue` as soon as something goes out.
+    there in a slow sync as soon as something has come, with the refs of the `unread` that the CRM
+    couldn't read; `queue` as soon as something goes out.
     `mark` stands on the device's items that this sync has touched, also when it is resumed. `came`
     counts the device's changes, of which it said there are `expected`; `doubt` tells which of them
     didn't arrive.
@@ -127,6 +128,7 @@ class StoreTalk(Struct):
     max_object: int | None = None
     cursor: str = ""
     candidates: dict[str, Candidate] | None = None
+    unread: list[str] = []
     queue: list[Out] | None = None
     alerted: bool = False
     heard: bool = False

@@ -1,0 +1,124 @@
+"""What a device didn't get this time, for whatever reason, comes with a later sync."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from msgspec.structs import replace
+
+from accord.crm.memory.session import MemorySession
+from accord.formats.syncml import message as m
+from accord.formats.syncml.version import Version
+from accord.model.item import Contact
+from accord.model.observe import Observation, Unknown
+from accord.state.device_items import Shelf
+from tests.unit.interface.phone import Phone, card
+from tests.unit.interface.world import World, make_world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with make_world() as world:
+        yield world
+
+
+@contextmanager
+def unreadable(ref: str, version: str = "") -> Iterator[None]:
+    """Let the CRM be unable to read a record."""
+    observe = MemorySession._observe
+
+    def odd(self: MemorySession, asked: str, known: str | None) -> Observation:
+        if asked == ref:
+            return Unknown(ref, "it is damaged", version)
+        return observe(self, asked, known)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemorySession, "_observe", odd)
+        yield
+
+
+def sent(phone: Phone, since: int) -> list[m.Command]:
+    syncs = [c for reply in phone.seen[since:] for c in reply.body if isinstance(c, m.Sync)]
+    return [command for sync in syncs for command in sync.commands]
+
+
+def quiet(phone: Phone) -> bool:
+    since = len(phone.seen)
+    return phone.sync() == 200 and not sent(phone, since)
+
+
+@pytest.mark.parametrize("code", [200, 201, 203, 204, 205])
+def test_a_new_item_that_could_not_be_read_once_comes_later(world: World, code: int) -> None:
+    phone = world.phone()
+    phone.items["1"] = card("Ada Lovelace")
+    phone.sync()
+    ref = world.add(Contact(full_name="Grace Hopper"))
+    with unreadable(ref):
+        assert phone.sync(code) == code
+        assert phone.names == ["Ada Lovelace"]
+        phone.sync()
+    assert phone.names == ["Ada Lovelace"]
+    assert {note.ref for note in world.notes("unsent")} == {ref}
+    assert phone.sync() == 200
+    assert phone.names == world.names() == ["Ada Lovelace", "Grace Hopper"]
+    assert quiet(phone)
+
+
+def test_a_change_that_could_not_be_read_once_comes_later(world: World) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    phone.sync()
+    world.edit(ref, full_name="Grace Murray")
+    with unreadable(ref):
+        phone.sync()
+    assert phone.names == ["Grace Hopper"]
+    phone.sync()
+    assert phone.names == ["Grace Murray"]
+    assert quiet(phone)
+
+
+def test_what_the_device_has_as_it_is_needs_no_reading(world: World) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    phone.sync()
+    shelf = Shelf("anna", "phone-1", "addressbook")
+    with world.state.begin() as tx:
+        version = tx.device_items.known(shelf, [ref])[ref]
+        anchors = tx.device_anchors.get(shelf)
+        assert anchors is not None
+        tx.device_anchors.put(shelf, replace(anchors, cursor=""))
+    with unreadable(ref, version):
+        phone.sync()
+    assert not world.notes("unsent")
+    phone.items = {luid: card("Grace Murray") for luid in phone.items}
+    phone.sync()
+    assert world.names() == ["Grace Murray"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_was_too_large_once_comes_when_there_is_room(world: World, known: bool) -> None:
+    ref = world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone(max_object=2_000)
+    if known:
+        phone.sync()
+    world.edit(ref, notes="x" * 5_000)
+    for _ in range(2):
+        phone.sync()
+        assert phone.names == ["Grace Hopper"] * known
+        assert "xxx" not in "".join(phone.items.values())
+    phone.max_object = 20_000
+    phone.sync()
+    assert phone.names == ["Grace Hopper"]
+    assert "xxx" in "".join(phone.items.values())
+    assert quiet(phone)
+
+
+def test_what_did_not_fit_into_a_message_of_old_comes_when_it_does(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper", notes="x" * 8_000))
+    phone = world.phone(version=Version.V1_0, max_message=6_000)
+    phone.sync()
+    assert phone.names == []
+    phone.max_message = 60_000
+    phone.sync()
+    assert phone.names == ["Grace Hopper"]
+    assert quiet(phone)
