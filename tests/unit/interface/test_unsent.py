@@ -14,7 +14,7 @@ from accord.formats.syncml.version import Version
 from accord.model.item import Contact
 from accord.model.observe import Observation, Unknown
 from accord.state.device_items import Shelf
-from tests.unit.interface.phone import Phone, card
+from tests.unit.interface.phone import Phone, card, status_for
 from tests.unit.interface.world import World, make_world
 
 
@@ -122,3 +122,51 @@ def test_what_did_not_fit_into_a_message_of_old_comes_when_it_does(world: World)
     phone.sync()
     assert phone.names == ["Grace Hopper"]
     assert quiet(phone)
+
+
+def end(phone: Phone, *answers: m.Command) -> None:
+    """End the session with nothing but these answers to what the server sent."""
+    phone.post(*answers)
+    phone.maps, phone.last, phone.before = {}, phone.following, dict(phone.items)
+
+
+def test_what_the_device_never_answered_comes_again(world: World) -> None:
+    edited = world.add(Contact(full_name="Grace Hopper"))
+    gone = world.add(Contact(full_name="Ada Lovelace"))
+    phone = world.phone()
+    phone.sync()
+    world.edit(edited, full_name="Grace Murray")
+    world.delete(gone)
+    world.add(Contact(full_name="Lise Meitner"))
+    phone.begin(200)
+    reply = phone.send_changes(200)
+    assert len(sent(phone, -1)) == 3
+    end(phone, status_for(reply)[0])
+    assert {note.ref for note in world.notes("unsent")} == {edited, gone}
+    assert phone.sync() == 200
+    assert phone.names == world.names() == ["Grace Murray", "Lise Meitner"]
+    assert quiet(phone)
+
+
+def test_what_was_named_was_taken_though_not_answered(world: World) -> None:
+    phone = world.phone()
+    phone.sync()
+    world.add(Contact(full_name="Grace Hopper"))
+    phone.begin(200)
+    reply = phone.take_changes(phone.send_changes(200))
+    end(phone, status_for(reply)[0], phone.map_of(phone.maps))
+    assert quiet(phone)
+    assert phone.names == ["Grace Hopper"]
+    assert not world.notes("unsent")
+
+
+def test_an_answer_that_comes_after_the_end_counts(world: World) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    phone.sync()
+    world.edit(ref, full_name="Grace Murray")
+    phone.begin(200)
+    reply = phone.take_changes(phone.send_changes(200))
+    end(phone, status_for(reply)[0])
+    phone.post(*phone.statuses)
+    assert quiet(phone)
+    assert phone.names == ["Grace Murray"]

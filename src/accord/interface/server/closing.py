@@ -117,7 +117,17 @@ def map_(turn: Turn, command: m.Map) -> None:
 
 
 def commit(turn: Turn) -> None:
-    """End the syncs of all stores that came through: the next ones begin here."""
+    """End the syncs of all stores that came through: the next ones begin here.
+
+    What the device didn't answer it needn't have got: it is sent again.
+    """
+    silent: dict[str, dict[str, str]] = {}
+    for sent in turn.talk.sent.values():
+        # New ones are offered until they are named, and named they were taken.
+        if sent.what in ("replace", "delete"):
+            silent.setdefault(sent.store, {})[sent.ref] = ""
+            why = "the device never answered it"
+            turn.note(turn.talk.stores[sent.store], "unsent", why, ref=sent.ref)
 
     def work(tx: Tx) -> None:
         for store in turn.talk.stores.values():
@@ -126,6 +136,7 @@ def commit(turn: Turn) -> None:
             tx.sync_log.put(turn.log(store, store.failed or "done"))
             if store.failed:
                 continue
+            tx.device_items.touch(shelf, silent.get(store.name, {}), store.mark)
             before = store.before.cursor if store.before else ""
             moved = store.mode is not Mode.FROM_CLIENT and not store.merge
             cursor = store.cursor if moved else before
