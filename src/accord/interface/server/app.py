@@ -42,7 +42,8 @@ def make_app(server: Server) -> Starlette:
         question = Question(
             body=body,
             content_type=request.headers.get("content-type", ""),
-            query=request.url.query,
+            url=str(request.url),
+            query=request.scope["query_string"].decode("latin-1"),
             peer=request.client.host if request.client else "",
             signature=request.headers.get("x-syncml-hmac", ""),
         )

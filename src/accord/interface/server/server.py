@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import structlog
 from msgspec import Struct
@@ -46,10 +46,14 @@ _KEY = "s"
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """Be a request: its body and type, the part of its address behind `?`, and whose it is."""
+    """Be a request: its body and type, and whose it is.
+
+    `url` is where the client sent it, as far as that is known, and `query` what stood behind `?`.
+    """
 
     body: bytes
     content_type: str
+    url: str = ""
     query: str = ""
     peer: str = ""
     signature: str = ""
@@ -174,7 +178,7 @@ class Server:
                 return self._refuse(coding, message, StatusCode.FORBIDDEN)
         elif talk.owes_too_much:
             raise Retry("the device doesn't take the answers to what it asks", after=60)
-        data = self._turn(coding, message, talk, code, chal)
+        data = self._turn(coding, message, talk, code, chal, request.url)
         if talk.connector is not None and not talk.connector.stays:
             return data
         return self._keep(talk, digest, data)
@@ -211,6 +215,7 @@ class Server:
         talk: Talk,
         code: StatusCode,
         chal: m.Chal | None,
+        url: str,
     ) -> bytes:
         settings, meta = self._house.settings, message.header.meta or Meta()
         own = settings.max_message if talk.connector is None else self._limits.size
@@ -222,7 +227,7 @@ class Server:
             source = Location(message.header.target.uri, self._house.crm.instance)
             head = replace(head, source=source)
         if fresh:
-            head = replace(head, resp_uri=_address(message.header, talk.key))
+            head = replace(head, resp_uri=_address(message.header, url, talk.key))
         limit = _limit(own, talk.peer_message)
         turn = Turn(self._house, talk, message, Reply(coding, message.header, talk, limit, head))
         try:
@@ -273,10 +278,23 @@ def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
     )
 
 
-def _address(header: Header, key: str) -> str | None:
-    """Return where to send the next message: the address the client used, with the secret."""
-    there = urlsplit(header.target.uri)
-    if there.scheme not in ("http", "https"):
+def _address(header: Header, url: str, key: str) -> str | None:
+    """Return where to send the next message: the address the client used, with the secret.
+
+    Not all call their server by its address: then it is the one that the request came to.
+    """
+    named = (_web(header.target.uri), _web(url))
+    there = next((each for each in named if each is not None), None)
+    if there is None:
         return None
     query = "&".join(part for part in there.query.split("&") if part and not part.startswith("s="))
     return there._replace(query=f"{query}&s={key}" if query else f"s={key}", fragment="").geturl()
+
+
+def _web(uri: str) -> SplitResult | None:
+    """Return an address on the web; None for whatever else a name may be."""
+    try:
+        found = urlsplit(uri)
+    except ValueError:
+        return None
+    return found if found.scheme in ("http", "https") and found.netloc else None
