@@ -42,23 +42,28 @@ class StoredSession(Struct, frozen=True, kw_only=True):
 class SyncSessions(Repository):
     """Keep conversations; all of it is encrypted, since parts of items may be in it."""
 
-    def get(self, device: str, session: str, since: datetime) -> StoredSession | None:
-        """Return a conversation that went on after `since`."""
-        id_ = _id(device, session)
-        query = select(SYNC_SESSIONS).where(SYNC_SESSIONS.c.id == id_, SYNC_SESSIONS.c.at > since)
-        row = self.db.execute(query).first()
-        if row is None:
-            return None
-        record = _record(id_)
-        return StoredSession(
-            device=device,
-            session=session,
-            user=row.user,
-            data=self.context.unwrap(row.data, record),
-            digest=row.digest,
-            reply=self.context.unwrap(row.reply, record),
-            at=row.at,
+    def of(self, device: str, session: str, since: datetime) -> list[StoredSession]:
+        """Return the conversations under a name that went on after `since`: at most one a user.
+
+        Devices choose both names, so those of different people may be alike.
+        """
+        query = select(SYNC_SESSIONS).where(
+            SYNC_SESSIONS.c.device == device, SYNC_SESSIONS.c.at > since
         )
+        rows = self.db.execute(query).all()
+        return [
+            StoredSession(
+                device=device,
+                session=session,
+                user=row.user,
+                data=self.context.unwrap(row.data, _record(row.id)),
+                digest=row.digest,
+                reply=self.context.unwrap(row.reply, _record(row.id)),
+                at=row.at,
+            )
+            for row in rows
+            if row.id == _id(device, session, row.user)
+        ]
 
     def latest(self, device: str, user: str) -> bytes | None:
         """Return the state of a user's last conversation with a device, while it is kept."""
@@ -73,7 +78,7 @@ class SyncSessions(Repository):
     ) -> None:
         """Store how a conversation stands; a user's other ones with the device are over."""
         others = (SYNC_SESSIONS.c.device == device, SYNC_SESSIONS.c.user == user)
-        id_ = _id(device, session)
+        id_ = _id(device, session, user)
         self.db.execute(delete(SYNC_SESSIONS).where(*others, SYNC_SESSIONS.c.id != id_))
         record = _record(id_)
         row = {
@@ -201,8 +206,9 @@ class SyncLog(Repository):
         return self.db.execute(gone).rowcount
 
 
-def _id(device: str, session: str) -> str:
-    return hashlib.sha256(f"{device}\0{session}".encode("utf-8", "replace")).hexdigest()
+def _id(device: str, session: str, user: str) -> str:
+    names = f"{device}\0{session}\0{user}"
+    return hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()
 
 
 def _record(id_: str) -> str:

@@ -14,12 +14,21 @@ from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from accord.formats.syncml import message as m
+from accord.formats.syncml.media import Media
 from accord.formats.syncml.message import Item, Location, Meta
 from accord.interface.server import app as http
 from accord.interface.server import house, server, talk
 from accord.state import schema
 from accord.state.holder import myself
-from tests.unit.interface.phone import CARD, Phone, card, codes, header_status, status_for
+from tests.unit.interface.phone import (
+    CARD,
+    Phone,
+    card,
+    codes,
+    give_password,
+    header_status,
+    status_for,
+)
 from tests.unit.interface.world import World, make_world
 
 
@@ -75,6 +84,29 @@ def test_strangers_break_no_proof_of_a_device_in_the_middle_of_signing_in(world:
     assert second.chal is not None
     assert first.chal.meta.next_nonce == second.chal.meta.next_nonce
     phone.sync()
+
+
+@pytest.mark.parametrize("media", list(Media))
+def test_people_whose_devices_go_by_the_same_names_do_not_meet(world: World, media: Media) -> None:
+    """Both names are the device's choice, the session's number a small one at most."""
+    world.crm.open("bob").close()
+    give_password(world.server, "bob")
+    hers = world.phone(media=media)
+    his = Phone(world.server, "bob", hers.device, media=media)
+    hers.items, his.items = {"1": card("Ada Lovelace")}, {"1": card("Grace Hopper")}
+    hers.begin(201)
+    his.begin(201)
+    assert his.session == hers.session
+    replies = [one.send_changes(201) for one in (hers, his)]
+    assert (hers.codes, his.codes) == ({"1": 201}, {"1": 201})
+    assert [one.again(one.sent[-1]) for one in (hers, his)] == replies
+    for one, reply in zip((hers, his), replies, strict=True):
+        one.take_changes(reply)
+        assert one.post(*one.statuses).final
+        assert header_status(one.seen[-1]).code == 200
+    assert world.names() == ["Ada Lovelace"]
+    hers.url, his.url = his.url, hers.url
+    assert header_status(hers.post()).code == 200, "whose it is the address alone tells"
 
 
 @pytest.mark.parametrize("size", [None, 6_000, 20_000])

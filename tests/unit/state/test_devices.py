@@ -79,10 +79,29 @@ def test_a_user_has_so_many_conversations_and_no_more(
         found = [
             n
             for n in range(6)
-            if tx.sync_sessions.get(f"phone-{n}", "1", NOW.min.replace(tzinfo=NOW.tzinfo))
+            if tx.sync_sessions.of(f"phone-{n}", "1", NOW.min.replace(tzinfo=NOW.tzinfo))
         ]
         assert found == [3, 4, 5]
-        assert tx.sync_sessions.get("bobs", "1", NOW.min.replace(tzinfo=NOW.tzinfo))
+        assert tx.sync_sessions.of("bobs", "1", NOW.min.replace(tzinfo=NOW.tzinfo))
+
+
+def test_conversations_of_two_people_under_one_name_are_two(state: State, clock: Clock) -> None:
+    ever = NOW.min.replace(tzinfo=NOW.tzinfo)
+    with state.begin() as tx:
+        tx.sync_sessions.put("phone", "7", "anna", b"a", "d1", b"r1")
+        tx.sync_sessions.put("phone", "7", "bob", b"b", "d2", b"r2")
+        tx.sync_sessions.put("phone", "8", "carla", b"c", "d3", b"r3")
+    with state.read() as tx:
+        found = {one.user: (one.data, one.reply) for one in tx.sync_sessions.of("phone", "7", ever)}
+        assert found == {"anna": (b"a", b"r1"), "bob": (b"b", b"r2")}
+        assert tx.sync_sessions.latest("phone", "anna") == b"a"
+    with state.begin() as tx:
+        tx.sync_sessions.put("phone", "9", "anna", b"a2", "d4", b"r4")
+        assert [one.user for one in tx.sync_sessions.of("phone", "7", ever)] == ["bob"]
+        assert [one.data for one in tx.sync_sessions.of("phone", "9", ever)] == [b"a2"]
+    clock.wait(60)
+    with state.read() as tx:
+        assert tx.sync_sessions.of("phone", "7", clock.now) == []
 
 
 def test_secrets_are_sealed_and_expire(state: State, clock: Clock) -> None:
@@ -147,13 +166,12 @@ def test_a_conversation_outlasts_new_keys_and_ends_with_the_next(
         tx.sync_sessions.put("phone", "1", "anna", b"data", "digest", b"reply")
     state.rotate_keys(retire=True)
     with state.begin() as tx:
-        found = tx.sync_sessions.get("phone", "1", NOW - timedelta(hours=1))
-        assert found is not None
+        (found,) = tx.sync_sessions.of("phone", "1", NOW - timedelta(hours=1))
         assert (found.data, found.reply, found.digest) == (b"data", b"reply", "digest")
-        assert tx.sync_sessions.get("phone", "1", NOW) is None
-        assert tx.sync_sessions.get("tablet", "1", NOW - timedelta(hours=1)) is None
+        assert tx.sync_sessions.of("phone", "1", NOW) == []
+        assert tx.sync_sessions.of("tablet", "1", NOW - timedelta(hours=1)) == []
         tx.sync_sessions.put("phone", "2", "anna", b"", "", b"")
-        assert tx.sync_sessions.get("phone", "1", NOW - timedelta(hours=1)) is None
+        assert tx.sync_sessions.of("phone", "1", NOW - timedelta(hours=1)) == []
     clock.wait(60)
     assert state.run(lambda tx: tx.sync_sessions.prune(NOW)) == 1
 

@@ -156,20 +156,22 @@ class Server:
         device, name = header.source.uri, header.session_id
         digest = hashlib.sha256(request.query.encode() + b"\0" + request.body).hexdigest()
         since = house.now() - house.settings.patience
-        stored = None
+        stored = []
         if not anew:
             with house.state.read() as tx:
-                stored = tx.sync_sessions.get(device, name, since)
-        if stored is not None and stored.digest == digest:
-            return stored.reply
-        talk = decode(stored.data) if stored is not None else None
+                stored = tx.sync_sessions.of(device, name, since)
+        again = next((one.reply for one in stored if one.digest == digest), None)
+        if again is not None:
+            return again
+        # Whose it is the secret address tells: two people's devices may have the same names.
+        talks = (decode(one.data) for one in stored)
+        talk = next((one for one in talks if self._goes_on(one, message, request)), None)
         code, chal = StatusCode.OK, None
-        goes_on = talk is not None and self._goes_on(talk, message, request)
-        if talk is not None and goes_on and talk.secret:
+        if talk is not None and talk.secret:
             who = talk.user, talk.secret, talk.device
             chal = house.sign_in.sealed(*who, request.signature, request.body)
-            goes_on = chal is not None
-        if talk is None or not goes_on:
+            talk = talk if chal is not None else None
+        if talk is None:
             admitted = house.sign_in.check(header, request.peer, request.signature, request.body)
             if isinstance(admitted, Turned):
                 return self._refuse(coding, message, admitted.code, admitted.chal)
