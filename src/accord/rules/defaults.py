@@ -56,9 +56,7 @@ def scope_of(rule: Rule) -> Scope:
 
 
 def group_of(kind: Kind, field: str) -> str:
-    """Return the group under which a field clashes; an own field clashes under `extras`."""
-    if ":" in field:
-        return "extras"
+    """Return the group under which a field clashes; what is no field of the kind, itself."""
     spec = FIELDS[kind].get(field)
     return spec.clash_group if spec else field
 
@@ -69,7 +67,7 @@ def members(kind: Kind, group: str) -> tuple[str, ...]:
 
 
 def rules_of(rule: Rule, field: str) -> list[FieldRule]:
-    """Return what a rule says about a field or its group, the group's name first."""
+    """Return what a rule says about a field, its group or a group, the group's name first."""
     if ":" in field:
         names: tuple[str, ...] = (field, "extras")
     else:
@@ -93,7 +91,8 @@ def field_direction(rule: Rule, field: str) -> Direction:
     if field in UNSENT:
         return Direction.NONE
     if rule.kind is Kind.EVENT and field == "people":
-        return Direction.OUTBOUND if direction.reaches(Side.GROUPWARE) else Direction.NONE
+        leaves = direction in (Direction.BOTH, Direction.OUTBOUND)
+        return Direction.OUTBOUND if leaves else Direction.NONE
     if rule.kind is Kind.TASK and group_of(Kind.TASK, field) == "status":
         return Direction.BOTH if direction is Direction.OUTBOUND else direction
     return direction
@@ -101,7 +100,7 @@ def field_direction(rule: Rule, field: str) -> Direction:
 
 def clash_of(rule: Rule, group: str) -> Clash:
     """Return who wins a clash of a group (or of a lone field)."""
-    for part in rules_of(rule, group if ":" in group else _first(rule, group)):
+    for part in rules_of(rule, group):
         if part.clash is not None:
             return part.clash
     if rule.clash is not None:
@@ -123,8 +122,3 @@ def deletion_of(rule: Rule, to: Side) -> Deletion:
     if said is not None:
         return said
     return Deletion.PROPAGATE if creates_in(rule).reaches(to) else Deletion.KEEP
-
-
-def _first(rule: Rule, group: str) -> str:
-    found = members(groupware_kind(rule.kind), group)
-    return found[0] if found else group

@@ -23,7 +23,7 @@ from accord.rules.admit import (
     unscoped,
     untimely,
 )
-from accord.rules.defaults import field_direction, kind_on
+from accord.rules.defaults import field_direction, groupware_kind
 from accord.rules.facts import Facts
 from accord.rules.failure import RuleFailed
 from accord.rules.program import Program
@@ -209,7 +209,7 @@ def _scoped(rule: Rule) -> str:
 
 
 def _fields(rule: Rule) -> Iterator[str]:
-    kind = kind_on(rule.kind, Side.GROUPWARE)
+    kind = groupware_kind(rule.kind)
     usual = defaults.direction_of(rule)
     known = defaults.ABSENCE_FIELDS if rule.kind is Kind.ABSENCE else tuple(FIELDS[kind])
     for direction in Direction:
@@ -234,7 +234,7 @@ def _fields(rule: Rule) -> Iterator[str]:
 
 
 def _deciding(rule: Rule) -> Iterator[str]:
-    kind = kind_on(rule.kind, Side.GROUPWARE)
+    kind = groupware_kind(rule.kind)
     both = [name for name in FIELDS[kind] if field_direction(rule, name) is Direction.BOTH]
     if not both:
         return

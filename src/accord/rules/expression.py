@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from cel_expr_python import cel
@@ -184,8 +185,8 @@ def _calls(tokens: list[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str
     """Return the name of every call with the tokens that follow its opening bracket."""
     return [
         (value, tokens[here + 2 :])
-        for here, (kind, value) in enumerate(tokens[:-1])
-        if kind == "name" and tokens[here + 1][1] == "("
+        for here, ((kind, value), (_, after)) in enumerate(pairwise(tokens))
+        if kind == "name" and after == "("
     ]
 
 

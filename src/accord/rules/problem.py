@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -54,6 +54,12 @@ class RuleErrors(ValueError):
 
 def instead(given: object, choices: Iterable[str]) -> str:
     """Return a hint that names the choice probably meant, or all of them."""
-    known = sorted(choices)
-    close = get_close_matches(str(given)[:_COMPARED], known)
-    return f"did you mean {close[0]}?" if close else f"use one of: {', '.join(known)}"
+    return meant(given, {choice: choice for choice in choices})
+
+
+def meant(given: object, choices: Mapping[str, str]) -> str:
+    """Return a hint as `instead`, for choices that are compared by another text: their keys."""
+    close = get_close_matches(str(given)[:_COMPARED], sorted(choices))
+    if close:
+        return f"did you mean {choices[close[0]]}?"
+    return f"use one of: {', '.join(sorted(choices.values()))}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -58,19 +58,21 @@ def _rule(rule: Rule) -> list[str]:
     return lines + tables
 
 
-def _tables(name: str, value: Mapping[str, Any]) -> list[str]:
-    lines = []
-    plain = {key: each for key, each in value.items() if isinstance(each, str)}
-    if plain:
-        lines += ["", f"[{name}]"]
-        lines += [f"{render_key(key)} = {_text(each)}" for key, each in plain.items()]
+def _tables(name: str, value: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one table of texts, or a table for each entry that is one itself."""
+    if any(isinstance(each, str) for each in value.values()):
+        yield from _table(name, value)
+        return
     for key, each in value.items():
-        if key in plain:
-            continue
         entries = said(each) if isinstance(each, Struct) else each
-        lines += ["", f"[{name}.{render_key(key)}]"]
-        lines += [f"{render_key(inner)} = {render_value(v)}" for inner, v in entries.items()]
-    return lines
+        yield from _table(f"{name}.{render_key(key)}", entries)
+
+
+def _table(name: str, entries: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"[{name}]"
+    for key, each in entries.items():
+        yield f"{render_key(key)} = {render_value(each)}"
 
 
 def _text(text: str | StrEnum) -> str:

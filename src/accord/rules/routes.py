@@ -15,7 +15,13 @@ from accord.model.fields import FIELDS, default_of
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind, Side
 from accord.model.recurrence import Override
-from accord.rules.defaults import ABSENCE_FIELDS, INTERNAL, field_direction, kind_on
+from accord.rules.defaults import (
+    ABSENCE_FIELDS,
+    INTERNAL,
+    field_direction,
+    groupware_kind,
+    kind_on,
+)
 from accord.rules.expression import Expression, Variable, compile_expression
 from accord.rules.facts import Facts
 from accord.rules.failure import RuleFailed
@@ -80,7 +86,7 @@ def route(rule: Rule, to: Side) -> Route:
 
 def pairs(rule: Rule, to: Side) -> Iterator[Move]:
     """Yield which field comes from which on the way to side `to`, before transformation."""
-    crm, groupware = rule.kind, kind_on(rule.kind, Side.GROUPWARE)
+    crm, groupware = rule.kind, groupware_kind(rule.kind)
     for name in FIELDS[groupware]:
         source = rule.fields[name].source if name in rule.fields else ""
         if name == "extras" or not field_direction(rule, name).reaches(to):

@@ -19,7 +19,8 @@ TEXT_LIMIT = 1_000_000
 KEY_LIMIT = 16
 """Parts a dotted key may have."""
 
-_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_AT = re.compile(r" \(at [^()]*\)$")
+_PLACE = re.compile(r"line (\d+), column (\d+)\)$")
 _QUOTED = r'"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
 _PART = rf"(?:[A-Za-z0-9_-]+|{_QUOTED})"
 _KEY = re.compile(rf"[ \t]*({_PART}(?:[ \t]*\.[ \t]*{_PART})*)[ \t]*")
@@ -84,15 +85,20 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = _AT.search(str(error))
-        line, column = (int(part or 0) for part in found.groups()) if found else (0, 0)
-        line = line or text.count("\n") + 1
-        message = _AT.sub("", str(error))
-        raise RuleErrors(
-            [Problem(message=f"not TOML: {message}", file=file, line=line, column=column)]
-        ) from error
+        raise RuleErrors([_misread(str(error), text, file)]) from error
+    except ValueError as error:
+        message = "not TOML: a number has too many digits"
+        raise RuleErrors([Problem(message=message, file=file)]) from error
     except RecursionError as error:
         raise RuleErrors([Problem(message="not TOML: nested too deeply", file=file)]) from error
+
+
+def _misread(message: str, text: str, file: str) -> Problem:
+    """Return what `tomllib` says of a text as a Problem at its place."""
+    found = _PLACE.search(message)
+    line, column = map(int, found.groups()) if found else (text.count("\n") + 1, 0)
+    said = f"not TOML: {_AT.sub('', message)}"
+    return Problem(message=said, file=file, line=line, column=column)
 
 
 def _overlong_key(text: str) -> int | None:
@@ -109,14 +115,13 @@ def _lines(text: str) -> dict[Path, int]:
     """Return the line of every key and table of a text that is known to be TOML."""
     lines: dict[Path, int] = {}
     tables: dict[Path, int] = {}
-    text = text.replace("\r\n", "\n")
     here: Path = ()
     at, line = 0, 1
     while at < len(text):
         if header := _HEADER.match(text, at):
             here = _table(_pieces(header.group(2)), len(header.group(1)) == 2, tables)
-            lines.setdefault(here[:-1] if isinstance(here[-1], int) else here, line)
-            lines.setdefault(here, line)
+            for parts in range(1, len(here) + 1):
+                lines.setdefault(here[:parts], line)
             at = header.end()
         elif key := _KEY.match(text, at):
             path: Path = here

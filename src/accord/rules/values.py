@@ -34,12 +34,12 @@ class Shape(Struct, frozen=True, kw_only=True):
     """Say what a field is to expressions.
 
     `cel` is its CEL type and `word` that type in plain words. `writable` says that an
-    expression may give it.
+    expression may give it: what is then made into the type of the `annotation`.
     """
 
     cel: str
     word: str
-    annotation: Any
+    annotation: Any = None
     writable: bool = True
 
 
@@ -249,21 +249,20 @@ def _nothing(shape: Shape) -> Any:
 def _virtual(kind: Kind) -> dict[str, Shape]:
     found = {}
     if kind in (Kind.EVENT, Kind.TASK):
-        found["recurs"] = Shape(cel="bool", word="yes or no", annotation=bool, writable=False)
+        found["recurs"] = _YES_OR_NO
     if kind is Kind.TASK:
         for name in ("start", "due", "completed"):
-            found[f"has_{name}"] = Shape(
-                cel="bool", word="yes or no", annotation=bool, writable=False
-            )
+            found[f"has_{name}"] = _YES_OR_NO
     if kind is not Kind.ABSENCE:
-        found["everyone"] = Shape(
-            cel="list<string>", word="texts", annotation=tuple, writable=False
-        )
+        found["everyone"] = _ADDRESSES
     return found
 
 
+_YES_OR_NO = Shape(cel="bool", word="yes or no", writable=False)
+_ADDRESSES = Shape(cel="list<string>", word="texts", writable=False)
 _PERSON = "map<string, string>"
-_OWN = "map<string, dyn>"
+_ENTRY = "map<string, dyn>"
+_OWN = Shape(cel=_ENTRY, word="own fields", writable=False)
 _SIMPLE: dict[Any, tuple[str, str, bool]] = {
     str: ("string", "text", True),
     str | None: ("string", "text", True),
@@ -286,9 +285,9 @@ def _shape(annotation: Any) -> Shape | None:
         return Shape(cel="string", word="choice", annotation=annotation)
     origin = typing.get_origin(annotation)
     if origin is dict:
-        return Shape(cel=_OWN, word="own fields", annotation=annotation, writable=False)
+        return _OWN
     if origin is tuple and _is_plain_struct(typing.get_args(annotation)[0]):
-        return Shape(cel=f"list<{_OWN}>", word="entries", annotation=annotation)
+        return Shape(cel=f"list<{_ENTRY}>", word="entries", annotation=annotation)
     return None
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from accord.rules import defaults
 from accord.rules.expression import LOOPS
 from accord.rules.functions import FUNCTIONS
-from accord.rules.problem import instead
+from accord.rules.problem import meant
 
 CEL_FUNCTIONS = (
     "bool", "contains", "double", "duration", "endsWith", "getDate", "getDayOfMonth",
@@ -51,7 +50,8 @@ _FORMS = {
     "size": "size(item.categories) > 0",
     "startsWith": 'item.title.startsWith("start")',
 }
-_QUOTES = "'\"‘’‚“”„«»`´"  # noqa: RUF001 (whoever copies from a letter brings these)
+_CLOSING = ")]}"
+_QUOTES = frozenset("‘’‚“”„«»`´")  # noqa: RUF001 (whoever copies from a letter brings these)
 
 
 def explained(message: str, variables: Sequence[str]) -> tuple[str, str]:
@@ -91,8 +91,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     prefix, _, word = name.rpartition(".")
     alike = [each for each in sorted(known) if not prefix or each.startswith(f"{prefix}.")]
     by_word = {each.rpartition(".")[2]: each for each in alike or sorted(known)}
-    close = get_close_matches(word[:80], by_word, 1)
-    return f"did you mean {by_word[close[0]]}?" if close else instead("", by_word.values())
+    return meant(word, by_word)
 
 
 def _syntax(said: str) -> tuple[str, str]:
@@ -102,9 +101,9 @@ def _syntax(said: str) -> tuple[str, str]:
         return _open(found[1])
     if found := _MISPLACED.search(said):
         given, wanted = found.groups()
-        closing = next((each for each in ")]}" if wanted.startswith(_wanted(each))), "")
-        if closing and given in (_END, *")]}"):
-            return _open(closing)
+        closing = [each for each in _CLOSING if wanted.startswith(_wanted(each))]
+        if closing and given in (_END, *_CLOSING):
+            return _open(closing[0])
         if given != _END:
             return f"{given[:60]!r} can't stand here", _OPERATORS.get(given.lower(), _LANGUAGE)
         if wanted == "':'":
@@ -117,7 +116,7 @@ def _sign(sign: str) -> tuple[str, str]:
     """Return what is wrong with a sign that CEL doesn't know at all."""
     if sign[:1] in ("'", '"'):
         return "a text has no end", f"put {sign[0]} behind it"
-    if sign[:1] and sign[0] in _QUOTES:
+    if sign[:1] in _QUOTES:
         return f"{sign[0]!r} is no quotation mark of a text", "write \"…\" or '…'"
     return f"{sign[:60]!r} means nothing in an expression", _OPERATORS.get(sign[:1], _LANGUAGE)
 

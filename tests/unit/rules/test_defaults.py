@@ -17,7 +17,7 @@ from accord.rules.rule import (
     OneWay,
     Rule,
 )
-from tests.unit.rules.given import program
+from tests.unit.rules.given import FACTS, event, program
 
 CRM, GROUPWARE = Side.CRM, Side.GROUPWARE
 EVENT = frozenset(FIELDS[Kind.EVENT]) - {"extras", "reminders"}
@@ -159,6 +159,17 @@ def test_direction_of_one_field() -> None:
     assert "body" not in rule.fields(CRM) | rule.fields(GROUPWARE)
     assert "reminders" in rule.fields(GROUPWARE)
     assert "reminders" not in rule.fields(CRM)
+
+
+def test_own_fields_never_travel_unnamed() -> None:
+    fields = {
+        "extras": FieldRule(direction=Direction.BOTH),
+        "crm:a": FieldRule(direction=Direction.OUTBOUND),
+    }
+    assert "extras" not in program(Kind.EVENT, fields=fields).fields(CRM)
+    item = event(extras={"crm:a": "1", "crm:b": "2"})
+    there = program(Kind.EVENT, fields=fields).project(GROUPWARE, item, FACTS)
+    assert there.extras == {"crm:a": "1"}
 
 
 def test_status_of_tasks_can_be_kept_from_coming_back() -> None:

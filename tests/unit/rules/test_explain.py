@@ -215,6 +215,9 @@ def sentences(kind: Kind = Kind.EVENT, **values: Any) -> set[str]:
         ({"window": Window(past=3)}, {
             "Only what happens within 3 days back; the copy stays as it is later.",
         }),
+        ({"window": Window(past=1, future=2)}, {
+            "Only what happens within 1 day back and 2 days ahead; the copy stays as it is later.",
+        }),
         ({"window": Window(future=4, past=3, leaving=Leaving.UNLINK)}, {
             ("Only what happens within 3 days back and 4 days ahead; the copy stays and is no "
             "longer kept in agreement later."),

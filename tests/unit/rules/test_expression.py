@@ -25,6 +25,7 @@ from accord.rules.functions import FUNCTIONS, LIST_LIMIT, TEXT_LIMIT
 from accord.rules.program import RuleFailed
 from accord.rules.rule import FieldRule, Filters
 from accord.rules.values import VIEW_TEXT
+from accord.rules.wording import explained
 from tests.unit.rules.given import ANNA, FACTS, event, program, task
 
 TABLES = {"regions": {"north": "Northern sales", "south": "South", "twin": "South"}}
@@ -154,6 +155,62 @@ def test_texts_and_comments_are_no_code() -> None:
     'value.map(value.map(value.map(value.map( + + +' + "\\" item.title" + value"""
     assert value_of(text, value="!").endswith("!")
     assert compiled(text).names == {"value"}
+
+
+def test_comments_may_stand_anywhere() -> None:
+    text = """lookup( // the table
+    "regions" // by hand
+    , item // of the CRM
+    .title) == "South" && value.matches( // in full
+    "^a+$" // the pattern
+    )"""
+    assert value_of(text, item__title="south", value="aa") is True
+    assert compiled(text).tables == (("lookup", "regions"),)
+    assert "item.title" in compiled(text).names
+
+
+def test_expressions_may_be_as_long_as_the_limit() -> None:
+    text = "value".ljust(EXPRESSION_LIMIT)
+    assert value_of(text, value="x") == "x"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.signature)
+def test_what_a_function_gives_is_known_before(function: Any) -> None:
+    assert compiled(function.example).result.name() == function.result.name()
+
+
+CEL = "expressions are written in CEL; docs/rules.md shows some"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("value ? if : else", "'if' means nothing", "write condition ? one : other"),
+        ("else", "'else' means nothing", "write condition ? one : other"),
+        ("while", "'while' means nothing", CEL),
+        ("bool(value, 1)", "bool(…) can't be called like this", CEL),
+        ("map(value)", "map(…) can't be called like this", CEL),
+        ("itm.title", "there is nothing called 'itm.title'", "did you mean item.title?"),
+        ("zzqq", "there is nothing called 'zzqq'", "use one of: all, bool, contains, domain, "),
+        ("value value", "'value' can't stand here", CEL),
+        ('value == "abc', "a text has no end", 'put " behind it'),
+        ("value == 'abc", "a text has no end", "put ' behind it"),
+        ("value == “abc”", "'“' is no quotation mark", "write \"…\" or '…'"),
+        ("value &b", "'&b' means nothing", "write && for and"),
+        ("value | b", "'|' means nothing", "write || for or"),
+        ("value § 2", "'§' means nothing", CEL),
+        ("(value]", "a bracket stays open", "put ) where it is to close"),
+        ("[value)", "a bracket stays open", "put ] where it is to close"),
+        ('{"a": value', "a bracket stays open", "put } where it is to close"),
+        ("value }", "'}' can't stand here", "there is no { before it that it would close"),
+    ],
+)
+def test_faults_are_told_in_plain_words_with_a_hint(text: str, message: str, hint: str) -> None:
+    with pytest.raises(InvalidExpression) as invalid:
+        compiled(text)
+    said, help_ = explained(invalid.value.message, [each.name for each in VARIABLES])
+    assert said.startswith(message)
+    assert help_ == hint if hint[-1] != " " else help_.startswith(hint)
 
 
 def test_names_and_tables_of_an_expression() -> None:

@@ -94,7 +94,7 @@ def test_fields_that_do_not_travel_are_at_their_defaults() -> None:
 def test_schedule_stays_where_it_does_not_travel() -> None:
     rule = program(fields={"schedule": FieldRule(direction=Direction.OUTBOUND)})
     projected = rule.project(CRM, event(**RICH), FACTS)
-    assert projected.start == event().start
+    assert (projected.start, projected.end) == (event().start, event().end)
     assert (projected.rule, projected.time_zone) == (None, None)
 
 

@@ -17,7 +17,7 @@ from accord.model.traits import Traits
 from accord.rules.check import check, require
 from accord.rules.problem import Problem, RuleErrors, Severity, instead
 from accord.rules.program import Program, RuleFailed
-from accord.rules.render import render_rules
+from accord.rules.render import render_rules, render_value
 from accord.rules.rule import (
     Clash,
     Deletion,
@@ -117,6 +117,31 @@ def test_nested_tables_in_arrays_of_tables() -> None:
     assert source.line(("a", 1, "b", 0, "c", "y")) == 10
 
 
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        ("[\n[1],\n[[2], [3]],\n]", 4),
+        ("[[\n[1],\n], [[2],\n[3],\n]]", 5),
+        ("[{x = 1},\n[2],\n]", 3),
+        ("{x = [\n[1],\n]}", 3),
+        ("[ # ]\n[1],\n']',\n[2],\n]", 5),
+    ],
+)
+def test_lists_within_lists_are_no_headers(value: str, lines: int) -> None:
+    source = Source(f"a = {value}\nb = 1\n[c]\nd = {value}\ne = 1\n")
+    assert source.line(("a",)) == 1
+    assert source.line(("b",)) == lines + 1
+    assert source.line(("c", "e")) == 2 * lines + 3
+
+
+def test_tables_that_only_others_name_begin_with_those() -> None:
+    source = Source("[[a]]\n[a.b.c]\nx = 1\n[a.b.d]\ny = 1\n\n[[e.f]]\n[[e.f]]\n")
+    assert source.line(("a", 0, "b")) == 2
+    assert source.line(("a", 0, "b", "z")) == 2
+    assert source.line(("e",)) == source.line(("e", "f")) == 7
+    assert source.line(("e", "f", 1)) == 8
+
+
 def test_paths_are_written_as_people_write_them() -> None:
     assert dotted(("rule", 0, "fields", "crm:a", "in")) == 'rule[0].fields."crm:a".in'
 
@@ -145,6 +170,40 @@ def test_all_problems_are_told_at_once_with_the_file() -> None:
     assert str(errors.value) == "\n".join(map(str, errors.value.problems))
 
 
+def test_texts_without_a_file_are_the_rules() -> None:
+    with pytest.raises(RuleErrors, match=r"\Arules:1:5: error: not TOML"):
+        parse_rules("a = \n")
+    with pytest.raises(RuleErrors, match=r"\Arules:1:1: error: not TOML"):
+        Source("=")
+    with pytest.raises(RuleErrors, match=r"\Arules:1: error: rule\[0\]: name is missing"):
+        parse_rules("[[rule]]\nkind = 'task'\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rule = [1]", "f:1: error: rule: must be tables (write [[rule]])"),
+        (
+            "[[rule]]\nname = 'a'\nkind = 'task'\nfilter = 'x'",
+            "f:4: error: rule[0].filter: must be a table, not a text",
+        ),
+        (
+            "[[rule]]\nname = 'a'\nkind = 'task'\n[rule.fields]\ntitle = 3",
+            "f:5: error: rule[0].fields.title: must be a table, not a whole number",
+        ),
+        ("#\n" + "[[rule]]\n" * (RULE_LIMIT + 1), "f:2: error: rule: more than 1000 rules"),
+        ("#\n\na" + ".a" * KEY_LIMIT + " = 1", "f:3: error: a key has more than 16 parts"),
+        ("#" * (TEXT_LIMIT + 1), "f: error: the text is longer than 1,000,000 characters"),
+        ("a = " + "[" * 5_000, "f: error: not TOML: nested too deeply"),
+        ("a = " + "1" * 5_000, "f: error: not TOML: a number has too many digits"),
+    ],
+)
+def test_faults_are_told_with_file_line_and_hint(text: str, said: str) -> None:
+    with pytest.raises(RuleErrors) as errors:
+        parse_rules(text, "f")
+    assert str(errors.value) == said
+
+
 class TestHostile:
     """No text costs more than its size is worth."""
 
@@ -169,13 +228,18 @@ class TestHostile:
         assert time.monotonic() - begun < 30
 
     def test_key_limit(self) -> None:
-        parse_rules(".".join("a" * KEY_LIMIT) + " = 1")
+        parse_rules(".".join("a" * KEY_LIMIT) + " = 1.5")
         with pytest.raises(RuleErrors):
             parse_rules(".".join("a" * (KEY_LIMIT + 1)) + " = 1")
 
     def test_dots_in_values_are_no_long_keys(self) -> None:
         assert parse_rules('a = "' + "x." * 100 + '"') == ()
         assert parse_rules("a = [\n" + "1.0," * 100 + "\n]") == ()
+
+    def test_limits_of_a_text(self) -> None:
+        assert parse_rules("#" * TEXT_LIMIT) == ()
+        text = "".join(f'[[rule]]\nname = "{n}"\nkind = "task"\n' for n in range(RULE_LIMIT))
+        assert len(parse_rules(text)) == RULE_LIMIT
 
     def test_limits_of_a_rule(self) -> None:
         head = '[[rule]]\nname = "{}"\nkind = "event"\n'
@@ -354,6 +418,26 @@ def test_check_and_compilation_of_any_rule_end_cleanly(rule: Rule) -> None:
 def test_no_text_crashes_the_reader(text: str) -> None:
     with suppress(RuleErrors):
         parse_rules(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (3, "3"),
+        (0.5, "0.5"),
+        (["a", True], '["a", true]'),
+        (r"^\d+$", r"'^\d+$'"),
+        ('say "x"', "'say \"x\"'"),
+        ('it\'s "x"', r'''"it's \"x\""'''),
+        ("a\tb\r\nc\x00", r'"a\tb\r\nc\u0000"'),
+        ("a\nb", "'''\na\nb'''"),
+    ],
+)
+def test_values_are_written_as_people_write_them(value: Any, text: str) -> None:
+    assert render_value(value) == text
+    assert Source(f"x = {text}").data["x"] == value
 
 
 def test_export_leaves_defaults_out_and_is_readable() -> None:

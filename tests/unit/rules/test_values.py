@@ -218,7 +218,7 @@ def test_what_expressions_can_see_of_each_kind() -> None:
 
 
 def test_what_expressions_may_give() -> None:
-    reading = {name for name, shape in shapes(Kind.TASK).items() if not shape.writable}
+    reading = {name for name, shape in shapes(Kind.TASK).items() if shape.writable is False}
     assert reading == {
         "uid", "start", "due", "completed", "time_zone", "all_day", "extras", "recurs",
         "has_start", "has_due", "has_completed", "everyone",
