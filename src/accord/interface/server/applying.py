@@ -8,53 +8,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, TypeAlias
 
 from accord.formats.errors import Refused
-from accord.formats.syncml.message import Command
 from accord.formats.syncml.status import StatusCode
 from accord.formats.types import Format
 from accord.interface.server import render
+from accord.interface.server.change import Op, keep_to, key_of, refuse
+from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
-from accord.interface.server.matching import Matcher, alike, begin
+from accord.interface.server.identifying import identify
+from accord.interface.server.matching import alike
 from accord.interface.server.settings import Wins
 from accord.interface.server.talk import Mode, StoreTalk
 from accord.model import canonical
 from accord.model.diff import normalise, patch
-from accord.model.item import Item
-from accord.model.observe import Deleted, Denied, Observation, OutOfScope, Seen, Snapshot
+from accord.model.observe import Deleted, Denied, Moved, OutOfScope, Seen, Snapshot
 from accord.ports import errors
-from accord.ports.adapter import Ask, Draft, Outcome, Question, Removal, Revision, Written
+from accord.ports.adapter import Draft, Removal, Revision, Written
+from accord.ports.errors import AccordError
 from accord.state.device_items import DeviceItem, Shelf
-from accord.state.ids import new_id
 
-
-class Op(Struct):
-    """Be one change that a device asks for, and what became of it.
-
-    `code` is its status once it is known, `ref` the item of the CRM, `row` what the device has.
-    `again` says that what was made of it before, if anything, is another item by now.
-    """
-
-    command: Command
-    luid: str
-    data: str | bytes = ""
-    type: str = ""
-    delete: bool = False
-    code: StatusCode | None = None
-    item: Item | None = None
-    digest: str = ""
-    row: DeviceItem | None = None
-    ref: str = ""
-    matched: bool = False
-    again: bool = False
-    now: Observation | None = None
-    write: Draft | Revision | Removal | None = None
-    success: StatusCode = StatusCode.OK
-    resend: bool = False
-    keep: DeviceItem | None = None
+_Result: TypeAlias = Written | AccordError
 
 
 def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
@@ -63,11 +38,12 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
     _decode(turn, store, open_)
     open_ = [op for op in open_ if op.code is None]
     if open_:
-        _identify(turn, store, open_)
+        identify(turn, store, open_)
         _look(turn, store, open_)
         for op in open_:
             if op.code is None:
-                _decide(turn, store, op)
+                with keep_to(op, turn, store):
+                    _decide(turn, store, op)
         _write(turn, store, open_)
         _put(turn, turn.shelf(store), [op.keep for op in open_ if op.keep is not None])
     for op in batch:
@@ -75,7 +51,8 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
         if not op.code.success:
             store.doubt = f"an item of the device's got status {int(op.code)}"
         if not op.code.success and op.code is not StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA:
-            turn.note(store, "refused", f"status {int(op.code)}", luid=op.luid, ref=op.ref)
+            why = op.why or f"status {int(op.code)}"
+            turn.note(store, "refused", why, luid=op.luid, ref=op.ref)
 
 
 def _decode(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
@@ -87,84 +64,17 @@ def _decode(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
         if media not in names:
             op.code = StatusCode.UNSUPPORTED_MEDIA_TYPE_OR_FORMAT
             continue
-        try:
-            op.item = render.read(op.data, media, kind)
-            op.digest = canonical.digest(op.item)
-        except Refused:
-            op.code = StatusCode.BAD_REQUEST
-
-
-def _identify(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
-    """Find which item of the CRM each one is."""
-    with turn.house.state.read() as tx:
-        rows = tx.device_items.by_luid(turn.shelf(store), [op.luid for op in ops])
-    for op in ops:
-        op.row = rows.get(op.luid)
-        mine = op.row is not None and (not store.slow or op.row.session == store.mark)
-        if op.row is not None and mine:
-            op.ref = op.row.ref
-    if store.slow:
-        _match(turn, store, [op for op in ops if not op.ref and op.item is not None])
-    _recognize(turn, store, ops)
-
-
-def _match(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
-    candidates = begin(turn, store)
-    shelf = turn.shelf(store)
-    with turn.house.state.read() as tx:
-        rows = tx.device_items.by_ref(shelf, candidates)
-    taken = {ref for ref, row in rows.items() if row.session == store.mark}
-    for op in ops:
-        if op.row is not None and op.row.session and op.row.ref in candidates.keys() - taken:
-            # Named in a try that broke off: it is this one, whatever the device made of it since.
-            op.ref, op.matched = op.row.ref, True
-    matcher = Matcher(candidates, taken | {op.ref for op in ops})
-    for op in ops:
-        if not op.ref:
-            assert op.item is not None
-            op.ref = matcher.find(op.item, op.row.ref if op.row else "")
-            op.matched = bool(op.ref)
-
-
-def _recognize(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
-    """Find new items that the CRM has already.
-
-    By their key, from a try whose end got lost; by their uid: an invitation, say.
-    """
-    new = [(op, op.item) for op in ops if not op.ref and op.item is not None]
-    if not new or (store.slow and not store.candidates):
-        return
-    questions = [
-        Question(key=_key(turn, store, op), uid="" if store.slow else item.uid) for op, item in new
-    ]
-    answers = turn.crm.lookup("", turn.store(store).kind, questions)
-    with turn.house.state.read() as tx:
-        refs = [one.ref for found in answers for one in found]
-        rows = tx.device_items.by_ref(turn.shelf(store), refs)
-    taken = {ref for ref, row in rows.items() if _is_taken(store, row)} | {op.ref for op in ops}
-    for (op, _), question, found in zip(new, questions, answers, strict=True):
-        tried = tuple(one for one in found if one.key == question.key)
-        found = tried or found
-        if len(found) == 1 and found[0].ref not in taken:
-            op.ref, op.matched = found[0].ref, True
-            taken.add(op.ref)
-        elif tried:
-            op.again = True
-
-
-def _is_taken(store: StoreTalk, row: DeviceItem) -> bool:
-    """Tell whether an item is another one of the device's already.
-
-    An offer that the device hasn't named may be any.
-    """
-    return row.session == store.mark if store.slow else row.luid is not None
+        with keep_to(op, turn, store):
+            try:
+                op.item = render.read(op.data, media, kind)
+                op.digest = canonical.digest(op.item)
+            except Refused:
+                op.code = StatusCode.BAD_REQUEST
 
 
 def _look(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     known = [op for op in ops if op.ref]
-    asks = [Ask(ref=op.ref) for op in known]
-    seen = turn.crm.fetch("", turn.store(store).kind, asks) if asks else []
-    for op, now in zip(known, seen, strict=True):
+    for op, now in zip(known, turn.fetch(store, [op.ref for op in known]), strict=True):
         op.now = now
 
 
@@ -185,7 +95,12 @@ def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
     elif isinstance(now, Denied):
         _put_back(turn, store, op)
     else:
-        op.code = StatusCode.PROCESSING_ERROR
+        _unread(op)
+
+
+def _unread(op: Op) -> None:
+    op.code = StatusCode.PROCESSING_ERROR
+    op.why = f"the CRM can't read it: {getattr(op.now, 'why', '')}"
 
 
 def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
@@ -195,8 +110,10 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
     if not isinstance(op.now, Seen):
         if isinstance(op.now, Denied):
             _put_back(turn, store, op)
-        else:
+        elif isinstance(op.now, Deleted | OutOfScope | Moved):
             op.code = StatusCode.OK
+        else:
+            _unread(op)
         return
     snapshot, wins = op.now.snapshot, turn.house.settings.conflict
     if snapshot.version != op.row.version:
@@ -212,21 +129,8 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
 def _create(turn: Turn, store: StoreTalk, op: Op) -> None:
     assert op.item is not None
     item = normalise(render.fresh(op.item), turn.traits(store))
-    op.write = Draft(item=item, key=_key(turn, store, op))
+    op.write = Draft(item=item, key=key_of(turn, store, op))
     op.success = StatusCode.ITEM_ADDED
-
-
-def _key(turn: Turn, store: StoreTalk, op: Op) -> str:
-    """Return under which key an item is created.
-
-    The same until this sync is done, so that a broken one creates nothing twice; another one for
-    other content, since devices give their names again.
-    """
-    before = store.before.own if store.before else ""
-    who = turn.talk.user, turn.talk.device, store.name
-    names = (*who, op.luid, before, op.digest, new_id() * op.again)
-    key = hashlib.sha256("\0".join(names).encode("utf-8", "replace")).hexdigest()[:32]
-    return f"syncml-{key}"
 
 
 def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
@@ -331,36 +235,39 @@ def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     creates = [op for op in ops if isinstance(op.write, Draft)]
     changes = [op for op in ops if isinstance(op.write, Revision)]
     removals = [op for op in ops if isinstance(op.write, Removal)]
-    crm = turn.crm
-    if creates:
-        drafts = [op.write for op in creates if isinstance(op.write, Draft)]
-        _created(turn, store, creates, crm.create("", kind, drafts))
-    if changes:
-        revisions = [op.write for op in changes if isinstance(op.write, Revision)]
-        _changed(turn, store, changes, crm.update("", kind, revisions))
-    if removals:
-        gone = [op.write for op in removals if isinstance(op.write, Removal)]
-        _removed(turn, store, removals, crm.delete("", kind, gone))
+    crm, where = turn.crm, turn.where(store)
+    revisions = [op.write for op in changes if isinstance(op.write, Revision)]
+    gone = [op.write for op in removals if isinstance(op.write, Removal)]
+    _created(turn, store, creates, _made(turn, store, creates))
+    changed = each(lambda some: crm.update("", kind, some), revisions, where)
+    _changed(turn, store, changes, changed)
+    removed = each(lambda some: crm.delete("", kind, some), gone, where)
+    _removed(turn, store, removals, removed)
     _forget(turn, store, [op for op in ops if op.delete])
 
 
-def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
+def _made(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> list[_Result]:
+    crm, kind = turn.crm, turn.store(store).kind
+    drafts = [op.write for op in ops if isinstance(op.write, Draft)]
+    return each(lambda some: crm.create("", kind, some), drafts, turn.where(store))
+
+
+def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Result]) -> None:
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, errors.Gone):
             # Made by an earlier try and deleted since: this is another one.
             op.again = True
             _create(turn, store, op)
-            assert isinstance(op.write, Draft)
-            (outcome,) = turn.crm.create("", turn.store(store).kind, [op.write])
+            (outcome,) = _made(turn, store, [op])
         if isinstance(outcome, Written):
             op.ref, op.code = outcome.ref, op.success
             op.keep = _row(store, op, _version(outcome))
             store.count("added")
         else:
-            op.code = _refusal(outcome)
+            refuse(op, outcome)
 
 
-def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
+def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Result]) -> None:
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, Written):
             op.code = op.success
@@ -376,12 +283,12 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
             _put_back(turn, store, op)
             op.keep = _row(store, op, "")
         else:
-            op.code = _refusal(outcome)
+            refuse(op, outcome)
             if op.matched:
                 op.keep = _row(store, op, "")
 
 
-def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Outcome]) -> None:
+def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Result]) -> None:
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, Written | errors.Gone):
             op.code = StatusCode.OK
@@ -391,7 +298,7 @@ def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[Out
         elif isinstance(outcome, errors.Denied):
             _put_back(turn, store, op)
         else:
-            op.code = _refusal(outcome)
+            refuse(op, outcome)
 
 
 def _put_back(turn: Turn, store: StoreTalk, op: Op) -> None:
@@ -442,18 +349,6 @@ def _form(turn: Turn, store: StoreTalk, op: Op) -> Format:
         if form.type == media:
             return form
     return turn.store(store).types[0]
-
-
-def _refusal(error: Outcome) -> StatusCode:
-    match error:
-        case errors.Denied():
-            return StatusCode.FORBIDDEN
-        case errors.Rejected():
-            return StatusCode.BAD_REQUEST
-        case errors.Gone():
-            return StatusCode.NOT_FOUND
-        case _:
-            return StatusCode.PROCESSING_ERROR
 
 
 def _version(written: Written) -> str:

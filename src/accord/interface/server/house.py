@@ -18,14 +18,17 @@ from accord.formats.syncml.message import Message
 from accord.formats.types import Format
 from accord.interface.server import devinf as info
 from accord.interface.server import render
+from accord.interface.server.faults import each
 from accord.interface.server.settings import InterfaceSettings
 from accord.interface.server.signin import SignIn
 from accord.interface.server.stores import STORES, Store
 from accord.interface.server.talk import StoreTalk, Talk
 from accord.model import canonical
 from accord.model.item import Item
+from accord.model.observe import Observation, Unknown
 from accord.model.traits import KindTraits
-from accord.ports.adapter import Adapter, Session
+from accord.ports.adapter import Adapter, Ask, Session
+from accord.ports.errors import AccordError
 from accord.state import State
 from accord.state.device_items import Shelf
 from accord.state.sync_sessions import Sync, SyncNote
@@ -107,6 +110,19 @@ class Turn:
         """Return which versions of some refs the device has."""
         with self.house.state.read() as tx:
             return tx.device_items.known(self.shelf(store), refs)
+
+    def where(self, store: StoreTalk) -> str:
+        """Name a device's store for the log."""
+        return f"{self.talk.device}/{store.name}"
+
+    def fetch(self, store: StoreTalk, refs: Sequence[str]) -> list[Observation]:
+        """Return what some refs hold now; what meets a fault can't be read this time."""
+        crm, kind, asks = self.crm, self.store(store).kind, [Ask(ref=ref) for ref in refs]
+        seen = each(lambda some: crm.fetch("", kind, some), asks, self.where(store))
+        return [
+            Unknown(ref, str(one)) if isinstance(one, AccordError) else one
+            for ref, one in zip(refs, seen, strict=True)
+        ]
 
     def note(
         self,

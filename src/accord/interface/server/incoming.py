@@ -12,7 +12,7 @@ from accord.formats.syncml import message as m
 from accord.formats.syncml.message import Command, Item
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server import applying, chunks
-from accord.interface.server.applying import Op
+from accord.interface.server.change import Op
 from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.stores import find

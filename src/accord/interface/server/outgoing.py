@@ -17,6 +17,7 @@ from accord.formats.syncml.node import clean
 from accord.formats.syncml.version import Version
 from accord.interface.server import render
 from accord.interface.server.applying import guid
+from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
 from accord.interface.server.talk import Mode, Out, Part, Sent, StoreTalk
@@ -29,7 +30,9 @@ from accord.model.observe import (
     Seen,
     Unknown,
 )
-from accord.ports.adapter import Ask, Removal, Written
+from accord.ports.adapter import Removal, Written
+from accord.ports.errors import AccordError
+from accord.ports.fault import contained
 from accord.state.device_items import DeviceItem
 
 _FETCH = 50
@@ -125,12 +128,10 @@ def _take_missing(turn: Turn, store: StoreTalk, found: dict[str, Out]) -> None:
     shelf = turn.shelf(store)
     with turn.house.state.read() as tx:
         refs = [ref for ref in tx.device_items.refs(shelf) if ref not in found]
-    kind = turn.store(store).kind
     for at in range(0, len(refs), _FETCH):
-        asks = [Ask(ref=ref) for ref in refs[at : at + _FETCH]]
         gone = [
             one
-            for one in turn.crm.fetch("", kind, asks)
+            for one in turn.fetch(store, refs[at : at + _FETCH])
             if isinstance(one, Deleted | OutOfScope | Moved)
         ]
         _take(turn, store, gone, found)
@@ -164,11 +165,12 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
         rows = tx.device_items.by_ref(turn.shelf(store), candidates)
     mine = {ref for ref, row in rows.items() if row.session == store.mark}
     left = [one for ref, one in candidates.items() if ref not in mine]
-    kind, size = turn.store(store).kind, max(1, turn.house.crm.traits.batch)
+    crm, kind, size = turn.crm, turn.store(store).kind, max(1, turn.house.crm.traits.batch)
     for at in range(0, len(left), size):
         some = left[at : at + size]
         removals = [Removal(ref=one.ref, version=one.version) for one in some]
-        for one, outcome in zip(some, turn.crm.delete("", kind, removals), strict=True):
+        done = each(lambda some: crm.delete("", kind, some), removals, turn.where(store))
+        for one, outcome in zip(some, done, strict=True):
             if isinstance(outcome, Written):
                 store.count("deleted")
             else:
@@ -223,9 +225,7 @@ def _send_some(
 
     What can't be sent although it is there is tried again in the next sync.
     """
-    asks = [Ask(ref=out.ref) for out in some if not out.gone]
-    seen = turn.crm.fetch("", turn.store(store).kind, asks) if asks else []
-    now = {one.ref: one for one in seen}
+    now = {one.ref: one for one in turn.fetch(store, [o.ref for o in some if not o.gone])}
     for at, out in enumerate(some):
         if room <= _LEAST:
             return some[at:], room
@@ -263,10 +263,16 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
     try:
         form = turn.form(store)
         text, _ = clean(render.write(snapshot.item, form, out.ref))
+        size = len(text.encode())
     except Refused as refusal:
         turn.note(store, "unsent", str(refusal), ref=out.ref)
         return room
-    size = len(text.encode())
+    except AccordError:
+        raise
+    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
+        fault = contained(error, f"{turn.where(store)}: sending {out.ref}")
+        _unsent(turn, store, out, taken, str(fault))
+        return room
     if store.max_object is not None and size > store.max_object:
         _unsent(turn, store, out, taken, f"its {size:,} bytes are more than it takes")
         return room
