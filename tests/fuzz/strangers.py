@@ -26,10 +26,43 @@ from accord.ports.adapter import Ask, Draft, Mark, Question, Removal, Revision, 
 from tests.connector import Endpoint
 from tests.fuzz.mangle import Mangler, parse
 from tests.unit.formats.messages import RECORDED, RECORDED_WBXML
-from tests.unit.interface.phone import CALENDAR, CARD, URL, Phone, card, entry, status_for
+from tests.unit.interface.phone import (
+    CALENDAR,
+    CARD,
+    LETTER,
+    URL,
+    Phone,
+    card,
+    entry,
+    letter,
+    status_for,
+)
 
 Sending = tuple[Request, Answer]
-STORES = ["addressbook", "calendar", "todo", "absence"]
+TYPES = {
+    "addressbook": CARD,
+    "calendar": CALENDAR,
+    "todo": CALENDAR,
+    "absence": CALENDAR,
+    "mail": LETTER,
+}
+STORES = list(TYPES)
+FIELDS = [
+    "X-Mailer: mine",
+    "Message-ID: <a@[",
+    "Date: Fri, 31 Dec 9999 23:59:59 -0500",
+    "To: " + "(" * 3000,
+    "Cc: " + "a:" * 600,
+    "Bcc: " + "a@b," * 2_000,
+    "Bcc: =?punycode?q?" + "a" * 500 + "?= <zoe@example.com>",
+    "Subject: " + "=?utf-8?b?4pyT?= " * 300,
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b" * 30,
+    "Content-Type: text/html; charset=utf-7",
+    "Content-Transfer-Encoding: base64",
+    "",
+]
+"""What a mail may say beside the usual."""
+
 ON_ITEMS: list[type[m.Add | m.Replace | m.Copy]] = [m.Add, m.Replace, m.Copy]
 MODES = [200, 200, 200, 201, 202, 203, 204, 205, 225, 206, 210, 999]
 _CAPTURES = [
@@ -126,12 +159,13 @@ class Mallory:
             self.server,
             "mallory",
             f"rogue-{self.rng.randrange(3)}",
-            store=self.rng.choice(STORES),
+            # In mails most can be wrong.
+            store=self.rng.choice([*STORES, "mail", "mail", "mail"]),
             media=self.rng.choice(list(Media)),
             version=self.rng.choice([Version.V1_2, Version.V1_2, Version.V1_1, Version.V1_0]),
             max_message=self.rng.choice([150_000, 20_000, 5_000]),
         )
-        phone.media_type = CARD if phone.store == "addressbook" else CALENDAR
+        phone.media_type = TYPES[phone.store]
         phone.challenge = "syncml:auth-basic"
         phone.session = self.rng.randrange(1000)
         return phone
@@ -227,6 +261,8 @@ class Mallory:
         number, more, size = rng.randrange(30), rng.random() < 0.2, None
         if self.phone.store == "addressbook":
             data = card(f"Number{number} Name", f"n{number}@example.com")
+        elif self.phone.store == "mail":
+            data = f"{rng.choice(FIELDS)}\r\n{letter(f'{number}@example.com', f'About {number}')}"
         else:
             data = entry(f"uid-{number}", f"Title {number}")
         if more:

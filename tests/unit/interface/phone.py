@@ -32,6 +32,7 @@ from accord.state.devices import DeviceSecret
 URL = "http://crm.example/CRM.interface"
 CARD = "text/vcard"
 CALENDAR = "text/calendar"
+LETTER = "message/rfc822"
 PASSWORD = "kq3zf-correct"
 
 
@@ -60,6 +61,14 @@ def entry(uid: str, title: str, day: int = 1) -> str:
             "",
         ]
     )
+
+
+def letter(uid: str, subject: str, text: str = "Hello", **more: str) -> str:
+    """Return an e-mail."""
+    lines = [f"Message-ID: <{uid}>", "Date: Mon, 02 Mar 2026 09:00:00 +0000"]
+    lines += ["From: Zoe <zoe@example.com>", "To: anna@example.com", f"Subject: {subject}"]
+    lines += [f"{key.replace('_', '-')}: {value}" for key, value in more.items()]
+    return "\r\n".join([*lines, "", text, ""])
 
 
 def serve(state: State, crm: Adapter, **settings: Any) -> Server:
@@ -228,6 +237,8 @@ class Phone:
         kind = ContentType(self.media_type, "2.1" if "x-v" in self.media_type else "3.0")
         if "calendar" in self.media_type:
             kind = ContentType(self.media_type, "1.0" if "x-v" in self.media_type else "2.0")
+        if self.media_type == LETTER:
+            kind = ContentType(self.media_type, "1.0")
         kept = Capability(
             type=kind.type,
             version=kind.version,
@@ -378,11 +389,15 @@ class Phone:
         """Return the names (or titles) of all items."""
         lines = (line for data in self.items.values() for line in data.splitlines())
         return sorted(
-            line.partition(":")[2] for line in lines if line.startswith(("FN:", "SUMMARY:"))
+            line.partition(":")[2].strip()
+            for line in lines
+            if line.startswith(("FN:", "SUMMARY:", "Subject:"))
         )
 
     def luid(self, name: str) -> str:
-        (found,) = [luid for luid, data in self.items.items() if f":{name}" in data]
+        (found,) = [
+            luid for luid, data in self.items.items() if f":{name}" in data or f": {name}" in data
+        ]
         return found
 
 

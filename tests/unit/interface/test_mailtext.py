@@ -84,7 +84,7 @@ def test_addresses_beyond_ascii_are_written_as_mail_programs_take_them(
     found = back(mail)
     assert found.sender == replace(person, address=written)
     assert found.to == (found.sender, mail.to[1])
-    assert (found.subject, found.body) == (LETTER.subject, LETTER.body)
+    assert (found.subject, found.body) == (LETTER.subject, Body(text="Ünï\ncode\n"))
 
 
 def test_what_looks_encoded_and_is_not_stays() -> None:

@@ -13,12 +13,14 @@ from sqlalchemy import delete
 
 from accord.crm.database import DatabaseCrm
 from accord.crm.database.admin import Administration
-from accord.crm.memory import build
+from accord.crm.memory import MemoryCrm, build
 from accord.db import open_database
 from accord.interface.server.server import Server
-from accord.model.item import Contact, Item, kind_of
+from accord.model.fields import FIELDS
+from accord.model.item import Contact, Item, Mail, kind_of
 from accord.model.kinds import Kind
 from accord.model.observe import Seen
+from accord.model.traits import KindTraits
 from accord.ports.adapter import Adapter, Ask, Draft, Removal, Revision, Written
 from accord.state import State, new_id, schema
 from accord.state.sync_sessions import SyncNote
@@ -81,7 +83,7 @@ class World:
         with self.crm.open("anna") as session:
             pages = list(session.changes("", kind, "", lambda _: {}))
         items = [o.snapshot.item for p in pages for o in p.observations if isinstance(o, Seen)]
-        return sorted(i.full_name if isinstance(i, Contact) else i.title for i in items)  # type: ignore[union-attr]
+        return sorted(_name(item) for item in items)
 
     def notes(self, what: str) -> list[SyncNote]:
         """Return what the log of syncs has of a sort."""
@@ -96,6 +98,24 @@ class World:
                 tx.db.execute(delete(table))
 
 
+def _name(item: Item) -> str:
+    match item:
+        case Contact():
+            return item.full_name
+        case Mail():
+            return item.subject
+    return item.title
+
+
+class MailCrm(MemoryCrm):
+    """Be a CRM that has e-mails among its records, as neither of Accord's own has."""
+
+    def __init__(self) -> None:
+        usual = build({}).traits
+        mails = KindTraits(fields=frozenset(FIELDS[Kind.MAIL]))
+        super().__init__(replace(usual, kinds={**usual.kinds, Kind.MAIL: mails}))
+
+
 @contextmanager
 def make_world(crm: str = "memory") -> Iterator[World]:
     clock = Clock()
@@ -104,6 +124,8 @@ def make_world(crm: str = "memory") -> Iterator[World]:
         made: Adapter
         if crm == "memory":
             made = build({})
+        elif crm == "mails":
+            made = MailCrm()
         else:
             made = DatabaseCrm(open_database("sqlite://"), clock=clock)
             Administration(made).add_user("anna", "anna@example.com")

@@ -132,8 +132,9 @@ def _content(part: Parts) -> str:
     head.set_payload(part.rest.decode("ascii", "surrogateescape"))
     payload = head.get_payload(decode=True)
     assert isinstance(payload, bytes)
-    # Nothing shows it, and databases don't take it.
-    return _characters(payload, head.get_content_charset()).replace("\0", "")
+    text = _characters(payload, head.get_content_charset())
+    # What nothing shows databases don't take.
+    return text.replace("\r\n", "\n").replace("\0", "")
 
 
 def _decoded(text: str) -> str:

@@ -47,6 +47,9 @@ def settle(stored: Item, given: Item, values: dict[str, Any]) -> dict[str, Any]:
         del kept["body"]
     if "rule" in kept and _same_rule(stored, given):
         del kept["rule"]
+    if kept.keys() == {"size"}:
+        # A mail that is written otherwise, and says the same.
+        return {}
     if isinstance(stored, Event) and stored.overrides:
         if not isinstance(given, Event) or not given.recurs:
             # Some device kept one occurrence of the series: nothing it says is about the whole.
