@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from accord.crm.memory.session import MemorySession
-from accord.interface.server import applying, identifying, outgoing
+from accord.interface.server import render
+from accord.interface.server.matching import Matcher
+from accord.model import canonical
 from accord.model.item import Contact
 from accord.ports.adapter import Draft, Question
 from accord.ports.errors import Retry
@@ -54,10 +56,10 @@ def shows(word: str) -> Callable[[str], bool]:
 @pytest.mark.parametrize(
     ("owner", "name", "code"),
     [
-        (applying.render, "read", 200),
-        (applying.canonical, "digest", 200),
-        (applying.render, "fresh", 200),
-        (identifying.Matcher, "find", 201),
+        (render, "read", 200),
+        (canonical, "digest", 200),
+        (render, "fresh", 200),
+        (Matcher, "find", 201),
         (MemorySession, "create", 200),
     ],
 )
@@ -104,9 +106,7 @@ def test_a_fault_in_looking_for_an_earlier_try_is_kept_to_the_item(world: World)
     assert len(world.names()) == 2
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"), [(applying.render, "changed"), (MemorySession, "update")]
-)
+@pytest.mark.parametrize(("owner", "name"), [(render, "changed"), (MemorySession, "update")])
 def test_a_change_that_meets_a_fault_is_refused_and_the_others_go_on(
     world: World, owner: Any, name: str
 ) -> None:
@@ -149,7 +149,7 @@ def test_what_cannot_be_sent_by_a_fault_comes_later_and_the_others_now(
     bad = world.add(Contact(full_name="Poison Ivy"))
     world.add(Contact(full_name="Grace Hopper"))
     world.add(Contact(full_name="Ada Lovelace"))
-    owner, name = (outgoing.render, "write") if ours else (MemorySession, "fetch")
+    owner, name = (render, "write") if ours else (MemorySession, "fetch")
     with fails(owner, name, shows("Poison" if ours else f"'{bad}'")):
         phone.sync(code)
         assert phone.names == ["Ada Lovelace", "Grace Hopper"]
