@@ -30,6 +30,11 @@ _VALUE = re.compile(
     re.DOTALL,
 )
 _PIECE = re.compile(_PART)
+# of texts that may be no TOML: each of these ends somewhere, so that none is looked at twice
+_LONG = r'"""(?:\\.|[^\\])*?(?:"""+|\\?\Z)' + r"|'''.*?(?:'''+|\Z)"
+_LINK = r'(?:[A-Za-z0-9_-]++|"(?:\\.|[^"\\\n])*+"?|' + r"'[^'\n]*+'?)"
+_LINKS = re.compile(_LINK, re.DOTALL)
+_CHAIN = re.compile(rf"{_LONG}|\#[^\n]*|({_LINK}(?:[ \t]*+\.[ \t]*+{_LINK})*+)", re.DOTALL)
 
 
 class Source:
@@ -103,11 +108,9 @@ def _misread(message: str, text: str, file: str) -> Problem:
 
 def _overlong_key(text: str) -> int | None:
     """Return the line of a key with too many parts: reading those takes squared time."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") >= KEY_LIMIT:
-            found = _KEY.match(line.lstrip("[ \t"))
-            if found and len(_PIECE.findall(found.group(1))) > KEY_LIMIT:
-                return number
+    for chain in _CHAIN.finditer(text):
+        if chain[1] and len(_LINKS.findall(chain[1])) > KEY_LIMIT:
+            return text.count("\n", 0, chain.start()) + 1
     return None
 
 

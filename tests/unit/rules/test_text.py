@@ -193,6 +193,7 @@ def test_texts_without_a_file_are_the_rules() -> None:
         ),
         ("#\n" + "[[rule]]\n" * (RULE_LIMIT + 1), "f:2: error: rule: more than 1000 rules"),
         ("#\n\na" + ".a" * KEY_LIMIT + " = 1", "f:3: error: a key has more than 16 parts"),
+        ("#\n\t[ [a" + ".a" * KEY_LIMIT + "]]", "f:2: error: a key has more than 16 parts"),
         ("#" * (TEXT_LIMIT + 1), "f: error: the text is longer than 1,000,000 characters"),
         ("a = " + "[" * 5_000, "f: error: not TOML: nested too deeply"),
         ("a = " + "1" * 5_000, "f: error: not TOML: a number has too many digits"),
@@ -214,9 +215,17 @@ class TestHostile:
             ("a = " + "{a = " * 20_000, "nested too deeply"),
             ("a" + ".a" * 200_000 + " = 1", "parts"),
             ("[" + "a." * 100_000 + "a]", "parts"),
+            ("a = {" + "a." * 100_000 + "a = 1}", "parts"),
+            ("a = [\n{b = 1}, {" + "'a' ." * 100_000 + "a = 1}]", "parts"),
             ("# " + "x" * TEXT_LIMIT, "longer than 1,000,000"),
             ('a = "' + "x" * 900_000, "not TOML"),
             ("'''" * 300_000, "not TOML"),
+            ('\\"""' * 200_000, "not TOML"),
+            ('"""' + '\\"""' * 200_000 + "\\", "not TOML"),
+            ('"' + '\\"' * 400_000, "not TOML"),
+            ("''''" + "'\n" * 300_000, "not TOML"),
+            ("a" * 900_000, "not TOML"),
+            ("a" + " " * 900_000, "not TOML"),
             ("\0", "not TOML"),
             ("[[rule]]\n" * (RULE_LIMIT + 1), "more than 1000 rules"),
         ],
@@ -232,9 +241,17 @@ class TestHostile:
         with pytest.raises(RuleErrors):
             parse_rules(".".join("a" * (KEY_LIMIT + 1)) + " = 1")
 
-    def test_dots_in_values_are_no_long_keys(self) -> None:
-        assert parse_rules('a = "' + "x." * 100 + '"') == ()
+    @pytest.mark.parametrize(
+        "value",
+        ["'{}'", '"{}"', "'''\n{}'''", '"""\n\\"""{}"""', '"""{}""""', "''''{}''''", "1 # {}"],
+    )
+    def test_dots_in_values_are_no_long_keys(self, value: str) -> None:
+        assert parse_rules(f"a = {value.format('x.' * 100)}\nb = 1 # '\n") == ()
+        assert parse_rules(f"a = [\n{value.format('x.' * 100)}\n]\nb = 1 # '\n") == ()
+
+    def test_dots_in_numbers_and_in_parts_are_no_long_keys(self) -> None:
         assert parse_rules("a = [\n" + "1.0," * 100 + "\n]") == ()
+        assert parse_rules("'" + "a." * 100 + "'.b = 1\n") == ()
 
     def test_limits_of_a_text(self) -> None:
         assert parse_rules("#" * TEXT_LIMIT) == ()
