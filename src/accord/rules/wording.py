@@ -116,8 +116,8 @@ def _sign(sign: str) -> tuple[str, str]:
     """Return what is wrong with a sign that CEL doesn't know at all."""
     if sign[:1] in ("'", '"'):
         return "a text has no end", f"put {sign[0]} behind it"
-    if sign[:1] in _QUOTES:
-        return f"{sign[0]!r} is no quotation mark of a text", "write \"…\" or '…'"
+    if sign in _QUOTES:
+        return f"{sign!r} is no quotation mark of a text", "write \"…\" or '…'"
     return f"{sign[:60]!r} means nothing in an expression", _OPERATORS.get(sign[:1], _LANGUAGE)
 
 

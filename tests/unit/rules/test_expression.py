@@ -169,6 +169,10 @@ def test_comments_may_stand_anywhere() -> None:
     assert "item.title" in compiled(text).names
 
 
+def test_a_loop_s_variable_may_be_called_like_a_loop() -> None:
+    assert value_of("texts.map(all, all + all + all + all)", texts=["a"]) == ["aaaa"]
+
+
 def test_expressions_may_be_as_long_as_the_limit() -> None:
     text = "value".ljust(EXPRESSION_LIMIT)
     assert value_of(text, value="x") == "x"
