@@ -120,6 +120,7 @@ class Phone:
         self.media, self.version, self.media_type = media, version, media_type
         self.max_message, self.max_object = max_message, max_object
         self.tells, self.keeps = devinf, keeps
+        self.oem: str | None = None
         self.items: dict[str, str] = {}
         self.before: dict[str, str] = {}
         self.last: str | None = None
@@ -252,6 +253,7 @@ class Phone:
             version=self.version,
             device_id=self.device,
             device_type="phone",
+            oem=self.oem,
             stores=(store,),
             large_objects=self.version > Version.V1_0,
         )

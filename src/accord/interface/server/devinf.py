@@ -9,12 +9,25 @@ from accord import __version__
 from accord.formats.errors import Refused
 from accord.formats.syncml.devinf import ContentType, DevInf
 from accord.formats.syncml.devinf import Store as Described
+from accord.formats.syncml.status import StatusCode
 from accord.formats.syncml.version import Version
 from accord.formats.types import Format
 from accord.interface.server.stores import Store, offered
 from accord.model.traits import Traits
 
 DEVICE_ID = "accord"
+_LIBSYNTHESIS = "Synthesis AG"
+_BORNE = (
+    StatusCode.NOT_FOUND,
+    StatusCode.UNSUPPORTED_MEDIA_TYPE_OR_FORMAT,
+    StatusCode.ALREADY_EXISTS,
+    StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA,
+    StatusCode.DEVICE_FULL,
+    StatusCode.SIZE_MISMATCH,
+    StatusCode.COMMAND_FAILED,
+    StatusCode.PROCESSING_ERROR,
+    StatusCode.DATA_STORE_FAILURE,
+)
 NAMES = tuple(version.devinf for version in Version)
 
 
@@ -95,6 +108,18 @@ def kept_properties(devinf: DevInf | None, uri: str, used: Format) -> frozenset[
             begun = {v.upper() for p in one.properties if p.name == "BEGIN" for v in p.values}
             return frozenset(names | begun)
     return frozenset()
+
+
+def bearable(devinf: DevInf | None, code: StatusCode) -> StatusCode:
+    """Return with which status a device that gets `code` for an item goes on with the others.
+
+    libsynthesis (3.4, measured with SyncEvolution 2.0) ends the sync at all but a few, and each
+    later one, too, as long as it has the item. At 500 it tells its user, goes on, and sends the
+    item again next time.
+    """
+    if devinf is None or devinf.oem != _LIBSYNTHESIS or code < StatusCode.BAD_REQUEST:
+        return code
+    return code if code in _BORNE else StatusCode.COMMAND_FAILED
 
 
 def _bare(uri: str) -> str:

@@ -13,6 +13,7 @@ from accord.formats.syncml.message import Command, Item
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server import applying, chunks
 from accord.interface.server.change import Op
+from accord.interface.server.devinf import bearable
 from accord.interface.server.house import Turn
 from accord.interface.server.reply import name_of
 from accord.interface.server.stores import find
@@ -110,5 +111,5 @@ def _apply(turn: Turn, store: StoreTalk, batch: list[Op]) -> None:
     for op in batch:
         if getattr(op.command, "no_resp", False):
             continue
-        code = op.code or StatusCode.PROCESSING_ERROR
+        code = bearable(turn.devinf, op.code or StatusCode.PROCESSING_ERROR)
         turn.reply.status(op.command.cmd_id, name_of(op.command), code, source=op.luid or None)
