@@ -173,6 +173,15 @@ def test_who_breaks_off_gets_the_answers_that_are_owed(world: World) -> None:
     assert codes(last, "SyncHdr") == [200]
 
 
+def test_what_came_to_its_end_was_not_suspended(world: World) -> None:
+    phone = world.phone()
+    phone.items["1"] = card("Ada Lovelace")
+    phone.sync()
+    suspend(phone)
+    with world.state.read() as tx:
+        assert [sync.end for sync in tx.sync_log.query()] == ["done"]
+
+
 def test_what_changed_meanwhile_in_the_crm_comes_with_the_next_sync(world: World) -> None:
     ref = world.add(Contact(full_name="Ada Lovelace"))
     gone = world.add(Contact(full_name="Mary Jackson"))

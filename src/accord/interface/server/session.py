@@ -110,6 +110,7 @@ def _suspend(turn: Turn) -> Message:
     # What was done is answered, so that it isn't sent again; there is no more to ask for.
     turn.talk.owed = [owed for owed in turn.talk.owed if isinstance(owed.command, m.Status)]
     turn.reply.settle()
-    turn.talk.stage = Stage.OVER
-    closing.suspend(turn, "suspended")
+    if turn.talk.stage is not Stage.OVER:
+        turn.talk.stage = Stage.OVER
+        closing.suspend(turn, "suspended")
     return turn.reply.message(final=turn.message.final, asked=False)
