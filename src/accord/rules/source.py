@@ -123,7 +123,7 @@ def _lines(text: str) -> dict[Path, int]:
     while at < len(text):
         if header := _HEADER.match(text, at):
             here = _table(_pieces(header.group(2)), len(header.group(1)) == 2, tables)
-            for parts in range(1, len(here) + 1):
+            for parts, _ in enumerate(here, 1):
                 lines.setdefault(here[:parts], line)
             at = header.end()
         elif key := _KEY.match(text, at):
