@@ -96,16 +96,12 @@ def _entries(stored: Any, seen: Any, given: Any) -> Any:
     lists = all(isinstance(each, tuple) for each in (stored, seen, given))
     if not lists or len(stored) != len(seen):
         return given
-    left = list(zip(seen, stored, strict=True))
-    result = []
-    for entry in given:
-        pair = next((pair for pair in left if pair[0] == entry), None)
-        if pair is None:
-            result.append(entry)
-        else:
-            left.remove(pair)
-            result.append(pair[1])
-    return tuple(result)
+    # By their texts, since some hold what has no hash; of equal ones the first stays first.
+    left: dict[str, list[Any]] = {}
+    for was, now in zip(reversed(seen), reversed(stored), strict=True):
+        left.setdefault(repr(was), []).append(now)
+    found = ((entry, left.get(repr(entry))) for entry in given)
+    return tuple(kept.pop() if kept else entry for entry, kept in found)
 
 
 def _without_blanks(contact: Contact) -> Contact:
