@@ -179,7 +179,8 @@ def _enter_updates(
             if paired and failed:
                 ledger.doubt(step.side, after.ref)
         return
-    pairing = ledger.standing(decided.case.pairing or _met(decided))
+    known = decided.case.pairing
+    pairing = ledger.entered(known.id if known is not None else _met(decided)) or known
     if pairing is None or not done:
         return
     crm, groupware = (_now(decided.case, side) for side in Side)
@@ -211,14 +212,9 @@ def undone_apart(
     return apart and any(step.undoes for step, _ in done.values())
 
 
-def _met(decided: Decided) -> Pairing | None:
-    """Return the pairing that a first meeting has just made, as the ledger holds it."""
-    for step in decided.steps:
-        if isinstance(step, Pair):
-            return Pairing(
-                id=step.pairing, crm=step.crm, groupware=step.groupware, content=step.content
-            )
-    return None
+def _met(decided: Decided) -> str:
+    """Return the id of the pairing that a first meeting has just made."""
+    return next((step.pairing for step in decided.steps if isinstance(step, Pair)), "")
 
 
 def _now(case: Case, side: Side) -> Snapshot:

@@ -86,9 +86,9 @@ class Ledger:
         self._redaction.see_pair(pairing)
         self._removed.discard(pairing.id)
 
-    def standing(self, pairing: Pairing | None) -> Pairing | None:
-        """Return a pairing as this batch has left it so far."""
-        return pairing and self._pairings.get(pairing.id, pairing)
+    def entered(self, pairing: str) -> Pairing | None:
+        """Return a pairing as this batch has left it so far, if it has touched it."""
+        return self._pairings.get(pairing)
 
     def advance(self, pairing: Pairing, rule: str) -> None:
         """Let a pairing stand under another rule version, unless it has gone."""

@@ -16,8 +16,18 @@ from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Body, Person
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Written
-from accord.ports.errors import Denied, Gone, Rejected, Retry, Stale
-from accord.rules.rule import Clash, FieldRule, Filters, Leaving, Meetings, OneWay, Window
+from accord.ports.errors import Denied, Gone, ItemError, Rejected, Retry, Stale
+from accord.rules.rule import (
+    Clash,
+    FieldRule,
+    Filters,
+    GuardLimits,
+    Leaving,
+    Meetings,
+    OneWay,
+    Window,
+)
+from accord.service.decisions import approve
 from accord.state.codec import decode_step
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, event
@@ -114,6 +124,35 @@ def test_what_comes_back_while_a_changed_rule_waits_stays_under_its_own() -> Non
     assert world.sync().groupware.created == 1
     (after,) = world.pairings()
     assert (after.crm.ref, after.rule) == (record, pair.rule)
+
+
+def test_what_comes_back_under_a_changed_rule_is_one_pair_that_stands_under_it() -> None:
+    world, record, item = paired(crm={"restores": False})
+    (before,) = world.pairings()
+    world.activate(clash=Clash.GROUPWARE)
+    world.person().delete(record)
+    world.mailbox().edit(item, title="Still on")
+    assert world.sync().held == 1
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    assert len(world.records()) == 1
+    (after,) = world.pairings()
+    assert after.id != before.id
+    assert quiet(world)
+    (after,) = world.pairings()
+    assert after.rule != before.rule
+
+
+@pytest.mark.parametrize("side", Side)
+def test_nothing_waits_any_more_once_the_copy_is_made(side: Side) -> None:
+    world = WatchedWorld()
+    (world.person() if side is GROUPWARE else world.mailbox()).add(event())
+    world.answer(side, "create", Denied("not now"))
+    assert world.sync().side(side).failed == 1
+    assert len(world.pending()) == 1
+    world.wait(minutes=5)
+    assert world.sync(full=True).side(side).created == 1
+    assert world.pending() == []
+    assert quiet(world)
 
 
 def test_one_that_comes_back_under_its_own_ref_keeps_its_pair() -> None:
@@ -303,6 +342,58 @@ def test_edited_in_between_the_edit_travels_back() -> None:
     assert quiet(world)
 
 
+def test_what_a_server_makes_of_an_update_is_no_edit() -> None:
+    world, record, item = paired()
+    world.person().edit(record, location="Room 1")
+
+    def rewritten(given: Any, act: Any) -> Any:
+        (written,) = act(given)
+        world.mailbox().edit(item, location="Room 1 (2nd floor)")
+        stored = world.mailbox().get(item)
+        return [msgspec.structs.replace(written, version=stored.version, snapshot=stored)]
+
+    world.answer(GROUPWARE, "update", rewritten)
+    world.sync()
+    assert quiet(world)
+    assert world.person().get(record).item.location == "Room 1"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("read_back", [True, False])
+def test_after_an_update_the_base_has_the_name_and_marker_of_what_stands_there(
+    read_back: bool,
+) -> None:
+    world, record, item = paired()
+    before = world.mailbox().get(item)
+    world.person().edit(record, title="New")
+
+    def unread(given: Any, act: Any) -> Any:
+        (written,) = act(given)
+        return [written if read_back else msgspec.structs.replace(written, snapshot=None)]
+
+    world.answer(GROUPWARE, "update", unread)
+    world.sync()
+    (pair,) = world.pairings()
+    base = pair.groupware
+    assert (base.item.title, base.item.uid) == ("New", before.item.uid)  # type: ignore[union-attr]
+    assert (base.marker, base.key) == (before.marker, before.key)
+    assert base.marker
+    assert quiet(world)
+
+
+def test_what_an_adapter_refuses_without_saying_how_is_tried_again() -> None:
+    world, record, _item = paired()
+    world.person().edit(record, title="New")
+    world.answer(GROUPWARE, "update", ItemError("error 4711"))
+    assert world.sync().groupware.failed == 1
+    (waiting,) = world.pending(Cause.RETRY)
+    assert (waiting.why, waiting.ref_crm) == ("error 4711", record)
+    (told,) = [e for e in world.journal() if e.error]
+    assert (told.side, told.step, told.error) == (GROUPWARE, "update", "error 4711")
+    world.wait(minutes=5)
+    assert world.sync(full=True).groupware.updated == 1
+    assert quiet(world)
+
+
 def edited_on_both(**values: Any) -> tuple[WatchedWorld, str, str]:
     world, record, item = paired(**values)
     world.person().edit(record, title="CRM")
@@ -466,6 +557,20 @@ def test_a_first_meeting_of_which_half_could_not_be_done_is_repeated() -> None:
     assert quiet(world)
 
 
+def test_a_first_meeting_of_which_half_waits_for_approval_is_repeated() -> None:
+    world = WatchedWorld(rule={"guard": GuardLimits(updates=0)})
+    world.person().add(event(uid="same", location="Room"))
+    world.mailbox().add(event(uid="same"))
+    for _ in range(2):
+        report = world.sync(full=True)
+        assert (report.held, report.paired, report.writes) == (1, 0, 0)
+        assert world.pairings() == []
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    (pair,) = world.pairings()
+    assert pair.groupware.item.location == "Room"  # type: ignore[union-attr]
+    assert quiet(world)
+
+
 @pytest.mark.parametrize("cut", Side)
 def test_a_first_meeting_that_was_cut_off_is_finished_by_the_next_visit(cut: Side) -> None:
     world = WatchedWorld()
@@ -543,6 +648,19 @@ def test_a_pair_moves_to_a_new_rule_when_nothing_of_the_way_waits() -> None:
     world.activate(clash=Clash.GROUPWARE)
     world.sync()
     (after,) = world.pairings()
+    assert after.rule != before.rule
+    assert quiet(world)
+
+
+def test_a_pair_moves_to_a_new_rule_with_what_is_written_under_it() -> None:
+    world, record, _item = paired()
+    (before,) = world.pairings()
+    world.activate(clash=Clash.GROUPWARE)
+    world.person().edit(record, title="New")
+    assert world.sync().held == 1
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    (after,) = world.pairings()
+    assert after.groupware.item.title == "New"  # type: ignore[union-attr]
     assert after.rule != before.rule
     assert quiet(world)
 
