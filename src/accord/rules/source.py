@@ -110,7 +110,7 @@ def _overlong_key(text: str) -> int | None:
     """Return the line of a key with too many parts: reading those takes squared time."""
     for chain in _CHAIN.finditer(text):
         if chain[1] and len(_LINKS.findall(chain[1])) > KEY_LIMIT:
-            return text.count("\n", 0, chain.start()) + 1
+            return text[: chain.start()].count("\n") + 1
     return None
 
 

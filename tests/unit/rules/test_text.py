@@ -193,7 +193,7 @@ def test_texts_without_a_file_are_the_rules() -> None:
         ),
         ("#\n" + "[[rule]]\n" * (RULE_LIMIT + 1), "f:2: error: rule: more than 1000 rules"),
         ("#\n\na" + ".a" * KEY_LIMIT + " = 1", "f:3: error: a key has more than 16 parts"),
-        ("#\n\t[ [a" + ".a" * KEY_LIMIT + "]]", "f:2: error: a key has more than 16 parts"),
+        ("#\n\t[ [a" + ".a" * KEY_LIMIT + "]]\n\n", "f:2: error: a key has more than 16 parts"),
         ("#" * (TEXT_LIMIT + 1), "f: error: the text is longer than 1,000,000 characters"),
         ("a = " + "[" * 5_000, "f: error: not TOML: nested too deeply"),
         ("a = " + "1" * 5_000, "f: error: not TOML: a number has too many digits"),
