@@ -355,7 +355,10 @@ def test_what_a_server_makes_of_an_update_is_no_edit() -> None:
     world.answer(GROUPWARE, "update", rewritten)
     world.sync()
     assert quiet(world)
-    assert world.person().get(record).item.location == "Room 1"  # type: ignore[union-attr]
+    world.mailbox().edit(item, title="New")
+    world.sync()
+    stored: Any = world.person().get(record).item
+    assert (stored.title, stored.location) == ("New", "Room 1")
 
 
 @pytest.mark.parametrize("read_back", [True, False])
@@ -558,16 +561,16 @@ def test_a_first_meeting_of_which_half_could_not_be_done_is_repeated() -> None:
 
 
 def test_a_first_meeting_of_which_half_waits_for_approval_is_repeated() -> None:
-    world = WatchedWorld(rule={"guard": GuardLimits(updates=0)})
-    world.person().add(event(uid="same", location="Room"))
-    world.mailbox().add(event(uid="same"))
-    for _ in range(2):
-        report = world.sync(full=True)
-        assert (report.held, report.paired, report.writes) == (1, 0, 0)
-        assert world.pairings() == []
+    world = WatchedWorld(rule={"guard": GuardLimits(updates=1)})
+    for uid, body in (("one", Body(text="agenda")), ("two", None)):
+        world.person().add(event(uid=uid, title=uid, location="Room"))
+        world.mailbox().add(event(uid=uid, title=uid, body=body))
+    report = world.sync()
+    assert (report.held, report.crm.updated, report.paired) == (2, 1, 0)
+    assert world.pairings() == []
     approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
-    (pair,) = world.pairings()
-    assert pair.groupware.item.location == "Room"  # type: ignore[union-attr]
+    pairs = world.pairings()
+    assert [p.groupware.item.location for p in pairs] == ["Room"] * 2  # type: ignore[union-attr]
     assert quiet(world)
 
 
