@@ -1,6 +1,6 @@
 """E-mails on devices, with a CRM that has them among its records: every mode, every change.
 
-What the store takes and gives is `message/rfc822`, read and written by `mailtext`.
+What the store takes and gives is `message/rfc822`, read and written by `formats.mime`.
 """
 
 from __future__ import annotations

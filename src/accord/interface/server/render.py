@@ -11,10 +11,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from accord.formats import types
+from accord.formats import mime, types
 from accord.formats.errors import Refused
 from accord.formats.types import Format
-from accord.interface.server import mailtext, quirks
+from accord.interface.server import quirks
 from accord.interface.server.stores import MAIL
 from accord.model.diff import diff, patch
 from accord.model.fields import is_empty
@@ -32,7 +32,7 @@ def write(item: Item, form: Format, ref: str = "") -> str:
     if not item.uid:
         item = patch(item, {"uid": ref or uuid.uuid4().hex})
     if isinstance(item, Mail):
-        return mailtext.write(item)
+        return mime.write(item)
     if isinstance(item, Absence):
         item = _event(item)
     return types.encode(quirks.shown(item), form.type, form.version).decode()
@@ -43,7 +43,7 @@ def read(data: str | bytes, media_type: str, kind: Kind) -> Item:
     if kind is Kind.MAIL:
         if media_type.partition(";")[0].strip().lower() != MAIL.type:
             raise Refused(f"mails come as {MAIL.type}")
-        return mailtext.read(data)
+        return mime.read(data)
     item: Item = types.decode(data, media_type)
     if kind is Kind.ABSENCE and isinstance(item, Event):
         item = _absence(item)

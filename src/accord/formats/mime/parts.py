@@ -1,6 +1,6 @@
 """E-mails taken apart at bounded cost: header fields in words, addresses, and the text among parts.
 
-Used by `mailtext`. The parser of the standard library looks at headers alone: parts nested by the
+Used by `mail`. The parser of the standard library looks at headers alone: parts nested by the
 thousand, and what it makes of addresses, take minutes or more calls than there is room for.
 """
 

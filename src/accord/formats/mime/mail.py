@@ -1,6 +1,6 @@
-"""E-mails as message/rfc822 for devices: made from the fields that the CRM keeps, and read back.
+"""E-mails as message/rfc822: made from the fields that a CRM keeps, and read back.
 
-Used by `render`; the original's bytes stay where they are. Header fields are written by hand: the
+The original's bytes stay where they are. Header fields are written by hand: the
 standard library's policies parse what they write, and take no address that they can't parse.
 """
 
@@ -15,7 +15,7 @@ from email.utils import format_datetime, parsedate_to_datetime, quote
 import idna
 
 from accord.formats.errors import Refused
-from accord.interface.server.mime import Parts, line
+from accord.formats.mime.parts import Parts, line
 from accord.model.item import Mail
 from accord.model.parts import Body, BodyType, Person
 

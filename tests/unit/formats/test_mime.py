@@ -1,4 +1,4 @@
-"""E-mails for devices: written as message/rfc822 and read back with all that the CRM keeps."""
+"""E-mails: written as message/rfc822 and read back with all that the CRM keeps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from accord.formats import mime
 from accord.formats.errors import Refused
-from accord.interface.server import mailtext, render
+from accord.interface.server import render
 from accord.interface.server.stores import MAIL
 from accord.model.diff import diff
 from accord.model.item import Mail
@@ -121,7 +122,7 @@ HEAD = "From: zoe@example.com\r\nSubject: Hello\r\n"
     ],
 )
 def test_a_field_that_nobody_can_read_leaves_the_rest(field: str) -> None:
-    found = mailtext.read(f"{field}\r\n{HEAD}\r\nHow are you?")
+    found = mime.read(f"{field}\r\n{HEAD}\r\nHow are you?")
     assert found.sender == Person(address="zoe@example.com")
 
 
@@ -144,12 +145,12 @@ def test_a_field_that_nobody_can_read_leaves_the_rest(field: str) -> None:
 )
 def test_what_no_mail_needs_is_refused_with_its_reason(text: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        mailtext.read(text)
+        mime.read(text)
 
 
 def test_mails_of_people_who_know_many_pass() -> None:
     folded = ",\r\n ".join(f'"Person, {n}" <person.{n}@example.com>' for n in range(2_000))
-    found = mailtext.read(f"{HEAD}To: {folded}\r\n" + "Received: by somebody\r\n" * 200 + "\r\nHi")
+    found = mime.read(f"{HEAD}To: {folded}\r\n" + "Received: by somebody\r\n" * 200 + "\r\nHi")
     assert len(found.to) == 2_000
     assert found.to[7] == Person(address="person.7@example.com", name="Person, 7")
 
@@ -183,7 +184,7 @@ FILE = "Content-Type: text/plain\r\nContent-Disposition: attachment; filename=a\
     ],
 )
 def test_the_text_is_found_among_the_parts(text: str, body: Body | None, newline: str) -> None:
-    found = mailtext.read((HEAD + text).replace("\r\n", newline))
+    found = mime.read((HEAD + text).replace("\r\n", newline))
     if found.body is not None:
         found = replace(found, body=replace(found.body, text=found.body.text.rstrip()))
     assert found.body == body
@@ -200,7 +201,7 @@ def calls(text: str) -> int:
     before = sys.getprofile()
     sys.setprofile(profile)
     try:
-        mailtext.read(text)
+        mime.read(text)
     except Refused:
         pass
     finally:
