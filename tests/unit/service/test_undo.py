@@ -306,6 +306,19 @@ def test_what_came_back_alone_goes_again_when_that_is_undone() -> None:
     assert world.sync(full=True).writes == 0
 
 
+def test_what_came_back_alone_is_decided_about_anew() -> None:
+    world = renamed(rule={"direction": Direction.OUTBOUND})
+    world.person().delete(world.records()[0].ref)
+    back(world, world.sync().run)
+    (item,) = world.items()
+    assert world.records() == ()
+    world.sync()
+    decision = world.decision(GROUPWARE, item.ref)
+    assert decision is not None
+    assert (decision.step, decision.version) == ("skip", item.version)
+    assert world.titles() == ([], ["New"])
+
+
 def test_a_record_that_was_deleted_in_the_crm_is_restored_not_recreated() -> None:
     world = renamed()
     (record,) = world.records()
