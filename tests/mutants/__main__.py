@@ -52,6 +52,7 @@ class Room(NamedTuple):
 
 
 APPLY = ("apply", "writes", "commit")
+NOTICING = (*APPLY, "claims", "refused", "undo")
 ROOMS = {
     room.name: room
     for room in (
@@ -61,7 +62,10 @@ ROOMS = {
         Room(
             "apply",
             tuple(f"src/accord/service/{name}.py" for name in APPLY),
-            tuple(f"tests/unit/service/test_{name}.py" for name in (*APPLY, "claims", "undo")),
+            tuple(
+                f"tests/unit/service/test_{name}.py"
+                for name in (*APPLY, "claims", "refused", "undo")
+            ),
         ),
     )
 }

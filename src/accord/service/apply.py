@@ -177,7 +177,7 @@ def _open(visit: Visit, jobs: Sequence[Job]) -> dict[str, Outcome]:
         if visit.lease is not None:
             visit.lease = tx.leases.renew(visit.lease, LEASE_SECONDS)
         if tx.settings.get("paused"):
-            raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
+            raise ConfigError("paused", hint="run `accord resume` to go on")
         claims = tx.claims.claim_many(visit.instance, dict.fromkeys(meetings, ""), visit.link.id)
         for uid, claim in claims.items():
             if claim.link != visit.link.id:

@@ -82,21 +82,20 @@ def advance(decided: Decided, ledger: Ledger) -> None:
 
 def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger) -> bool:
     """Close the intents whose outcome is known; park refusals; tell whether any was stale."""
-    stale = False
     for job in jobs:
         outcome = outcomes.get(job.intent)
         if outcome is not None:
             ledger.close_intent(job.intent)
         match outcome:
             case Stale() | Gone():
-                stale = True
+                pass
             case Rejected():
                 ledger.failed(job.step, job.decided.case, str(outcome), Cause.REJECTED)
             case Denied():
                 ledger.denied(job.step, job.decided.case, str(outcome))
             case ItemError():
                 ledger.failed(job.step, job.decided.case, str(outcome), Cause.RETRY)
-    return stale
+    return any(isinstance(outcomes.get(job.intent), Stale | Gone) for job in jobs)
 
 
 def enter_create(visit: Visit, step: Create, written: Written, case: Case, ledger: Ledger) -> None:

@@ -118,7 +118,7 @@ def _mark(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Out
     except AccordError:
         # Their intents stay open: the next visit finds the copies and stores the refs.
         for job in jobs:
-            outcomes.pop(job.intent, None)
+            del outcomes[job.intent]
         raise
 
 
