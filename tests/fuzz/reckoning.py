@@ -182,7 +182,8 @@ class Reckoning:
             for side, (_, paired) in life.deaths.items():
                 # An edit that had arrived, but whose answer was lost, still stands against it.
                 told = self.unsure and any(at is not side for _, _, at in life.live_values())
-                if paired and not told and not self._unseen(life, side) and not life.restored:
+                unseen = self._unseen(life, side) or self._begun(life, side)
+                if paired and not told and not unseen and not life.restored:
                     yield f"deleted in {side} and back again, though nobody edited it"
 
     def _was_deleted(self, life: Life) -> bool:
@@ -197,6 +198,13 @@ class Reckoning:
         if self.people.kind is Kind.CONTACT and side is CRM:
             return []
         return [(name, value) for name, value in life.unseen_at_death(side) if name in self.shared]
+
+    def _begun(self, life: Life, side: Side) -> bool:
+        """Tell whether an edit may have stood against a deletion though its value doesn't travel.
+
+        Who says how far a task has come says that it was begun, and that travels.
+        """
+        return any(name == "status" for name, _ in life.unseen_at_death(side))
 
     def _one_sided(self, life: Life, missing: Side) -> bool:
         if self.people.kind is Kind.CONTACT and life.born is GROUPWARE and missing is CRM:
