@@ -182,8 +182,8 @@ class Reckoning:
             for side, (_, paired) in life.deaths.items():
                 # An edit that had arrived, but whose answer was lost, still stands against it.
                 told = self.unsure and any(at is not side for _, _, at in life.live_values())
-                unseen = self._unseen(life, side) or self._begun(life, side)
-                if paired and not told and not unseen and not life.restored:
+                stood = bool(self._unseen(life, side)) or self._begun(life, side)
+                if paired and not told and not stood and not life.restored:
                     yield f"deleted in {side} and back again, though nobody edited it"
 
     def _was_deleted(self, life: Life) -> bool:
