@@ -68,6 +68,32 @@ def test_nothing_is_taken_away_where_something_did_not_arrive(
     assert phone.names == world.names() == ["Ada Lovelace", "Grace Hopper"]
 
 
+@pytest.mark.parametrize("crm", ["memory", "database"])
+@pytest.mark.parametrize("code", [202, 203])
+def test_what_a_merge_leaves_in_the_crm_comes_with_the_next_sync(crm: str, code: int) -> None:
+    with make_world(crm) as world:
+        world.add(Contact(full_name="Grace Hopper"))
+        world.add(Contact(full_name="Lise Meitner"))
+        phone = world.phone()
+        phone.items = {"2": card("Ada Lovelace")}
+        phone.sync()
+        assert phone.sync() == 200
+        phone.items = {"2": card("Ada Lovelace")}
+        if code == 203:
+            assert refresh(phone, add("1", "nonsense"), ADA) == [400, 200]
+            phone.items = {"2": card("Ada Lovelace")}
+            phone.before = dict(phone.items)
+        else:
+            phone.last = None
+            assert phone.sync(202) == 203
+        assert phone.names == ["Ada Lovelace"]
+        assert phone.sync() == 200
+        everybody = ["Ada Lovelace", "Grace Hopper", "Lise Meitner"]
+        assert phone.names == world.names() == everybody
+        assert phone.sync() == 200
+        assert phone.names == world.names() == everybody
+
+
 def test_an_item_given_up_by_the_device_spoils_its_refresh_too(world: World) -> None:
     phone = world.phone()
     phone.begin(203)

@@ -5,7 +5,7 @@ Only refs wait between messages; items are read when their turn comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +20,7 @@ from accord.interface.server.applying import guid
 from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
-from accord.interface.server.talk import Mode, Out, Part, Sent, StoreTalk
+from accord.interface.server.talk import Candidate, Mode, Out, Part, Sent, StoreTalk
 from accord.model.observe import (
     Completeness,
     Deleted,
@@ -68,8 +68,7 @@ def _queue(turn: Turn, store: StoreTalk) -> list[Out]:
         case Mode.FROM_CLIENT:
             return []
         case Mode.REFRESH_FROM_CLIENT:
-            if not store.merge:
-                _sweep(turn, store)
+            _sweep(turn, store)
             return []
         case Mode.SLOW:
             return _rest(turn, store)
@@ -152,19 +151,25 @@ def _rest(turn: Turn, store: StoreTalk) -> list[Out]:
 
 
 def _sweep(turn: Turn, store: StoreTalk) -> None:
-    """Delete what a client that refreshes the server doesn't have, if all that it has arrived."""
-    if store.lacks:
-        # It merges instead: what stays is there for the device's next sync.
+    """Delete what a client that refreshes the server doesn't have, if all that it has arrived.
+
+    Else it merges: what stays is offered in the device's next sync that takes anything.
+    """
+    if store.lacks and not store.merge:
         turn.note(store, "refused", f"nothing was taken away from the CRM: {store.lacks}")
         store.merge = True
-        return
     candidates = begin(turn, store)
-    lacked = [_lacked(store, Out(ref)) for ref in store.unread]
-    turn.house.state.run(lambda tx: tx.device_items.put(turn.shelf(store), lacked))
     with turn.house.state.read() as tx:
-        rows = tx.device_items.by_ref(turn.shelf(store), candidates)
+        rows = tx.device_items.by_ref(turn.shelf(store), [*candidates, *store.unread])
     mine = {ref for ref, row in rows.items() if row.session == store.mark}
-    left = [one for ref, one in candidates.items() if ref not in mine]
+    stays = [*store.unread, *(candidates if store.merge else ())]
+    lacked = [_lacked(store, Out(ref)) for ref in stays if ref not in mine]
+    turn.house.state.run(lambda tx: tx.device_items.put(turn.shelf(store), lacked))
+    if not store.merge:
+        _take_away(turn, store, [one for ref, one in candidates.items() if ref not in mine])
+
+
+def _take_away(turn: Turn, store: StoreTalk, left: Sequence[Candidate]) -> None:
     crm, kind, size = turn.crm, turn.store(store).kind, max(1, turn.house.crm.traits.batch)
     for at in range(0, len(left), size):
         some = left[at : at + size]
