@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accord.formats.syncml.message import Command
-from accord.model.item import Contact
+from accord.model.item import Contact, Mailto
 from accord.model.kinds import Kind
 from accord.model.observe import Seen
 from tests.unit.interface.phone import Phone, card, status_for
@@ -72,6 +72,41 @@ def test_a_name_given_again_after_all_was_forgotten_here(world: World) -> None:
     reset(phone, {"1": card("New Person", "n@example.com")})
     phone.sync(201)
     agree(world, phone, "Grace Hopper", "New Person")
+
+
+def mails(world: World) -> list[str]:
+    with world.crm.open("anna") as session:
+        pages = list(session.changes("", Kind.CONTACT, "", lambda _: {}))
+    found = [one.snapshot.item for p in pages for one in p.observations if isinstance(one, Seen)]
+    return sorted(each.address for one in found if isinstance(one, Contact) for each in one.mails)
+
+
+def test_that_neither_has_a_name_makes_no_two_the_same(world: World) -> None:
+    world.add(Contact(mails=(Mailto(address="grace@example.com"),)))
+    phone = world.phone()
+    phone.sync()
+    (luid,) = phone.items
+    reset(phone, {luid: card("", "new@example.com")})
+    phone.sync(201)
+    assert phone.codes == {luid: 201}
+    assert mails(world) == ["grace@example.com", "new@example.com"]
+    assert len(phone.items) == 2
+    assert "new@example.com" in phone.items[luid]
+    assert any("grace@example.com" in data for data in phone.items.values())
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_has_no_name_is_known_by_its_addresses(world: World, renamed: bool) -> None:
+    phone = world.phone()
+    both = {"1": card("", "a@example.com"), "2": card("", "b@example.com")}
+    phone.items = dict(both)
+    phone.sync()
+    if renamed:
+        both = {"3": both["2"], "4": both["1"]}
+    reset(phone, both)
+    phone.sync(201)
+    assert mails(world) == ["a@example.com", "b@example.com"]
+    assert set(phone.items) == set(both)
 
 
 def test_what_was_renamed_after_a_sync_broke_off_is_the_same_item(world: World) -> None:

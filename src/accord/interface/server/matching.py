@@ -43,7 +43,7 @@ def candidate(ref: str, version: str, item: Item) -> Candidate:
 def alike(one: Item, other: Item) -> bool:
     """Tell whether anything says that two items are the same."""
     first, second = candidate("", "", one), candidate("", "", other)
-    same = first.uid == second.uid != "" or first.name == second.name
+    same = first.uid == second.uid != "" or first.name == second.name != ""
     return same or bool(set(first.marks) & set(second.marks))
 
 
@@ -73,13 +73,18 @@ class Matcher:
 
     def _find(self, given: Candidate, hint: str) -> str:
         known = self._left.get(hint)
-        if known and (known.uid == given.uid or known.name == given.name):
+        # That neither says who it is makes no two items the same.
+        if known and (known.uid == given.uid != "" or known.name == given.name != ""):
             return hint
         same = self._there(self._by_uid.get(given.uid, ())) if given.uid else []
         if same:
             return same[0]
-        named = self._there(self._by_name.get(given.name, ())) if given.name else []
+        named = self._there(self._by_name.get(given.name, ()))
         marked = [ref for ref in named if set(self._left[ref].marks) & set(given.marks)]
+        if hint in marked:
+            return hint
+        if not given.name:
+            return next((ref for ref in marked if self._left[ref].marks == given.marks), "")
         if marked:
             return marked[0]
         # Without anything that tells them apart, one of the same name must be the only one.
