@@ -84,15 +84,56 @@ def test_what_the_device_has_as_it_is_needs_no_reading(world: World) -> None:
     shelf = Shelf("anna", "phone-1", "addressbook")
     with world.state.begin() as tx:
         version = tx.device_items.known(shelf, [ref])[ref]
-        anchors = tx.device_anchors.get(shelf)
-        assert anchors is not None
-        tx.device_anchors.put(shelf, replace(anchors, cursor=""))
+    list_all(world)
     with unreadable(ref, version):
         phone.sync()
     assert not world.notes("unsent")
     phone.items = {luid: card("Grace Murray") for luid in phone.items}
     phone.sync()
     assert world.names() == ["Grace Murray"]
+
+
+def list_all(world: World) -> None:
+    """Let the next sync be one whose listing is complete."""
+    shelf = Shelf("anna", "phone-1", "addressbook")
+    with world.state.begin() as tx:
+        anchors = tx.device_anchors.get(shelf)
+        assert anchors is not None
+        tx.device_anchors.put(shelf, replace(anchors, cursor=""))
+
+
+@pytest.mark.parametrize("syncs", [1, 2])
+def test_an_edit_of_what_could_not_be_read_once_is_no_conflict(world: World, syncs: int) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    phone.sync()
+    list_all(world)
+    before = dict(phone.items)
+    phone.items = {luid: card("Grace Murray") for luid in phone.items}
+    with unreadable(ref):
+        for _ in range(syncs):
+            assert phone.sync() == 200
+            assert [*phone.codes.values()] == [506]
+            phone.before = before
+    assert {note.ref for note in world.notes("unsent")} == {ref}
+    assert phone.sync() == 200
+    assert [*phone.codes.values()] == [200]
+    assert phone.names == world.names() == ["Grace Murray"]
+    assert not world.notes("conflict")
+    assert quiet(phone)
+
+
+def test_a_change_behind_what_could_not_be_read_comes_later(world: World) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    phone.sync()
+    list_all(world)
+    world.edit(ref, full_name="Grace Murray")
+    with unreadable(ref):
+        phone.sync()
+        phone.sync()
+    assert phone.names == ["Grace Hopper"]
+    phone.sync()
+    assert phone.names == ["Grace Murray"]
+    assert quiet(phone)
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -138,7 +138,7 @@ def commit(turn: Turn) -> None:
                 continue
             tx.device_items.touch(shelf, silent.get(store.name, {}), store.mark)
             before = store.before.cursor if store.before else ""
-            moved = store.mode is not Mode.FROM_CLIENT and not store.merge
+            moved = store.mode is not Mode.FROM_CLIENT and not store.merge and not store.held
             cursor = store.cursor if moved else before
             made = Anchors(client=store.client_next, own=store.own_next, cursor=cursor)
             tx.device_anchors.put(shelf, made)

@@ -112,7 +112,8 @@ def _take(turn: Turn, store: StoreTalk, seen: Iterable[Observation], found: dict
             if row is None or row.luid is None or row.version != one.snapshot.version:
                 found[one.ref] = Out(one.ref, row.luid if row else None)
         elif isinstance(one, Unknown) and not (one.version and row and row.version == one.version):
-            found[one.ref] = Out(one.ref, row.luid if row else None)
+            vague = row is not None and row.version != "" and not one.version
+            found[one.ref] = Out(one.ref, row.luid if row else None, vague=vague)
         elif isinstance(one, Deleted | OutOfScope | Moved):
             found.pop(one.ref, None)
             if row is not None:
@@ -231,6 +232,7 @@ def _send_some(
     What can't be sent although it is there is tried again in the next sync.
     """
     now = {one.ref: one for one in turn.fetch(store, [o.ref for o in some if not o.gone])}
+    has = turn.known(store, [out.ref for out in some if out.vague])
     for at, out in enumerate(some):
         if room <= _LEAST:
             return some[at:], room
@@ -239,6 +241,8 @@ def _send_some(
         if gone:
             room = _send_delete(turn, store, out, taken, room)
         elif isinstance(found, Seen):
+            if found.snapshot.version == has.get(out.ref):
+                continue
             before = len(taken.commands)
             room = _send_item(turn, store, out, found, taken, room)
             if store.part is not None:
@@ -247,7 +251,7 @@ def _send_some(
                 del taken.commands[before:]
                 return some[at:], 0
         elif isinstance(found, Unknown):
-            _unsent(turn, store, out, taken, f"the CRM can't read it: {found.why}")
+            _unread(turn, store, out, taken, f"the CRM can't read it: {found.why}")
     return [], room
 
 
@@ -293,6 +297,17 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
         return room
     store.part = Part(out, text, snapshot.version, form.type)
     return _send_part(turn, store, taken, room)
+
+
+def _unread(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, why: str) -> None:
+    """Leave an item that the CRM can't read to a later sync."""
+    if not out.vague:
+        _unsent(turn, store, out, taken, why)
+        return
+    # It stays known as what the device has, or the device's own change of it would seem to meet
+    # another one here.
+    turn.note(store, "unsent", why, ref=out.ref)
+    store.held = True
 
 
 def _unsent(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, why: str) -> None:

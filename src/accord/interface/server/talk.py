@@ -62,11 +62,15 @@ class Candidate(Struct, array_like=True):
 
 
 class Out(Struct, array_like=True):
-    """Be one change for the device; `luid` is its name there, none for a new item."""
+    """Be one change for the device; `luid` is its name there, none for a new item.
+
+    `vague` says that the CRM couldn't read it, so nobody knows whether it changed at all.
+    """
 
     ref: str
     luid: str | None = None
     gone: bool = False
+    vague: bool = False
 
 
 class Part(Struct):
@@ -114,7 +118,7 @@ class StoreTalk(Struct):
     couldn't read; `queue` as soon as something goes out.
     `mark` stands on the device's items that this sync has touched, also when it is resumed. `came`
     counts the device's changes, of which it said there are `expected`; `doubt` tells which of them
-    didn't arrive.
+    didn't arrive. `held` says that the next sync must ask again for the changes of this one.
     """
 
     id: str
@@ -140,6 +144,7 @@ class StoreTalk(Struct):
     expected: int = 0
     came: int = 0
     doubt: str = ""
+    held: bool = False
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
