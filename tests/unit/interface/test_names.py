@@ -101,6 +101,7 @@ def test_what_has_no_name_is_known_by_its_addresses(world: World, renamed: bool)
     both = {"1": card("", "a@example.com"), "2": card("", "b@example.com")}
     phone.items = dict(both)
     phone.sync()
+    both = {luid: data.replace("END:", "NOTE:Met\r\nEND:") for luid, data in both.items()}
     if renamed:
         both = {"3": both["2"], "4": both["1"]}
     reset(phone, both)
