@@ -136,6 +136,27 @@ def test_a_change_behind_what_could_not_be_read_comes_later(world: World) -> Non
     assert quiet(phone)
 
 
+@pytest.mark.parametrize("code", [201, 203])
+def test_what_the_device_has_of_what_could_not_be_read_is_no_new_item(
+    world: World, code: int
+) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    world.add(Contact(full_name="Ada Lovelace"))
+    phone.sync()
+    luid = phone.luid("Grace Hopper")
+    with unreadable(ref):
+        assert phone.sync(code) == code
+    assert phone.codes[luid] == 506
+    for _ in range(2):
+        assert phone.sync() == 200
+        assert phone.names == world.names() == ["Ada Lovelace", "Grace Hopper"]
+    assert quiet(phone)
+    phone.items[luid] = card("Grace Murray")
+    phone.sync()
+    assert phone.names == world.names() == ["Ada Lovelace", "Grace Murray"]
+    assert not world.notes("conflict")
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_what_was_too_large_once_comes_when_there_is_room(world: World, known: bool) -> None:
     ref = world.add(Contact(full_name="Grace Hopper"))

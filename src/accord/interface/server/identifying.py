@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from accord.formats.syncml.status import StatusCode
 from accord.interface.server.change import Op, keep_to, key_of, refuse
 from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
@@ -38,12 +41,24 @@ def _match(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
         if op.row is not None and op.row.session and op.row.ref in candidates.keys() - taken:
             # Named in a try that broke off: it is this one, whatever the device made of it since.
             op.ref, op.matched = op.row.ref, True
+        elif op.row is not None and op.row.ref in store.unread:
+            _wait(store, op, op.row)
     matcher = Matcher(candidates, taken | {op.ref for op in ops})
     for op in ops:
-        if not op.ref and op.item is not None:
+        if not op.ref and op.code is None and op.item is not None:
             with keep_to(op, turn, store):
                 op.ref = matcher.find(op.item, op.row.ref if op.row else "")
                 op.matched = bool(op.ref)
+
+
+def _wait(store: StoreTalk, op: Op, row: DeviceItem) -> None:
+    """Leave an item to the next sync: what it was last, the CRM couldn't read when it was listed.
+
+    To make another one of it would leave both sides with two.
+    """
+    op.ref, op.code = row.ref, StatusCode.PROCESSING_ERROR
+    op.why = "the CRM can't read what it was in the last sync"
+    op.keep = replace(row, version="", session=store.mark)
 
 
 def _recognize(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:

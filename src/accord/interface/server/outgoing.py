@@ -146,7 +146,7 @@ def _rest(turn: Turn, store: StoreTalk) -> list[Out]:
     mine = {ref for ref, row in rows.items() if row.session == store.mark}
     found = {ref: Out(ref) for ref in refs if ref not in mine}
     for item in unsettled:
-        if item.session == store.mark:
+        if item.session == store.mark and item.ref not in store.unread:
             found[item.ref] = Out(item.ref, item.luid)
     return list(found.values())
 
