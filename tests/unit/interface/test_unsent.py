@@ -14,7 +14,7 @@ from accord.formats.syncml.version import Version
 from accord.model.item import Contact
 from accord.model.observe import Observation, Unknown
 from accord.state.device_items import Shelf
-from tests.unit.interface.phone import Phone, card, status_for
+from tests.unit.interface.phone import CARD, Phone, card, status_for
 from tests.unit.interface.world import World, make_world
 
 
@@ -207,6 +207,60 @@ def test_what_the_device_never_answered_comes_again(world: World) -> None:
     assert {note.ref for note in world.notes("unsent")} == {edited, gone}
     assert phone.sync() == 200
     assert phone.names == world.names() == ["Grace Murray", "Lise Meitner"]
+    assert quiet(phone)
+
+
+@pytest.mark.parametrize("what", [m.Add, m.Replace, m.Delete])
+@pytest.mark.parametrize("code", [420, 500])
+def test_what_the_device_refuses_comes_again(
+    world: World, what: type[m.Command], code: int
+) -> None:
+    edited = world.add(Contact(full_name="Grace Hopper"))
+    gone = world.add(Contact(full_name="Ada Lovelace"))
+    phone = world.phone()
+    phone.sync()
+    world.edit(edited, full_name="Grace Murray")
+    world.delete(gone)
+    world.add(Contact(full_name="Lise Meitner"))
+    phone.begin(200)
+    reply = phone.send_changes(200)
+    phone.take_changes(reply, lambda command: code if isinstance(command, what) else None)
+    end(phone, *phone.statuses, *([phone.map_of(phone.maps)] if phone.maps else []))
+    assert phone.names != world.names()
+    (note,) = world.notes("unsent")
+    assert str(code) in note.why
+    assert phone.sync() == 200
+    assert phone.names == world.names() == ["Grace Murray", "Lise Meitner"]
+    assert quiet(phone)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_the_device_refuses_in_the_middle_comes_again(world: World, known: bool) -> None:
+    ref = world.add(Contact(full_name="Grace Hopper")) if known else ""
+    phone = world.phone(max_message=6_000)
+    phone.sync()
+    if known:
+        world.edit(ref, notes="x y " * 5_000)
+    else:
+        world.add(Contact(full_name="Grace Hopper", notes="x y " * 5_000))
+    phone.begin(200)
+    phone.take_changes(phone.send_changes(200), lambda _: 420)
+    end(phone, *phone.statuses)
+    assert "x y" not in "".join(phone.items.values())
+    assert phone.sync() == 200
+    assert phone.names == ["Grace Hopper"]
+    assert "x y" in "".join(phone.items.values())
+    assert quiet(phone)
+
+
+def test_what_has_no_type_for_the_device_comes_when_it_has(world: World) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    phone = world.phone(media_type="text/x-odd")
+    phone.sync()
+    assert phone.names == []
+    phone.media_type = CARD
+    assert phone.sync() == 200
+    assert phone.names == ["Grace Hopper"]
     assert quiet(phone)
 
 

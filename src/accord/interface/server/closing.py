@@ -41,8 +41,8 @@ class Heard:
                     store.failed = f"the device answered {status.code}"
             case "part":
                 if not good and store.part is not None and store.part.out.ref == sent.ref:
-                    store.part = None
-                    self._refused(store, sent, status.code)
+                    known, store.part = store.part.out.luid is not None, None
+                    self._refused(store, sent, status.code, known=known)
             case _:
                 self._item(store, sent, status.code, good=good)
 
@@ -71,7 +71,7 @@ class Heard:
                 self._gone.setdefault(store.name, []).append(sent.ref)
                 store.count("sent-deleted")
             else:
-                self._refused(store, sent, code)
+                self._refused(store, sent, code, known=True)
         elif good:
             self._versions.setdefault(store.name, {})[sent.ref] = sent.version
             store.count("sent-added" if sent.what == "add" else "sent-changed")
@@ -79,11 +79,17 @@ class Heard:
             # It isn't there any more under that name: next time it is offered as a new one.
             self._again.setdefault(store.name, []).append(sent.ref)
         else:
-            # What the device refuses stays to be sent: next time it may have room.
-            self._versions.setdefault(store.name, {})[sent.ref] = ""
-            self._refused(store, sent, code)
+            self._refused(store, sent, code, known=True)
 
-    def _refused(self, store: StoreTalk, sent: Sent, code: int) -> None:
+    def _refused(self, store: StoreTalk, sent: Sent, code: int, *, known: bool) -> None:
+        """Leave what the device refuses to be sent again: next time it may have room.
+
+        `known` says that its row is there already.
+        """
+        if known:
+            self._versions.setdefault(store.name, {})[sent.ref] = ""
+        else:
+            self._again.setdefault(store.name, []).append(sent.ref)
         self._turn.note(store, "unsent", f"the device answered {code}", ref=sent.ref)
 
 

@@ -274,7 +274,7 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
         text, _ = clean(render.write(snapshot.item, form, out.ref))
         size = len(text.encode())
     except Refused as refusal:
-        turn.note(store, "unsent", str(refusal), ref=out.ref)
+        _unsent(turn, store, out, taken, str(refusal))
         return room
     except AccordError:
         raise
