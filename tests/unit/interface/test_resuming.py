@@ -201,15 +201,19 @@ def test_what_changed_meanwhile_in_the_crm_comes_with_the_next_sync(world: World
     assert quiet(phone)
 
 
-def test_a_part_of_an_item_is_kept(world: World) -> None:
+@pytest.mark.parametrize("mode", [200, 201, 202])
+def test_a_part_of_an_item_is_kept(world: World, mode: int) -> None:
     text = card("Ada Lovelace", NOTE="x" * 500)
     phone = world.phone()
+    if mode != 201:
+        phone.sync()
     phone.items["1"] = text
-    phone.begin(201)
+    phone.begin(mode)
     first = phone.sync_of([add("1", text[:200], more=True, size=len(text))])
     phone.post(*status_for(phone.reply), first, final=False)
     suspend(phone)
     reply = phone.begin(225)
+    assert alert_of(reply).code == mode
     reply = phone.post(*status_for(reply), phone.sync_of([add("1", text[200:])]))
     assert codes(reply, "Add") == [201]
     finish(phone, reply)

@@ -154,6 +154,9 @@ def _agree(turn: Turn, name: str, code: int, anchor: Anchor) -> tuple[StatusCode
         status, merge = StatusCode.REFRESH_REQUIRED, mode is Mode.REFRESH_FROM_CLIENT
     elif code == AlertCode.RESUME and left is None:
         status = StatusCode.RESERVED_509
+    elif left is not None and left.coming is not None:
+        # Its first parts were answered, so they don't come again.
+        turn.talk.coming = left.coming
     return status, StoreTalk(
         id=new_id(),
         name=name,
