@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from accord.formats import mime
 from accord.formats.errors import Refused
+from accord.formats.mime.parts import MOST_GROUPS
 from accord.interface.server import render
 from accord.interface.server.stores import MAIL
 from accord.model.diff import diff
@@ -137,6 +139,11 @@ def test_a_field_that_nobody_can_read_leaves_the_rest(field: str) -> None:
         (HEAD + "X: y\r\n" * 2_000, "header is too large"),
         (HEAD + ("X: " + "y" * 90_000 + "\r\n") * 3, "header is too large"),
         (HEAD + "Content-Type: multipart/mixed; boundary=b" + "; a=b" * 200, "too long"),
+        (HEAD + "Content-Type: text/plain; charset*=punycode''" + "b" * 4_000, "too long"),
+        (HEAD + "Content-Type: text/plain; charset*0=x; charset*=y", "mad number"),
+        (HEAD + "To: a:" + "b," * 15_000 + ";", "To is too long for groups"),
+        (HEAD + "To: a:" + "b," * 6_000 + "\r\nTo: " + "b," * 6_000, "To is too long for groups"),
+        (HEAD + 'To: x@y":' + "b," * 15_000, "To is too long for groups"),
         (HEAD + many(600), "too many parts"),
         (HEAD + "".join(map(deeper, range(30))), "too deep"),
         ("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Zoe\r\nEND:VCARD\r\n", "no e-mail"),
@@ -153,6 +160,79 @@ def test_mails_of_people_who_know_many_pass() -> None:
     found = mime.read(f"{HEAD}To: {folded}\r\n" + "Received: by somebody\r\n" * 200 + "\r\nHi")
     assert len(found.to) == 2_000
     assert found.to[7] == Person(address="person.7@example.com", name="Person, 7")
+
+
+def grouped(length: int) -> str:
+    """Return a mail whose addresses take that room, in a group."""
+    return f"{HEAD}To: a:" + "b," * ((length - 3) // 2) + ";"
+
+
+def test_groups_of_addresses_pass() -> None:
+    assert mime.read(HEAD + "To: undisclosed-recipients:;").to == ()
+    found = mime.read(HEAD + 'To: "A: b" <a@example.com>, "All" <all@example.com>')
+    assert [each.name for each in found.to] == ["A: b", "All"]
+    mime.read(grouped(MOST_GROUPS))
+    with pytest.raises(Refused, match="too long for groups"):
+        mime.read(grouped(MOST_GROUPS + 2))
+
+
+def test_a_parameter_whose_number_is_too_large_is_refused() -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(1_000)
+    try:
+        with pytest.raises(Refused, match="mad number"):
+            mime.read(f"{HEAD}Content-Type: text/plain; charset*{'1' * 3_900}*=utf-8\r\n\r\nx")
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
+def test_a_file_with_a_long_name_passes() -> None:
+    name = "".join(f"; name*{n}*={'%E8%AA%9E' * 7}" for n in range(36))
+    assert len(name) > 2_500
+    mixed = parts(PLAIN + "\r\nHi", f"Content-Type: text/plain{name}\r\n\r\nno")
+    assert mime.read(HEAD + mixed).body == Body(text="Hi")
+
+
+def test_no_codec_is_asked_what_a_parameter_says() -> None:
+    """In punycode and such, a little text takes long, and each name that's asked for stays."""
+    told = b"Content-Type: text/plain; charset*=utf-16''latin1\r\n\r\n"
+    assert mime.read(HEAD.encode() + told + b"Gr\xfc\xdfe").body == Body(text="Grüße")
+    for name in ("punycode", "Idna", "idna"):
+        found = mime.read(f"{HEAD}Content-Type: text/plain; charset={name}\r\n\r\nxn--mller-kva")
+        assert found.body == Body(text="xn--mller-kva")
+    mixed = "Content-Type: multipart/mixed; boundary*=punycode''b\r\n\r\n--b\r\n\r\nHi"
+    assert mime.read(HEAD + mixed).body == Body(text="Hi")
+
+
+def test_charsets_that_nobody_knows_are_not_remembered() -> None:
+    before = len(encodings._cache)
+    for number in range(300):
+        for name in (f"none-{number}", "utf" + "-" * (number + 1) + "8"):
+            text = f"Subject: =?{name}?q?=C3=BC?=\r\nContent-Type: text/plain; charset={name}"
+            assert mime.read(f"{text}\r\n\r\nü").subject == "ü"
+    assert len(encodings._cache) < before + 10
+
+
+@pytest.mark.parametrize(
+    ("charset", "data"),
+    [
+        ("Windows-1252", b"\x80"),
+        ("ISO-8859-15", b"\xa4"),
+        ("koi8-u", "ї".encode("koi8-u")),
+        ("GB18030", "€".encode("gb18030")),
+        ("Shift_JIS", "語".encode("shift_jis")),
+        ("utf8", "€".encode()),
+        ("unicode-1-1-utf-7", "€".encode("utf-7")),
+        ("base64", "€".encode()),
+        ("idna", "€".encode()),
+        ("", "€".encode()),
+    ],
+)
+def test_texts_are_read_in_their_charset(charset: str, data: bytes) -> None:
+    head = f"{HEAD}Content-Type: text/plain; charset={charset}\r\n\r\n".encode()
+    found = mime.read(head + data)
+    assert found.body is not None
+    assert found.body.text in ("€", "ї", "語")
 
 
 def parts(*pieces: str, kind: str = "mixed", boundary: str = "b") -> str:
@@ -215,6 +295,7 @@ def calls(text: str) -> int:
         lambda n: HEAD + "To: " + "a@b," * n,
         lambda n: HEAD + "To: " + '"a" <' * n,
         lambda n: HEAD + "To: " + "(a)" * n,
+        lambda n: grouped(n * MOST_GROUPS // 4_000),
         lambda n: HEAD + "Subject: " + "=?utf-8?q?a?= " * n,
         lambda n: HEAD + "X: y\r\n" * n,
         lambda n: HEAD + many(n),

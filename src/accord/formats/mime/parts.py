@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import binascii
 import codecs
+import encodings
+import pkgutil
 import re
 from collections.abc import Iterator
 from email.errors import HeaderParseError
@@ -16,6 +18,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import getaddresses
+from encodings.aliases import aliases
 
 from accord.formats.errors import Refused
 from accord.model.parts import Body, BodyType, Person
@@ -23,6 +26,15 @@ from accord.model.parts import Body, BodyType, Person
 MOST_HEADER = 256_000
 MOST_FIELD = 100_000
 """How many bytes a header and one of its fields may have."""
+
+MOST_GROUPS = 20_000
+"""How long all fields of a name may be with groups of addresses among them.
+
+`getaddresses` copies a group once for each of its members.
+"""
+
+MOST_DESCRIPTION = 4_000
+"""How long the description of a part may be: a long name of a file has room."""
 
 MOST_FIELDS = 1_000
 MOST_PARAMETERS = 100
@@ -38,6 +50,10 @@ _BLANK = re.compile(rb"\A\r?\n|\r?\n\r?\n")
 _FOLD = re.compile(rb"\r?\n(?![ \t])")
 _WORDS = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=(?:\s+=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)*")
 _ASIDE = re.compile(r"\\.|[^()]", re.DOTALL)
+# Only these are asked for: whatever name is, `encodings` remembers for ever. The two that are
+# left out encode names, and take the square of a text's length.
+_MODULES = {found.name for found in pkgutil.iter_modules(encodings.__path__)}
+_CHARSETS = frozenset(aliases) | _MODULES - {"punycode", "idna"}
 
 
 def line(text: str) -> str:
@@ -56,7 +72,8 @@ class Parts:
         if not 0 < len(fields) <= MOST_FIELDS or max(map(len, fields)) > MOST_FIELD:
             raise Refused("its header is too large")
         self.head: Message = _PARSER.parsebytes(top)
-        if any(self.field(name).count(";") > MOST_PARAMETERS for name in ("Content-Type", _PLACE)):
+        kind = self.field("Content-Type")
+        if len(kind) > MOST_DESCRIPTION or kind.count(";") > MOST_PARAMETERS:
             raise Refused("the description of a part is too long")
 
     def field(self, name: str) -> str:
@@ -72,11 +89,25 @@ class Parts:
         values = self._fields(name)
         if any(_depth(value) > NESTED for value in values):
             raise Refused(f"{name} is nested too deep", prop=name)
+        # What of it is quoted the parser alone can tell: any colon may begin a group.
+        if any(":" in value for value in values) and sum(map(len, values)) > MOST_GROUPS:
+            raise Refused(f"{name} is too long for groups of addresses", prop=name)
         try:
             found = getaddresses(values)
         except RecursionError as error:
             raise Refused(f"{name} is nested too deep", prop=name) from error
         return tuple(Person(address=a, name=_decoded(n)) for n, a in found if a)
+
+    def parameter(self, name: str) -> str:
+        """Return a parameter of the Content-Type; raises Refused where its number is none.
+
+        One in a charset of its own (RFC 2231) stays as it is: what is asked for here is ASCII.
+        """
+        try:
+            found = self.head.get_param(name, "")
+        except (ValueError, TypeError) as error:
+            raise Refused("the description of a part has a mad number", prop=name) from error
+        return found[2] if isinstance(found, tuple) else found
 
     def text(self) -> Body | None:
         """Return the text: plain where there is some; raises Refused for parts beyond number."""
@@ -101,7 +132,7 @@ def _texts(part: Parts, left: list[int], depth: int) -> Iterator[Body]:
     kind = part.head.get_content_type()
     if kind in tuple(BodyType):
         yield Body(text=_content(part), type=BodyType(kind))
-    boundary = part.head.get_boundary() if kind.startswith("multipart/") else None
+    boundary = part.parameter("boundary").rstrip() if kind.startswith("multipart/") else ""
     if not boundary or kind == "multipart/digest":
         return
     for piece in _pieces(part.rest, boundary.encode("utf-8", "surrogateescape")):
@@ -132,7 +163,7 @@ def _content(part: Parts) -> str:
     head.set_payload(part.rest.decode("ascii", "surrogateescape"))
     payload = head.get_payload(decode=True)
     assert isinstance(payload, bytes)
-    text = _characters(payload, head.get_content_charset())
+    text = _characters(payload, part.parameter("charset"))
     # What nothing shows databases don't take.
     return text.replace("\r\n", "\n").replace("\0", "")
 
@@ -154,10 +185,9 @@ def _decoded(text: str) -> str:
 
 
 def _characters(data: bytes, charset: str | None) -> str:
+    name = encodings.normalize_encoding((charset or "").lower()).replace(".", "_")
     try:
-        codec = codecs.lookup(charset or "utf-8").name
-        # These two are names' encodings, and take the square of a text's length.
-        return data.decode("utf-8" if codec in ("punycode", "idna") else codec, "replace")
+        return data.decode(codecs.lookup(name).name if name in _CHARSETS else "utf-8", "replace")
     except (LookupError, ValueError):
         return data.decode("utf-8", "replace")
 
