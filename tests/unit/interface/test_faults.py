@@ -13,7 +13,7 @@ from accord.interface.server import render
 from accord.interface.server.matching import Matcher
 from accord.model import canonical
 from accord.model.item import Contact
-from accord.ports.adapter import Draft, Question
+from accord.ports.adapter import Draft, Question, Revision
 from accord.ports.errors import Retry
 from tests.unit.interface.phone import card, header_status
 from tests.unit.interface.world import World, make_world
@@ -123,6 +123,70 @@ def test_a_change_that_meets_a_fault_is_refused_and_the_others_go_on(
     phone.sync()
     assert phone.codes == {"1": 200}
     assert phone.names == world.names() == ["Ada Poison", "Grace Murray"]
+
+
+@pytest.mark.parametrize("fault", [Poisoned, ConnectionError])
+def test_what_a_broken_batch_did_is_no_conflict(world: World, fault: type[Exception]) -> None:
+    phone = world.phone()
+    phone.items = {"1": card("Ada Lovelace"), "2": card("Grace Hopper")}
+    phone.sync()
+    phone.items = {"1": card("Ada King"), "2": card("Grace Murray")}
+    update = MemorySession.update
+
+    def odd(self: MemorySession, folder: str, kind: Any, revisions: Sequence[Revision]) -> Any:
+        done = update(self, folder, kind, revisions[:1])
+        if len(revisions) > 1:
+            raise fault
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemorySession, "update", odd)
+        phone.sync()
+    assert phone.codes == {"1": 200, "2": 200}
+    assert phone.names == world.names() == ["Ada King", "Grace Murray"]
+    assert not world.notes("conflict")
+
+
+@pytest.mark.parametrize("fault", [ConnectionResetError, TimeoutError])
+def test_a_crm_that_is_away_is_left_alone_for_a_while(
+    world: World, faults: list[str], fault: type[Exception]
+) -> None:
+    phone = world.phone()
+    phone.sync()
+    phone.items = {str(n): card(f"Number {n}") for n in range(50)}
+    tries: list[int] = []
+
+    def away(*arguments: Any) -> list[Draft]:
+        tries.append(len(arguments[-1]))
+        raise fault(*SECRET)
+
+    phone.begin()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemorySession, "create", away)
+        assert header_status(phone.send_changes(200)).code == 417
+    assert tries == [50, 1, 1]
+    assert len(faults) == 1
+    assert phone.sync() == 200
+    assert set(phone.codes.values()) == {201}
+    assert phone.names == world.names()
+
+
+def test_one_item_that_breaks_the_connection_leaves_the_others(world: World) -> None:
+    phone = world.phone()
+    phone.sync()
+    phone.items = {str(n): card(f"Number {n}") for n in range(3)}
+    phone.items["bad"] = card("Poison Ivy")
+    create = MemorySession.create
+
+    def odd(self: MemorySession, folder: str, kind: Any, drafts: Sequence[Draft]) -> Any:
+        if "Poison" in repr(drafts):
+            raise ConnectionResetError
+        return create(self, folder, kind, drafts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemorySession, "create", odd)
+        phone.sync()
+    assert phone.codes == {"0": 201, "1": 201, "2": 201, "bad": 500}
 
 
 @pytest.mark.parametrize("name", ["fetch", "delete"])

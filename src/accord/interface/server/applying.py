@@ -273,6 +273,8 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
             op.code = op.success
             op.keep = _row(store, op, "" if op.resend else _version(outcome))
             store.count("changed")
+        elif isinstance(outcome, errors.Stale) and _is_there(turn, store, op):
+            store.count("changed")
         elif isinstance(outcome, errors.Stale | errors.Gone):
             # Somebody was faster by a moment: as if both had changed it before.
             why = "changed on both sides at once; the CRM won"
@@ -286,6 +288,18 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
             refuse(op, outcome)
             if op.matched:
                 op.keep = _row(store, op, "")
+
+
+def _is_there(turn: Turn, store: StoreTalk, op: Op) -> bool:
+    """Tell whether the CRM has all of a change, as where a batch broke in its middle."""
+    (now,) = turn.fetch(store, [op.ref])
+    if not isinstance(now, Seen) or op.item is None:
+        return False
+    form = _form(turn, store, op)
+    if render.changed(now.snapshot.item, op.item, form, turn.keeps(store, form)):
+        return False
+    _agree(store, op, now.snapshot)
+    return True
 
 
 def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Result]) -> None:
