@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -120,6 +121,34 @@ def test_an_edit_of_what_could_not_be_read_once_is_no_conflict(world: World, syn
     assert phone.names == world.names() == ["Grace Murray"]
     assert not world.notes("conflict")
     assert quiet(phone)
+
+
+def test_what_can_be_read_again_at_once_is_not_put_over_the_edit(world: World) -> None:
+    phone, ref = world.phone(), world.add(Contact(full_name="Grace Hopper"))
+    phone.sync()
+    list_all(world)
+    before = dict(phone.items)
+    phone.items = {luid: card("Grace Murray") for luid in phone.items}
+    changes, observe, seen = MemorySession.changes, MemorySession._observe, [False]
+
+    def listed(*arguments: Any) -> list[Any]:
+        pages = list(changes(*arguments))
+        seen[0] = True
+        return pages
+
+    def odd(self: MemorySession, asked: str, known: str | None) -> Observation:
+        return observe(self, asked, known) if seen[0] else Unknown(ref, "it is damaged", "")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemorySession, "changes", listed)
+        patch.setattr(MemorySession, "_observe", odd)
+        assert phone.sync() == 200
+    assert [*phone.codes.values()] == [506]
+    assert phone.names == ["Grace Murray"]
+    phone.before = before
+    phone.sync()
+    assert phone.names == world.names() == ["Grace Murray"]
+    assert not world.notes("conflict")
 
 
 def test_a_change_behind_what_could_not_be_read_comes_later(world: World) -> None:
