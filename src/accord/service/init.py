@@ -54,6 +54,7 @@ crm = {crm}
 # listen = "0.0.0.0:8443"            # 127.0.0.1:8640 unless you say otherwise
 # certificate = "interface.pem"      # needed on any address but this machine's own
 # key = "interface.key"
+# address = "https://crm.example.com/CRM.interface"  # where a server stands in front of it
 """
 
 

@@ -192,6 +192,12 @@ def test_signed_messages_are_let_in_and_altered_ones_are_not(world: World) -> No
     status = post(message)
     assert status.code == 200
     assert status.chal is not None
+    # What was said once is said again to who signs as before, and to nobody else.
+    body = phone.media.encode(message)
+    assert header_status(phone.media.decode(phone.raw(body, signature(body)).body)).code == 200
+    for wrong in ("", signature(body + b" ")):
+        reply = phone.media.decode(phone.raw(body, wrong).body)
+        assert header_status(reply).code in (401, 407)
     # Each message has a nonce of its own: the one before proves nothing, neither here nor anew.
     phone.number = 4
     assert post(phone.message()).code == 401

@@ -7,6 +7,7 @@ time, signing in, and that nothing whatever ends without an answer.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
@@ -154,7 +155,7 @@ class Server:
     ) -> bytes:
         house, header = self._house, message.header
         device, name = header.source.uri, header.session_id
-        digest = hashlib.sha256(request.query.encode() + b"\0" + request.body).hexdigest()
+        digest = _digest(request)
         since = house.now() - house.settings.patience
         stored = []
         if not anew:
@@ -164,7 +165,7 @@ class Server:
         if again is not None:
             return again
         # Whose it is the secret address tells: two people's devices may have the same names.
-        talks = (decode(one.data) for one in stored)
+        talks = [decode(one.data) for one in stored]
         talk = next((one for one in talks if self._goes_on(one, message, request)), None)
         code, chal = StatusCode.OK, None
         if talk is not None and talk.secret:
@@ -175,10 +176,13 @@ class Server:
             admitted = house.sign_in.check(header, request.peer, request.signature, request.body)
             if isinstance(admitted, Turned):
                 return self._refuse(coding, message, admitted.code, admitted.chal)
-            talk, code, chal = self._begin(message, admitted)
+            talk = next((one for one in talks if _proves(one, message, admitted)), None)
+            chal = admitted.chal
+            if talk is None:
+                talk, code = self._begin(message, admitted, request.url)
             if talk.user == CONNECTOR and talk.connector is None:
                 return self._refuse(coding, message, StatusCode.FORBIDDEN)
-        elif talk.owes_too_much:
+        if talk.owes_too_much:
             raise Retry("the device doesn't take the answers to what it asks", after=60)
         data = self._turn(coding, message, talk, code, chal, request.url)
         if talk.connector is not None and not talk.connector.stays:
@@ -189,11 +193,9 @@ class Server:
         """Tell whether a message belongs to a conversation: it came to its secret address."""
         given = dict(parse_qsl(request.query)).get(_KEY, "").encode("utf-8", "replace")
         here = secrets.compare_digest(given, talk.key.encode())
-        return here and message.header.msg_id != "1"
+        return bool(talk.key) and here and message.header.msg_id != "1"
 
-    def _begin(
-        self, message: Message, admitted: Admitted
-    ) -> tuple[Talk, StatusCode, m.Chal | None]:
+    def _begin(self, message: Message, admitted: Admitted, url: str) -> tuple[Talk, StatusCode]:
         self._prune()
         header = message.header
         self._house.state.run(lambda tx: tx.sync_sessions.trim(admitted.user), durable=False)
@@ -201,14 +203,14 @@ class Server:
             device=header.source.uri,
             session=header.session_id,
             user=admitted.user,
-            key=secrets.token_urlsafe(18),
+            key=secrets.token_urlsafe(18) if self._there(header, url) else "",
             secret=admitted.secret,
         )
         if admitted.by_token and conversation.introduces(message):
             talk.connector = Connector()
-        # With every message signed, every message is asked for its signature.
-        code = StatusCode.OK if admitted.secret else StatusCode.AUTHENTICATION_ACCEPTED
-        return talk, code, admitted.chal
+        # Who signs each message, or can't be told a secret address, proves it with each message.
+        each = admitted.secret or not talk.key
+        return talk, StatusCode.OK if each else StatusCode.AUTHENTICATION_ACCEPTED
 
     def _turn(
         self,
@@ -228,8 +230,9 @@ class Server:
         if talk.connector is not None:
             source = Location(message.header.target.uri, self._house.crm.instance)
             head = replace(head, source=source)
-        if fresh:
-            head = replace(head, resp_uri=_address(message.header, url, talk.key))
+        there = self._there(message.header, url) if fresh and talk.key else None
+        if there is not None:
+            head = replace(head, resp_uri=_address(there, talk.key))
         limit = _limit(own, talk.peer_message)
         turn = Turn(self._house, talk, message, Reply(coding, message.header, talk, limit, head))
         try:
@@ -238,6 +241,18 @@ class Server:
             return coding.encode(session.answer(turn, code, chal))
         finally:
             turn.close()
+
+    def _there(self, header: Header, url: str) -> SplitResult | None:
+        """Return where a client is told to send what follows; None where nobody can tell.
+
+        It is the address that the client calls, or else the one in the settings, or the one that
+        the request came to: that only where it is encrypted all the way, or stays on this machine.
+        """
+        named = _web(header.target.uri) or _web(self._house.settings.address)
+        came = _web(url)
+        if named is None and came is not None and (came.scheme == "https" or _is_own(came)):
+            return came
+        return named
 
     def _prune(self) -> None:
         """Now and then, forget conversations that nobody goes on with, and what is long past."""
@@ -280,17 +295,23 @@ def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
     )
 
 
-def _address(header: Header, url: str, key: str) -> str | None:
-    """Return where to send the next message: the address the client used, with the secret.
-
-    Not all call their server by its address: then it is the one that the request came to.
-    """
-    named = (_web(header.target.uri), _web(url))
-    there = next((each for each in named if each is not None), None)
-    if there is None:
-        return None
+def _address(there: SplitResult, key: str) -> str:
+    """Return an address with the secret of a conversation in it."""
     query = "&".join(part for part in there.query.split("&") if part and not part.startswith("s="))
     return there._replace(query=f"{query}&s={key}" if query else f"s={key}", fragment="").geturl()
+
+
+def _proves(talk: Talk, message: Message, admitted: Admitted) -> bool:
+    """Tell whether who is in goes on with a conversation that has no secret address."""
+    same = talk.user == admitted.user and talk.secret == admitted.secret
+    return same and not talk.key and message.header.msg_id != "1"
+
+
+def _digest(request: Request) -> str:
+    """Return what a request is known by when it comes again: who has no signature gets nothing."""
+    said = (request.query, request.signature)
+    whole = [*(each.encode("utf-8", "replace") for each in said), request.body]
+    return hashlib.sha256(b"\0".join(whole)).hexdigest()
 
 
 def _web(uri: str) -> SplitResult | None:
@@ -300,3 +321,11 @@ def _web(uri: str) -> SplitResult | None:
     except ValueError:
         return None
     return found if found.scheme in ("http", "https") and found.netloc else None
+
+
+def _is_own(there: SplitResult) -> bool:
+    try:
+        host = there.hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
