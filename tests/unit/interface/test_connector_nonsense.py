@@ -144,3 +144,16 @@ def test_nonsense_is_answered_and_harms_nothing(house: Endpoint, commands: list[
     assert 500 not in codes
     assert tasks(crm, "bob").read(made.ref) == made
     assert listed(tasks(house.direct(), "bob")) == ["bob's"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [m.Get(cmd_id="7"), m.Search(cmd_id="7", sources=(), meta=Meta(type="x"), data="[]")],
+)
+def test_who_asks_of_nothing_is_answered(house: Endpoint, asked: m.Get | m.Search) -> None:
+    house.serve(memory({"users": USERS}))
+    reply = _ask(house, "ann", asked)
+    codes = {one.cmd_ref: one.code for one in reply.body if isinstance(one, m.Status)}
+    assert codes["0"] in (200, 212)
+    assert codes["7"] == (506 if isinstance(asked, m.Search) else 200)
+    assert not [one for one in reply.body if isinstance(one, m.Results)]

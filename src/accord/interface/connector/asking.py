@@ -40,7 +40,7 @@ def get(turn: Turn, command: m.Get) -> None:
 
 def search(turn: Turn, command: m.Search) -> None:
     """Look items up: for each question, in order, all that match."""
-    uri = command.sources[0].uri
+    uri = command.sources[0].uri if command.sources else ""
     _deliver(turn, command.cmd_id, "Search", _found(turn, uri, command.data), uri[:100])
 
 
