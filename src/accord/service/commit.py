@@ -179,7 +179,8 @@ def _enter_updates(
                 ledger.doubt(step.side, after.ref)
         return
     known = decided.case.pairing
-    pairing = ledger.entered(known.id if known is not None else _met(decided)) or known
+    met = (ledger.entered(s.pairing) for s in decided.steps if isinstance(s, Pair))
+    pairing = next(met, known)
     if pairing is None or not done:
         return
     crm, groupware = (_now(decided.case, side) for side in Side)
@@ -209,11 +210,6 @@ def undone_apart(
     """
     apart = pairing is None or bool(pairing.frozen) or bool(failed)
     return apart and any(step.undoes for step, _ in done.values())
-
-
-def _met(decided: Decided) -> str:
-    """Return the id of the pairing that a first meeting has just made."""
-    return next((step.pairing for step in decided.steps if isinstance(step, Pair)), "")
 
 
 def _now(case: Case, side: Side) -> Snapshot:

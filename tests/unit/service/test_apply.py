@@ -395,6 +395,17 @@ def test_what_is_brought_in_is_claimed() -> None:
     }
 
 
+def test_a_claim_names_no_record_before_there_is_one() -> None:
+    world = WatchedWorld("alice", rule={"meetings": Meetings.INVITE})
+    world.mailbox().add(meeting())
+    world.answer(CRM, "create", Retry("line cut"))
+    assert world.sync().error
+    with world.state.read() as tx:
+        claim = tx.claims.get("crm", "m1")
+    assert claim is not None
+    assert (claim.link, claim.ref) == ("alice", "")
+
+
 def test_copies_in_a_mailbox_claim_nothing() -> None:
     world = WatchedWorld("alice", rule={"meetings": Meetings.INVITE})
     world.person().add(meeting())

@@ -551,6 +551,7 @@ def test_a_first_meeting_of_which_half_could_not_be_done_is_repeated() -> None:
     assert world.pairings() == []
     (told,) = [e for e in world.journal() if e.step == "update" and not e.error]
     assert (told.side, told.pairing) == (CRM, "")
+    assert told.before and told.after and told.before != told.after
     decision = world.decision(CRM, told.ref)
     assert decision is not None and decision.step == "update", "`explain` tells of it"
     world.wait(minutes=5)

@@ -301,6 +301,22 @@ def test_one_that_comes_back_keeps_no_other_from_being_created() -> None:
     assert world.titles() == (["Brand new", "Still on"], ["Brand new", "Still on"])
 
 
+def test_one_that_is_created_keeps_no_other_from_coming_back() -> None:
+    world = WatchedWorld()
+    world.mailbox().add(event("Brand new"))
+    world.answer(CRM, "create", Denied("not now"))
+    world.sync()
+    item = world.mailbox().add(event("Gone"))
+    world.sync()
+    (record,) = world.records()
+    world.person().delete(record.ref)
+    world.mailbox().edit(item.ref, title="Still on")
+    world.wait(minutes=5)
+    world.sync(full=True)
+    assert world.titles() == (["Brand new", "Still on"], ["Brand new", "Still on"])
+    assert record.ref in [each.ref for each in world.records()]
+
+
 def test_several_come_back_each_with_its_own_edit() -> None:
     world = WatchedWorld()
     for title in "ABC":
@@ -337,3 +353,18 @@ def test_a_side_that_leaves_an_item_unanswered_is_a_defect(
     report = world.sync()
     assert (report.action, "ValueError" in report.error, len(faults)) == ("bug", True, 1)
     assert len(world.intents()) == 1
+
+
+def test_one_that_can_not_come_back_keeps_no_other_from_it() -> None:
+    world = WatchedWorld()
+    for title in "ABC":
+        world.person().add(event(title))
+    world.sync()
+    records = {each.ref for each in world.records()}
+    for pairing in world.pairings():
+        world.person().delete(pairing.crm.ref)
+        world.mailbox().edit(pairing.groupware.ref, location="Room")
+    world.answer(CRM, "restore", Denied("no"))
+    world.sync()
+    assert world.titles() == (["A", "B", "C"], ["A", "B", "C"])
+    assert len(records & {each.ref for each in world.records()}) == 2
