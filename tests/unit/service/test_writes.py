@@ -301,20 +301,20 @@ def test_one_that_comes_back_keeps_no_other_from_being_created() -> None:
     assert world.titles() == (["Brand new", "Still on"], ["Brand new", "Still on"])
 
 
-def test_one_that_is_created_keeps_no_other_from_coming_back() -> None:
+def test_one_that_is_updated_keeps_no_other_from_coming_back() -> None:
     world = WatchedWorld()
-    world.mailbox().add(event("Brand new"))
-    world.answer(CRM, "create", Denied("not now"))
+    for title in "ABC":
+        world.person().add(event(title))
     world.sync()
-    item = world.mailbox().add(event("Gone"))
+    gone = world.records()[1].ref
+    world.person().delete(gone)
+    for each in world.items():
+        world.mailbox().edit(each.ref, location="Room")
+    world.calls.clear()
     world.sync()
-    (record,) = world.records()
-    world.person().delete(record.ref)
-    world.mailbox().edit(item.ref, title="Still on")
-    world.wait(minutes=5)
-    world.sync(full=True)
-    assert world.titles() == (["Brand new", "Still on"], ["Brand new", "Still on"])
-    assert record.ref in [each.ref for each in world.records()]
+    assert "restore crm 1" in world.names()
+    assert gone in [each.ref for each in world.records()]
+    assert world.titles() == (["A", "B", "C"], ["A", "B", "C"])
 
 
 def test_several_come_back_each_with_its_own_edit() -> None:
