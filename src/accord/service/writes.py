@@ -49,10 +49,10 @@ def _restore(
     revived: set[str] = set()
     if not end.traits.restores:
         return revived
-    for job in jobs:
-        pairing, step = job.decided.case.pairing, job.step
-        if pairing is None or not isinstance(step, Create):
-            continue
+    known = [(job, each) for job in jobs if (each := job.decided.case.pairing) is not None]
+    for job, pairing in known:
+        step = job.step
+        assert isinstance(step, Create)
         back = end.session.restore(end.folder, end.kind, pairing.side(side).ref)
         if not isinstance(back, Written) or back.snapshot is None:
             continue
