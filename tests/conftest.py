@@ -22,7 +22,15 @@ settings.register_profile(
 )
 settings.load_profile("accord")
 
+LONGEST = ("fuzz", "slow")
+
 REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1" else ()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no process waits for another in the end."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in LONGEST))
 
 
 @pytest.fixture(autouse=True)
