@@ -179,8 +179,9 @@ def _enter_updates(
                 ledger.doubt(step.side, after.ref)
         return
     known = decided.case.pairing
-    met = (ledger.entered(s.pairing) for s in decided.steps if isinstance(s, Pair))
-    pairing = next(met, known)
+    met = [step.pairing for step in decided.steps if isinstance(step, Pair)]
+    ids = met if known is None else [known.id]
+    pairing = next(map(ledger.entered, ids), None) or known
     if pairing is None or not done:
         return
     crm, groupware = (_now(decided.case, side) for side in Side)
