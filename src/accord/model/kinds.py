@@ -45,5 +45,7 @@ class Direction(StrEnum):
 
     def reaches(self, side: Side) -> bool:
         """Tell whether changes may be written to `side`."""
-        wanted = Direction.INBOUND if side is Side.CRM else Direction.OUTBOUND
-        return self in (Direction.BOTH, wanted)
+        return self in (Direction.BOTH, _INTO[side])
+
+
+_INTO = {Side.CRM: Direction.INBOUND, Side.GROUPWARE: Direction.OUTBOUND}

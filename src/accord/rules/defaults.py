@@ -91,8 +91,7 @@ def field_direction(rule: Rule, field: str) -> Direction:
     if field in UNSENT:
         return Direction.NONE
     if rule.kind is Kind.EVENT and field == "people":
-        leaves = direction in (Direction.BOTH, Direction.OUTBOUND)
-        return Direction.OUTBOUND if leaves else Direction.NONE
+        return Direction.OUTBOUND if direction.reaches(Side.GROUPWARE) else Direction.NONE
     if rule.kind is Kind.TASK and group_of(Kind.TASK, field) == "status":
         return Direction.BOTH if direction is Direction.OUTBOUND else direction
     return direction
