@@ -15,9 +15,9 @@ help: ## show this list
 setup: ## make .venv with everything for use and development
 	@tools/setup dev
 
-demo: ## play a week against a real CalDAV server on this machine (TOPOLOGY=split: two machines)
+demo: ## play a week against the stand-in Exchange (TARGET=dav: Radicale; TOPOLOGY=split: two machines)
 	@tools/setup demo
-	@$(BIN)/accord demo $(if $(TOPOLOGY),--topology $(TOPOLOGY)) $(ARGS)
+	@$(BIN)/accord demo $(if $(TARGET),--target $(TARGET)) $(if $(TOPOLOGY),--topology $(TOPOLOGY)) $(ARGS)
 
 test: ## run all tests (ARGS="-k word" picks)
 	@tools/setup dev
@@ -37,21 +37,22 @@ split: ## play all stories with connector and CRM on two machines
 	@tools/setup dev
 	@$(BIN)/pytest tests/scenario -m "long or split" -k "sqlite-split or postgres-split" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
-fault: ## kill the process at every step, 500 times, on one machine and on two
+fault: ## kill the process at every step, 500 times: on one machine, on two, and with Exchange
 	@tools/setup dev
 	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --topology split $(ARGS)
+	@$(BIN)/python -m tests.fault --kills 500 --target exchange $(ARGS)
 
 fuzz: ## play 20,000 random histories and send 200,000 broken messages
 	@tools/setup dev
-	@ACCORD_HISTORIES=$${ACCORD_HISTORIES:-20000} ACCORD_MESSAGES=$${ACCORD_MESSAGES:-200000} \
+	@ACCORD_FRESH=1 ACCORD_HISTORIES=$${ACCORD_HISTORIES:-20000} ACCORD_MESSAGES=$${ACCORD_MESSAGES:-200000} \
 	$(BIN)/pytest tests -m fuzz -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
 mutants: ## plant faults in the deciding code and list those no test notices
 	@tools/setup dev
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: ## measure against peers, in one run (ARGS="--only dav", or syncml, picks)
+bench: ## measure against peers, in one run (ARGS="--only dav", or syncml, or exchange, picks)
 	@tools/setup dev
 	@$(BIN)/python -m bench $(ARGS)
 

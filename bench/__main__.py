@@ -3,6 +3,9 @@
 dav: `accord sync`, a bare loop and vdirsyncer, against one Radicale; each is a process of its own,
 and its figures are those of that process. syncml: one real device against `accord interface` and
 SyncEvolution's own server; seconds are the device's, CPU and memory the server's.
+exchange_latency: how soon `accord run` brings a change to the other side, beside no peer.
+exchange: `accord sync` and a bare loop on exchangelib that makes the same calls, against one
+stand-in Exchange, each a process of its own.
 
 Prints seconds, CPU, peak memory and requests, then the ratios and which goals are reached.
 """
@@ -21,7 +24,7 @@ import accord as product
 from accord.sandbox.process import PeerMissing
 from bench.rows import Rows
 
-PARTS = ("dav", "syncml")
+PARTS = ("dav", "syncml", "exchange", "exchange_latency")
 
 
 def main() -> int:
@@ -31,6 +34,8 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000)
     parser.add_argument("--many", type=int, default=10_000)
     parser.add_argument("--contacts", type=int, default=1_000)
+    parser.add_argument("--mailboxes", type=int, default=200)
+    parser.add_argument("--changes", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     _compile()
@@ -58,6 +63,16 @@ def _part(name: str, given: argparse.Namespace) -> Callable[[Path, Rows], dict[s
         from bench import dav
 
         return lambda work, rows: dav.run(work, rows, events=given.events, many=given.many)
+    if name == "exchange_latency":
+        from bench import exchange_latency
+
+        return lambda work, rows: exchange_latency.run(
+            work, rows, mailboxes=given.mailboxes, changes=given.changes
+        )
+    if name == "exchange":
+        from bench import exchange
+
+        return lambda work, rows: exchange.run(work, rows, events=given.events)
     from bench import syncml
 
     return lambda work, rows: syncml.run(work, rows, contacts=given.contacts)

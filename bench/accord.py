@@ -23,14 +23,16 @@ from accord.service.init import init
 from accord.service.transfer import import_
 from bench.figures import Figures, measure
 
+DAV = 'adapter = "dav"\ncalendar = "calendar"\n'
+EXCHANGE = 'adapter = "exchange"\nauth = "basic"\naccess = "impersonation"\n'
+
 _TEXT = """\
 [[target]]
 name = "mailboxes"
-adapter = "dav"
+{target}
 url = "{url}"
-user = "{user}"
+user = "{login}"
 password = {{ file = "password" }}
-calendar = "calendar"
 
 [[link]]
 name = "events"
@@ -55,15 +57,28 @@ class Visit(Struct, frozen=True):
     writes: int
 
 
-def prepare(url: str, user: str, password: str, work: Path, events: Sequence[Event] = ()) -> None:
-    """Make an installation in `work` with one link, and put events into its CRM."""
+def prepare(
+    url: str,
+    user: str,
+    password: str,
+    work: Path,
+    events: Sequence[Event] = (),
+    *,
+    target: str = DAV,
+    login: str = "",
+) -> None:
+    """Make an installation in `work` with one link, and put events into its CRM.
+
+    `login` is the account that signs in, where it isn't the user's own.
+    """
     work.mkdir(parents=True, exist_ok=True)
     (work / "password").write_text(password, encoding="utf-8")
     accord = open_accord(init(work).config)
     try:
         assert isinstance(accord.crm, DatabaseCrm)
         Administration(accord.crm).add_user(user, f"{user}@example.test")
-        import_(accord, _TEXT.format(url=url, user=user), "bench.toml", folder=work)
+        text = _TEXT.format(url=url, user=user, login=login or user, target=target)
+        import_(accord, text, "bench.toml", folder=work)
         with accord.crm.open(user) as session:
             for start in range(0, len(events), 500):
                 some = events[start : start + 500]

@@ -88,8 +88,8 @@ def _quiet(bench: Bench, count: int, many: int) -> dict[str, float]:
         bench.visit(f"import of {size}", work)
         files = bench.work / f"v-quiet-files-{size}"
         vdirsyncer.import_(files, vdir, "vdir", _WORD, bench.work / f"v-quiet-{size}")
-        bench.visit(f"nothing changed, {size}", work)
-        own = bench.visit(f"nothing changed again, {size}", work)
+        bench.visit(f"the visit after the import, {size}", work)
+        own = bench.visit(f"nothing changed, {size}", work)
         vdirsyncer.unchanged(bench.work / f"v-quiet-{size}")
         peer = bench.note(vdirsyncer.unchanged(bench.work / f"v-quiet-{size}"))
         accord.change_one("accord", work)

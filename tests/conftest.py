@@ -15,10 +15,18 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.fuzz.seeds import FRESH
+
 pytest_plugins = ["tests.peers", "tests.databases", "tests.fuzz.tally"]
 
+# The same examples for everybody, so that a red run is about the change; `make fuzz` asks for
+# others, which nobody has tried.
 settings.register_profile(
-    "accord", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "accord",
+    deadline=None,
+    derandomize=not FRESH,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
 )
 settings.load_profile("accord")
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from sqlalchemy import URL, Dialect, Engine, create_engine
 
 from accord.crm.database import schema as crm_schema
 from accord.db import Database, migrate, open_database
+from accord.db import open as opening
 from accord.sandbox.postgres import fresh_database
 from accord.state import State
 from accord.state import schema as state_schema
@@ -52,15 +54,12 @@ class Sqlite:
     def blank(self) -> Database:
         if not _TEMPLATE:
             _TEMPLATE.append(State(open_database("sqlite://")).database)
-        template, fresh = _TEMPLATE[0].engine, open_database("sqlite://").engine
-        source, target = template.raw_connection(), fresh.raw_connection()
+        fresh = open_database("sqlite://")
+        source, target = _TEMPLATE[0].engine.raw_connection(), fresh.engine.raw_connection()
         source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr]
         target.close()
         source.close()
-        # Statements are compiled for a dialect object; that takes longer than most tests run.
-        fresh.dialect = template.dialect
-        engine = fresh.execution_options(compiled_cache=_COMPILED)
-        return Database(engine, engine, in_memory=True)
+        return fresh
 
 
 class Pool:
@@ -69,23 +68,22 @@ class Pool:
     def __init__(self, server: str) -> None:
         self._server = server
         self._stack = ExitStack()
-        self._free: list[str] = []
+        self._free: list[Database] = []
 
-    def take(self) -> str:
-        """Return the address of an empty database."""
+    def take(self) -> Database:
+        """Return an empty database."""
         if self._free:
             return self._free.pop()
         url = self._stack.enter_context(fresh_database(self._server))
-        with closing(open_database(url)) as database:
-            for package in ("accord.state", "accord.crm.database"):
-                migrate(database, package)
-        return url
+        database = self._stack.enter_context(closing(open_database(url)))
+        for package in ("accord.state", "accord.crm.database"):
+            migrate(database, package)
+        return database
 
-    def put_back(self, url: str) -> None:
+    def put_back(self, database: Database) -> None:
         """Empty a database that nobody uses any more."""
-        with closing(open_database(url)) as database:
-            empty(database)
-        self._free.append(url)
+        empty(database)
+        self._free.append(database)
 
     def close(self) -> None:
         self._stack.close()
@@ -98,23 +96,19 @@ class Postgres:
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._request = request
-        self._taken: list[str] = []
-        self._open: list[Database] = []
+        self._taken: list[Database] = []
 
     def url(self, name: str = "accord") -> str:
+        return self.blank().engine.url.render_as_string(hide_password=False)
+
+    def blank(self) -> Database:
         self._taken.append(self._pool().take())
         return self._taken[-1]
 
-    def blank(self) -> Database:
-        self._open.append(open_database(self.url()))
-        return self._open[-1]
-
     def close(self) -> None:
         """Give everything back."""
-        for database in self._open:
-            database.close()
-        for url in self._taken:
-            self._pool().put_back(url)
+        for database in self._taken:
+            self._pool().put_back(database)
 
     def _pool(self) -> Pool:
         pool: Pool = self._request.getfixturevalue("pool")
@@ -138,6 +132,21 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databa
         yield found
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """Let all databases of a kind share compiled statements: each alone takes longer to compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "create_engine", _sharing)
+        yield
+
+
+def _sharing(url: URL, **options: Any) -> Engine:
+    engine = create_engine(url, **options)
+    # What is compiled is kept for a dialect object.
+    engine.dialect = _DIALECTS.setdefault(engine.dialect.name, engine.dialect)
+    return engine.execution_options(compiled_cache=_COMPILED)
+
+
 def empty(database: Database) -> None:
     """Take all rows out of a PostgreSQL database, the journal's too, and count from 1 again."""
     with database.begin(durable=False) as tx:
@@ -148,7 +157,7 @@ def empty(database: Database) -> None:
         run(
             "ALTER TABLE state_journal DISABLE TRIGGER USER;"
             + "".join(f"DELETE FROM {table};" for table in _tables())
-            + "".join(f"ALTER SEQUENCE {name} RESTART;" for name in counters)
+            + "".join(f"SELECT setval('{name}', 1, false);" for name in counters)
             + "ALTER TABLE state_journal ENABLE TRIGGER USER"
         )
 
@@ -159,5 +168,5 @@ def _tables() -> list[str]:
 
 
 _TEMPLATE: list[Database] = []
+_DIALECTS: dict[str, Dialect] = {}
 _COMPILED: dict[Any, Any] = {}
-"""Statements that some test's database in memory had compiled, for all others."""

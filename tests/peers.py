@@ -18,7 +18,7 @@ import pytest
 
 from accord.sandbox.cyrus import Cyrus
 from accord.sandbox.postgres import fresh_database, shared_server
-from accord.sandbox.process import Peer, PeerMissing
+from accord.sandbox.process import Peer, PeerMissing, no_tls
 from accord.sandbox.radicale import Radicale
 from accord.sandbox.xandikos import Xandikos
 
@@ -54,7 +54,7 @@ class Account(NamedTuple):
 
     def client(self) -> httpx2.Client:
         """Open an HTTP client that acts as this person."""
-        return httpx2.Client(auth=(self.user, self.password), timeout=30)
+        return httpx2.Client(auth=(self.user, self.password), timeout=30, verify=no_tls())
 
 
 @pytest.fixture(scope="session")

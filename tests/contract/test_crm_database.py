@@ -14,6 +14,7 @@ from accord.model.kinds import Kind
 from accord.sandbox.postgres import fresh_database
 from accord.testing import CrmContract
 from accord.testing.crm import RightsContract, SyncListContract
+from accord.testing.files import FilesContract
 from accord.testing.place import SecondSession
 
 
@@ -53,7 +54,7 @@ def crm(
         yield stack.enter_context(closing(build({"url": url, "page": 4})))
 
 
-class TestDatabase(CrmContract, RightsContract, SyncListContract):
+class TestDatabase(CrmContract, RightsContract, SyncListContract, FilesContract):
     @pytest.fixture
     def adapter(self, crm: DatabaseCrm, principal: str, colleague: str) -> DatabaseCrm:
         admin = Administration(crm)

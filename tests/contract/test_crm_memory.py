@@ -8,6 +8,7 @@ from accord.crm.memory import MemoryCrm, Right, build
 from accord.ports.adapter import Adapter
 from accord.testing import CrmContract
 from accord.testing.crm import RightsContract, SyncListContract
+from accord.testing.files import FilesContract
 from accord.testing.hostile import Hostile, Hostility, hostile
 from accord.testing.place import SecondSession
 from tests.contract.patience import BusyAndForgetful, patient
@@ -33,7 +34,7 @@ class PersonHand(SecondSession):
         self.adapter.person(self.principal).unshare(ref, user)
 
 
-class TestDefault(CrmContract, RightsContract, SyncListContract):
+class TestDefault(CrmContract, RightsContract, SyncListContract, FilesContract):
     @pytest.fixture
     def adapter(self) -> MemoryCrm:
         return build({"users": USERS, "page": 4})

@@ -11,6 +11,7 @@ from accord.groupware.memory import MemoryGroupware, build
 from accord.model.kinds import Kind
 from accord.ports.adapter import Adapter
 from accord.testing import GroupwareContract
+from accord.testing.files import FilesContract
 from accord.testing.groupware import (
     MailContract,
     MovesContract,
@@ -24,7 +25,7 @@ from tests.contract.patience import BusyAndForgetful, patient
 PRINCIPAL = "ann@example.com"
 
 
-class TestDefault(GroupwareContract):
+class TestDefault(GroupwareContract, FilesContract):
     @pytest.fixture
     def adapter(self) -> MemoryGroupware:
         return build({"page": 4})

@@ -20,15 +20,28 @@ def main() -> int:
         default="one",
         help="split: connector and CRM.interface are two processes, and either is killed",
     )
+    parser.add_argument(
+        "--target",
+        choices=("dav", "exchange"),
+        default="dav",
+        help="dav: Radicale; exchange: the stand-in, whose counter of mails must stay at zero",
+    )
     given = parser.parse_args()
-    figures = crash_test(given.kills, given.seed, database=given.database, topology=given.topology)
+    figures = crash_test(
+        given.kills,
+        given.seed,
+        database=given.database,
+        topology=given.topology,
+        target=given.target,
+    )
     print(figures.coverage())
     for problem in (*figures.duplicates, *figures.losses, *figures.errors):
         print(problem)
     print(
         f"{figures.kills} kills, {figures.items} items, {figures.edits} edits: "
         f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
-        f"{figures.orphans} orphan intents, {figures.restless} passes that never rested"
+        f"{figures.orphans} orphan intents, {figures.restless} passes that never rested, "
+        f"{figures.mails} mails"
     )
     if given.topology == "split":
         print(f"{figures.survived} visits came to their end although CRM.interface was killed")

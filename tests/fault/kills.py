@@ -13,10 +13,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from accord.sandbox.radicale import Radicale
 from tests.elsewhere import Elsewhere, forkserver
 from tests.fault import victim
-from tests.fault.world import World, _line
+from tests.fault.mailboxes import Shown, mailbox_on
+from tests.fault.world import World
 
 _ROUND = 10
 _PATIENCE = 120
@@ -30,6 +30,7 @@ class Figures(Struct, kw_only=True):
     """
 
     topology: str = "one"
+    target: str = "dav"
     kills: int = 0
     survived: int = 0
     points: dict[str, int] = {}
@@ -39,17 +40,21 @@ class Figures(Struct, kw_only=True):
     losses: list[str] = []
     orphans: int = 0
     restless: int = 0
+    mails: int = 0
     errors: list[str] = []
 
     @property
     def clean(self) -> bool:
         """Tell whether nothing went wrong."""
-        return not (self.duplicates or self.losses or self.orphans or self.restless or self.errors)
+        found = (self.duplicates, self.losses, self.errors)
+        return not (any(found) or self.orphans or self.restless or self.mails)
 
     @property
     def missed(self) -> list[str]:
         """Return the steps of apply at which no kill has hit."""
-        return [cell for cell in victim.cells(self.topology) if not self.points.get(cell)]
+        return [
+            cell for cell in victim.cells(self.topology, self.target) if not self.points.get(cell)
+        ]
 
     def coverage(self) -> str:
         """Return how often each point was hit, a line for each."""
@@ -62,18 +67,20 @@ def crash_test(
     tell: Callable[[str], None] = print,
     database: str = "sqlite:///accord.db",
     topology: str = "one",
+    target: str = "dav",
 ) -> Figures:
     """Kill a synchronization `kills` times and return what is left of both sides.
 
     In the topology `split` it is a connector, and CRM.interface is killed as often as it is.
+    The target `dav` is Radicale, `exchange` the stand-in, which counts its mails.
     """
-    figures = Figures(topology=topology)
+    figures = Figures(topology=topology, target=target)
     context = forkserver()
     with (
         tempfile.TemporaryDirectory(prefix="accord-fault-") as folder,
-        Radicale({"anna": "secret"}) as server,
+        mailbox_on(target) as mailbox,
     ):
-        world = World(server, Path(folder), seed, database, split=topology == "split")
+        world = World(mailbox, Path(folder), seed, database, split=topology == "split")
         try:
             while figures.kills < kills and figures.clean:
                 _round(world, context, figures, min(_ROUND, kills - figures.kills))
@@ -81,7 +88,7 @@ def crash_test(
                     f"{figures.kills} kills at {len(figures.points)} kinds of points, "
                     f"{len(figures.missed)} not hit yet, {figures.items} items, "
                     f"{len(figures.duplicates)} duplicates, {len(figures.losses)} losses, "
-                    f"{figures.orphans} orphan intents"
+                    f"{figures.orphans} orphan intents, {figures.mails} mails"
                 )
         finally:
             world.close()
@@ -101,7 +108,7 @@ def _round(world: World, context: Any, figures: Figures, kills: int) -> None:
         there = world.machine is not None and world.dice.random() < 0.5
         if tries % 2:
             fatal = min(
-                victim.cells(figures.topology),
+                victim.cells(figures.topology, figures.target),
                 key=lambda cell: figures.points.get(cell, world.dice.random()),
             )
             there = fatal.startswith(victim.INTERFACE)
@@ -206,7 +213,7 @@ def _replace(machine: Elsewhere, doomed: BaseProcess, over: threading.Event) -> 
 def _compare(world: World, figures: Figures) -> None:
     records, entries = world.both()
     figures.items, figures.edits = len(world.born), sum(map(len, world.places.values()))
-    figures.orphans = world.open_intents()
+    figures.orphans, figures.mails = world.open_intents(), world.mailbox.mails
     kept = world.kept()
     for name in sorted(world.born):
         here, there = records.get(name, []), entries.get(name, [])
@@ -218,7 +225,7 @@ def _compare(world: World, figures: Figures) -> None:
         elif not here and name not in world.deleted:
             figures.losses.append(f"{name}: gone from both sides, and nobody deleted it")
         elif here:
-            _compare_places(world, figures, name, here[0].location, there[0], kept)
+            _compare_places(world, figures, name, here[0], there[0], kept)
     if figures.losses:
         figures.losses.append(world.standing())
     strangers = (records.keys() | entries.keys()) - world.born
@@ -226,13 +233,17 @@ def _compare(world: World, figures: Figures) -> None:
 
 
 def _compare_places(
-    world: World, figures: Figures, name: str, here: str, text: str, kept: str
+    world: World, figures: Figures, name: str, here: Shown, there: Shown, kept: str
 ) -> None:
     """Both sides show the same place; the last one written shows, or lost a clash and is kept."""
-    there, written = _line(text, "LOCATION"), world.places.get(name, [""])
+    written = world.places.get(name, [""])
     if here != there:
-        figures.losses.append(f"{name}: {here!r} in the CRM, {there!r} in the mailbox")
-    elif here not in written:
-        figures.losses.append(f"{name}: shows {here!r}, which nobody wrote last: {written}")
-    elif here != written[-1] and written[-1] not in kept:
-        figures.losses.append(f"{name}: {written[-1]!r} is nowhere, {here!r} shows")
+        figures.losses.append(f"{name}: {here} in the CRM, {there} in the mailbox")
+    elif here.place not in written:
+        figures.losses.append(f"{name}: shows {here.place!r}, which nobody wrote last: {written}")
+    elif here.place != written[-1] and written[-1] not in kept:
+        figures.losses.append(f"{name}: {written[-1]!r} is nowhere, {here.place!r} shows")
+    for (series, day), places in world.days.items():
+        shown = here.days.get(day, "").partition(" ")[2]
+        if series == name and shown != places[-1] and "" not in places and places[-1] not in kept:
+            figures.losses.append(f"{name}: {places[-1]!r} is nowhere, {shown!r} shows on {day}")

@@ -10,9 +10,11 @@ from tests.fault.kills import Figures, crash_test
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("topology", ["one", "split"])
-def test_fifty_kills_while_both_sides_are_edited_leave_no_trace(topology: str) -> None:
-    figures = crash_test(50, topology=topology)
+@pytest.mark.parametrize(
+    ("target", "topology"), [("dav", "one"), ("dav", "split"), ("exchange", "one")]
+)
+def test_fifty_kills_while_both_sides_are_edited_leave_no_trace(target: str, topology: str) -> None:
+    figures = crash_test(50, topology=topology, target=target)
     _leave_no_trace(figures, 50)
     assert figures.missed == []
     if topology == "split":
@@ -28,5 +30,5 @@ def test_ten_kills_leave_no_trace_in_postgresql(databases: Databases) -> None:
 
 def _leave_no_trace(figures: Figures, kills: int) -> None:
     assert (figures.duplicates, figures.losses, figures.errors) == ([], [], [])
-    assert (figures.orphans, figures.restless) == (0, 0)
+    assert (figures.orphans, figures.restless, figures.mails) == (0, 0, 0)
     assert figures.kills == kills

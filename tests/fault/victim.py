@@ -23,6 +23,8 @@ from accord.crm.syncml.http import Http
 from accord.crm.syncml.session import SyncmlSession
 from accord.db import Database
 from accord.groupware.dav.client import Client
+from accord.groupware.exchange.client import Client as Exchange
+from accord.groupware.exchange.wire import local
 from accord.interface.server.server import Server
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
@@ -33,16 +35,25 @@ from accord.service.sync import sync
 STEPS = ("create", "update", "delete")
 WRITING = ("in", "before the commit of", "after")
 ASKING = ("before", "after")
+OCCURRENCES = "occurrences"
+"""What is written on Exchange to single occurrences, after their series."""
+
 CONNECTOR, INTERFACE = "connector: ", "CRM.interface: "
 
+_OPERATIONS = {"CreateItem": "create", "UpdateItem": "update", "DeleteItem": "delete"}
 
-def cells(topology: str) -> tuple[str, ...]:
+
+def cells(topology: str, target: str = "dav") -> tuple[str, ...]:
     """Return where a kill must have hit at least once for the figures to mean anything."""
+    who = CONNECTOR if topology == "split" else ""
+    own = tuple(f"{who}{moment} groupware {OCCURRENCES}" for moment in ASKING)
+    more = own if target == "exchange" else ()
     if topology == "one":
-        return (*_cells("", "crm", WRITING), *_cells("", "groupware", ASKING))
+        return (*_cells("", "crm", WRITING), *_cells("", "groupware", ASKING), *more)
     return (
         *_cells(CONNECTOR, "crm", ASKING),
         *_cells(CONNECTOR, "groupware", ASKING),
+        *more,
         *_cells(INTERFACE, "crm", (*WRITING, "before the answer to")),
     )
 
@@ -82,6 +93,21 @@ class Points:
             what = "groupware " + ("delete" if method == "DELETE" else put)
             self.pass_one("before", what)
             result = act(client, method, ref, body, headers)
+            self.pass_one("after", what)
+            return result
+
+        return counted
+
+    def operation(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an operation that writes on Exchange, with a point before and after it."""
+
+        def counted(client: Any, request: Any, count: int) -> Any:
+            name = local(request)
+            what = f"groupware {_OPERATIONS.get(name, name)}"
+            if next(request.iter("{*}OccurrenceItemId"), None) is not None:
+                what = f"groupware {OCCURRENCES}"
+            self.pass_one("before", what)
+            result = act(client, request, count)
             self.pass_one("after", what)
             return result
 
@@ -135,6 +161,7 @@ def run(folder: str, fatal: int | str, report: Connection) -> None:
     split = is_elsewhere(config.crm)
     points = Points(fatal, report, CONNECTOR if split else "")
     Client.write = points.request(Client.write)  # type: ignore[method-assign]
+    Exchange._write = points.operation(Exchange._write)  # type: ignore[method-assign]
     if split:
         Http.post = points.message(Http.post)  # type: ignore[method-assign]
     _name_steps(points, SyncmlSession if split else DatabaseSession)

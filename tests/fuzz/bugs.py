@@ -37,7 +37,7 @@ def recover_ignores_intents() -> Iterator[None]:
             tx.intents.close_many([intent.id for intent in tx.intents.of_link(visit.link.id)])
         return 0
 
-    with planted("accord.service.sync.recover", forget):
+    with planted("accord.service.begin.recover", forget):
         yield
 
 

@@ -105,6 +105,7 @@ class Life:
     born: Side
     past: bool = False
     copied: bool = False
+    has_copy: bool = False
     written: dict[str, dict[Any, Side]] = field(default_factory=dict)
     stood: dict[Side, list[tuple[str, Any]]] = field(default_factory=dict)
     stored: dict[tuple[Side, str, Any], str] = field(default_factory=dict)

@@ -208,6 +208,7 @@ class People:
         found = self._pick(GROUPWARE, pick)
         if found is None or len(self.lives) >= MOST:
             return
+        self._life(found).has_copy = True
         name = f"id-{self.fresh()}"
         ref = self.mailbox.copy(found.ref)
         after = self.mailbox.edit(ref, **identified(self.kind, name))

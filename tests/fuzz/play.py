@@ -12,7 +12,7 @@ from typing import Any
 
 from accord.model.kinds import Kind, Side
 from accord.rules.rule import Clash
-from tests.fuzz.test_histories import ACTS, LINKS, SHAPES, STANDS, History
+from tests.fuzz.test_histories import ACTS, LINKS, SHAPES, STANDS, STOCKS, History
 
 Act = tuple[str, dict[str, Any]]
 OFTEN = {
@@ -33,6 +33,7 @@ def write(seed: int, length: int = 14) -> list[Act]:
                 "rate": chance.choice([0.0, 0.0, 0.03, 0.15]),
                 "seed": seed,
                 "shape": chance.choice(SHAPES),
+                "stock": chance.choice(STOCKS),
             },
         )
     ]

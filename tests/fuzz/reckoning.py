@@ -118,12 +118,11 @@ class Reckoning:
         return [one for link in self.links for one in self.world.pending(Cause.HELD, link)]
 
     def _at_rest(self) -> Iterator[str]:
-        """One more pass, and one that lists everything, write nothing and leave nothing open."""
-        for full in (False, True):
-            for report in self._sync(full=full):
-                if report.writes or report.error:
-                    steps = report.plan.steps if report.plan else ()
-                    yield f"one more pass (full: {full}) wrote: {steps} {report.error}"
+        """A pass that lists everything writes nothing, as `_quiet`'s last; all is closed."""
+        for report in self._sync(full=True):
+            if report.writes or report.error:
+                steps = report.plan.steps if report.plan else ()
+                yield f"one more pass wrote: {steps} {report.error}"
         if held := self._held():
             yield f"still held: {[(one.ref_crm, one.ref_groupware, one.why) for one in held]}"
         if self.world.intents():
@@ -213,6 +212,10 @@ class Reckoning:
             return True  # contacts go out only: deleting a copy unlinks it
         if missing is GROUPWARE and self._over(life) and GROUPWARE in life.deaths:
             return True  # past entries and done tasks leave their records
+        if life.has_copy and GROUPWARE in life.deaths and missing is GROUPWARE:
+            return True  # whoever cuts and pastes leaves a copy, too: its record stays
+        if life.moved and CRM in life.deaths and missing is CRM:
+            return True  # it lay elsewhere when its record went, and is theirs since
         if life.copied and self.hostility.log and missing is CRM:
             return True  # its original went while it couldn't be read: nobody can tell them apart
         return life.restored  # what Accord made once and a person brought back stays theirs

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -30,6 +30,7 @@ from tests.databases import POSTGRES, Databases, empty
 from tests.fuzz.meddling import Meddled
 from tests.fuzz.people import People
 from tests.fuzz.reckoning import Reckoning
+from tests.fuzz.seeds import FRESH
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.service.kit import World, blank
 
@@ -51,6 +52,8 @@ SHAPES: list[dict[str, Any]] = [
     {"crm": {"restores": False}, "groupware": {"trash": False}},
     {"crm": {"page": 2}, "groupware": {"page": 2, "batch": 2}},
 ]
+STOCKS = [(), (Side.CRM, Side.CRM), (Side.CRM, Side.GROUPWARE, Side.CRM)]
+"""On which sides there are items that were synchronized before a history begins."""
 
 LINKS = [("alice", "absences"), ("absences", "alice"), ("alice",), ("absences",)]
 STANDS: list[dict[str, Any]] = [
@@ -77,9 +80,16 @@ class History(RuleBasedStateMachine):
         rate=st.sampled_from([0.0, 0.0, 0.03, 0.15]),
         seed=st.integers(0, 9999),
         shape=st.sampled_from(SHAPES),
+        stock=st.sampled_from(STOCKS),
     )
     def begin(
-        self, kind: Kind, clash: Clash | None, rate: float, seed: int, shape: dict[str, Any]
+        self,
+        kind: Kind,
+        clash: Clash | None,
+        rate: float,
+        seed: int,
+        shape: dict[str, Any],
+        stock: Sequence[Side],
     ) -> None:
         self.hostility = Hostility(seed, rate)
         given: dict[str, Any] = {"clash": clash}
@@ -96,6 +106,10 @@ class History(RuleBasedStateMachine):
         self.links = share(self.world)
         self.people = People(self.world)
         self.crashed = False
+        for which, side in enumerate(stock):
+            self.people.add(side, which)
+        if stock:
+            self.sync(full=False, minutes=1, links=self.links)
 
     @rule(side=SIDES, which=WHICH)
     def add(self, side: Side, which: int) -> None:
@@ -214,6 +228,8 @@ def test_histories(shard: int, record_property: RecordProperty) -> None:
         pass
 
     Sharded.__qualname__ = f"History{shard}"
+    if not FRESH:
+        seed(shard)(Sharded)
     try:
         run_state_machine_as_test(Sharded, settings=profile(EACH))
     finally:

@@ -17,10 +17,13 @@ import pytest
 from accord.sandbox.cyrus import Cyrus
 from accord.sandbox.radicale import Radicale
 from tests.databases import Databases
+from tests.exchange import House
 from tests.peers import new_account
+from tests.scenario.exchange import ExchangeStage
 from tests.scenario.stage import Stage
 
 Enter = Callable[..., Stage]
+EnterExchange = Callable[..., ExchangeStage]
 
 
 SPLIT = "split"
@@ -72,3 +75,30 @@ def enter_mailed(
             )
 
         yield on
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """A stand-in Exchange."""
+    made = House()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def enter_exchange(
+    house: House, tmp_path: Path, databases: Databases, topology: str
+) -> Iterator[EnterExchange]:
+    """Set the stage on the stand-in; in the end nothing was mailed that people didn't send."""
+    with ExitStack() as stack:
+        stages: list[ExchangeStage] = []
+
+        def on(*names: str, **more: Any) -> ExchangeStage:
+            split = topology == SPLIT
+            stage = ExchangeStage(tmp_path, house, names, databases, split=split, **more)
+            stages.append(stack.enter_context(stage))
+            return stage
+
+        yield on
+        for stage in stages:
+            assert sum(stage.mails().values()) == stage.allowed, stage.mails()

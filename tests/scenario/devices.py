@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 
 from accord.interface.server.server import Answer
+from accord.sandbox.process import no_tls
 from accord.sandbox.radicale import Radicale
 from tests.unit.interface.phone import Phone as SyncPhone
 
@@ -54,6 +55,7 @@ class Device(SyncPhone):
             params=urlsplit(self.url).query,
             content=data,
             headers={"Content-Type": self.media.value},
+            verify=no_tls(),
         )
         reply.raise_for_status()
         return Answer(

@@ -71,6 +71,16 @@ ELSEWHERE = {
     "conversation.md": (("xml",), ROOT / "tests/unit/interface/test_conversation_page.py"),
     "adapters.md": (("python",), ROOT / "tests/unit/testing/test_adapter_guide.py"),
     "rules.md": (("toml", "json"), ROOT / "tests/unit/rules/test_reference.py"),
+    **dict.fromkeys(
+        (
+            "exchange-basic.md",
+            "exchange-ntlm.md",
+            "exchange-kerberos.md",
+            "exchange-oauth.md",
+            "exchange-certificates.md",
+        ),
+        (("toml",), ROOT / "tests/unit/exchange/test_pages.py"),
+    ),
 }
 """Pages whose blocks of some kinds another test runs."""
 
@@ -128,24 +138,33 @@ def test_own_crm(server: Radicale, tmp_path: Path) -> None:
 def test_demo_small(tmp_path: Path) -> None:
     """The command behind `make demo`, with few past entries; --json as the README says.
 
-    With connector and CRM as two processes it tells the same story and shows the same tables.
+    With connector and CRM as two processes it tells the same story and shows the same tables; on
+    a CalDAV server it tells the same story, too.
     """
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(
         r"^demo:.*\n(\t.*\n)*\t@\$\(BIN\)/accord demo "
+        r"\$\(if \$\(TARGET\),--target \$\(TARGET\)\) "
         r"\$\(if \$\(TOPOLOGY\),--topology \$\(TOPOLOGY\)\) \$\(ARGS\)$",
         makefile,
         re.MULTILINE,
     )
-    one, split = (_demo(tmp_path, topology) for topology in ("one", "split"))
+    one, split = (_demo(tmp_path, "--topology", topology) for topology in ("one", "split"))
+    dav = _demo(tmp_path, "--target", "dav")
+    assert [scene["scene"] for scene in one] == [scene["scene"] for scene in dav]
+    assert any("nobody got mail" in line for line in one[-1]["said"])
     assert any("process of its own" in line for line in split[0]["said"])
     assert [scene["scene"] for scene in one] == [scene["scene"] for scene in split]
     assert [_table(scene) for scene in one] == [_table(scene) for scene in split]
+    whole, quiet = one[-2]["reports"], one[-1]["reports"]
+    for side in ("crm", "groupware"):
+        for what in ("created", "updated"):
+            assert any(row[side][what] for row in whole), (side, what)
+            assert not any(row[side][what] for row in quiet)
 
 
-def _demo(folder: Path, topology: str) -> list[dict[str, Any]]:
-    words = [_accord(), "demo", "--json", "--entries", "9", "--series", "3"]
-    words += ["--topology", topology]
+def _demo(folder: Path, *more: str) -> list[dict[str, Any]]:
+    words = [_accord(), "demo", "--json", "--entries", "9", "--series", "3", *more]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     (told,) = map(json.loads, done.stdout.splitlines())

@@ -218,6 +218,7 @@ def test_05_a_calendar_made_anew_deletes_nothing_before_somebody_agrees(
     stage.desks["anna"].add(meeting("New", 20))
     stage.sync()
     assert stage.boxes["anna"].titles() == ["New"], "the rest goes on"
+    held = waiting(stage.accord, Cause.HELD)
     (report,) = approve(stage.accord, [one.pending.id for one in held])
     assert report.crm.deleted == 9 and not report.held
     assert [event.title for event in stage.events("anna")] == ["New"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accord.sandbox import cyrus, postgres, radicale, xandikos
+from accord.sandbox import cyrus, davmail, postgres, radicale, xandikos
 from accord.sandbox.process import Peer, PeerMissing
 from tests.peers import serve
 
@@ -36,6 +36,12 @@ def test_cyrus_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(PeerMissing, match=r"apt-get install .*cyrus-imapd cyrus-caldav"):
         cyrus.Cyrus()
+
+
+def test_davmail_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(PeerMissing, match=r"apt-get install davmail-server"):
+        davmail.DavMail("http://127.0.0.1/")
 
 
 @pytest.mark.skipif(not shutil.which("saslpasswd2"), reason=cyrus.INSTALL)

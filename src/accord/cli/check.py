@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
+from accord.cli.errors import Usage
 from accord.cli.words import plural
 
 if TYPE_CHECKING:
@@ -22,37 +25,75 @@ def check(
             help="Accept a restored or copied CRM, and targets that moved, as those to work with."
         ),
     ] = False,
+    mailbox: Annotated[
+        str,
+        Parameter(
+            help="Send one item of every kind through this test mailbox, and take them away again."
+        ),
+    ] = "",
+    target: Annotated[
+        str, Parameter(help="The target on which that mailbox is, where there are several.")
+    ] = "",
     call: CallArgument,
 ) -> int:
     """Test every connection and say what is wrong and how to mend it.
 
     Configuration, key file, database, CRM, every target and mailbox, folders, clocks, rules and
-    what was left open. Writes on no side. Exit code 1 says that something is wrong.
+    what was left open. Writes on no side, except into the mailbox that `--mailbox` names. Exit
+    code 1 says that something is wrong.
     """
+    if mailbox:
+        if accept:
+            raise Usage("--mailbox and --accept exclude each other")
+        return _round_trip(call, mailbox, target)
+    if target:
+        raise Usage("--target goes with --mailbox")
     from accord.service.check import check as service
     from accord.service.identity import accept as accept_crm
 
-    faults, area = 0, ""
     config = call.config()
     with call.accord() as accord:
         if accept:
             accept_crm(accord)
-        for one in service(accord, config):
-            call.data(one)
-            if one.area != area:
-                area = one.area
-                call.say(area, style="bold", markup=False)
-            _show(call, one)
-            faults += not one.ok
-    if faults:
-        call.say(f"\n{plural(faults, 'fault')} found.", style="red")
+        faults = _told(call, service(accord, config))
+    if _ended(call, faults) != exits.OK:
         return exits.FAILED
-    call.say("\nAll is well.", style="green")
     if accept:
         call.say(
             "CRM and targets are accepted as they are now. Look at `accord plan --all-steps` "
             "before you synchronize: what they lack, or have in older versions, is told there."
         )
+    return exits.OK
+
+
+def _round_trip(call: Call, mailbox: str, target: str) -> int:
+    from accord.service.roundtrip.mailbox import choose_target, round_trip
+
+    with call.accord() as accord:
+        steps = round_trip(accord, choose_target(accord, target), mailbox)
+        with closing(steps):  # who stops it in the middle leaves nothing behind
+            faults = _told(call, steps)
+    return _ended(call, faults)
+
+
+def _told(call: Call, found: Iterable[Checked]) -> int:
+    """Show each finding as it comes, and return how many are faults."""
+    faults, area = 0, ""
+    for one in found:
+        call.data(one)
+        if one.area != area:
+            area = one.area
+            call.say(area, style="bold", markup=False)
+        _show(call, one)
+        faults += not one.ok
+    return faults
+
+
+def _ended(call: Call, faults: int) -> int:
+    if faults:
+        call.say(f"\n{plural(faults, 'fault')} found.", style="red")
+        return exits.FAILED
+    call.say("\nAll is well.", style="green")
     return exits.OK
 
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Work": (
         ("plan", "plan:plan", "Show what a synchronization would do, and write nothing."),
         ("sync", "sync:sync", "Synchronize links."),
+        ("run", "service:run", "Synchronize whenever something changes, until stopped."),
         ("undo", "undo:undo", "Undo a step, an item, a user or a run, on both sides."),
         ("pause", "links:pause", "Stop all writes of a link, or of all."),
         ("resume", "links:resume", "Let a link, or all, write again."),
@@ -33,6 +34,8 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Look": (
         ("explain", "look:explain", "Say why an item did or did not synchronize."),
         ("journal", "look:journal", "List what was done, newest first."),
+        ("busy", "busy:busy", "Show when colleagues are taken, and when they are free together."),
+        ("mail", "mail:mail", "Look at a person's e-mails on a mail server; nothing is sent."),
         ("links", "links:links", "List links and how they stand; remove some."),
         ("targets", "targets:targets", "List targets; remove one without links."),
         ("schema", "look:schema", "Print the JSON schema of items."),
@@ -42,7 +45,10 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("interface", "interface:interface", "Serve CRM.interface to phones and connectors."),
         ("token", "token:token", "Issue, check and revoke the tokens of CRM.interface."),
     ),
-    "Try": (("demo", "demo:demo", "Play a week against a real CalDAV server on this machine."),),
+    "Try": (
+        ("demo", "demo:demo", "Play a week against a real CalDAV server on this machine."),
+        ("sandbox", "sandbox:sandbox", "Start a stand-in server to try things with."),
+    ),
 }
 """The commands by group: name, module and function, and what each does."""
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +10,10 @@ from cyclopts import App, Parameter
 from accord.cli import exits
 from accord.cli.call import CallArgument
 from accord.cli.errors import Usage
+from accord.cli.listener import listen_on, stopped_by_signals
 from accord.cli.words import moment, plural, short
 from accord.ports.errors import ConfigError
+from accord.ports.tls import is_near
 
 if TYPE_CHECKING:
     from accord.interface.server.settings import InterfaceSettings
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 interface = App(name="interface", help="Serve CRM.interface to phones and connectors.")
 
 LINES = 50
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @interface.default
@@ -67,7 +63,7 @@ def serve(
                 **options,  # type: ignore[arg-type]
             )
         )
-        with _listen(host, port) as listener:
+        with listen_on(host, port, "interface.listen") as listener:
             scheme, port = "https" if files else "http", listener.getsockname()[1]
             shown = f"[{host}]" if ":" in host else host
             url = f"{scheme}://{shown}:{port}{PATH}"
@@ -75,7 +71,7 @@ def serve(
             call.say(f"CRM.interface answers at {url}", markup=False)
             if loud:
                 call.note(loud, style="bold red", markup=False)
-            with _stopped_by_signals():
+            with stopped_by_signals():
                 server.run(sockets=[listener])
     return exits.OK
 
@@ -125,6 +121,8 @@ def sessions(
     call: CallArgument,
 ) -> int:
     """List who synced what, when and how it ended, newest first, and what was refused."""
+    from accord.service.bootstrap import require_near
+
     with call.accord() as accord, accord.state.read() as tx:
         found = [
             (sync, tx.sync_log.notes(sync.id)) for sync in tx.sync_log.query(user=user, limit=limit)
@@ -147,24 +145,11 @@ def sessions(
         if len(notes) > 10:
             call.say(f"    and {plural(len(notes) - 10, 'more item')}", style="dim")
     if not found:
+        require_near(call.config(), "who synced is noted there")
         call.say(
             "Nobody has synced yet." if not user else f"{user} hasn't synced yet.", markup=False
         )
     return exits.OK
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let the signals that stop the server do no more than that.
-
-    When it has stopped, uvicorn sends itself the signal once more, for whoever was asked before.
-    """
-    before = {each: signal.signal(each, lambda *_: None) for each in _STOPPING}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -199,7 +184,7 @@ def _files(settings: InterfaceSettings, folder: Path) -> tuple[Path, Path] | Non
 
 def _check_listener(host: str, files: tuple[Path, Path] | None, *, without_tls: bool) -> str:
     """Return what to say loudly; raises ConfigError for what must be said by the operator."""
-    if files or _is_own(host):
+    if files or is_near(host):
         return ""
     if not without_tls:
         raise ConfigError(
@@ -209,36 +194,3 @@ def _check_listener(host: str, files: tuple[Path, Path] | None, *, without_tls: 
             "server that has one, or say --without-tls",
         )
     return "WITHOUT TLS: whoever can listen on this network can read tokens and everybody's items."
-
-
-def _is_own(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, number, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, number)
-    except OSError as error:
-        raise ConfigError(
-            f"can't listen on {host}: {error}", field="interface.listen", hint="name another host"
-        ) from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"can't listen on {host}:{port}: {error.strerror}",
-            field="interface.listen",
-            hint="stop what listens there, or name another port",
-        ) from error
-    return listener

@@ -173,7 +173,7 @@ def _withdraw(
     yes: bool,
 ) -> int:
     """Show what goes, ask, and do it; nothing is done where a plan fails or is held."""
-    from accord.cli.show import show_plan
+    from accord.cli.show import show_plan, show_replies
     from accord.cli.sync import with_plan
     from accord.service.removal import require_working, withdraw
 
@@ -181,6 +181,7 @@ def _withdraw(
     previews = [withdraw(accord, link, dry=True, approved=held_too) for link in chosen]
     for link, report in zip(chosen, previews, strict=True):
         show_plan(call, report.plan, report.name, everything=True)
+        show_replies(call, report.replies)
         if plan:
             call.data(with_plan(link, report))
     codes = [advise(call, report) for report in previews if report.error]

@@ -121,6 +121,8 @@ def _explain(call: Call, one: Explanation) -> None:
     call.say(f"  mailbox: {_where(one.groupware)}", markup=False)
     for waits in one.waiting:
         call.say(f"  waits: {waits}", style="yellow", markup=False)
+    if one.replies:
+        call.say(f"  automatic replies: {one.replies}", markup=False)
     if one.error:
         call.say(f"  last error: {one.error}", style="red", markup=False)
     for entry in one.history:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from accord.cli import exits
 from accord.cli.call import CallArgument
-from accord.cli.show import show_plan
+from accord.cli.show import show_plan, show_replies
 from accord.cli.sync import LINKS, ended, visits, with_plan
 from accord.cli.trial import show_drafts
 
@@ -32,6 +32,7 @@ def plan(
         for link, report in visits(call, accord, links, options):
             call.data(with_plan(link, report))
             show_plan(call, report.plan, report.name, everything=all_steps)
+            show_replies(call, report.replies)
             found.append((link, report))
         codes = [ended(call, report) for _, report in found]
         codes += show_drafts(call, accord, found, options, everything=all_steps)

@@ -16,6 +16,7 @@ NEXT = """\
 Next:
   accord crm users add alice --address alice@example.com   a user of the built-in CRM
   accord init dav --output company.toml                    ask for a CalDAV server, and test it
+                                                           (or: accord init exchange …)
   accord import company.toml                               bring it into Accord
   accord check                                             test every connection
   accord plan                                              see what would happen
@@ -108,4 +109,9 @@ init.command(
     "accord.cli.setup_dav:dav",
     name="dav",
     help="Ask for a CalDAV/CardDAV server, test it and print its target and links.",
+)
+init.command(
+    "accord.cli.setup_exchange:exchange",
+    name="exchange",
+    help="Ask for an Exchange server, test it and print its target and links.",
 )

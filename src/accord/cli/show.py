@@ -12,6 +12,7 @@ from accord.model.kinds import Side
 if TYPE_CHECKING:
     from accord.cli.call import Call
     from accord.engine.plan import Plan, Step
+    from accord.service.report import Replied
     from accord.state.records import Entry
 
 SIGNS = {
@@ -26,6 +27,7 @@ SIGNS = {
     "unreadable": ("?", "yellow"),
     "hold": ("?", "bold magenta"),
 }
+_REPLIES = {"set": ("~", "yellow"), "restore": ("~", "yellow"), "leave": (".", "dim")}
 QUIET = ("skip",)
 _SAID = {"hold": "held", "unpair": "let go", "conflict": "in conflict", "clash": "settled"}
 
@@ -61,6 +63,20 @@ def show_step(call: Call, step: Step, indent: str = "  ") -> None:
     if what.get("mails"):
         who = ", ".join(what["mails"])
         call.say(Text.assemble(f"{indent}    ", ("mail to: ", "red"), who))
+
+
+def show_replies(call: Call, replied: Replied | None) -> None:
+    """Print what becomes of a mailbox's automatic replies, with its reason."""
+    if replied is None:
+        return
+    sign, style = _REPLIES[replied.act]
+    call.say(Text.assemble("  ", (f"{sign} ", style), f"automatic replies: {replied.act}"))
+    call.say(Text(f"      {replied.why}", style="dim"))
+    for change in replied.fields:
+        values = (short(change.before), "red"), " → ", (short(change.after), "green")
+        call.say(Text.assemble(f"      {change.field}: ", *values))
+    if replied.error:
+        call.say(Text(f"      {replied.error}", style="red"))
 
 
 def _summary(plan: Plan) -> str:

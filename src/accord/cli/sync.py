@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage, advise
+from accord.cli.show import show_replies
 from accord.cli.words import plural
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def show_report(call: Call, report: Report) -> None:
     for count, word in ((report.paired, "paired"), (report.unpaired, "let go")):
         if count:
             parts.append(f"{count:,} {word}")
-    text = ", ".join(parts) or ("nothing done" if report.refused else "nothing to do")
+    nothing = "nothing done" if report.refused or report.replies else "nothing to do"
+    text = ", ".join(parts) or nothing
     if report.observed and parts:
         text = f"only observed, nothing written; would be: {text}"
     cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
@@ -89,6 +91,7 @@ def show_report(call: Call, report: Report) -> None:
     ):
         if count:
             call.say(f"  [yellow]{plural(count, *what)}[/]: `accord {command}`")
+    show_replies(call, report.replies)
     if report.refused:
         still = plural(len(report.refused), "change is still refused", "changes are still refused")
         call.say(f"  [yellow]{still}[/]: `accord explain {_plain(report.refused[0])}`")

@@ -149,12 +149,15 @@ def log(
     Names and ids of refused tokens are what they said, not what is proven. The same event of an
     hour is one line with a count.
     """
+    from accord.service.bootstrap import require_near
+
     with call.accord() as accord, accord.state.read() as tx:
         found = tx.token_log.query(user=user, event=event, token=id_, limit=limit)
     for line in found:
         call.data(line)
         _show(call, line)
     if not found:
+        require_near(call.config(), "what happens to tokens is noted there")
         call.say(
             "Nothing has happened to tokens yet." if not (user or event or id_) else "Nothing."
         )

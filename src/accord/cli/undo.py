@@ -10,7 +10,7 @@ from accord.cli import exits
 from accord.cli.ask import agreed
 from accord.cli.call import CallArgument
 from accord.cli.errors import advise
-from accord.cli.show import show_plan
+from accord.cli.show import show_plan, show_replies
 from accord.cli.sync import visited
 from accord.cli.words import plural
 
@@ -47,6 +47,7 @@ def undo(
         call.say(f"{count} of {selection.what} {what} to undo:", markup=False)
         for report in reports:
             show_plan(call, report.plan, report.name, everything=True)
+            show_replies(call, report.replies)
             if plan and report.plan is not None:
                 call.data({**report.as_json(), **plan_view(report.plan)})
         codes = _failed(call, reports)
@@ -64,7 +65,7 @@ def undo(
 def _does(report: Report) -> bool:
     """Tell whether an undo would do, or ask, anything."""
     steps = report.plan.steps if report.plan is not None else ()
-    return any(step.name != "skip" for step in steps)
+    return report.replies is not None or any(step.name != "skip" for step in steps)
 
 
 def _failed(call: Call, reports: list[Report]) -> list[int]:

@@ -105,11 +105,17 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     # Neither may be changed inside a transaction.
-    level = "FULL" if options.get("accord_durable", True) else "NORMAL"
-    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
-    keys = "ON" if options.get("accord_keys", True) else "OFF"
-    connection.exec_driver_sql(f"PRAGMA foreign_keys = {keys}")
+    _set_pragma(
+        connection, "synchronous", "FULL" if options.get("accord_durable", True) else "NORMAL"
+    )
+    _set_pragma(connection, "foreign_keys", "ON" if options.get("accord_keys", True) else "OFF")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _set_pragma(connection: Connection, name: str, value: str) -> None:
+    if connection.info.get(name) != value:
+        connection.exec_driver_sql(f"PRAGMA {name} = {value}")
+        connection.info[name] = value
 
 
 def _open_postgres(url: URL) -> Database:

@@ -83,12 +83,15 @@ class Policy(Struct, frozen=True, kw_only=True):
         return found.readonly and any(self.program.hides(part, self.facts) for part in parts)
 
     def mails(self, before: Snapshot | None, after: Item | None) -> tuple[str, ...]:
-        """Return the addresses that a scheduling server would mail about this write.
+        """Return the addresses that the server would mail about this write.
+
+        One that mails only where it is asked to is asked where the rule allows it.
 
         `before` is what stands in the mailbox now (None for a create), `after` what is to
         stand there (None for a delete). Only the organizer's copy mails.
         """
-        if not self.groupware.schedules or (before is not None and before.silent):
+        asked = self.groupware.notifies and self.invites
+        if not (self.groupware.schedules or asked) or (before is not None and before.silent):
             return ()
         people: set[str] = set()
         for item in (before.item if before else None, after):

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from accord.model.item import CLASSES, Item, kind_of
 from accord.model.kinds import Kind
-from accord.model.parts import Body, Person
+from accord.model.parts import Body, Person, links
 
 
 class Merge(StrEnum):
@@ -33,7 +33,10 @@ class Merge(StrEnum):
 
 
 class Compare(StrEnum):
-    """Name what counts as equal."""
+    """Name what counts as equal.
+
+    links: attachments by their addresses; files that a side keeps itself travel by themselves.
+    """
 
     EXACT = "exact"
     TEXT = "text"
@@ -43,6 +46,7 @@ class Compare(StrEnum):
     PERSON = "person"
     PEOPLE = "people"
     EXTRAS = "extras"
+    LINKS = "links"
 
 
 class FieldSpec(Struct, frozen=True, kw_only=True):
@@ -109,7 +113,7 @@ _EVENT = (
         "attendees", "Attendees", Compare.PEOPLE, merge=Merge.KEYED, visible=True, occurrence=True
     ),
     _spec("people", "People", Compare.PEOPLE, merge=Merge.KEYED),
-    _spec("attachments", "Attachments", Compare.UNORDERED, merge=Merge.SET, occurrence=True),
+    _spec("attachments", "Attachments", Compare.LINKS, merge=Merge.SET, occurrence=True),
     _spec("split_from", "Split from"),
 )
 
@@ -129,7 +133,7 @@ _TASK = (
     _spec("reminders", "Reminders", Compare.UNORDERED, personal=True),
     _spec("assignee", "Assignee", Compare.PERSON),
     _spec("organizer", "Assigned by", Compare.PERSON),
-    _spec("attachments", "Attachments", Compare.UNORDERED, merge=Merge.SET),
+    _spec("attachments", "Attachments", Compare.LINKS, merge=Merge.SET),
 )
 
 _CONTACT = (
@@ -271,6 +275,7 @@ _CANONICAL: dict[Compare, Callable[[Any], Any]] = {
     Compare.UNORDERED: lambda value: sorted(map(repr, value)) if value else [],
     Compare.PERSON: _person,
     Compare.PEOPLE: _people,
+    Compare.LINKS: lambda value: sorted(map(repr, links(value))) if value else [],
     Compare.EXTRAS: lambda value: {k: v for k, v in value.items() if v is not None},
 }
 

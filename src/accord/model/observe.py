@@ -90,6 +90,7 @@ class Unknown(Struct, frozen=True, tag="unknown"):
     `version` is the version that could not be understood, where known, so that an unreadable
     item is asked for again only when it changes. `uid` and `title` are what could be made out
     all the same, so that people can ask about it; of what is, or may be, private no title.
+    `half` says that a write was cut off there; sent again as such, it is completed.
     """
 
     ref: str
@@ -97,6 +98,7 @@ class Unknown(Struct, frozen=True, tag="unknown"):
     version: str = ""
     uid: str = ""
     title: str = ""
+    half: bool = False
 
 
 Observation: TypeAlias = Unchanged | Seen | Deleted | Moved | OutOfScope | Denied | Unknown

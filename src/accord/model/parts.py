@@ -90,10 +90,15 @@ class Reminder(Part, frozen=True, kw_only=True):
     before_end: bool = False
 
 
+STORED = "stored:"
+"""How the uri of an attachment begins whose bytes the side that names it keeps itself."""
+
+
 class Attachment(Part, frozen=True, kw_only=True):
     """Refer to attached content; bytes are never part of an item.
 
-    `digest` is the SHA-256 of the content in hexadecimal, `size` is in bytes.
+    `digest` is the SHA-256 of the content in hexadecimal, `size` is in bytes (some sides count
+    what they keep around it, too). A `stored` one means something to its own side only.
     """
 
     uri: str = ""
@@ -101,3 +106,18 @@ class Attachment(Part, frozen=True, kw_only=True):
     media_type: str = ""
     size: int | None = None
     digest: str = ""
+
+    @property
+    def stored(self) -> bool:
+        """Tell whether its side keeps the bytes, under this uri."""
+        return self.uri.startswith(STORED)
+
+
+def links(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    """Return what travels as a field: the attachments that are addresses for everybody."""
+    return tuple(each for each in attachments if not each.stored)
+
+
+def files(attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    """Return what travels as bytes: the attachments that their own side keeps."""
+    return tuple(each for each in attachments if each.stored)

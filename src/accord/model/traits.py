@@ -18,7 +18,8 @@ class KindTraits(Struct, frozen=True, kw_only=True):
     fields it keeps.
     `series` false means that the adapter produces a rolling window of occurrences itself.
     `schedules` means that the server mails attendees by itself when an organizer's copy with
-    attendees is written; `foreign_organizer` that it can store a copy whose organizer is
+    attendees is written, `notifies` that it mails them where a write asks for it and else never;
+    `foreign_organizer` that it can store a copy whose organizer is
     somebody else. `trash` says that a delete can be found again in a folder of deleted items,
     `restores` that a deleted record can be brought back under its own ref. `html` says that
     bodies may be HTML, `seconds` that times keep seconds.
@@ -30,6 +31,7 @@ class KindTraits(Struct, frozen=True, kw_only=True):
     extras: frozenset[str] = frozenset()
     series: bool = True
     schedules: bool = False
+    notifies: bool = False
     foreign_organizer: bool = True
     trash: bool = False
     restores: bool = False
@@ -42,7 +44,8 @@ class Traits(Struct, frozen=True, kw_only=True):
     """Declare an adapter: its name, the kinds it carries and how to speak to it.
 
     `batch` is the largest number of items in one write call, `page` in one listing page,
-    `concurrency` how many sessions may be open at once.
+    `concurrency` how many sessions may be open at once. `replies` says that its sessions are
+    `Answering`: that mailboxes answer by themselves and that this can be set.
     """
 
     adapter: str
@@ -50,3 +53,4 @@ class Traits(Struct, frozen=True, kw_only=True):
     batch: int = 50
     page: int = 200
     concurrency: int = 4
+    replies: bool = False

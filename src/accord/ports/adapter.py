@@ -72,6 +72,7 @@ class Revision(Struct, frozen=True, kw_only=True):
 
     `version` is the one that must still stand, else the answer is Stale. `changed` names the
     fields that differ. `marker` is written along where it differs from what is there.
+    With `half` an earlier try of the same was cut off, and what is missing is to be done.
     """
 
     ref: str
@@ -81,6 +82,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     changed: tuple[str, ...]
     marker: str = ""
     notify: bool = False
+    half: bool = False
 
 
 class Removal(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ class AccordError(Exception):
     """Be the base of all expected errors; its text is fit for an administrator to read."""
 
     action = "error"
+    state = ""
+    """The state of the whole mailbox that is behind it, by its name (`ports.mailbox`)."""
 
     def __init__(self, message: str = "", *, code: str = "") -> None:
         """Keep the `message` for people and the vendor's own `code` for the journal."""
@@ -98,3 +100,10 @@ class Rejected(ItemError):
     """The side doesn't accept this item."""
 
     action = "reject"
+
+
+def item_error(error: AccordError) -> ItemError:
+    """Return the error where it concerns one item; raise it where it concerns the session."""
+    if isinstance(error, ItemError):
+        return error
+    raise error

@@ -5,7 +5,7 @@ Each adapter offers `SETTINGS` and `build(settings) -> Adapter`; `service/regist
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -72,7 +72,34 @@ PROXY = Setting(
     advanced=True,
     help="the address of an HTTP proxy; the environment is not asked",
 )
-"""What every adapter lets its administrator set that speaks HTTP, as is `CA_FILE`."""
+
+VERIFY = Setting(
+    name="verify",
+    label="Check the server's certificate",
+    type=SettingType.FLAG,
+    default=True,
+    advanced=True,
+    help="switching this off lets anybody on the way read passwords; use ca_file instead",
+)
+
+TIMEOUT = Setting(
+    name="timeout",
+    label="Patience",
+    type=SettingType.NUMBER,
+    default=60,
+    advanced=True,
+    help="seconds without a byte until a request counts as failed",
+)
+
+MAX_MEGABYTES = Setting(
+    name="max_megabytes",
+    label="Largest answer",
+    type=SettingType.NUMBER,
+    default=64,
+    advanced=True,
+    help="an answer that is larger is refused, unpacked size",
+)
+"""What an adapter that speaks HTTP lets its administrator set, as are those above."""
 
 
 def read(declared: Sequence[Setting], given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -90,6 +117,37 @@ def read(declared: Sequence[Setting], given: Mapping[str, Any], where: str) -> d
                 hint=f"use one of: {', '.join(sorted(known))}",
             )
     return {name: _one(setting, given.get(name), where) for name, setting in known.items()}
+
+
+def at_least(values: Mapping[str, Any], least: Mapping[str, float], where: str) -> None:
+    """Raise ConfigError for the first number that is smaller than it may be."""
+    for name, smallest in least.items():
+        if values[name] < smallest:
+            raise ConfigError(f"{where}: {name!r} must be at least {smallest}", field=name)
+
+
+def texts(values: Mapping[str, Any], name: str, where: str) -> dict[str, str]:
+    """Return a table that must map texts to texts; raises ConfigError."""
+    table = values[name] or {}
+    if not all(isinstance(k, str) and isinstance(v, str) for k, v in table.items()):
+        raise ConfigError(f"{where}: {name!r} must map texts to texts", field=name)
+    return dict(table)
+
+
+def by_person(table: Mapping[str, str], principal: str) -> str:
+    """Return what a table says of a person, in any case; empty where it says nothing."""
+    wanted = principal.casefold()
+    return next((value for name, value in table.items() if name.casefold() == wanted), "")
+
+
+def filled(
+    template: str, principal: str, escape: Callable[[str], str] = lambda value: value
+) -> str:
+    """Return a text with {principal}, {local} and {domain} of a person in it."""
+    local, _, domain = principal.partition("@")
+    for name, value in (("principal", principal), ("local", local), ("domain", domain)):
+        template = template.replace(f"{{{name}}}", escape(value))
+    return template
 
 
 def _one(setting: Setting, value: Any, where: str) -> Any:

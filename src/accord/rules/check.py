@@ -10,14 +10,26 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from accord.model.kinds import Direction, Kind, Side
+from accord.model.replies import Audience
 from accord.model.traits import KindTraits, Traits
 from accord.rules import defaults
 from accord.rules.admit import compile_filter, filter_variables
 from accord.rules.check_fields import check_fields
 from accord.rules.check_text import Place, check_expression
 from accord.rules.failure import InvalidExpression
-from accord.rules.problem import Problem, RuleErrors, Severity
-from accord.rules.rule import Clash, Deletion, Invitations, Meetings, Private, Rule, Scope, Window
+from accord.rules.problem import Problem, RuleErrors, Severity, instead
+from accord.rules.replies import PLACEHOLDERS, TEXT_LIMIT, strangers
+from accord.rules.rule import (
+    AutoReplies,
+    Clash,
+    Deletion,
+    Invitations,
+    Meetings,
+    Private,
+    Rule,
+    Scope,
+    Window,
+)
 from accord.rules.source import Source
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
@@ -57,6 +69,7 @@ def check(
         *_scope(rule, place),
         *_people(rule, place),
         *_meetings(rule, adapters.groupware, place),
+        *_replies(rule, adapters.groupware, place),
         *_others(rule, place),
         *check_fields(rule, _kind_traits(rule, adapters), place),
     ]
@@ -171,11 +184,48 @@ def _meetings(rule: Rule, groupware: Traits | None, place: Place) -> Iterator[Pr
         yield place.problem(
             message, "invitations", severity=WARNING, hint='add meetings = "invite"'
         )
-    if allows and groupware and kind and not kind.schedules:
+    if allows and groupware and kind and not (kind.schedules or kind.notifies):
         message = f"{groupware.adapter} mails nobody: the server does no scheduling"
         yield place.problem(
             message, "invitations", severity=WARNING, hint='set invitations = "never"'
         )
+
+
+def _replies(rule: Rule, groupware: Traits | None, place: Place) -> Iterator[Problem]:
+    said = rule.replies
+    if said == AutoReplies():
+        return
+    if rule.kind is not Kind.ABSENCE:
+        yield place.problem("is for absences only", "replies", hint="leave it out")
+        return
+    for name in ("inside", "outside"):
+        yield from _template(getattr(said, name), place, name)
+    if not said.inside:
+        hint = 'add replies.inside = "{name} is away until {until}.", say'
+        yield place.problem("colleagues would be told nothing", "replies", hint=hint)
+    if said.outside and said.audience is Audience.NONE:
+        message = "nobody outside would get it"
+        hint = 'add replies.audience = "known" or "all"'
+        yield place.problem(message, "replies", "outside", hint=hint)
+    if said.audience is not Audience.NONE and not said.outside:
+        hint = "add replies.outside = …"
+        yield place.problem("others would be told nothing", "replies", "audience", hint=hint)
+    if groupware is not None and not groupware.replies:
+        message = f"not used: {groupware.adapter} has no automatic replies that could be set"
+        yield place.problem(message, "replies", severity=WARNING)
+
+
+def _template(text: str, place: Place, name: str) -> Iterator[Problem]:
+    if len(text) > TEXT_LIMIT:
+        message = f"has more than {TEXT_LIMIT:,} characters"
+        yield place.problem(message, "replies", name)
+    for each in strangers(text):
+        if each.removeprefix("absence_") == "kind":
+            message = "the kind of an absence never leaves the CRM"
+            yield place.problem(message, "replies", name, hint=f"leave {{{each}}} out")
+            continue
+        message = f"there is no placeholder {{{each[:40]}}}"
+        yield place.problem(message, "replies", name, hint=instead(each, PLACEHOLDERS))
 
 
 def _others(rule: Rule, place: Place) -> Iterator[Problem]:

@@ -190,8 +190,8 @@ direction = "none"
     ),
     Example(
         title="Absences",
-        about="An absence is an out-of-office entry in the mailbox. Its kind and its messages "
-        "never leave the CRM, whatever a rule says.",
+        about="An absence is an out-of-office entry in the mailbox. Its kind never leaves the CRM, "
+        "whatever a rule says; its messages go into automatic replies, where a rule sets those.",
         text="""\
 [[rule]]
 name = "absences"

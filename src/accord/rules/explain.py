@@ -14,6 +14,7 @@ from msgspec import Struct
 from accord.model.fields import FIELDS
 from accord.model.item import Item
 from accord.model.kinds import Direction, Kind, Side
+from accord.model.replies import Audience
 from accord.rules import defaults
 from accord.rules.admit import (
     filtered,
@@ -61,6 +62,7 @@ def describe(rule: Rule) -> tuple[str, ...]:
         *_fields(rule),
         *_deciding(rule),
         *_meeting(rule),
+        *_answering(rule),
         *_guard(rule),
     )
 
@@ -261,6 +263,19 @@ def _meeting(rule: Rule) -> Iterator[str]:
         yield "Nothing is written that would make the server mail attendees."
 
 
+def _answering(rule: Rule) -> Iterator[str]:
+    said = rule.replies
+    if rule.kind is not Kind.ABSENCE or not said.inside:
+        return
+    who = "colleagues"
+    if said.outside and said.audience is not Audience.NONE:
+        who = f"colleagues and {_AUDIENCES[said.audience]}"
+    yield (
+        f"During an absence the mailbox answers {who} by itself, where its automatic replies were "
+        "off before; afterwards what stood there comes back, unless somebody changed it."
+    )
+
+
 def _days(count: int) -> str:
     return "1 day" if count == 1 else f"{count} days"
 
@@ -301,6 +316,10 @@ _PRIVATE = {
     Private.SKIP: "stay out of the CRM",
     Private.BUSY: 'enter it as "Busy", without their content',
     Private.FULL: "enter it in full where their owner agreed, and stay out where not",
+}
+_AUDIENCES = {
+    Audience.KNOWN: "people outside whom the person has among the contacts",
+    Audience.ALL: "everybody outside",
 }
 _LEAVINGS = {
     Leaving.KEEP: "the copy stays as it is",

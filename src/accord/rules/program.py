@@ -114,6 +114,7 @@ class Program:
             raise RuleFailed("kind", f"a {kind_of(item)} where a {way.source_kind} belongs")
         if to is Side.CRM:
             item = self.discreet(item, facts)
+        item = shape.without_files(item)
         result = self._converted(to, item)
         values = self._moved(way, item, facts)
         if isinstance(result, Event) and result.overrides:

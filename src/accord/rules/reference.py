@@ -22,6 +22,7 @@ from accord.rules.examples import EXAMPLES, Example
 from accord.rules.explain import describe
 from accord.rules.expression import EXPRESSION_LIMIT, LOOP_LIMIT, LOOPS, MACRO_LIMIT
 from accord.rules.functions import FUNCTIONS, LIST_LIMIT, TEXT_LIMIT
+from accord.rules.replies import PLACEHOLDERS
 from accord.rules.rule import Rule
 from accord.rules.text import parse_rules
 from accord.rules.values import VIEW_TEXT, shapes
@@ -37,8 +38,8 @@ USUAL = {kind: Rule(name=kind.value, kind=kind) for kind in KINDS}
 
 def render() -> str:
     """Return the whole reference as Markdown."""
-    parts = (_INTRODUCTION, *_keys(), *_words(), *_kinds(), *_expressions(), *_examples())
-    return "\n".join(parts).rstrip() + "\n"
+    told = (*_keys(), *_words(), *_kinds(), *_replies(), *_expressions(), *_examples())
+    return "\n".join((_INTRODUCTION, *told)).rstrip() + "\n"
 
 
 def _keys() -> Iterator[str]:
@@ -133,6 +134,12 @@ def _fields(kind: Kind) -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", NONE, NONE, NONE, f"{seen[name].word}, to read"
 
 
+def _replies() -> Iterator[str]:
+    yield _REPLIES
+    rows = [(f"`{{{name}}}`", meaning) for name, meaning in PLACEHOLDERS.items()]
+    yield _table(("placeholder", "stands for"), rows)
+
+
 def _expressions() -> Iterator[str]:
     yield _EXPRESSIONS.format(
         expression=EXPRESSION_LIMIT,
@@ -220,6 +227,10 @@ MEANINGS: dict[str, str] = {
     "private": "what happens to private items of the mailbox",
     "invitations": "whether writing may make the server mail attendees",
     "meetings": "how meetings stand in mailboxes",
+    "replies.inside": "template: how the mailbox answers colleagues during an absence; without it "
+    "automatic replies are never touched",
+    "replies.outside": "template: how it answers others",
+    "replies.audience": "which others get an answer",
     "ownership": "the CRM user who owns tasks assigned to this address",
     "lookups": "an entry of a table for `lookup` and `lookupKey`",
     "guard.deletes": "how many items of a side may be deleted within an hour; more wait for "
@@ -273,6 +284,11 @@ WORDS: dict[str, dict[str, str]] = {
         "mirror": "each participant has a plain copy that names the people and invites nobody",
         "invite": "the organizer's mailbox alone holds the attendees",
     },
+    "replies.audience": {
+        "none": "nobody outside",
+        "known": "those whom the person has among the contacts",
+        "all": "everybody who writes",
+    },
 }
 """What every word of the closed vocabularies means."""
 
@@ -295,6 +311,32 @@ clash rule and is called by its name.
 _KINDS = """\
 A field travels as its kind does, unless its table says otherwise. Fields of one group clash and
 win together. `extras` are own fields: they travel only where a mapping names them, one by one.
+"""
+
+_REPLIES = """\
+## Automatic replies
+
+A rule for absences may let the mailbox answer by itself while its owner is away, where the server
+has automatic replies (Exchange):
+
+```toml
+[[rule]]
+name = "absences"
+kind = "absence"
+replies.inside = "{name} is away until {until}. {message}"
+replies.outside = "{name} is back on {back}."
+replies.audience = "known"
+```
+
+The replies are those of the absence that lasts now or comes next, and the server answers in its
+period only. They are touched only while they are off or Accord's own: what a person set stays,
+and who switches them off during an absence has said no for it. Afterwards, or when the absence
+goes, what stood there before comes back, unless somebody changed the replies since. `accord plan`
+shows what would be set, `accord explain ABSENCE` why they were left alone, `accord undo` puts back
+what stood before.
+
+No placeholder tells the kind of an absence, and a message that names it is left out. Days are
+written as 2026-03-12, times with the hour behind it.
 """
 
 _EXPRESSIONS = """\

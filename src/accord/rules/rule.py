@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from accord.model.kinds import Direction, Kind
+from accord.model.replies import Audience
 
 
 class Clash(StrEnum):
@@ -159,6 +160,18 @@ class GuardLimits(_Part, frozen=True, kw_only=True):
     target: Annotated[int, Meta(ge=0)] = 100
 
 
+class AutoReplies(_Part, frozen=True, kw_only=True):
+    """Say how a mailbox answers by itself while its owner is absent; without `inside` it doesn't.
+
+    `inside` answers colleagues, `outside` those of the `audience`. Both are templates over the
+    period, the person's name and the message that the absence has for them (`rules/replies.py`).
+    """
+
+    inside: str = ""
+    outside: str = ""
+    audience: Audience = Audience.NONE
+
+
 class Rule(_Part, frozen=True, kw_only=True):
     """Be one version of a rule.
 
@@ -166,7 +179,7 @@ class Rule(_Part, frozen=True, kw_only=True):
     `creates` says in which directions new items are created: by default as `direction`.
     `leaving` says what becomes of the copy of an item that no longer passes filter or scope.
     `ownership` maps addresses to CRM users where they differ from the users' own, `lookups`
-    holds the tables that expressions look up.
+    holds the tables that expressions look up. `replies` are a mailbox's while its owner is absent.
     """
 
     name: str
@@ -185,6 +198,7 @@ class Rule(_Part, frozen=True, kw_only=True):
     private: Private = Private.SKIP
     invitations: Invitations = Invitations.NEVER
     meetings: Meetings = Meetings.MIRROR
+    replies: AutoReplies = AutoReplies()
     ownership: dict[str, str] = {}
     lookups: dict[str, dict[str, str]] = {}
     guard: GuardLimits = GuardLimits()

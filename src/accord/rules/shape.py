@@ -12,7 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from accord.model.item import Absence, Contact, Event, Item, Task
-from accord.model.parts import Attendee, Person, Privacy
+from accord.model.parts import Attendee, Person, Privacy, files, links
 from accord.model.recurrence import Busy, Override
 from accord.model.zones import UnknownZone, instant
 from accord.rules.facts import Facts
@@ -41,6 +41,28 @@ _HIDDEN: dict[str, Any] = {
 def is_private(privacy: Any) -> bool:
     """Tell whether a mark asks for privacy."""
     return privacy in (Privacy.PRIVATE, Privacy.SECRET)
+
+
+def without_files(item: Item) -> Item:
+    """Return an item without the files that its side keeps: those travel by themselves."""
+    values: dict[str, Any] = {}
+    held = getattr(item, "attachments", ())
+    if any(each.stored for each in held):
+        values["attachments"] = links(held)
+    photo = getattr(item, "photo", None)
+    if photo is not None and photo.stored:
+        values["photo"] = None
+    overrides = getattr(item, "overrides", ())
+    if any(each.attachments is not UNSET and files(each.attachments) for each in overrides):
+        kept = (_linked(each) for each in overrides)
+        values["overrides"] = tuple(each for each in kept if not is_bare(each))
+    return replace(item, **values) if values else item
+
+
+def _linked(override: Override) -> Override:
+    if override.attachments is UNSET or not files(override.attachments):
+        return override
+    return replace(override, attachments=links(override.attachments) or UNSET)
 
 
 def reduced(item: Item) -> Item:

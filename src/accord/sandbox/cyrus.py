@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import msgspec
 
-from accord.sandbox.process import HOST, Peer, PeerMissing, free_port
+from accord.sandbox.process import HOST, Peer, PeerMissing, free_port, no_tls
 from accord.sandbox.radicale import answers
 
 PACKAGES = "cyrus-imapd cyrus-caldav cyrus-admin sasl2-bin libsasl2-modules"
@@ -198,6 +198,7 @@ class Cyrus(Peer):
             headers={"Depth": "0", "Content-Type": "text/xml"},
             content=body,
             timeout=30,
+            verify=no_tls(),
         )
         if reply.status_code != httpx2.codes.MULTI_STATUS:
             raise self.fail(f"{method} for {name} answered {reply.status_code} {reply.text}")

@@ -11,6 +11,7 @@ import pwd
 import random
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -244,6 +245,14 @@ def hold(leash: Path) -> int | None:
         if error.errno in (errno.ENXIO, errno.ENOENT):
             return None
         raise
+
+
+def no_tls() -> ssl.SSLContext:
+    """Return what trusts nobody, for clients of plain HTTP.
+
+    Left to itself an HTTP client reads all of the system's authorities, each time.
+    """
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def free_port() -> int:

@@ -10,12 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from accord.db import Database, open_database
+from accord.ports.adapter import Adapter
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.ports.token import TokenProvider
 from accord.service import connector, outside, registry
 from accord.service.accord import Accord, Crm
 from accord.service.config import Config, without_password
+from accord.service.vault import StateVault
+from accord.state.records import Target
 from accord.state.state import State
 
 if TYPE_CHECKING:
@@ -42,7 +45,11 @@ def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
     except BaseException:
         database.close()
         raise
-    return Accord(state, crm, registry.build, clock)
+    return Accord(state, crm, lambda target: _build(state, target), clock)
+
+
+def _build(state: State, target: Target) -> Adapter:
+    return registry.build(target, StateVault(state, target.id))
 
 
 def open_crm(config: Config, database: Database, clock: Clock = system_clock) -> Crm:
@@ -79,7 +86,7 @@ def open_desk(accord: Accord, config: Config) -> Desk:
     from accord.interface.tokens.hmac import HmacTokens
     from accord.interface.tokens.settings import Provider
 
-    _require_near(config, "tokens are issued and checked there")
+    require_near(config, "tokens are issued and checked there")
     settings = config.tokens
     provider: TokenProvider
     match settings.provider:
@@ -105,16 +112,7 @@ def open_interface(accord: Accord, config: Config) -> Server:
     return Server(House(accord.state, accord.crm, sign_in, config.interface))
 
 
-def _elsewhere(config: Config, clock: Clock) -> Crm:
-    from accord.crm.syncml import build, signed
-    from accord.crm.syncml.settings import configure
-
-    settings = connector.settings(config.crm, config.connector, config.folder)
-    lifetime = timedelta(minutes=configure(settings).token_minutes)
-    return build(settings, signed(settings[connector.KEY], lifetime, clock))
-
-
-def _require_near(config: Config, why: str) -> None:
+def require_near(config: Config, why: str) -> None:
     """Raise ConfigError where the CRM is on another machine."""
     if connector.is_elsewhere(config.crm):
         raise ConfigError(
@@ -122,6 +120,15 @@ def _require_near(config: Config, why: str) -> None:
             field="crm",
             hint="run this command on the machine where CRM.interface runs",
         )
+
+
+def _elsewhere(config: Config, clock: Clock) -> Crm:
+    from accord.crm.syncml import build, signed
+    from accord.crm.syncml.settings import configure
+
+    settings = connector.settings(config.crm, config.connector, config.folder)
+    lifetime = timedelta(minutes=configure(settings).token_minutes)
+    return build(settings, signed(settings[connector.KEY], lifetime, clock))
 
 
 def _built_in(address: str, database: Database, clock: Clock) -> Crm:

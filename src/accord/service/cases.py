@@ -29,6 +29,7 @@ from accord.service import counterparts
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet
 from accord.service.ends import belongs, marker_of
+from accord.service.fresh import unheard
 from accord.service.pull import Pulled, confirm, tombstones
 from accord.service.returned import mentioned
 from accord.service.visit import Decided, Visit
@@ -40,7 +41,8 @@ class Gathered(Struct, frozen=True, kw_only=True):
     """Be the questions for the engine, and the skips that need no question.
 
     `blind` are refs that could not be read this time, `over` the ids of pending changes whose
-    items are gone, `lost` the sides that told what is there instead of what changed.
+    items are gone, `lost` the sides that told what is there instead of what changed. `entry` is
+    the journal's last one of which the pull told what became of it.
     """
 
     cases: tuple[Case, ...]
@@ -48,13 +50,16 @@ class Gathered(Struct, frozen=True, kw_only=True):
     blind: frozenset[tuple[Side, str]] = frozenset()
     over: tuple[str, ...] = ()
     lost: frozenset[Side] = frozenset()
+    entry: int = 0
 
 
 def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
     """Return every case that this visit has to decide."""
     said = {Side.CRM: dict(crm.observations), Side.GROUPWARE: dict(groupware.observations)}
     pulled = {Side.CRM: crm, Side.GROUPWARE: groupware}
-    pairs, asked = _load_pairs(visit, said, pulled)
+    with visit.state.read() as tx:
+        entry = _ask_for_unheard(visit, tx, said, pulled[Side.GROUPWARE])
+        pairs, asked = _load_pairs(visit, tx, said, pulled)
     _ask_about_doubts(visit, said, pulled, pairs)
     _make_discreet(visit, said)
     cases = {
@@ -67,7 +72,8 @@ def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
     }
     gathered = _with_newcomers(visit, said, pulled, pairs, cases)
     lost = frozenset(side for side in Side if pulled[side].lost)
-    return msgspec.structs.replace(gathered, over=_over(visit, asked, said, pairs), lost=lost)
+    over = _over(visit, asked, said, pairs)
+    return msgspec.structs.replace(gathered, over=over, lost=lost, entry=entry)
 
 
 def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
@@ -115,7 +121,7 @@ def _sides(case: Case) -> tuple[tuple[Side, Observation | None], ...]:
 
 
 def _load_pairs(
-    visit: Visit, said: dict[Side, dict[str, Observation]], pulled: dict[Side, Pulled]
+    visit: Visit, tx: Tx, said: dict[Side, dict[str, Observation]], pulled: dict[Side, Pulled]
 ) -> tuple[dict[str, Pairing], list[Pending]]:
     """Load the pairings of all refs that were mentioned, are due, pending or missing.
 
@@ -123,30 +129,43 @@ def _load_pairs(
     """
     link = visit.link.id
     pairs: dict[str, Pairing] = {}
-    with visit.state.read() as tx:
-        wanted = {side: set(said[side]) for side in Side}
-        for side, ref in tx.windows.due(link, visit.now):
-            wanted[side].add(ref)
-            said[side].setdefault(ref, Unknown(ref=ref))
-        asked = [*_asked_for(visit, tx), *_mended_by_deletion(visit, tx, said)]
-        asked += mentioned(tx.pending.by_link(link, Cause.HELD), pulled)
-        for pending in asked:
-            for side, ref in (
-                (Side.CRM, pending.ref_crm),
-                (Side.GROUPWARE, pending.ref_groupware),
-            ):
-                if ref:
-                    wanted[side].add(ref)
-                    said[side].setdefault(ref, Unknown(ref=ref))
-        for side in Side:
-            if pulled[side].complete:
-                missing = tx.pairings.refs(link, side) - pulled[side].listed
-                wanted[side] |= missing
-                said[side] |= {ref: Deleted(ref=ref) for ref in missing}
-            found = tx.pairings.by_refs(link, side, wanted[side])
-            pairs |= {pairing.id: pairing for pairing in found.values()}
-        _refresh_pending(visit, tx, said, pairs)
+    wanted = {side: set(said[side]) for side in Side}
+    for side, ref in tx.windows.due(link, visit.now):
+        wanted[side].add(ref)
+        said[side].setdefault(ref, Unknown(ref=ref))
+    asked = [*_asked_for(visit, tx), *_mended_by_deletion(visit, tx, said)]
+    asked += mentioned(tx.pending.by_link(link, Cause.HELD), pulled)
+    for pending in asked:
+        for side, ref in (
+            (Side.CRM, pending.ref_crm),
+            (Side.GROUPWARE, pending.ref_groupware),
+        ):
+            if ref:
+                wanted[side].add(ref)
+                said[side].setdefault(ref, Unknown(ref=ref))
+    for side in Side:
+        if pulled[side].complete:
+            missing = tx.pairings.refs(link, side) - pulled[side].listed
+            wanted[side] |= missing
+            said[side] |= {ref: Deleted(ref=ref) for ref in missing}
+        found = tx.pairings.by_refs(link, side, wanted[side])
+        pairs |= {pairing.id: pairing for pairing in found.values()}
+    _refresh_pending(visit, tx, said, pairs)
     return pairs, asked
+
+
+def _ask_for_unheard(
+    visit: Visit, tx: Tx, said: dict[Side, dict[str, Observation]], pulled: Pulled
+) -> int:
+    """Ask for what came into the mailbox lately and the pull that followed doesn't name.
+
+    Return the entry up to which this pull has told.
+    """
+    lately, entry = unheard(tx, visit, pulled.listed)
+    if not pulled.complete:
+        for ref in tx.pairings.by_refs(visit.link.id, Side.GROUPWARE, lately):
+            said[Side.GROUPWARE].setdefault(ref, Unknown(ref=ref))
+    return entry
 
 
 def _asked_for(visit: Visit, tx: Tx) -> list[Pending]:
@@ -244,23 +263,28 @@ def _ask_about_doubts(
 
 
 def _confirm(visit: Visit, side: Side, asks: Sequence[Ask]) -> dict[str, Observation]:
-    """Ask the side; what was found by a copy's marker only is looked for once more without it.
+    """Ask the side; what was found by a copy's marker or uid only is looked for without them.
 
-    A copy carries the marker of its original until Accord has written it its own.
+    A copy carries the marker of its original until Accord has written it its own, and on some
+    servers the uid for ever.
     """
     answers = confirm(visit.end(side), asks)
-    moved = {
-        answer.new_ref: ref
-        for ref, answer in answers.items()
-        if isinstance(answer, Moved) and not answer.trash
-    }
-    if not moved:
-        return answers
-    with visit.state.read() as tx:
-        others = tx.pairings.by_refs(visit.link.id, side, moved)
-    doubtful = {moved[new] for new in others}
-    anew = [msgspec.structs.replace(ask, marker="") for ask in asks if ask.ref in doubtful]
-    return answers | (confirm(visit.end(side), anew) if anew else {})
+    for apart in ({"marker": ""}, {"marker": "", "uid": ""}):
+        moved = {
+            answer.new_ref: ref
+            for ref, answer in answers.items()
+            if isinstance(answer, Moved) and not answer.trash and answer.new_ref != ref
+        }
+        if not moved:
+            return answers
+        with visit.state.read() as tx:
+            others = tx.pairings.by_refs(visit.link.id, side, moved)
+        doubtful = {moved[new] for new in others}
+        anew = [msgspec.structs.replace(ask, **apart) for ask in asks if ask.ref in doubtful]
+        if not anew:
+            return answers
+        answers |= confirm(visit.end(side), anew)
+    return answers
 
 
 def _ask(ref: str, pairing: Pairing | None, side: Side) -> Ask:

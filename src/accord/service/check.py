@@ -21,7 +21,8 @@ from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.connector import is_elsewhere, key_file
-from accord.service.identity import CRM, instance_key, revision
+from accord.service.identity import CRM, instance_key, observe, revision
+from accord.service.mailbox_states import trouble
 from accord.service.opening import find_folder
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Link, Pending, Target
@@ -48,7 +49,10 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     for target in targets:
         yield from _target(accord, target, [one for one in links if one.target == target.id])
     if not links:
-        hint = "`accord init dav` writes a first target with links; `accord import` reads it"
+        hint = (
+            "`accord init dav` or `exchange` writes a first target with links; "
+            "`accord import` reads it"
+        )
         yield Checked(area="links", subject="links", ok=False, detail="none yet", hint=hint)
     if answers:
         yield from _rules(accord, targets, links)
@@ -154,8 +158,7 @@ def _folders(accord: Accord, area: str, links: list[Link]) -> Iterator[Checked]:
 
 
 def _instance(accord: Accord, area: str, name: str, instance: str, revision: int = 0) -> Checked:
-    with accord.state.begin() as tx:
-        trouble = tx.instances.observe(name, instance, revision)
+    trouble = observe(accord, name, instance, revision)
     if trouble is None:
         return Checked(area=area, subject="instance", ok=True, detail=instance)
     hint = "if a backup was restored or the system moved on purpose: `accord check --accept`"
@@ -232,7 +235,15 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
 
 
 def _faulty(tx: Tx, link: Link) -> Iterator[Checked]:
-    """Say where the last visit of a link met a fault of Accord's own."""
+    """Say where a link can't get at its mailbox, or met a fault of Accord's own."""
+    if (found := trouble(tx, link.id)) is not None:
+        yield Checked(
+            area="state",
+            subject=f"link {link.name}",
+            ok=False,
+            detail=str(found),
+            hint=found.hint,
+        )
     for run in tx.runs.latest(link.id):
         if run.counts.get("action") == Fault.action:
             yield Checked(

@@ -180,8 +180,7 @@ def _enter_updates(
         return
     known = decided.case.pairing
     met = [step.pairing for step in decided.steps if isinstance(step, Pair)]
-    ids = met if known is None else [known.id]
-    pairing = next(map(ledger.entered, ids), None) or known
+    pairing = next(map(ledger.entered, met), None) or known
     if pairing is None or not done:
         return
     crm, groupware = (_now(decided.case, side) for side in Side)

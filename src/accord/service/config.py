@@ -21,6 +21,7 @@ from accord.rules.problem import Problem, RuleErrors
 from accord.rules.source import Source
 from accord.rules.text import read
 from accord.service import connector
+from accord.service.running import RunSettings
 
 FILE = "accord.toml"
 PREFIX = "ACCORD_"
@@ -34,6 +35,7 @@ class _File(Struct, frozen=True, kw_only=True):
     connector: dict[str, Any] = {}
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
+    run: RunSettings = RunSettings()
 
 
 _TEXTS = ("database", "key_file", "crm")
@@ -56,6 +58,7 @@ class Config(Struct, frozen=True, kw_only=True):
     connector: dict[str, Any] = {}
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
+    run: RunSettings = RunSettings()
 
     @property
     def shown_database(self) -> str:
@@ -85,6 +88,7 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
         connector=given.connector,
         tokens=given.tokens,
         interface=given.interface,
+        run=given.run,
     )
     _require_texts(config, values)
     return config

@@ -15,6 +15,7 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Snapshot
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
+from accord.service.mailbox_states import trouble
 from accord.service.meetings import is_meeting
 from accord.service.waiting import is_unwritable
 from accord.state.codec import decode_step
@@ -38,7 +39,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Be everything known about one item on one link.
 
     `outcome` is the short answer, `why` the reason of the last decision. `waiting` is what
-    still has to happen, `history` the journal, newest first, `error` the last refusal.
+    still has to happen, `history` the journal, newest first, `error` the last refusal. Of an
+    absence `replies` tells how the mailbox's automatic replies stand to it.
     """
 
     link: str
@@ -55,6 +57,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     groupware: Where
     waiting: tuple[str, ...] = ()
     error: str = ""
+    replies: str = ""
     history: tuple[Entry, ...] = ()
 
 
@@ -136,10 +139,30 @@ def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
         groupware=_where(
             pairing.groupware if pairing else None, Side.GROUPWARE, groupware, decisions
         ),
-        waiting=tuple(f"{one.cause}: {one.why}{_advice(link, pairing, one)}" for one in pending),
+        waiting=(
+            *(f"{one.cause}: {one.why}{_advice(link, pairing, one)}" for one in pending),
+            *_left_out(tx, pairing),
+            *(f"{found}; {found.hint}" for found in [trouble(tx, link.id)] if found is not None),
+        ),
         error=failed,
+        replies=_replies(tx, link, crm),
         history=tuple(history),
     )
+
+
+def _replies(tx: Tx, link: Link, crm: str) -> str:
+    kept = tx.replies.get(link.id) if crm and link.kind is Kind.ABSENCE else None
+    if kept is None or kept.ref != crm:
+        return ""
+    if kept.why:
+        return kept.why
+    return "Accord set them for this absence" if kept.ours else "they are being set"
+
+
+def _left_out(tx: Tx, pairing: Pairing | None) -> Iterable[str]:
+    """Yield the files that aren't carried, each with the reason."""
+    known = tx.files.get(pairing.id) if pairing is not None else None
+    return () if known is None else (f"left out: {why}" for why in known.left)
 
 
 def _advice(link: Link, pairing: Pairing | None, pending: Pending) -> str:

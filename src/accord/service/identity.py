@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
+from accord.state.records import Trouble
 
 CRM = "crm"
 _TARGET = "target/"
@@ -16,9 +17,28 @@ _TARGET = "target/"
 
 def verify(accord: Accord, target: str = "") -> None:
     """Note who the CRM and a target (its id) say they are; raises ConfigError for a stranger."""
-    _known(accord, CRM, accord.crm.instance, revision(accord))
+    said = {CRM: (accord.crm.instance, revision(accord))}
     if target:
-        _known(accord, instance_key(target), accord.adapter(target).instance)
+        said[instance_key(target)] = (accord.adapter(target).instance, 0)
+    with accord.state.read() as tx:
+        news = [name for name, one in said.items() if not tx.instances.stands(name, *one)]
+    for name in news:
+        _known(accord, name, *said[name])
+
+
+def observe(accord: Accord, name: str, instance: str, stand: int = 0) -> Trouble | None:
+    """Note who a side says it is, at which revision; returns what is wrong, and then notes nothing.
+
+    Another process may note a higher revision before this one is; so the CRM is asked again before
+    it is taken for one that went back.
+    """
+    with accord.state.begin() as tx:
+        trouble = tx.instances.observe(name, instance, stand)
+    if trouble is None or trouble.instance != instance:
+        return trouble
+    stand = revision(accord)
+    with accord.state.begin() as tx:
+        return tx.instances.observe(name, instance, stand)
 
 
 def accept(accord: Accord) -> None:
@@ -57,15 +77,15 @@ def revision(accord: Accord) -> int:
     return int(getattr(accord.crm, "revision", 0))
 
 
-def _known(accord: Accord, name: str, instance: str, revision: int = 0) -> None:
-    with accord.state.begin() as tx:
-        trouble = tx.instances.observe(name, instance, revision)
-        if trouble is None:
-            return
-        why = trouble.why
-        if name != CRM:
+def _known(accord: Accord, name: str, instance: str, stand: int) -> None:
+    trouble = observe(accord, name, instance, stand)
+    if trouble is None:
+        return
+    why = trouble.why
+    if name != CRM:
+        with accord.state.read() as tx:
             target = tx.targets.get(name.removeprefix(_TARGET))
-            why = why.replace(name, f"target {target.name if target else name}")
+        why = why.replace(name, f"target {target.name if target else name}")
     asked = "was a backup restored or a database copied" if name == CRM else "was it moved"
     raise ConfigError(
         f"held: {why}",

@@ -55,6 +55,11 @@ crm = {crm}
 # certificate = "interface.pem"      # needed on any address but this machine's own
 # key = "interface.key"
 # address = "https://crm.example.com/CRM.interface"  # where a server stands in front of it
+
+# How often `accord run` looks at what it doesn't hear of, in seconds (docs/operations.md).
+# [run]
+# interval = 300                     # a folder whose changes are heard of
+# poll = 60                          # a folder whose changes are not
 """
 
 

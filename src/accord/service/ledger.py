@@ -32,6 +32,7 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.rules.program import RuleFailed
 from accord.service.conflicts import contested, keep_conflicts
+from accord.service.files_due import expect_files
 from accord.service.meetings import ask_others, pass_on_all
 from accord.service.redaction import Redaction, label_of
 from accord.service.report import Report
@@ -213,7 +214,9 @@ class Ledger:
         self._redaction.look_back(tx, self._removed)
         tx.pairings.remove_many(self._removed)
         self._weigh(tx)
-        tx.pairings.put_many(link, self._redaction.seal(tx, self._pairings))
+        sealed = self._redaction.seal(tx, self._pairings)
+        tx.pairings.put_many(link, sealed)
+        expect_files(tx, link, sealed, self._removed)
         ask_others(tx, visit, self._denied)
         for side, refs in self._settled.items():
             for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):

@@ -137,16 +137,17 @@ def open_visit(
     with accord.state.read() as tx:
         trial = options.rules.get(link.rule)
         rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
-        settled = tx.settings.get(settled_key(link), "")
-        asked, settled = settled.startswith(ANEW), settled.removeprefix(ANEW)
-        withdrawn = frozenset(tx.settings.get(withdrawn_key(link), ()))
+        keys = (settled_key(link), withdrawn_key(link), folder_key(link), told_key(link))
+        kept = tx.settings.some(*keys, "paused")
         cursor = tx.cursors.get(link.id, Side.CRM, place_of(link, Side.CRM))
         first = not cursor and not tx.pairings.count(link.id)
-        if not options.dry and (tx.settings.get("paused", False) or link.paused):
-            raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
+    if not options.dry and (kept.get("paused", False) or link.paused):
+        raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
     if rule is None:
         hint = "import a rule of that name"
         raise ConfigError(f"no rule {link.rule!r} is active", field="rule", hint=hint)
+    before = kept.get(settled_key(link), "")
+    asked, settled = before.startswith(ANEW), before.removeprefix(ANEW)
     changed = bool(settled) and settled != rule.version
     ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
@@ -154,7 +155,7 @@ def open_visit(
     if stance is not Stance.DRY:
         with accord.state.begin() as tx:
             run = tx.runs.start(link.id, options.cause)
-            if stance is Stance.WRITING:
+            if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:
                 tx.settings.put(folder_key(link), folder.folder)
     visit = Visit(
         state=accord.state,
@@ -174,7 +175,8 @@ def open_visit(
         activating=changed,
         anew=changed or asked,
         full=options.full,
-        withdrawn=withdrawn,
+        withdrawn=frozenset(kept.get(withdrawn_key(link), ())),
+        told=tuple(kept[told_key(link)]) if told_key(link) in kept else None,
     )
     learn(visit, ())
     return visit
@@ -252,6 +254,11 @@ def look_anew(tx: Tx, link: Link) -> None:
 def withdrawn_key(link: Link) -> str:
     """Return the setting that keeps which pairs of a link may no longer be known in full."""
     return f"withdrawn/{link.id}"
+
+
+def told_key(link: Link) -> str:
+    """Return the setting that keeps up to which journal entry, and in which run, pulls told."""
+    return f"told/{link.id}"
 
 
 def settled_key(link: Link) -> str:

@@ -64,8 +64,11 @@ def _observations(cases: Sequence[Case]) -> Iterator[Observation]:
 
 def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
     versions = {case.pairing.rule for case in cases if case.pairing is not None}
+    lacking = versions - visit.policies.keys()
+    if not lacking:
+        return
     with visit.state.read() as tx:
-        for version in versions - visit.policies.keys():
+        for version in lacking:
             rule = tx.rules.get(version)
             if rule is not None:
                 policy = msgspec.structs.replace(visit.policy, program=program_of(rule))

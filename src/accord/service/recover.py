@@ -1,11 +1,11 @@
 """Settle what a killed or cut-off visit left open: each intent's key is looked up on its side.
 
-First thing a visit does. Nothing is written to either side here.
+First thing a visit does. Nothing is written to either side here but what was cut off halfway.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,8 +15,8 @@ from accord.engine.settle import settle
 from accord.model.diff import FieldChange, holds, patch
 from accord.model.fields import FIELDS, Merge, same
 from accord.model.item import Item, TaskStatus, kind_of
-from accord.model.kinds import Side
-from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
+from accord.model.kinds import Kind, Side
+from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot, Unknown
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Ask, Mark, Question, Written
 from accord.service.commit import enter_create, enter_delete, undone_apart
@@ -26,6 +26,7 @@ from accord.service.ledger import Ledger
 from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.visit import Visit, chunks
+from accord.service.writes import revision_of
 from accord.state.codec import decode_step
 from accord.state.records import Intent
 
@@ -57,6 +58,7 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
     steps = [(intent, decode_step(intent.step)) for intent in intents]
     found = _find_created(visit, steps)
     seen = _ask_about(visit, steps)
+    _complete(visit, steps, seen)
     with visit.state.read() as tx:
         pairings = tx.pairings.get_many({i.pairing for i in intents if i.pairing})
         uids = {s.item.uid for _, s in steps if isinstance(s, Create) and s.item.uid}
@@ -181,6 +183,32 @@ def _ask_about(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, Obse
     return seen
 
 
+def _complete(visit: Visit, steps: list[tuple[Intent, Step]], seen: dict[str, Observation]) -> None:
+    """Send updates again that were cut off halfway, and put down what is found there then."""
+    for side in Side:
+        half = [
+            (intent, step, there)
+            for intent, step in steps
+            if isinstance(step, Update)
+            and step.side is side
+            and isinstance(there := seen.get(intent.id), Unknown)
+            and there.half
+        ]
+        if not half:
+            continue
+        end = visit.end(side)
+        revisions = [
+            msgspec.structs.replace(
+                revision_of(visit, _typed(step)), version=there.version, half=True
+            )
+            for _, step, there in half
+        ]
+        outcomes = end.session.update(end.folder, end.kind, revisions)
+        for (intent, _, _), outcome in zip(half, outcomes, strict=True):
+            if isinstance(outcome, Written) and outcome.snapshot is not None:
+                seen[intent.id] = Seen(outcome.snapshot)
+
+
 def _enter_created(visit: Visit, step: Create, found: Snapshot, case: Case, ledger: Ledger) -> None:
     sent = visit.policy.changed_by(step.side, found.item, step.item)
     version = "" if sent else found.version
@@ -252,12 +280,7 @@ def _enter_loss(step: Update, pairing: Pairing, now: dict[Side, Snapshot], ledge
     The clash was decided before the interruption, but what it said wasn't entered any more.
     """
     base, kind = pairing.side(step.side).item, kind_of(step.before.item)
-    lost = tuple(
-        change
-        for change in step.changes
-        if FIELDS[kind][change.field].merge is Merge.REPLACE
-        and not same(kind, change.field, getattr(base, change.field), change.before)
-    )
+    lost = tuple(each for each in step.changes if _replaced(kind, getattr(base, each.field), each))
     if not lost:
         return
     names = ", ".join(change.field for change in lost)
@@ -271,6 +294,16 @@ def _enter_loss(step: Update, pairing: Pairing, now: dict[Side, Snapshot], ledge
         why=f"both sides changed {names} (settled after an interruption)",
     )
     ledger.note(conflict, Case(pairing=pairing))
+
+
+def _replaced(kind: Kind, base: Any, change: FieldChange) -> bool:
+    """Tell whether a change replaced what its side had made of a field since the base."""
+    if FIELDS[kind][change.field].merge is Merge.REPLACE:
+        return not same(kind, change.field, base, change.before)
+    if not isinstance(change.before, tuple):
+        return False
+    # Entries of both sides come together, but for those of a series that gets other times.
+    return any(each not in base and each not in change.after for each in change.before)
 
 
 def _turned(change: FieldChange) -> FieldChange:

@@ -12,11 +12,13 @@ from typing import Any, Protocol, cast
 from accord.ports.adapter import Adapter
 from accord.ports.errors import ConfigError
 from accord.ports.settings import Setting
+from accord.ports.vault import Keeping, Vault
 from accord.rules.problem import instead
 from accord.state.records import Target
 
 GROUPWARE = {
     "dav": "accord.groupware.dav",
+    "exchange": "accord.groupware.exchange",
     "memory": "accord.groupware.memory",
 }
 """The groupware adapters by the name a target gives them."""
@@ -48,12 +50,18 @@ def groupware(name: str) -> Package:
     return cast(Package, import_module(GROUPWARE[name]))
 
 
-def build(target: Target) -> Adapter:
-    """Return the adapter of a target, secrets included; raises ConfigError naming the target."""
+def build(target: Target, vault: Vault | None = None) -> Adapter:
+    """Return the adapter of a target, secrets included; raises ConfigError naming the target.
+
+    What its server replaces of them is kept in `vault`, without one until the process ends.
+    """
     package = groupware(target.adapter)
     try:
-        return package.build({**target.settings, **target.secrets})
+        adapter = package.build({**target.settings, **target.secrets})
     except ConfigError as error:
         raise ConfigError(
             f"target {target.name}: {error}", field=error.field, hint=error.hint, code=error.code
         ) from error
+    if vault is not None and isinstance(adapter, Keeping):
+        adapter.keep_in(vault)
+    return adapter

@@ -27,9 +27,11 @@ from accord.service.cases import Gathered
 from accord.service.counterparts import ask_for
 from accord.service.extent import extent_of
 from accord.service.locking import locked
+from accord.service.mailbox_states import forget
 from accord.service.meetings import take_over
-from accord.service.opening import Options, settled_key, silent, withdrawn_key
+from accord.service.opening import Options, settled_key, silent, told_key, withdrawn_key
 from accord.service.pull import confirm
+from accord.service.replies import take_back
 from accord.service.report import Report
 from accord.service.sync import ROUNDS
 from accord.service.visit import Decided, Progress, Visit, chunks
@@ -77,6 +79,8 @@ def withdraw(
     def decide(visit: Visit, report: Report) -> list[Decided]:
         decided = _guarded(visit, _decide(visit), approved=approved)
         report.plan = Plan(link=link.id, steps=tuple(s for d in decided for s in d.steps))
+        if not visit.writes:
+            take_back(visit, report)
         return decided
 
     def carry_out(visit: Visit, decided: list[Decided], report: Report) -> None:
@@ -86,6 +90,7 @@ def withdraw(
         with accord.state.read() as tx:
             pairings = list(tx.pairings.all(link.id))
         _carry_out(visit, decided, report)
+        take_back(visit, report)
         if not report.failed:
             _part(accord, visit, pairings, report, by)
 
@@ -225,7 +230,8 @@ def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
     for claim in tx.claims.of_link(link.id):
         if link.kind is not Kind.EVENT or not take_over(tx, claim.crm, claim.uid, link.id):
             tx.claims.release(claim.crm, claim.uid, link.id)
-    gone = (settled_key(link), withdrawn_key(link))
+    forget(tx, link.id)
+    gone = (settled_key(link), withdrawn_key(link), told_key(link))
     for key in tx.settings.all():
         if key in gone or key.startswith(f"folder/{link.id}/"):
             tx.settings.put(key, None)

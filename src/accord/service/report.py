@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct, field
 
 from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Plan, Skip, Unpair, Update
+from accord.engine.replies import Act
+from accord.model.diff import FieldChange
 from accord.model.kinds import Side
-from accord.ports.errors import AccordError, Busy, ConfigError
+from accord.ports.errors import AccordError, Busy, ConfigError, Retry
+from accord.ports.mailbox_state import ADVICE, MailboxState
+
+
+class Replied(Struct, frozen=True, kw_only=True):
+    """Say what became of a mailbox's automatic replies, or would; `fields` are what changes.
+
+    `error` says why a change could not be made.
+    """
+
+    act: Act
+    why: str
+    fields: tuple[FieldChange, ...] = ()
+    error: str = ""
 
 
 class Counts(Struct, kw_only=True):
@@ -19,6 +35,18 @@ class Counts(Struct, kw_only=True):
     failed: int = 0
 
 
+_ADDED = (
+    "paired",
+    "unpaired",
+    "held",
+    "conflicts",
+    "clashes",
+    "unreadable",
+    "requests",
+    "seconds",
+)
+
+
 class Report(Struct, kw_only=True):
     """Be the outcome of one link's visit.
 
@@ -27,11 +55,12 @@ class Report(Struct, kw_only=True):
     in a form that can't be read, and left alone. `requests` and `seconds`
     are the link's share: what served several links is split among them, so that all reports of
     a run add up to what was really spent.
-    `error` says why the visit ended early, `action` what to do about it, `hint` how; `busy` that
-    another run is at work in the folder, and that this one left it to that. Of a link that is
-    only `observed` nothing was written, and the counts say what would be. `left` says what of a
-    decision or an undo was not done, and why, `refused` names the items that a side has refused to
-    change before, and still does.
+    `error` says why the visit ended early, `action` what to do about it, `hint` how, `state` the
+    name of a state that the mailbox as a whole is in; `busy` that another run is at work in the
+    folder, and that this one left it to that. Of a link that is only `observed` nothing was
+    written, and the counts say what would be. `left` says what of a decision or an undo was not
+    done, and why, `refused` names the items that a side has refused to change before, and still
+    does. `replies` is what became of the mailbox's automatic replies.
     """
 
     link: str
@@ -50,11 +79,14 @@ class Report(Struct, kw_only=True):
     error: str = ""
     action: str = ""
     hint: str = ""
+    after: float = 0.0
+    state: str = ""
     busy: bool = False
     observed: bool = False
     left: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    replies: Replied | None = None
 
     def side(self, side: Side) -> Counts:
         """Return one side's counts."""
@@ -70,12 +102,25 @@ class Report(Struct, kw_only=True):
         """Return how many items failed on either side."""
         return self.crm.failed + self.groupware.failed
 
+    def add(self, other: Report) -> None:
+        """Add the counts of another visit to these."""
+        for side in Side:
+            mine, theirs = self.side(side), other.side(side)
+            for name in theirs.__struct_fields__:
+                setattr(mine, name, getattr(mine, name) + getattr(theirs, name))
+        for name in _ADDED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def fail(self, error: AccordError) -> None:
         """Say why the visit ended, and what to do about it."""
         self.error = str(error)
         self.action = error.action
         self.busy = isinstance(error, Busy)
+        self.after = error.after if isinstance(error, Retry) else 0.0
         self.hint = error.hint if isinstance(error, ConfigError) else ""
+        self.state = error.state
+        if error.state and not self.hint:
+            self.hint = ADVICE[MailboxState(error.state)]
 
     def count_planned(self, plan: Plan) -> None:
         """Count a plan as if all of it succeeded, for a preview."""
@@ -129,7 +174,9 @@ class Report(Struct, kw_only=True):
             "error": self.error,
             "action": self.action,
             "hint": self.hint,
+            **({"state": self.state} if self.state else {}),
             **({"observed": True} if self.observed else {}),
             **({"left": self.left} if self.left else {}),
             **({"refused": self.refused} if self.refused else {}),
+            **({"replies": msgspec.to_builtins(self.replies)} if self.replies else {}),
         }

@@ -20,11 +20,15 @@ from accord.service.apply import apply
 from accord.service.begin import begin, end, enter
 from accord.service.cases import Gathered, again, gather
 from accord.service.ends import groupware_kind
+from accord.service.files import carry_files
+from accord.service.fresh import heard
+from accord.service.mailbox_states import note
 from accord.service.meter import Meter
 from accord.service.opening import Options, Place, find_folder, settled_key, silent
 from accord.service.planning import decide
 from accord.service.pull import Pulled
 from accord.service.reading import read_crm, read_folder
+from accord.service.replies import answer
 from accord.service.report import Report
 from accord.service.upkeep import tidy
 from accord.service.visit import Decided, Progress, Visit
@@ -101,6 +105,8 @@ def _visit_mailbox(
         for report in reports.values():
             if not report.run and not report.error:
                 report.fail(trouble)
+    if not options.dry:
+        note(accord.state, reports.values(), accord.clock())
     return reports
 
 
@@ -191,10 +197,13 @@ def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
         report.plan = plan
         if visit.writes:
             carry_out(visit, decided, report)
+            answer(visit, decided, report)
             mailbox.charge(visit.link)
             _finish(visit, {Side.CRM: crm, Side.GROUPWARE: groupware}, gathered, report)
+            carry_files(visit, report)
         else:
             report.count_planned(plan)
+            answer(visit, decided, report)
             mailbox.charge(visit.link)
             end(visit, report)
     except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
@@ -241,6 +250,7 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         for side in Side:
             tx.cursors.put(link, side, visit.place(side), pulled[side].cursor)
         tx.settings.put(settled_key(visit.link), visit.rule.version)
+        heard(tx, visit, gathered.entry, report)
         tx.pending.remove_many(gathered.over)
         for side, ref in tx.windows.due(link, visit.now):
             if (side, ref) not in gathered.blind:

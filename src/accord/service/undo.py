@@ -22,6 +22,7 @@ from accord.service.apply import apply, create_keys
 from accord.service.begin import attend
 from accord.service.opening import Options
 from accord.service.pull import confirm
+from accord.service.replies import STEPS, undo_replies
 from accord.service.report import Report
 from accord.service.sync import ROUNDS
 from accord.service.undo_plan import Approves, Planned, plan
@@ -32,7 +33,7 @@ from accord.state.records import Entry, Link
 from accord.state.state import Tx
 
 _MOST = 100_000
-_UNDOABLE = ("create", "update", "delete", "clash")
+_UNDOABLE = ("create", "update", "delete", "clash", *STEPS)
 
 
 class What(StrEnum):
@@ -160,14 +161,20 @@ def _item(entry: Entry) -> str:
 def _undo_link(
     accord: Accord, link: Link, entries: Sequence[Entry], approves: Approves, *, dry: bool
 ) -> Report:
+    answers = [entry for entry in entries if entry.step in STEPS]
+    entries = [entry for entry in entries if entry.step not in STEPS]
+
     def decide(visit: Visit, report: Report) -> list[Planned]:
         planned = _plans(visit, entries if dry else _open(visit, entries), approves)
         report.plan = Plan(link=link.id, steps=tuple(s for one in planned for s in one.steps))
         report.left = _told({n: why for one in planned for n, why in one.refused.items()})
+        if dry:
+            undo_replies(visit, answers, report)
         return planned
 
     def carry_out(visit: Visit, planned: list[Planned], report: Report) -> None:
         _carry_out(visit, planned, approves, report)
+        undo_replies(visit, _open(visit, answers), report)
 
     return attend(accord, link, Options(dry=dry, cause="undo"), decide, carry_out)
 

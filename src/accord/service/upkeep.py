@@ -10,11 +10,17 @@ from datetime import datetime, timedelta
 from accord.service.accord import Accord
 
 _EVERY = timedelta(days=1)
+_IDLE_RUNS = timedelta(days=7)
+"""For how long visits that did nothing are remembered."""
+
 _KEY = "upkeep"
 
 
 def tidy(accord: Accord) -> int:
-    """Remove unreferenced blobs if a day has passed since the last time; return how many."""
+    """Remove unreferenced blobs, and visits that did nothing, if a day has passed since then.
+
+    Return how many blobs went.
+    """
     now = accord.clock()
     with accord.state.read() as tx:
         last = tx.settings.get(_KEY, "")
@@ -22,4 +28,5 @@ def tidy(accord: Accord) -> int:
         return 0
     with accord.state.begin() as tx:
         tx.settings.put(_KEY, now.isoformat())
+        tx.runs.prune(now - _IDLE_RUNS)
         return tx.blobs.collect()

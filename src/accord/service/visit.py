@@ -57,6 +57,8 @@ class Visit(Struct, kw_only=True):
     `activating`, the rule has just changed and pairs move to its new version. A `full` visit
     lists everything and looks at what it skipped again, one that looks `anew` at everything.
     `withdrawn` are pairings whose private content the owner agrees no longer to share.
+    `told` is the journal's entry up to which the last whole visit's pull told what became of
+    what came, and that visit's run.
     """
 
     state: State
@@ -77,6 +79,7 @@ class Visit(Struct, kw_only=True):
     anew: bool = False
     full: bool = False
     withdrawn: frozenset[str] = frozenset()
+    told: tuple[int, str] | None = None
 
     @property
     def writes(self) -> bool:

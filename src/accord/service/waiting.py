@@ -41,12 +41,11 @@ def still_refused(tx: Tx, link: str, run: str) -> list[str]:
     Named by their refs in the CRM, or in the mailbox where that is all they have.
     """
     found = {}
-    for cause in (Cause.RETRY, Cause.REJECTED):
-        for one in tx.pending.by_link(link, cause):
-            step = decode_step(one.step)
-            written = isinstance(step, Create | Update | Delete) and one.run != run
-            if written or is_unwritable(step):
-                found[one.ref_crm or one.ref_groupware] = one
+    for one in tx.pending.by_link(link, Cause.RETRY, Cause.REJECTED):
+        step = decode_step(one.step)
+        written = isinstance(step, Create | Update | Delete) and one.run != run
+        if written or is_unwritable(step):
+            found[one.ref_crm or one.ref_groupware] = one
     return list(found)
 
 

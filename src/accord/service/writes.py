@@ -128,23 +128,26 @@ def _update(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
     for job in jobs:
         step = job.step
         assert isinstance(step, Update)
-        revisions.append(
-            Revision(
-                ref=step.before.ref,
-                version=step.before.version,
-                before=step.before.item,
-                after=step.after,
-                changed=tuple(change.field for change in step.changes),
-                marker=_marker(visit, step),
-                notify=bool(step.mails),
-            )
-        )
+        revisions.append(revision_of(visit, step))
     for job, outcome in zip(
         jobs,
         end.session.update(end.folder, end.kind, revisions) if revisions else [],
         strict=True,
     ):
         outcomes[job.intent] = outcome
+
+
+def revision_of(visit: Visit, step: Update) -> Revision:
+    """Return what a side is asked for."""
+    return Revision(
+        ref=step.before.ref,
+        version=step.before.version,
+        before=step.before.item,
+        after=step.after,
+        changed=tuple(change.field for change in step.changes),
+        marker=_marker(visit, step),
+        notify=bool(step.mails),
+    )
 
 
 def _marker(visit: Visit, step: Update) -> str:

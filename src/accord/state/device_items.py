@@ -30,7 +30,10 @@ class Shelf(Struct, frozen=True):
 
 
 class Anchors(Struct, frozen=True, kw_only=True):
-    """Say where the last whole sync ended: for the client, for us, and in the CRM."""
+    """Say where the last whole sync ended: for the client, for us, and in the CRM.
+
+    `client` is empty where everything is to be compared once more.
+    """
 
     client: str
     own: str

@@ -66,7 +66,7 @@ class DeviceNonces(Repository):
         return self._put(device, proven=True)
 
     def _put(self, device: str, *, proven: bool) -> bytes:
-        nonce = secrets.token_bytes(12)
+        nonce = _fresh()
         row = {"device": device, "nonce": nonce, "proven": proven, "at": self.context.now()}
         self.db.upsert(DEVICE_NONCES, [row])
         self._prune()
@@ -87,8 +87,13 @@ class DeviceNonces(Repository):
         """Use a nonce up; tell whether it still was this device's, however many ask at once."""
         here = (DEVICE_NONCES.c.device == device, DEVICE_NONCES.c.nonce == nonce)
         # The row stays, so that whoever asks next is told a new one and not to sign in otherwise.
-        spent = update(DEVICE_NONCES).where(*here).values(nonce=secrets.token_bytes(12))
+        spent = update(DEVICE_NONCES).where(*here).values(nonce=_fresh())
         return self.db.execute(spent).rowcount > 0
+
+
+def _fresh() -> bytes:
+    # Letters only: real clients keep a nonce as text that ends at the first zero byte.
+    return secrets.token_urlsafe(12).encode()
 
 
 class DeviceSecret(Struct, frozen=True, kw_only=True):

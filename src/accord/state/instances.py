@@ -15,6 +15,12 @@ from accord.state.schema import INSTANCES
 class Instances(Repository):
     """Keep each side's instance id and highest revision."""
 
+    def stands(self, name: str, instance: str, revision: int = 0) -> bool:
+        """Tell whether a side says just what is noted of it, so that there is nothing to note."""
+        query = select(INSTANCES.c.instance, INSTANCES.c.revision).where(INSTANCES.c.name == name)
+        known = self.db.execute(query).first()
+        return known is not None and tuple(known) == (instance, revision)
+
     def observe(self, name: str, instance: str, revision: int = 0) -> Trouble | None:
         """Note what a side says it is; returns what is wrong, and then notes nothing.
 

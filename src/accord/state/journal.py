@@ -85,6 +85,22 @@ class Journal(Repository):
         """Return one entry."""
         return next(iter(self.query(id=key)), None)
 
+    def latest(self, link: str) -> int:
+        """Return the id of a link's newest entry, 0 where it has none."""
+        query = select(func.max(JOURNAL.c.id)).where(JOURNAL.c.link == link)
+        return int(self.db.execute(query).scalar() or 0)
+
+    def met(self, link: str, after: int) -> list[Entry]:
+        """Return what a link created or paired behind an entry, oldest first, without values."""
+        entry = JOURNAL.c
+        query = select(JOURNAL).where(
+            entry.link == link,
+            entry.id > after,
+            entry.step.in_(("create", "pair")),
+            entry.error == "",
+        )
+        return [_entry(row, {}) for row in self.db.execute(query.order_by(entry.id))]
+
     def deleted(
         self, target: str, since: datetime, apart: Collection[str] = ()
     ) -> dict[tuple[str, Side], int]:

@@ -48,9 +48,9 @@ class PendingChanges(Repository):
         """Return one pending change."""
         return next(iter(self._where(PENDING.c.id == key)), None)
 
-    def by_link(self, link: str, cause: Cause | str | None = None) -> list[Pending]:
-        """Return a link's pending changes, oldest first."""
-        wanted = [] if cause is None else [PENDING.c.cause == Cause(cause).value]
+    def by_link(self, link: str, *causes: Cause | str) -> list[Pending]:
+        """Return a link's pending changes, of some causes or of all, oldest first."""
+        wanted = [PENDING.c.cause.in_([Cause(cause).value for cause in causes])] if causes else []
         return self._where(PENDING.c.link == link, *wanted)
 
     def by_refs(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, list[Pending]]:

@@ -1,16 +1,19 @@
-"""What persons asked for: to be erased, or to have their private entries synchronized.
+"""What persons asked for: to be erased, to have private entries synchronized, or anything else.
 
 Erasures are kept outside what they erase, so that a restored backup can replay them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import delete, select
 
+from accord.db.tx import chunks
 from accord.state.context import Repository
 from accord.state.records import Erasure
-from accord.state.schema import CONSENTS, ERASURES
+from accord.state.schema import CONSENTS, ERASURES, PREFERENCES
 
 
 class Erasures(Repository):
@@ -51,3 +54,26 @@ class Consents(Repository):
         """Return (user, matter) of all consents."""
         query = select(CONSENTS.c.user, CONSENTS.c.matter).order_by("user", "matter")
         return [(user, matter) for user, matter in self.db.execute(query)]
+
+
+class Preferences(Repository):
+    """Keep what persons chose for themselves; `matter` is such as `busy`, who sees their times."""
+
+    def put(self, user: str, matter: str, value: str) -> None:
+        """Note what a user chose; an empty value takes the choice back."""
+        if not value:
+            key = (PREFERENCES.c.user == user, PREFERENCES.c.matter == matter)
+            self.db.execute(delete(PREFERENCES).where(*key))
+            return
+        row = {"user": user, "matter": matter, "value": value, "at": self.context.now()}
+        self.db.upsert(PREFERENCES, [row])
+
+    def of(self, matter: str, users: Iterable[str]) -> dict[str, str]:
+        """Return what those of the users chose who did."""
+        column = PREFERENCES.c
+        chosen: dict[str, str] = {}
+        for part in chunks(sorted(set(users))):
+            query = select(column.user, column.value).where(column.matter == matter)
+            rows = self.db.execute(query.where(column.user.in_(part)))
+            chosen |= {row.user: row.value for row in rows}
+        return chosen

@@ -15,8 +15,11 @@ from accord.state.context import SEALED, Context
 from accord.state.schema import (
     BLOBS,
     DEVICE_SECRETS,
+    FILES,
     INTENTS,
     PENDING,
+    RENEWALS,
+    REPLIES,
     SYNC_NOTES,
     SYNC_SESSIONS,
     TARGETS,
@@ -34,13 +37,16 @@ class _Place(NamedTuple):
 
 _PLACES = (
     _Place(TARGETS.c.id, TARGETS.c.secrets, "target:"),
+    _Place(RENEWALS.c.id, RENEWALS.c.secret, "renewal:"),
     _Place(INTENTS.c.id, INTENTS.c.step, "intent:"),
     _Place(TOKEN_KEYS.c.id, TOKEN_KEYS.c.secret, "token-key:"),
     _Place(DEVICE_SECRETS.c.id, DEVICE_SECRETS.c.secret, "device-secret:"),
     _Place(SYNC_SESSIONS.c.id, SYNC_SESSIONS.c.data, "sync-session:"),
     _Place(SYNC_SESSIONS.c.id, SYNC_SESSIONS.c.reply, "sync-session:"),
     _Place(SYNC_NOTES.c.id, SYNC_NOTES.c.item, "sync-note:"),
+    _Place(FILES.c.pairing, FILES.c.data, "files:"),
     _Place(PENDING.c.id, PENDING.c.step, "pending:"),
+    _Place(REPLIES.c.link, REPLIES.c.kept, "replies:"),
     _Place(BLOBS.c.digest, BLOBS.c.data, ""),
 )
 

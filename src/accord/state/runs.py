@@ -5,15 +5,16 @@ Begun and finished by the service; undo of a run and the console start here.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from accord.db.tx import AnyRow
 from accord.state.context import Repository
 from accord.state.ids import new_id
 from accord.state.records import Run
-from accord.state.schema import RUNS
+from accord.state.schema import JOURNAL, RUNS
 
 
 class Runs(Repository):
@@ -35,6 +36,16 @@ class Runs(Repository):
         """Return one run."""
         row = self.db.execute(select(RUNS).where(RUNS.c.id == key)).first()
         return None if row is None else _run(row)
+
+    def prune(self, before: datetime) -> int:
+        """Forget runs that began `before` and did nothing; a link's last one stays.
+
+        Return how many went.
+        """
+        last = select(func.max(RUNS.c.id)).group_by(RUNS.c.link)
+        idle = (RUNS.c.started < before, RUNS.c.id.not_in(select(JOURNAL.c.run)))
+        gone = delete(RUNS).where(*idle, RUNS.c.id.not_in(last))
+        return int(self.db.execute(gone).rowcount)
 
     def latest(self, link: str | None = None, limit: int = 1) -> list[Run]:
         """Return the last runs (of one link, or of all), newest first."""

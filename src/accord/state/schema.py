@@ -22,7 +22,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0005"
+HEAD = "0008"
 METADATA = new_metadata()
 
 
@@ -134,6 +134,17 @@ PAIRINGS = Table(
     UniqueConstraint("link", "groupware_ref"),
     Index("ix_state_pairings_crm_ref", "crm_ref"),
 )
+
+FILES = Table(
+    "state_files",
+    METADATA,
+    _text("pairing", key=True),
+    _link(),
+    Column("due", Boolean, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("ix_state_files_due", "link", "due"),
+)
+"""What is known of the files on a pair's items; no key to the pair, whose row is often replaced."""
 
 DECISIONS = Table(
     "state_decisions",
@@ -304,6 +315,34 @@ CONSENTS = Table(
     METADATA,
     _text("user", key=True),
     _text("matter", key=True),
+    Column("at", Instant, nullable=False),
+)
+
+RENEWALS = Table(
+    "state_renewals",
+    METADATA,
+    _text("id", key=True),
+    Column(
+        "target", ForeignKey("state_targets.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("secret", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+PREFERENCES = Table(
+    "state_preferences",
+    METADATA,
+    _text("user", key=True),
+    _text("matter", key=True),
+    _text("value"),
+    Column("at", Instant, nullable=False),
+)
+
+REPLIES = Table(
+    "state_replies",
+    METADATA,
+    _link(key=True),
+    Column("kept", LargeBinary, nullable=False),
     Column("at", Instant, nullable=False),
 )
 

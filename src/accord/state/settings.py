@@ -21,6 +21,11 @@ class Settings(Repository):
         found = self.db.execute(select(SETTINGS.c.value).where(SETTINGS.c.key == key)).first()
         return default if found is None else found[0]
 
+    def some(self, *keys: str) -> dict[str, Any]:
+        """Return the values under those of the names that have one."""
+        query = select(SETTINGS.c.key, SETTINGS.c.value).where(SETTINGS.c.key.in_(keys))
+        return self.db.mapping(query)
+
     def put(self, key: str, value: Any) -> None:
         """Store a JSON value; None forgets it."""
         if value is None:

@@ -22,6 +22,7 @@ from accord.state.cursors import Cursors
 from accord.state.decisions import Decisions
 from accord.state.device_items import DeviceAnchors, DeviceItems
 from accord.state.devices import DeviceNonces, Devices, DeviceSecrets
+from accord.state.files import Files
 from accord.state.instances import Instances
 from accord.state.intents import Intents
 from accord.state.journal import Journal
@@ -29,7 +30,9 @@ from accord.state.leases import Leases
 from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
-from accord.state.persons import Consents, Erasures
+from accord.state.persons import Consents, Erasures, Preferences
+from accord.state.renewals import Renewals
+from accord.state.replies import KeptReplies
 from accord.state.rotate import reseal
 from accord.state.rules import Rules
 from accord.state.runs import Runs
@@ -114,6 +117,11 @@ class Tx:
         return Failures(self.context)
 
     @cached_property
+    def files(self) -> Files:
+        """Return what is known of files on paired items."""
+        return Files(self.context)
+
+    @cached_property
     def instances(self) -> Instances:
         """Return which systems the sides are."""
         return Instances(self.context)
@@ -147,6 +155,21 @@ class Tx:
     def pending(self) -> PendingChanges:
         """Return changes that wait."""
         return PendingChanges(self.context)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """Return what users chose for themselves."""
+        return Preferences(self.context)
+
+    @cached_property
+    def replies(self) -> KeptReplies:
+        """Return what is kept of mailboxes' automatic replies."""
+        return KeptReplies(self.context)
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        """Return secrets that servers replaced."""
+        return Renewals(self.context)
 
     @cached_property
     def revocations(self) -> Revocations:

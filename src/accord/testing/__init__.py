@@ -23,7 +23,7 @@ _HOMES = {
     "Trick": "accord.testing.hostile",
 }
 
-_CASES = ("writing", "listing", "people", "groupware", "crm")
+_CASES = ("writing", "listing", "people", "files", "groupware", "crm")
 
 __all__ = [
     "CrmContract",

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from accord.model.fields import FIELDS
+from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.ports.adapter import Adapter, Session
 from accord.testing.place import Hand, Place, SecondSession
@@ -87,6 +88,10 @@ class Contract:
     def missing_ref(self, ref: str) -> str:
         """Return a ref of the same form that isn't there; override where refs have a checksum."""
         return f"{ref}0"
+
+    def takes(self, item: Item) -> bool:
+        """Tell whether the side can hold an item at all; override where it refuses some whole."""
+        return True
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run each case for each kind, and those with a sample for each sample."""

@@ -32,17 +32,23 @@ class WritingCases(Contract):
         self, place: Place, own: str, data: st.DataObject
     ) -> None:
         """Whatever an item holds, it is stored as the traits say."""
-        item = data.draw(items(place.kind, own, html=place.traits.html, momentary=self.momentary))
+        made = items(place.kind, own, html=place.traits.html, momentary=self.momentary)
+        item = data.draw(made.filter(self.takes))
         (read,) = place.create(item)
-        assert changes(place.stored(item), read.item) == ()
+        assert changes(place.stored(item), read.item, place.writable) == ()
 
     def test_what_went_wrong_elsewhere_is_stored_here(
         self, place: Place, own: str, sample: str
     ) -> None:
-        """The named items are stored as the traits say."""
+        """The named items are stored as the traits say, or refused whole."""
         item = samples(place.kind, own)[sample]
+        if not self.takes(item):
+            (answer,) = place.write(Draft(item=item, key=new_key()))
+            assert isinstance(answer, errors.Rejected)
+            assert place.pull().refs == []
+            return
         (read,) = place.create(item)
-        assert changes(place.stored(item), read.item) == ()
+        assert changes(place.stored(item), read.item, place.writable) == ()
 
     @given(data=st.data())
     @invented
@@ -50,7 +56,8 @@ class WritingCases(Contract):
         self, place: Place, own: str, data: st.DataObject
     ) -> None:
         """Any item can be changed into any other of its kind, under its own ref."""
-        made = items(place.kind, own, html=place.traits.html, momentary=self.momentary)
+        invented_ones = items(place.kind, own, html=place.traits.html, momentary=self.momentary)
+        made = invented_ones.filter(self.takes)
         (before,) = place.create(data.draw(made))
         wanted = place.stored(data.draw(made))
         fields = diff(before.item, wanted, place.writable)

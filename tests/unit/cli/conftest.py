@@ -92,7 +92,7 @@ def mailboxes(monkeypatch: pytest.MonkeyPatch) -> memory.MemoryGroupware:
     """A server that outlasts commands; every target with the memory adapter is this one."""
     server = memory.build({"instance": "company"})
 
-    def build(target: Target) -> Any:
+    def build(target: Target, vault: object = None) -> Any:
         assert target.adapter == "memory"
         return server
 

@@ -216,6 +216,23 @@ def test_export_is_what_import_reads(linked: Run, tmp_path: Path) -> None:
     assert linked("export", "--json").row["text"] == text
 
 
+def test_a_round_trip_through_a_mailbox_is_told_step_by_step(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    mailboxes.person("test@x.test")
+    told = linked("check", "--mailbox", "test@x.test").out
+    assert "✓ event: read back: all" in told
+    assert told.endswith("All is well.\n")
+    rows = linked("check", "--mailbox", "test@x.test", "--target", "company", "--json").rows
+    assert rows[-1]["subject"] == "clean up"
+    assert all(row["ok"] for row in rows)
+    fault = linked("check", "--mailbox", "alice@x.test", code=exits.FAILED).out
+    assert "the link alice-event works in" in fault
+    linked("check", "--target", "company", code=exits.WRONG)
+    linked("check", "--mailbox", "test@x.test", "--accept", code=exits.WRONG)
+    linked("check", "--mailbox", "test@x.test", "--target", "elsewhere", code=exits.WRONG)
+
+
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)  # a file has a mode
 def test_check_ends_with_a_verdict(linked: Run, tmp_path: Path) -> None:
     assert "All is well." in linked("check").out

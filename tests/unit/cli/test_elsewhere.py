@@ -125,6 +125,8 @@ def test_what_goes_unencrypted_is_said_loudly(run: Run) -> None:
         ("token", "rotate"),
         ("interface", "--listen", "127.0.0.1:0"),
         ("interface", "device", "alice"),
+        ("interface", "sessions"),
+        ("token", "log"),
     ],
 )
 def test_what_belongs_beside_the_crm_says_so(

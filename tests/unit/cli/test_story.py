@@ -29,7 +29,7 @@ class Shell:
         self.run = run
         self.printed: list[str] = []
 
-    def __call__(self, *words: str, stdin: str = "", code: int = 0) -> Result:
+    def __call__(self, *words: str, stdin: str = "", code: int | None = 0) -> Result:
         result = self.run(*words, stdin=stdin, code=code)
         self.printed += [result.out, result.err]
         return result

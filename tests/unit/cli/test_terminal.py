@@ -19,7 +19,7 @@ from accord.groupware import memory
 from accord.service import registry
 
 server = memory.build({})
-registry.build = lambda target: server
+registry.build = lambda target, vault=None: server
 """
 
 

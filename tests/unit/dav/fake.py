@@ -102,7 +102,9 @@ class FakeDav(httpx2.BaseTransport):
             return multistatus(*[self._folder(each) for each in self.folders])
         if path not in self.folders:
             return httpx2.Response(404)
-        return multistatus(self._folder(path))
+        here = [ref for ref in self.items if ref.startswith(path)]
+        inside = here if request.headers["Depth"] == "1" else []
+        return multistatus(self._folder(path), *[self._member(ref) for ref in inside])
 
     def _folder(self, ref: str) -> str:
         kind = f"<D:resourcetype><D:collection/>{self.folders[ref]}</D:resourcetype>"
@@ -134,14 +136,13 @@ class FakeDav(httpx2.BaseTransport):
                 r for r in dict.fromkeys(changed) if r not in self.items and r.startswith(folder)
             ]
             here = [ref for ref in here if ref in changed]
-        entries = [
-            found(
-                ref, f"<D:getetag>{escape(self.items[ref][0])}</D:getetag>{_type(self.text(ref))}"
-            )
-            for ref in here
-        ]
+        entries = [self._member(ref) for ref in here]
         entries += [refused(ref, 404) for ref in gone]
         return multistatus(*entries, token=f"http://token/{self.token}")
+
+    def _member(self, ref: str) -> str:
+        etag = f"<D:getetag>{escape(self.items[ref][0])}</D:getetag>"
+        return found(ref, etag + _type(self.text(ref)))
 
     def _item(self, ref: str) -> str:
         if ref not in self.items:

@@ -226,12 +226,16 @@ def test_a_server_that_cannot_be_asked_counts_as_one_that_mails() -> None:
 
 
 def test_a_shared_calendar_outside_the_home_is_asked_for_itself() -> None:
-    answers = server(**{"PROPFIND /c/bob/team/": multistatus(found("/c/bob/team/", CALENDAR))})
-    answers["REPORT /c/bob/team/"] = multistatus(token="t1")
+    mark = "<S:getctag>7</S:getctag>"
+    answers = server(
+        **{"PROPFIND /c/bob/team/": multistatus(found("/c/bob/team/", CALENDAR + mark))}
+    )
     adapter, script = adapter_of(answers)
     with adapter.open("alice") as session:
-        (page,) = session.changes("/c/bob/team/", Kind.EVENT, "", lambda refs: {})
-        assert page.cursor == "sync:t1"
+        (page,) = session.changes("/c/bob/team/", Kind.EVENT, "ctag:7", lambda refs: {})
+        assert page.cursor == "ctag:7"
+        list(session.changes("/c/bob/team/", Kind.EVENT, "", lambda refs: {}))
         with pytest.raises(ConfigError):
             list(session.changes("/c/bob/other/", Kind.EVENT, "", lambda refs: {}))
-    assert script.lines.count("PROPFIND https://dav.test/c/bob/team/") == 1
+    # for its mark, for what it is, and for its items
+    assert script.lines.count("PROPFIND https://dav.test/c/bob/team/") == 3

@@ -10,9 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from accord.groupware.dav.http import Http, TooLarge, Unanswered, credentials
+from accord.groupware.dav.http import Http, credentials
 from accord.groupware.dav.settings import Login, configure
 from accord.ports.errors import ConfigError, Retry
+from accord.ports.http import TooLarge, Unanswered
 from tests.unit.dav.server import Script, failed, http_of, settings
 
 

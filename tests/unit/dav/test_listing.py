@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from accord.groupware.dav.client import Client
-from accord.groupware.dav.listing import Member, Report, report
+from accord.groupware.dav.listing import FIRST, Member, Report, report
 from accord.model.kinds import Kind
 from accord.ports.errors import AuthFailed, ConfigError, Retry
 from tests.unit.dav.server import Script, failed, found, http_of, multistatus, refused
@@ -51,16 +51,53 @@ def test_a_delta_names_changed_and_gone_items() -> None:
     assert not told.complete
 
 
-def test_a_first_listing_is_complete_and_leaves_out_the_folder_itself() -> None:
+@pytest.mark.parametrize("method", ["PROPFIND", "REPORT"])
+def test_a_first_listing_is_complete_and_leaves_out_the_folder_itself(method: str) -> None:
     answer = multistatus(
         found("/cal/", COLLECTION),
         found("/cal/sub/", COLLECTION),
         found("/cal/a.ics", etag('"1"')),
         token="t1",
     )
-    told, script = ask({"REPORT /cal/": answer})
+    cursor = FIRST if method == "REPORT" else ""
+    told, script = ask({f"{method} /cal/": answer}, cursor)
     assert (told.members, told.complete) == ((Member("/cal/a.ics", '"1"'),), True)
     assert len(script.asked) == 1
+
+
+def test_a_token_is_asked_for_by_the_visit_after_the_first() -> None:
+    listed = multistatus(found("/cal/", COLLECTION), found("/cal/a.ics", etag('"1"')))
+    first, script = ask({"PROPFIND /cal/": listed})
+    assert b"sync-token" not in script.asked[0].read()
+    edited = multistatus(found("/cal/a.ics", etag('"2"')), token="t1")
+    then, _ = ask({"REPORT /cal/": edited}, first.cursor)
+    assert then == Report(members=(Member("/cal/a.ics", '"2"'),), cursor="sync:t1", complete=True)
+
+
+_HALF = multistatus(found("/cal/a", etag("1")), refused("/cal/", 507))
+
+
+@pytest.mark.parametrize("answer", [failed(507), _HALF])
+def test_a_listing_that_is_too_long_for_one_answer_is_asked_for_in_parts(
+    answer: httpx2.Response,
+) -> None:
+    parts = [
+        multistatus(found("/cal/a", etag("1")), refused("/cal/", 507), token="t1"),
+        multistatus(found("/cal/b", etag("1")), token="t2"),
+    ]
+    told, _ = ask({"PROPFIND /cal/": answer, "REPORT /cal/": parts})
+    assert ([each.ref for each in told.members], told.cursor) == (["/cal/a", "/cal/b"], "sync:t2")
+
+
+@pytest.mark.parametrize("cursor", ["", FIRST, "ctag:1"])
+@pytest.mark.parametrize("answer", [failed(507), _HALF])
+def test_half_a_listing_without_a_way_to_the_rest_is_none(
+    answer: httpx2.Response, cursor: str
+) -> None:
+    mark = multistatus(found("/cal/", "<S:getctag>2</S:getctag>"))
+    answers = [mark, answer, answer] if cursor == "ctag:1" else [answer, answer]
+    with pytest.raises(Retry):
+        ask({"PROPFIND /cal/": answers, "REPORT /cal/": failed(501)}, cursor)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +126,7 @@ def test_a_cursor_that_is_not_ours_is_lost(cursor: str) -> None:
     assert script.asked == []
 
 
-@pytest.mark.parametrize("cursor", ["", "sync:t1", "ctag:1"])
+@pytest.mark.parametrize("cursor", ["", FIRST, "sync:t1", "ctag:1"])
 @pytest.mark.parametrize("answer", [failed(404), failed(403), multistatus(refused("/cal/", 404))])
 def test_a_folder_that_is_gone_or_closed_is_never_an_empty_one(
     cursor: str, answer: httpx2.Response
@@ -100,7 +137,7 @@ def test_a_folder_that_is_gone_or_closed_is_never_an_empty_one(
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("cursor", ["", "sync:t1", "ctag:1"])
+@pytest.mark.parametrize("cursor", ["", FIRST, "sync:t1", "ctag:1"])
 def test_refused_credentials_and_failing_servers_are_told_apart(cursor: str) -> None:
     with pytest.raises(AuthFailed):
         ask({"/cal/": failed(401)}, cursor)
@@ -118,7 +155,7 @@ def test_a_truncated_listing_is_continued_until_it_is_whole() -> None:
         multistatus(found("/cal/b", etag("1")), refused("/cal/", 507), token="t2"),
         multistatus(found("/cal/a", etag("2")), refused("/cal/c", 404), token="t3"),
     ]
-    told, script = ask({"REPORT /cal/": parts})
+    told, script = ask({"REPORT /cal/": parts}, FIRST)
     assert told.complete
     assert told.cursor == "sync:t3"
     assert {(each.ref, each.etag) for each in told.members} == {("/cal/a", "2"), ("/cal/b", "1")}
@@ -130,7 +167,7 @@ def test_a_truncation_that_goes_nowhere_is_not_believed() -> None:
     same = multistatus(found("/cal/a", etag("1")), refused("/cal/", 507), token="t1")
     listed = multistatus(found("/cal/", "<S:getctag>7</S:getctag>"), found("/cal/b", etag("1")))
     assert ask({"REPORT /cal/": same}, "sync:t1")[0].lost
-    told, _ = ask({"REPORT /cal/": same, "PROPFIND /cal/": listed})
+    told, _ = ask({"REPORT /cal/": same, "PROPFIND /cal/": listed}, FIRST)
     assert [each.ref for each in told.members] == ["/cal/b"]
     assert told.cursor == "ctag:7"
 
@@ -143,7 +180,7 @@ def test_without_sync_collection_etags_and_ctag_do(status: int) -> None:
         found("/cal/sub/", COLLECTION),
         found("/cal/sub2", COLLECTION),
     )
-    told, script = ask({"REPORT /cal/": failed(status), "PROPFIND /cal/": listed})
+    told, script = ask({"REPORT /cal/": failed(status), "PROPFIND /cal/": listed}, FIRST)
     assert told == Report(members=(Member("/cal/a.ics", '"1"'),), cursor="ctag:7", complete=True)
     assert [each.method for each in script.asked] == ["REPORT", "PROPFIND"]
     assert ask({"PROPFIND /cal/": listed}, syncs=False)[0] == told

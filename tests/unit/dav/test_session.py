@@ -111,10 +111,30 @@ def test_nothing_changed_costs_one_request(dav: FakeDav, session: DavSession) ->
     for n in range(10):
         dav.put(f"{CAL}{n}.ics", event(f"u{n}"))
     first = pull(session)
+    known = {f"{n}": said(first)[f"{n}.ics"].snapshot.version for n in range(10)}  # type: ignore[union-attr]
+    second = pull(session, first[-1].cursor, known=known)
+    assert {type(each) for each in said(second).values()} == {Unchanged}
     count = len(dav.asked)
-    (page,) = pull(session, first[-1].cursor)
-    assert page == Listing(completeness=Completeness.DELTA, cursor=first[-1].cursor)
+    (page,) = pull(session, second[-1].cursor)
+    assert page == Listing(completeness=Completeness.DELTA, cursor=second[-1].cursor)
     assert dav.since(count) == [f"REPORT {CAL}"]
+
+
+def test_what_changed_and_went_before_the_second_visit_is_in_it(
+    dav: FakeDav, session: DavSession
+) -> None:
+    for name in ("kept", "edited", "gone"):
+        dav.put(f"{CAL}{name}.ics", event(name))
+    first = pull(session)
+    known = {n.removesuffix(".ics"): v.snapshot.version for n, v in said(first).items()}  # type: ignore[union-attr]
+    dav.put(f"{CAL}edited.ics", event("edited", "SUMMARY:Later"))
+    dav.remove(f"{CAL}gone.ics")
+    second = pull(session, first[-1].cursor, known=known)
+    assert second[-1].completeness is Completeness.COMPLETE
+    assert {n: type(each) for n, each in said(second).items()} == {
+        "kept.ics": Unchanged,
+        "edited.ics": Seen,
+    }
 
 
 def test_nothing_changed_costs_one_request_also_in_a_new_session(dav: FakeDav) -> None:

@@ -85,6 +85,15 @@ def test_an_update_of_one_side_moves_the_other_base_to_what_it_brought() -> None
     assert settled.groupware == after
 
 
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("side", Side)
+def test_a_record_that_was_written_is_refused_no_more(side: Side, refused: bool) -> None:
+    pair = msgspec.structs.replace(pairing(BASE), refused=refused)
+    values = {CRM: MAILBOX_EDIT, GROUPWARE: CRM_EDIT}[side]
+    settled = settle(pair, *both(pair), {side: written(pair, side, values)}, frozenset())
+    assert settled.refused is (refused and side is GROUPWARE)
+
+
 @pytest.mark.parametrize("failed", Side)
 def test_what_one_side_refused_still_travels(failed: Side) -> None:
     pair = pairing(BASE)

@@ -261,6 +261,28 @@ def test_a_summer_time_that_never_ended_can_not_be_told(count: int | None):
     assert starts(vcalendar.decode(vcalendar.encode(item)), 1) == starts(item, 1)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        replace(EVENT, start=datetime(1978, 1, 1), end=datetime(1981, 4, 1)),
+        Task(
+            uid="1",
+            start=datetime(1978, 1, 1),
+            due=datetime(1981, 4, 1),
+            time_zone="Europe/Berlin",
+        ),
+    ],
+    ids=["event", "task"],
+)
+def test_what_ends_under_other_clock_rules_than_it_began_keeps_its_end(item: Event | Task):
+    """Berlin had no summer time before 1980."""
+    once = RecurrenceRule(frequency=Frequency.DAILY, count=1)
+    found = vcalendar.decode(vcalendar.encode(replace(item, rule=once)))
+    assert found.time_zone == "Europe/Berlin"
+    end = found.end if isinstance(found, Event) else found.due
+    assert end == datetime(1981, 4, 1)
+
+
 def test_an_end_in_another_zone_keeps_its_moment_or_is_refused():
     def ending(zone: str, hour: int) -> Event:
         return replace(EVENT, end=datetime(2024, 3, 1, hour), end_time_zone=zone)

@@ -291,6 +291,12 @@ def test_devices_without_a_proper_name_are_refused(world: World) -> None:
         assert header_status(reply).code in (400, 414)
 
 
+def test_a_name_as_long_as_a_message_is_not_said_back(world: World) -> None:
+    reply = Phone(world.server, "x" * 5_500, max_message=5_000).begin()
+    assert header_status(reply).code == 401
+    assert len(Media.XML.encode(reply)) <= 5_000
+
+
 @given(st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_cut_or_changed_there_is_an_answer(data: st.DataObject) -> None:

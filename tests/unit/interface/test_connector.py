@@ -21,7 +21,7 @@ from accord.crm.syncml.talk import _introduction
 from accord.formats import wire
 from accord.formats.syncml import message as m
 from accord.formats.syncml.media import Media
-from accord.formats.syncml.message import Item, Location, Meta
+from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.formats.syncml.version import Version
 from accord.interface.connector.refusing import code_of
 from accord.interface.server.server import Answer, Request, Server
@@ -156,6 +156,27 @@ def test_contents_that_are_known_already_stay_where_they_are(house: Endpoint) ->
     assert 4 * 900 < sum(map(len, house.told)) < 7 * 900 + 8_000
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_page_keeps_to_the_connectors_size_whatever_is_on_it(
+    house: Endpoint, *, answered: bool
+) -> None:
+    house.serve(memory({"users": USERS, "page": 200}))
+    place = tasks(house.direct(max_message=8_000))
+    made = place.create(*(Task(title=f"t{n}") for n in range(150)))
+    first = place.pull("", {one.ref: one.version for one in made})
+    place.remove(*made[:120])
+    house.told.clear()
+    assert len(place.pull(first.cursor).observations) == 120
+    for asked in ("item/task", "item/task?brief=1"):
+        for last in (None, wire.name(first.cursor)):
+            meta = Meta(anchor=Anchor(last=last, next="-")) if last else None
+            item = Item(target=Location(asked), source=Location(asked), meta=meta)
+            alert = m.Alert(cmd_id="7", code=205, items=(item,))
+            assert _ask(house, "ann", alert, most=5_000, answered=answered).body
+    assert max(map(len, house.told)) <= 8_000
+    assert {len(one) <= 5_000 for one in house.told[-4:]} == {True}
+
+
 def test_the_feed_is_one_message_for_all_users(house: Endpoint, crm: MemoryCrm) -> None:
     adapter = house.direct()
     _, cursor = adapter.hints("")
@@ -180,6 +201,14 @@ def test_an_item_larger_than_a_message_goes_in_parts_both_ways(house: Endpoint) 
     (found,) = place.session.lookup("contact", Kind.CONTACT, [_question(made)])
     assert found[0].item.notes == "ß" * 30_000  # type: ignore[union-attr]
     assert max(map(len, house.told)) <= 8_000
+
+
+def test_a_question_about_many_items_is_as_long_as_a_message_may_be(house: Endpoint) -> None:
+    place = contacts(house.direct())
+    made = place.create(Contact(full_name="Ada"))[0]
+    strangers = [Question(uid=f"{number}@{'x' * 200}") for number in range(150)]
+    found = place.session.lookup("contact", Kind.CONTACT, [*strangers, _question(made)])
+    assert [len(some) for some in found] == [0] * 150 + [1]
 
 
 def test_an_item_that_is_too_large_is_refused_or_unknown_and_nothing_else(
@@ -471,13 +500,27 @@ def _contact() -> str:
     return wire.new_item(Draft(item=Contact(full_name="Ada"), key="k"))
 
 
-def _ask(house: Endpoint, user: str, *commands: m.Command, introduced: bool = True) -> m.Message:
+def _ask(
+    house: Endpoint,
+    user: str,
+    *commands: m.Command,
+    introduced: bool = True,
+    most: int | None = None,
+    answered: bool = True,
+) -> m.Message:
     cred = m.Cred(_b64(house.token(user)), Meta(type="accord:token", format="b64"))
     put = (_introduction("accord-1"),) if introduced else ()
-    return _post(house, user, cred, *put, *commands)
+    return _post(house, user, cred, *put, *commands, most=most, answered=answered)
 
 
-def _post(house: Endpoint, user: str, cred: m.Cred | None, *commands: m.Command) -> m.Message:
+def _post(
+    house: Endpoint,
+    user: str,
+    cred: m.Cred | None,
+    *commands: m.Command,
+    most: int | None = None,
+    answered: bool = True,
+) -> m.Message:
     house.told.append(b"")
     header = m.Header(
         version=Version.V1_2,
@@ -486,9 +529,12 @@ def _post(house: Endpoint, user: str, cred: m.Cred | None, *commands: m.Command)
         target=Location("http://127.0.0.1/CRM.interface"),
         source=Location("accord-1", user),
         cred=cred,
+        no_resp=not answered,
+        meta=Meta(max_msg_size=most) if most else None,
     )
     body = Media.XML.encode(m.Message(header=header, body=commands, final=True))
     made = house.answer(Request(body=body, content_type=Media.XML.value))
+    house.told[-1] = made.body
     return _told(made.body)
 
 

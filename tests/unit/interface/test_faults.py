@@ -246,3 +246,48 @@ def test_a_crm_that_is_busy_in_the_middle_is_no_fault_of_an_item(world: World) -
         assert header_status(phone.send_changes(201)).code == 417
     assert phone.sync() == 201
     assert world.names() == ["Ada Lovelace"]
+
+
+@pytest.mark.parametrize("code", [201, 203])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (render, "read"),
+        (canonical, "digest"),
+        (Matcher, "find"),
+        (render, "changed"),
+        (MemorySession, "update"),
+    ],
+)
+def test_an_item_that_meets_a_fault_where_all_is_compared_is_not_doubled(
+    world: World, owner: Any, name: str, code: int
+) -> None:
+    world.add(Contact(full_name="Grace Hopper"))
+    world.add(Contact(full_name="Ada Lovelace"))
+    phone = world.phone()
+    phone.sync()
+    (luid,) = (each for each, text in phone.items.items() if "Grace" in text)
+    phone.items[luid] = card("Grace Hopper", "grace@example.test")
+    with fails(owner, name, shows("Grace")):
+        phone.sync(code)
+    assert phone.codes[luid] == 500
+    assert phone.names == world.names() == ["Ada Lovelace", "Grace Hopper"]
+    del phone.before[luid]
+    assert phone.sync() == 201, "what it is shows once all is compared again"
+    assert phone.names == world.names() == ["Ada Lovelace", "Grace Hopper"]
+    assert "grace@example.test" in phone.items[luid]
+    assert phone.sync() == 200
+    assert not phone.codes
+
+
+def test_a_fault_that_stays_holds_nothing_up_for_ever(world: World) -> None:
+    world.add(Contact(full_name="Ada Lovelace"))
+    phone = world.phone()
+    phone.items = {"bad": card("Poison Ivy")}
+    with fails(render, "read", shows("Poison")):
+        assert phone.sync() == 201
+        assert phone.names == ["Poison Ivy"]
+        assert phone.sync() == 201
+        assert phone.names == ["Ada Lovelace", "Poison Ivy"]
+        assert phone.sync() == 200
+    assert world.names() == ["Ada Lovelace"]

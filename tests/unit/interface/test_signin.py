@@ -207,6 +207,19 @@ def test_signed_messages_are_let_in_and_altered_ones_are_not(world: World) -> No
     assert post(phone.message()).code == 200
 
 
+@pytest.mark.parametrize("signature", ["", 'username="anna", mac=é'])
+def test_a_proof_of_odd_characters_is_wrong_like_any_other(world: World, signature: str) -> None:
+    phone = world.phone()
+    phone.begin()
+    good = phone.sent[-1]
+    assert good.header.cred is not None
+    cred = replace(good.header.cred, data="é" * 24)
+    odd = replace(good, header=replace(good.header, session_id="99", cred=cred))
+    answer = phone.raw(phone.media.encode(odd), signature)
+    assert header_status(phone.media.decode(answer.body)).code == 401
+    assert "refused:forged" in events(world)
+
+
 def test_nobody_learns_from_challenges_who_has_a_password(world: World) -> None:
     answers = []
     for user in ("anna", "nobody"):

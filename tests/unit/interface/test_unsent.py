@@ -221,7 +221,11 @@ def end(phone: Phone, *answers: m.Command) -> None:
     phone.maps, phone.last, phone.before = {}, phone.following, dict(phone.items)
 
 
-def test_what_the_device_never_answered_comes_again(world: World) -> None:
+def get_one_of_each(world: World) -> tuple[Phone, m.Message, str, str]:
+    """Begin a sync in which the server sends an edit, a deletion and a new contact.
+
+    Return the phone, the message, and the refs of the edited and of the deleted one.
+    """
     edited = world.add(Contact(full_name="Grace Hopper"))
     gone = world.add(Contact(full_name="Ada Lovelace"))
     phone = world.phone()
@@ -230,7 +234,11 @@ def test_what_the_device_never_answered_comes_again(world: World) -> None:
     world.delete(gone)
     world.add(Contact(full_name="Lise Meitner"))
     phone.begin(200)
-    reply = phone.send_changes(200)
+    return phone, phone.send_changes(200), edited, gone
+
+
+def test_what_the_device_never_answered_comes_again(world: World) -> None:
+    phone, reply, edited, gone = get_one_of_each(world)
     assert len(sent(phone, -1)) == 3
     end(phone, status_for(reply)[0])
     assert {note.ref for note in world.notes("unsent")} == {edited, gone}
@@ -244,15 +252,7 @@ def test_what_the_device_never_answered_comes_again(world: World) -> None:
 def test_what_the_device_refuses_comes_again(
     world: World, what: type[m.Command], code: int
 ) -> None:
-    edited = world.add(Contact(full_name="Grace Hopper"))
-    gone = world.add(Contact(full_name="Ada Lovelace"))
-    phone = world.phone()
-    phone.sync()
-    world.edit(edited, full_name="Grace Murray")
-    world.delete(gone)
-    world.add(Contact(full_name="Lise Meitner"))
-    phone.begin(200)
-    reply = phone.send_changes(200)
+    phone, reply, _, _ = get_one_of_each(world)
     phone.take_changes(reply, lambda command: code if isinstance(command, what) else None)
     end(phone, *phone.statuses, *([phone.map_of(phone.maps)] if phone.maps else []))
     assert phone.names != world.names()

@@ -12,6 +12,7 @@ import pytest
 from accord.model.fields import FIELDS
 from accord.model.item import Item
 from accord.model.kinds import Kind
+from accord.model.replies import Audience
 from accord.rules import reference, rule
 from accord.rules.check import check
 from accord.rules.examples import EXAMPLES, Example
@@ -52,6 +53,7 @@ def test_page_names_every_key_word_field_and_function() -> None:
         ("clash", rule.Clash), ("one_way", rule.OneWay), ("delete", rule.Deletion),
         ("leaving", rule.Leaving), ("private", rule.Private), ("scope", rule.Scope),
         ("invitations", rule.Invitations), ("meetings", rule.Meetings),
+        ("replies.audience", Audience),
     ],
 )  # fmt: skip
 def test_every_word_has_its_meaning(word: str, choices: Any) -> None:
@@ -86,10 +88,11 @@ def test_page_shows_each_example(example: Example) -> None:
     assert f"```toml\n{example.text}```" in reference.render()
 
 
+WITHOUT_BLOCKS = re.sub(r"(?s)```.*?```", "", reference.render())
 PROSE = sorted(
     {
         found
-        for found in re.findall(r"`([^`]+)`", reference.render().partition("## Examples")[0])
+        for found in re.findall(r"`([^`]+)`", WITHOUT_BLOCKS.partition("## Examples")[0])
         if re.search(r"item\.\w+[.\[]|item\.\w+ &&", found)
     }
 )

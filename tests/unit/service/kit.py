@@ -132,6 +132,9 @@ class MortalSession:
     def restore(self, folder: str, kind: Kind, ref: str) -> Any:
         return self._write("restore", [ref], lambda _: self._session.restore(folder, kind, ref))
 
+    def set_replies(self, wanted: Any) -> Any:
+        return self._write("set_replies", [], lambda _: self._session.set_replies(wanted))
+
     def _write(self, name: str, given: Sequence[Any], act: Callable[[Sequence[Any]], T]) -> T:
         self._mortal.point(f"before {name} on {self._side}")
         if self._mortal.doomed:
@@ -318,7 +321,7 @@ class World:
 
     def pending(self, cause: Cause | None = None, user: str = "alice") -> list[Pending]:
         with self.state.read() as tx:
-            return tx.pending.by_link(user, cause)
+            return tx.pending.by_link(user, *([cause] if cause else []))
 
     def waiting(self, cause: Cause | None = None, user: str = "alice") -> list[Step]:
         steps = [decode_step(one.step) for one in self.pending(cause, user)]

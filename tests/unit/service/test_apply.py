@@ -11,13 +11,17 @@ from accord.groupware.memory.session import MemorySession
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot, Unknown
 from accord.model.parts import Attendee, Person
-from accord.ports.errors import AuthFailed, Denied, Gone, Retry
+from accord.ports.errors import AuthFailed, Denied, Gone, Retry, Stale
 from accord.rules.rule import GuardLimits, Meetings
-from accord.service.apply import create_keys
+from accord.service.apply import apply, create_keys
+from accord.service.begin import attend
+from accord.service.opening import Options
+from accord.service.report import Report
+from accord.service.visit import Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause
-from tests.unit.service.kit import CRM, GROUPWARE, Crash, event
-from tests.unit.service.watched import WatchedWorld
+from tests.unit.service.kit import CRM, GROUPWARE, Crash, World, event
+from tests.unit.service.watched import Answer, WatchedWorld
 
 
 def create(**values: Any) -> Create:
@@ -81,6 +85,17 @@ def test_writes_go_out_in_batches_of_what_both_sides_take() -> None:
     assert len(world.pairings()) == 5
 
 
+def test_a_visit_that_may_not_write_is_told_so() -> None:
+    world = World()
+
+    def decide(visit: Visit, report: Report) -> None:
+        with pytest.raises(RuntimeError, match="a dry visit was asked to write"):
+            apply(visit, [], report)
+
+    report = attend(world.accord, world.link(), Options(dry=True), decide, lambda *_: None)
+    assert not report.error
+
+
 def test_where_nothing_is_to_be_written_no_writing_is_announced() -> None:
     world = WatchedWorld()
     world.person().add(event(uid="same"))
@@ -88,6 +103,20 @@ def test_where_nothing_is_to_be_written_no_writing_is_announced() -> None:
     assert world.sync().paired == 1
     assert world.progress == []
     assert world.sync().writes == 0
+
+
+def test_what_changed_meanwhile_in_any_batch_is_planned_again() -> None:
+    world = WatchedWorld(groupware={"batch": 1})
+    for title in ("A", "B"):
+        world.person().add(event(title))
+    world.sync()
+    for record in world.records():
+        world.person().edit(record.ref, location="Hall")
+    changed: Answer = lambda _given, _act: [Stale("changed")]  # noqa: E731
+    world.answer(GROUPWARE, "update", changed, changed)
+    report = world.sync()
+    assert report.groupware.updated == 2
+    assert [one.item.location for one in world.items()] == ["Hall", "Hall"]  # type: ignore[union-attr]
 
 
 def test_what_a_batch_achieved_is_kept_when_the_next_one_fails() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,51 @@ def test_a_check_after_a_visit_finds_the_same_crm(tmp_path: Path, databases: Dat
     )
     found = [one for one in check(accord, config) if one.subject == "instance"]
     assert [one.ok for one in found] == [True]
+    accord.close()
+
+
+class _Slow:
+    """A CRM whose answer arrives after what another process did and noted since."""
+
+    def __init__(self, accord: Accord, meanwhile: Callable[[], None]) -> None:
+        self._crm: Any = accord.crm
+        self._meanwhile = [meanwhile]
+
+    @property
+    def revision(self) -> int:
+        """Return the revision of before."""
+        said = int(self._crm.revision)
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return said
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._crm, name)
+
+
+@pytest.mark.parametrize("asks", ["visit", "check"])
+def test_a_crm_that_another_process_moved_on_meanwhile_did_not_go_back(
+    tmp_path: Path, databases: Databases, asks: str
+) -> None:
+    accord = _accord(tmp_path, databases.url("state"), databases.url("crm"))
+    assert isinstance(accord.crm, database.DatabaseCrm)
+    people = Administration(accord.crm)
+    people.add_user("anna", "anna@example.test")
+
+    def another() -> None:
+        people.put("anna", Task(title="raises the revision"))
+        verify(accord)
+
+    slow: Any = _Slow(accord, another)
+    here = Accord(accord.state, slow, lambda target: memory.build({}))
+    if asks == "visit":
+        verify(here)
+    else:
+        config = Config(
+            file=None, folder=tmp_path, database="sqlite:///x", key_file=tmp_path / "key", crm="x:"
+        )
+        found = [one for one in check(here, config) if one.subject == "instance"]
+        assert [one.ok for one in found] == [True]
     accord.close()
 
 

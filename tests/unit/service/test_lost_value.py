@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 import pytest
@@ -11,6 +11,7 @@ from accord.crm import memory as crm
 from accord.groupware import memory as groupware
 from accord.model.item import Event
 from accord.model.kinds import Kind, Side
+from accord.model.recurrence import Frequency, Override, RecurrenceRule
 from accord.rules.rule import Rule, Scope
 from accord.service import apply
 from accord.service.accord import Accord
@@ -18,6 +19,7 @@ from accord.service.sync import sync
 from accord.state.records import Link, Target
 from accord.state.state import State
 from tests.databases import Databases
+from tests.unit.service.kit import World, event
 
 
 def test_the_losing_value_is_kept_by_the_visit_that_settles(databases: Databases) -> None:
@@ -53,3 +55,20 @@ def test_the_losing_value_is_kept_by_the_visit_that_settles(databases: Databases
     (conflict,) = [entry for entry in entries if entry.step == "clash"]
     assert [(c.before, c.after) for c in conflict.fields] == [("from the CRM", "from the mailbox")]
     accord.close()
+
+
+def test_so_it_is_with_an_occurrence_of_a_series_that_was_moved() -> None:
+    world = World()
+    begin = event().start
+    rule = RecurrenceRule(frequency=Frequency.WEEKLY, count=4)
+    record = world.person().add(event("Series", rule=rule))
+    world.sync()
+    (copy,) = world.items()
+    own = Override(recurrence_id=begin + timedelta(weeks=1), location="from the mailbox")
+    world.mailbox().edit(copy.ref, overrides=(own,))
+    later = {"start": begin + timedelta(hours=1), "end": begin + timedelta(hours=2)}
+    world.person().edit(record.ref, **later)
+    assert world.crash(lambda point: point == "after update on groupware")
+    assert world.sync().error == ""
+    (clash,) = world.journal(step="clash")
+    assert "from the mailbox" in str(clash.fields)

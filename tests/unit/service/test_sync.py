@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy.event
 
 from accord.groupware.memory.session import MemorySession
 from accord.model.item import Absence
@@ -210,6 +211,24 @@ def test_nothing_changed_costs_the_same_however_much_there_is() -> None:
     world.all()
     world.all()
     assert world.cost(world.all) == before
+
+
+def test_a_link_with_nothing_to_do_asks_the_database_little() -> None:
+    world = World()
+    world.person().add(event("One"))
+    world.sync()
+    world.sync()
+    asked: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    sqlalchemy.event.listen(world.database.engine, "before_cursor_execute", note)
+    world.sync()
+    asked = [one for one in asked if not one.startswith(("BEGIN", "SET"))]
+    assert len(asked) <= 31, "\n".join(asked)
+    writes = [one for one in asked if not one.startswith("SELECT")]
+    assert len(writes) <= 7, "\n".join(writes)
 
 
 def test_one_pull_serves_all_links_that_stand_together() -> None:

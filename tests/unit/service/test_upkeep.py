@@ -10,6 +10,7 @@ from accord.service.accord import Accord
 from accord.service.upkeep import tidy
 from accord.state.state import State
 from tests.databases import Databases
+from tests.unit.service.kit import World, event
 
 
 def test_orphaned_blobs_go_once_a_day(databases: Databases) -> None:
@@ -26,3 +27,21 @@ def test_orphaned_blobs_go_once_a_day(databases: Databases) -> None:
     with state.read() as tx:
         assert tx.blobs.get(orphan) is None
     accord.close()
+
+
+def test_visits_that_did_nothing_are_forgotten_after_a_week() -> None:
+    world = World("alice", "bob")
+    world.person().add(event("one"))
+    told = world.sync()
+    for _ in range(3):
+        world.sync()
+    world.sync("bob")
+    world.wait(days=8)
+    last = world.sync()
+
+    def kept(user: str) -> set[str]:
+        with world.state.read() as tx:
+            return {run.id for run in tx.runs.latest(user, 100)}
+
+    assert kept("alice") == {told.run, last.run}, "what did something can still be undone"
+    assert len(kept("bob")) == 1, "when a link was visited last stays known"

@@ -26,6 +26,15 @@ def test_a_nonce_is_good_for_one_proof(state: State) -> None:
         assert tx.device_nonces.get("phone") not in (None, nonce)
 
 
+def test_a_nonce_is_text_that_any_device_can_keep(state: State) -> None:
+    with state.begin() as tx:
+        told = [tx.device_nonces.renew("phone") for _ in range(60)]
+        tx.device_nonces.use("phone", told[-1])
+        told.append(tx.device_nonces.challenge("phone"))
+    assert all(nonce.isascii() and nonce.decode().isprintable() for nonce in told)
+    assert len(set(told)) == len(told)
+
+
 def test_nonces_of_strangers_go_and_those_of_devices_stay(state: State, clock: Clock) -> None:
     with state.begin() as tx:
         tx.device_nonces.challenge("stranger")

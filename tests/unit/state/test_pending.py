@@ -66,6 +66,7 @@ def test_other_causes_and_links_and_unknown_refs_are_left_alone(state: State) ->
         tx.pending.put(pending("5", groupware="g5"))
         assert ids(tx.pending.all()) == ["1", "2", "3", "4", "5"]
         assert ids(tx.pending.by_link("a", "conflict")) == ["2"]
+        assert ids(tx.pending.by_link("a", "conflict", Cause.HELD)) == ["1", "2", "4", "5"]
         assert ids(tx.pending.all(Cause.HELD)) == ["1", "3", "4", "5"]
 
 

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from accord.db import Database
+from accord.engine.replies import Kept
 from accord.model.kinds import Side
+from accord.model.replies import Replies
 from accord.ports.errors import ConfigError
 from accord.state import Cause, Intent, Pending, State, Target
 from accord.state.secrets import Keys
@@ -121,18 +123,21 @@ def test_rotation_seals_everything_anew(state: State, key_file: Path) -> None:
     intent = Intent(id="k", link="a", run="r", side=Side.CRM, step=b"{}", at=NOW)
     waiting = Pending(id="1", link="a", ref_crm="c1", cause=Cause.HELD, step=b"{}", at=NOW)
     hidden = [pairing(n, crm=snapshot(f"c{n}", private=True)) for n in range(1200)]
+    kept = Kept(before=Replies(inside="private words"))
     with state.begin() as tx:
         tx.targets.put(target)
         tx.intents.open_many([intent])
         tx.pending.put(waiting)
+        tx.replies.put("a", kept)
         tx.pairings.put_many("a", hidden)
-    assert state.rotate_keys(retire=True) == 1203
+    assert state.rotate_keys(retire=True) == 1204
     assert len(key_file.read_text().splitlines()) == 1
     fresh = State(state.database, key_file, state.clock)
     with fresh.read() as tx:
         assert tx.targets.get("t2") == target
         assert tx.intents.all() == [intent]
         assert tx.pending.all() == [waiting]
+        assert tx.replies.get("a") == kept
         assert sorted(tx.pairings.all("a"), key=lambda p: p.id) == sorted(
             hidden, key=lambda p: p.id
         )

@@ -169,6 +169,8 @@ def test_settings_come_back(state: State, value: object) -> None:
         assert tx.settings.get("paused") == value
         assert tx.settings.all() == {"paused": value}
         assert tx.settings.get("other", "default") == "default"
+        assert tx.settings.some("paused", "other") == {"paused": value}
+        assert tx.settings.some("other") == {}
 
 
 def test_none_forgets_a_setting(state: State) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from accord.engine.replies import Kept
 from accord.model.kinds import Side
+from accord.model.replies import Replies
 from accord.state import Decision, Erasure, State, new_id
-from tests.unit.state.build import NOW, Clock
+from tests.unit.state.build import NOW, Clock, furnish
 
 CRM, GROUPWARE = Side.CRM, Side.GROUPWARE
 WHOLE = Decision(
@@ -159,6 +161,10 @@ def test_a_side_that_stays_itself_is_no_trouble(state: State) -> None:
         for revision in (5, 5, 9, 9):
             assert tx.instances.observe("crm", "i1", revision) is None
         assert tx.instances.observe("mail", "i2") is None
+        assert tx.instances.stands("crm", "i1", 9)
+        assert tx.instances.stands("mail", "i2")
+        for news in (("crm", "i1", 10), ("crm", "i1", 8), ("crm", "i2", 9), ("other", "i1", 9)):
+            assert not tx.instances.stands(*news)
 
 
 def test_another_instance_is_trouble_until_accepted(state: State) -> None:
@@ -207,3 +213,29 @@ def test_erasures(state: State) -> None:
         assert tx.erasures.all() == [erasure]
         assert tx.erasures.remove("e")
         assert tx.erasures.all() == []
+
+
+def test_what_is_kept_of_replies_goes_with_its_link(state: State) -> None:
+    kept = Kept(absence="a", before=Replies(inside="private words"), sent=Replies(on=True))
+    furnish(state, "l")
+    with state.begin() as tx:
+        assert tx.replies.get("l") is None
+        tx.replies.put("l", Kept(absence="b"))
+        tx.replies.put("l", kept)
+        assert tx.replies.get("l") == kept
+        tx.replies.put("l", None)
+        assert tx.replies.get("l") is None
+        tx.replies.put("l", kept)
+        tx.links.remove("l")
+        assert tx.replies.get("l") is None
+
+
+def test_what_people_prefer_is_kept_until_they_take_it_back(state: State) -> None:
+    with state.begin() as tx:
+        tx.preferences.put("anna", "busy", "nobody")
+        tx.preferences.put("anna", "busy", "team")
+        tx.preferences.put("anna", "other", "x")
+        tx.preferences.put("bob", "busy", "everybody")
+        assert tx.preferences.of("busy", ["anna", "carl"]) == {"anna": "team"}
+        tx.preferences.put("anna", "busy", "")
+        assert tx.preferences.of("busy", ["anna", "bob"]) == {"bob": "everybody"}

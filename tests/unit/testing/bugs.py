@@ -85,6 +85,57 @@ class Buggy:
         return self.bug(self.inner.open(principal), self)
 
 
+# files
+
+
+class FilesAreCutShort(Bug):
+    def open_file(self, *given: Any) -> Iterator[bytes]:
+        yield next(self.inner.open_file(*given))[:1_000_000]
+
+
+class FilesLoseTheirNames(Bug):
+    def attach(self, *given: Any) -> str:
+        file = replace(given[3], name=given[3].name.encode("ascii", "ignore").decode())
+        return str(self.inner.attach(*given[:3], file, given[4]))
+
+
+class AnEditTakesFilesOff(Bug):
+    def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
+        answers = list(self.inner.update(folder, kind, revisions))
+        for one in revisions:
+            for file in getattr(one.before, "attachments", ()):
+                self.inner.detach(folder, kind, one.ref, file.uri)
+        return answers
+
+
+class OneTakenOffTakesAll(Bug):
+    def detach(self, folder: str, kind: Kind, ref: str, uri: str) -> None:
+        found = self.one(folder, kind, ref)
+        for file in getattr(found.item, "attachments", ()) if found else ():
+            self.inner.detach(folder, kind, ref, file.uri)
+
+
+class WhatIsGoneTakesFiles(Bug):
+    def attach(self, *given: Any) -> str:
+        try:
+            return str(self.inner.attach(*given))
+        except errors.Gone:
+            return ""
+
+
+class AFileIsNoChange(Bug):
+    """Its versions forget the files: an update in the former one is taken."""
+
+    def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
+        return list(
+            self.inner.update(folder, kind, [self._now(folder, kind, r) for r in revisions])
+        )
+
+    def _now(self, folder: str, kind: Kind, revision: Revision) -> Revision:
+        found = self.one(folder, kind, revision.ref)
+        return revision if found is None else replace(revision, version=found.version)
+
+
 # writes
 
 

@@ -19,6 +19,7 @@ from accord.groupware.memory import build
 from accord.testing import CrmContract, GroupwareContract
 from accord.testing.base import invented
 from accord.testing.crm import RightsContract, SyncListContract
+from accord.testing.files import FilesContract
 from accord.testing.groupware import (
     MailContract,
     MovesContract,
@@ -54,6 +55,15 @@ LOOKUP = "test_lookup_answers_each_question_in_order"
 MARKED = "test_marking_changes_nothing_but_the_marker"
 LEAVING = "test_leaving_the_scope_is_not_a_deletion"
 LISTED = "test_an_empty_cursor_lists_everything"
+
+FILES: list[tuple[type[Bug], tuple[str, ...]]] = [
+    (bugs.FilesAreCutShort, ("test_a_file_is_read_as_it_was_hung_on",)),
+    (bugs.FilesLoseTheirNames, ("test_files_keep_their_names",)),
+    (bugs.AnEditTakesFilesOff, ("test_an_edit_leaves_files_alone",)),
+    (bugs.OneTakenOffTakesAll, ("test_a_file_is_taken_off_once",)),
+    (bugs.WhatIsGoneTakesFiles, ("test_nothing_is_hung_on_what_is_gone",)),
+    (bugs.AFileIsNoChange, ("test_a_file_makes_the_version_in_hand_stale",)),
+]
 
 GROUPWARE: list[tuple[type[Bug], tuple[str, ...]]] = [
     (bugs.CreateIgnoresTheKey, (ONCE, ONCE_A_BATCH)),
@@ -135,6 +145,7 @@ GROUPWARE: list[tuple[type[Bug], tuple[str, ...]]] = [
     (bugs.EveryCreateMails, ("test_silent_create_mails_nobody",)),
     (bugs.NothingEverMails, ("test_an_allowed_create_mails_each_attendee_once",)),
     (bugs.UpdateForgetsOtherPrograms, ("test_what_accord_has_no_field_for_survives_an_update",)),
+    *FILES,
 ]
 
 CRM: list[tuple[type[Bug] | type[Buggy], tuple[str, ...]]] = [
@@ -166,7 +177,7 @@ CRM: list[tuple[type[Bug] | type[Buggy], tuple[str, ...]]] = [
 
 
 class GroupwareSuite(
-    GroupwareContract, MovesContract, UnreadableContract, PlantContract, MailContract
+    GroupwareContract, MovesContract, UnreadableContract, PlantContract, MailContract, FilesContract
 ):
     pass
 

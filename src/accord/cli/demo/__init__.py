@@ -1,4 +1,4 @@
-"""`accord demo`: a CRM, three mailboxes on a real server, and a week of changes on both sides.
+"""`accord demo`: a CRM, three mailboxes on a server, and a week of changes on both sides.
 
 Everything goes through the code that real use takes; the server is a process of its own.
 """
@@ -22,16 +22,20 @@ def demo(
     ] = None,
     entries: Annotated[int, Parameter(help="Past entries in the three mailboxes.")] = 600,
     series: Annotated[int, Parameter(help="Past series in the three mailboxes.")] = 300,
+    target: Annotated[
+        Literal["exchange", "dav"],
+        Parameter(help="exchange is the stand-in Exchange, dav is Radicale."),
+    ] = "exchange",
     topology: Annotated[
         Literal["one", "split"],
         Parameter(help="split puts the CRM behind CRM.interface, in a process of its own."),
     ] = "one",
     call: CallArgument,
 ) -> int:
-    """Play a week against a real CalDAV server on this machine.
+    """Play a week against the stand-in Exchange, or a real CalDAV server, on this machine.
 
     Fills the built-in CRM and three mailboxes, synchronizes, changes things on both sides, and
-    checks every claim it makes. Needs Radicale, which comes with the extra `demo`.
+    checks every claim it makes. Needs exchangelib or Radicale; both come with the extra `demo`.
     """
     for name, number in (("--entries", entries), ("--series", series)):
         if number < 0:
@@ -45,7 +49,7 @@ def demo(
     log_to_errors(verbose=call.verbose)
     narrator = Narrator(machine=call.json)
     try:
-        play(narrator, Size(entries, series), keep, split=topology == "split")
+        play(narrator, Size(entries, series), keep, target=target, split=topology == "split")
     except (DemoFailed, PeerFailed, PeerMissing) as error:
         narrator.finish(ok=False, error=str(error))
         return exits.FAILED

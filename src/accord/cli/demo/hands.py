@@ -68,10 +68,22 @@ class Mailbox:
             text = _with(text, name, value)
         self._put(href, text)
 
-    def delete(self, title: str) -> None:
-        """Delete the entry with a title."""
-        href, _ = self.find(title)
-        self._check(self._client.delete(self._address(href)))
+    def location(self, title: str) -> str:
+        """Return where an entry is."""
+        found = re.search(r"^LOCATION[^:\r\n]*:(.*?)\r?$", self.find(title)[1], re.MULTILINE)
+        return found.group(1) if found else ""
+
+    def place(self, title: str, location: str) -> None:
+        """Write where an entry is."""
+        self.set(title, LOCATION=location)
+
+    def rename(self, title: str, new: str) -> None:
+        """Give an entry another title."""
+        self.set(title, SUMMARY=new)
+
+    def finish(self, title: str) -> None:
+        """Tick a task off."""
+        self.set(title, STATUS="COMPLETED", **{"PERCENT-COMPLETE": "100"})
 
     def delete_many(self, titles: frozenset[str]) -> int:
         """Delete every entry that has one of these titles; return how many."""

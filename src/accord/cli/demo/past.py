@@ -22,7 +22,8 @@ _RULES = (
     "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=9",
     "FREQ=YEARLY;COUNT=4",
 )
-_YEARS = 5
+YEARS = 5
+"""How far the past reaches."""
 
 
 def entry(uid: str, summary: str, start: str, end: str, *more: str) -> str:
@@ -86,25 +87,26 @@ def broken_entries(person: str) -> dict[str, str]:
 
 
 def _single(uid: str, dice: random.Random, today: date) -> str:
-    day = today - timedelta(days=dice.randint(40, 365 * _YEARS))
+    day = today - timedelta(days=dice.randint(40, 365 * YEARS))
     zone, begin = dice.choice(_ZONES), datetime.combine(day, time(dice.randint(7, 17)))
     if dice.random() < 0.15:
         dates = f"DTSTART;VALUE=DATE:{day:%Y%m%d}", f"DTEND;VALUE=DATE:{day + timedelta(1):%Y%m%d}"
-        return entry(uid, _subject(dice), *dates)
+        return entry(uid, subject(dice), *dates)
     end = begin + timedelta(minutes=dice.choice((30, 60, 90)))
-    return entry(uid, _subject(dice), zoned("DTSTART", begin, zone), zoned("DTEND", end, zone))
+    return entry(uid, subject(dice), zoned("DTSTART", begin, zone), zoned("DTEND", end, zone))
 
 
 def _series(uid: str, dice: random.Random, today: date) -> str:
-    day = today - timedelta(days=dice.randint(700, 365 * _YEARS))
+    day = today - timedelta(days=dice.randint(700, 365 * YEARS))
     zone, begin = dice.choice(_ZONES), datetime.combine(day, time(dice.randint(7, 17)))
     end, rule = begin + timedelta(minutes=45), dice.choice(_RULES)
     more = [f"RRULE:{rule}"]
     if rule == "FREQ=WEEKLY;COUNT=12":
         more.append(zoned("EXDATE", begin + timedelta(weeks=2), zone))
     dates = zoned("DTSTART", begin, zone), zoned("DTEND", end, zone)
-    return entry(uid, _subject(dice), *dates, *more)
+    return entry(uid, subject(dice), *dates, *more)
 
 
-def _subject(dice: random.Random) -> str:
+def subject(dice: random.Random) -> str:
+    """Return what somebody might call an entry."""
     return dice.choice(_SUBJECTS).format(name=dice.choice(_NAMES))

@@ -12,17 +12,18 @@ from contextlib import ExitStack, closing
 from datetime import date, timedelta
 from pathlib import Path
 
-from accord.cli.demo import past, week
+from accord.cli.demo import week
 from accord.cli.demo.elsewhere import Elsewhere
-from accord.cli.demo.hands import DemoFailed, Desk, Mailbox
+from accord.cli.demo.hands import DemoFailed, Desk
 from accord.cli.demo.narrate import Narrator
+from accord.cli.demo.place import Box, MailServer, Target
+from accord.cli.demo.servers import server_of
 from accord.crm.database import DatabaseCrm
 from accord.crm.database.admin import Administration
 from accord.engine.plan import Conflict, Hold, Skip, Step
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.recurrence import Busy
-from accord.sandbox.radicale import Radicale
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.config import Config
@@ -39,17 +40,7 @@ from accord.state.records import Cause, Link
 TEXT = """\
 [[target]]
 name = "mailboxes"
-adapter = "dav"
-url = "{url}"
-user = "{{local}}"
-calendar = "calendar"
-task_list = "Accord tasks"
-address_book = "Accord contacts"
-create_missing = true
-
-[target.passwords]
-{passwords}
-
+{settings}
 [[link]]
 target = "mailboxes"
 users = ["anna", "ben", "clara"]
@@ -73,7 +64,14 @@ class Size:
         self.series = series
 
 
-def play(narrator: Narrator, size: Size, keep: Path | None = None, *, split: bool = False) -> None:
+def play(
+    narrator: Narrator,
+    size: Size,
+    keep: Path | None = None,
+    *,
+    target: Target = "exchange",
+    split: bool = False,
+) -> None:
     """Play the whole story; raises DemoFailed where something isn't as told.
 
     With `split` the CRM is on a machine of its own: another folder, database and process.
@@ -82,7 +80,7 @@ def play(narrator: Narrator, size: Size, keep: Path | None = None, *, split: boo
     folder.mkdir(parents=True, exist_ok=True)
     words = {name: f"{name}-secret" for name in week.PEOPLE}
     try:
-        with Radicale(words) as server:
+        with server_of(target, words) as server:
             Story(narrator, server, folder, size, split=split).play()
     finally:
         if keep is None:
@@ -93,7 +91,13 @@ class Story:
     """Hold the stage: the server, Accord, and the people's hands on both sides."""
 
     def __init__(
-        self, narrator: Narrator, server: Radicale, folder: Path, size: Size, *, split: bool = False
+        self,
+        narrator: Narrator,
+        server: MailServer,
+        folder: Path,
+        size: Size,
+        *,
+        split: bool = False,
     ) -> None:
         """Set up nothing yet; `play` does."""
         self._tell = narrator
@@ -103,9 +107,10 @@ class Story:
         self._split = split
         self._stack = ExitStack()
         self._today = date.today()  # noqa: DTZ011 (people's own day)
+        self._totals: dict[str, Report] = {}
         self.accord: Accord
         self.desks: dict[str, Desk] = {}
-        self.boxes: dict[str, Mailbox] = {}
+        self.boxes: dict[str, Box] = {}
 
     def play(self) -> None:
         """Tell it from the beginning to the end."""
@@ -125,14 +130,14 @@ class Story:
 
     def _set_up(self) -> None:
         tell = self._tell
-        tell.scene("Setting up", "A CalDAV/CardDAV server, three mailboxes and a CRM.")
+        tell.scene("Setting up", self._server.title)
         people = self._two_machines() if self._split else self._one_machine()
         for name, full in week.PEOPLE.items():
             people.add_user(name, week.address(name), display_name=full)
             self.desks[name] = Desk(people, name)
         records = week.fill_crm(self.desks, self._today)
         entries = sum(self._fill_mailbox(name) for name in week.PEOPLE)
-        text = TEXT.format(url=self._server.url, passwords=self._passwords())
+        text = TEXT.format(settings=self._server.settings(self._folder))
         (self._folder / "demo.toml").write_text(text, encoding="utf-8")
         import_(self.accord, text, "demo.toml", folder=self._folder)
         tell.say(f"{records} records in the CRM, {entries} entries in three mailboxes")
@@ -161,24 +166,11 @@ class Story:
 
     def _fill_mailbox(self, name: str) -> int:
         share = len(week.PEOPLE)
-        files = past.past_entries(
+        count = self._server.fill_past(
             name, self._today, self._size.singles // share, self._size.series // share
         )
-        files |= past.broken_entries(name)
-        files |= week.mailbox_entries(name, self._today)
-        self._server.fill(name, "calendar", files)
-        box = Mailbox(self._server.url, name, self._server.users[name])
-        self.boxes[name] = self._stack.enter_context(closing(box))
-        return len(files)
-
-    def _passwords(self) -> str:
-        lines = []
-        for name, word in self._server.users.items():
-            file = self._folder / f"{name}.password"
-            file.write_text(word, encoding="utf-8")
-            file.chmod(0o600)
-            lines.append(f'"{week.address(name)}" = {{ file = "{file.name}" }}')
-        return "\n".join(lines)
+        self.boxes[name] = self._stack.enter_context(closing(self._server.box(name)))
+        return count
 
     def _links(self) -> list[Link]:
         with self.accord.state.read() as tx:
@@ -205,7 +197,12 @@ class Story:
         self._quiet("Once more: nothing is left to do")
 
     def _unreadable(self, reports: Sequence[Report]) -> None:
-        """Tell what became of the entries that other programs left broken."""
+        """Tell what became of the entries that other programs left broken, or of one not chosen."""
+        if not self._server.broken:
+            (gym,) = [one for one in explain(self.accord, "Gym") if one.user == "ben"]
+            self._must(gym.outcome == "not synchronized", "what nobody chose is left alone")
+            self._tell.say(f"`accord explain Gym`: {gym.outcome}, {gym.why}")
+            return
         steps = [step for report in reports if report.plan for step in report.plan.steps]
         broken = [s for s in steps if isinstance(s, Skip) and s.why.startswith("can't be read")]
         self._must(len(broken) >= len(week.PEOPLE), "broken entries are left alone, not deleted")
@@ -215,7 +212,7 @@ class Story:
     def _merge(self) -> None:
         self._tell.scene("Two people, one entry, different fields")
         self._tell.say("in the CRM Anna renames “Contract signing”; in the mailbox she moves it")
-        self.boxes["anna"].set("Contract signing", LOCATION="Board room")
+        self.boxes["anna"].place("Contract signing", "Board room")
         self.desks["anna"].set("Contract signing", title="Contract signing (final)")
         self._show_plan("anna-event")
         self._run("anna-event")
@@ -227,14 +224,14 @@ class Story:
         self._tell.scene("Two people, one entry, the same field")
         self._tell.say("“Quarter figures” gets another title on both sides at once")
         self.desks["anna"].set("Quarter figures", title="Quarter figures Q4")
-        self.boxes["anna"].set("Quarter figures", SUMMARY="Figures at last")
+        self.boxes["anna"].rename("Quarter figures", "Figures at last")
         steps = self._show_plan("anna-event")
         self._must(any(isinstance(s, Conflict) for s in steps), "the plan names the clash")
         (report,) = self._run("anna-event")
         self._must(self.boxes["anna"].has("Quarter figures Q4"), "the CRM wins by rule")
         entry = self._journal(report.run, "clash")
         self._tell.say(f"the losing title is kept: `accord undo {entry}` brings it back")
-        undo(self.accord, select(self.accord, str(entry)))
+        self._count(undo(self.accord, select(self.accord, str(entry))))
         self._must(self.desks["anna"].has("Figures at last"), "the losing value returned")
         self._must(self.boxes["anna"].has("Figures at last"), "on both sides")
 
@@ -242,16 +239,14 @@ class Story:
         self._tell.scene("A deletion against an edit")
         self._tell.say("Ben deletes “Supplier visit” in the CRM, and moves it in the mailbox")
         self.desks["ben"].delete("Supplier visit")
-        self.boxes["ben"].set("Supplier visit", LOCATION="Dock 9")
+        self.boxes["ben"].place("Supplier visit", "Dock 9")
         self._show_plan("ben-event")
         self._run("ben-event")
         self._must(self._event("ben", "Supplier visit").location == "Dock 9", "the edit wins")
 
     def _tasks_come_back(self) -> None:
         self._tell.scene("A task done in the mailbox")
-        self.boxes["clara"].set(
-            "Send the offer to Rossi", STATUS="COMPLETED", **{"PERCENT-COMPLETE": "100"}
-        )
+        self.boxes["clara"].finish("Send the offer to Rossi")
         self._show_plan("clara-task")
         self._run("clara-task")
         task = self.desks["clara"].find("Send the offer to Rossi", Kind.TASK).item
@@ -294,12 +289,15 @@ class Story:
         planned = undo(self.accord, chosen, dry=True)
         self._tell.say(f"`accord undo {report.run} --plan`")
         self._tell.steps([s for r in planned if r.plan for s in r.plan.steps])
-        undo(self.accord, chosen)
-        _, text = self.boxes["ben"].find("Supplier visit")
-        self._must("LOCATION:Dock 9" in text, "the mailbox is as it was before that run")
+        self._count(undo(self.accord, chosen))
+        there = self.boxes["ben"].location("Supplier visit")
+        self._must(there == "Dock 9", "the mailbox is as it was before that run")
 
     def _end(self) -> None:
+        self._tell.scene("What the week came to")
+        self._tell.table("All visits together (CRM / mailbox)", list(self._totals.values()))
         self._quiet("The end: everything once more, and nothing is written")
+        self._must(self._server.mails() == 0, "in the whole week nobody got mail")
 
     # the small parts
 
@@ -313,7 +311,14 @@ class Story:
         for report in reports:
             if report.error:
                 raise DemoFailed(f"{report.name}: {report.error}")
+        if not preview_only:
+            self._count(reports)
         return reports
+
+    def _count(self, reports: Sequence[Report]) -> None:
+        for report in reports:
+            whole = self._totals.setdefault(report.name, Report(link=report.link, name=report.name))
+            whole.add(report)
 
     def _show_plan(self, name: str) -> Sequence[Step]:
         (report,) = self._run(name, preview_only=True)

@@ -90,6 +90,11 @@ class DatabaseCrm:
         with self.store.read(single=True) as tx:
             return people.contacts(tx, addresses)
 
+    def teammates(self, user: str) -> frozenset[str]:
+        """Return the users who are in a group with this one."""
+        with self.store.read(single=True) as tx:
+            return people.teammates(tx, user)
+
     def settle(self) -> str:
         """Say that the database has moved here for good; returns the instance id it keeps."""
         self._instance = counter.settle(self.store.database)

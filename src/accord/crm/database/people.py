@@ -12,7 +12,13 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Select, bindparam, func, select
 
-from accord.crm.database.schema import CONTACT_MAILS, CONTACTS, USER_ADDRESSES, USERS
+from accord.crm.database.schema import (
+    CONTACT_MAILS,
+    CONTACTS,
+    MEMBERS,
+    USER_ADDRESSES,
+    USERS,
+)
 from accord.db import Tx
 from accord.db.tx import chunks
 from accord.model.parts import Person
@@ -105,3 +111,10 @@ def _contacts() -> Select[Any]:
         .group_by(address)
         .having(func.count() == 1)
     )
+
+
+def teammates(tx: Tx, user: str) -> frozenset[str]:
+    """Return the active users who are in a group with this one."""
+    mine = select(MEMBERS.c.group_id).join(USERS).where(USERS.c.name == user)
+    query = select(USERS.c.name).join(MEMBERS).where(USERS.c.active, MEMBERS.c.group_id.in_(mine))
+    return frozenset(tx.execute(query).scalars()) - {user}

@@ -18,6 +18,7 @@ from accord.crm.database.records import Record
 from accord.crm.database.rights import Right, right
 from accord.crm.database.schema import (
     CONTACT_MAILS,
+    FILES,
     FILINGS,
     LEADS,
     MARKERS,
@@ -220,9 +221,9 @@ def _blank(item: Item) -> dict[str, Any]:
 
 
 def _forget(tx: Tx, noun: Noun, refs: list[str]) -> None:
-    """Remove what lay beside erased records: people, personal fields, addresses, markers."""
+    """Remove what lay beside erased records: people, own fields, addresses, markers, files."""
     beside: list[tuple[Table, Any, tuple[Any, ...]]] = [
-        (MARKERS, MARKERS.c.ref, (MARKERS.c.kind == str(noun.kind),))
+        (table, table.c.ref, (table.c.kind == str(noun.kind),)) for table in (MARKERS, FILES)
     ]
     if noun is EVENT:
         beside += [(table, table.c.appointment_id, ()) for table in (PARTICIPANTS, PERSONAL)]

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     Table,
     Text,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from accord.db import Instant, Line, new_metadata
 
-HEAD = "0001"
+HEAD = "0002"
 METADATA = new_metadata()
 
 
@@ -413,6 +414,21 @@ MARKERS = Table(
     Index("ix_crm_markers_ref", "kind", "ref"),
 )
 """The groupware's id of each record, per user whose mailbox holds the copy."""
+
+FILES = Table(
+    "crm_files",
+    METADATA,
+    _text("id", key=True),
+    _text("kind"),
+    _text("ref"),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_crm_files_ref", "kind", "ref"),
+)
+"""The bytes of files on records, in parts; the record's `attachments` name them.
+
+They stay when a file is taken off its record, so that nothing is lost; erasing removes them.
+"""
 
 OUTBOX = Table(
     "crm_outbox",

@@ -6,14 +6,14 @@ What the calls mean is in `listing`, `reading`, `lookup`, `writing`, `changing` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, TypeVar
 
 from sqlalchemy import exc
 
 from accord.crm.database import (
     changing,
     errors,
+    files,
     listing,
     lookup,
     markers,
@@ -29,6 +29,7 @@ from accord.crm.database.store import Store
 from accord.db import Taken, Tx
 from accord.model.kinds import Kind
 from accord.model.observe import Listing, Observation, Snapshot
+from accord.model.parts import Attachment
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -40,18 +41,19 @@ from accord.ports.adapter import (
     Removal,
     Revision,
 )
+from accord.ports.attachments import leaving_files, without_files
+from accord.ports.session import OpenSession
 
 T = TypeVar("T")
 
 
-class DatabaseSession:
+class DatabaseSession(OpenSession):
     """Be one user's view of the CRM; it has one folder per kind."""
 
     def __init__(self, store: Store, user: str) -> None:
         """Act as `user`, who must be there and active."""
         self._store = store
         self._user = user
-        self._open = True
 
     def folders(self) -> tuple[Folder, ...]:
         """Return one folder for each kind."""
@@ -86,13 +88,15 @@ class DatabaseSession:
     def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
         """Create records owned by this user; a key already there answers with its record."""
         noun = self._noun(folder, kind)
+        drafts = [without_files(draft) for draft in drafts]
         return self._write(
             drafts, lambda tx, some: writing.create(tx, self._store, noun, self._user, some)
         )
 
     def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
-        """Change exactly the fields named, in exactly the revision given."""
+        """Change exactly the fields named, in exactly the revision given; files stay."""
         noun = self._noun(folder, kind)
+        revisions = [leaving_files(revision) for revision in revisions]
         return self._write(
             revisions, lambda tx, some: changing.change(tx, self._store, noun, self._user, some)
         )
@@ -109,6 +113,24 @@ class DatabaseSession:
         noun = self._noun(folder, kind)
         return self._write(marks, lambda tx, some: self._mark(tx, noun, some))
 
+    @property
+    def room(self) -> int:
+        """Return how many bytes the files on one record may have together."""
+        return files.ROOM
+
+    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file on a record that this user may read."""
+        return files.read(self._store, self._noun(folder, kind), self._user, ref, uri)
+
+    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
+        """Hang a file on a record; one of the same name and content hangs there once."""
+        noun = self._noun(folder, kind)
+        return files.attach(self._store, noun, self._user, ref, file, content)
+
+    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
+        """Take a file off a record; its bytes stay until the record is erased, or go at once."""
+        files.detach(self._store, self._noun(folder, kind), self._user, ref, uri, forget=forget)
+
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring a deleted record back under its own ref; Gone for an erased one."""
         noun = self._noun(folder, kind)
@@ -116,27 +138,6 @@ class DatabaseSession:
             [ref],
             lambda tx, some: [removing.restore(tx, self._store, noun, self._user, some[0])],
         )[0]
-
-    def close(self) -> None:
-        """Refuse further calls; the connections belong to the adapter."""
-        self._open = False
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
-
-    def _check_open(self) -> None:
-        if not self._open:
-            raise RuntimeError("the session is closed")
 
     def _noun(self, folder: str, kind: Kind) -> Noun:
         self._check_open()

@@ -11,6 +11,7 @@ CODES: dict[str, type[ItemError]] = {
     "erased": Gone,
     "no-right": Denied,
     "wrong-kind": Rejected,
+    "too-large": Rejected,
 }
 
 

@@ -6,8 +6,8 @@ Answers item by item: a refusal is returned for its item and never stops the oth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Self, TypeVar
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ from accord.model.observe import (
     Snapshot,
     Unchanged,
 )
+from accord.model.parts import STORED, Attachment, files
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -39,7 +40,9 @@ from accord.ports.adapter import (
     Revision,
     Written,
 )
+from accord.ports.attachments import leaving_files, without_files
 from accord.ports.errors import ConfigError
+from accord.ports.session import OpenSession
 
 T = TypeVar("T")
 NAMES = {
@@ -52,14 +55,13 @@ _INSIDE = "~"
 """Stands in the cursor of a page of a full pull, before the number of its last record."""
 
 
-class MemorySession:
+class MemorySession(OpenSession):
     """Be one user's view; a CRM has one folder per kind, named like it."""
 
     def __init__(self, store: Store, user: str) -> None:
         """Act as `user`."""
         self._store = store
         self._user = user
-        self._open = True
 
     def folders(self) -> tuple[Folder, ...]:
         """Return one folder for each kind."""
@@ -120,12 +122,12 @@ class MemorySession:
     def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
         """Create records owned by this user; a key already there answers with its record."""
         _right_folder(folder, kind)
-        return self._each(drafts, lambda draft: self._create(kind, draft))
+        return self._each(drafts, lambda draft: self._create(kind, without_files(draft)))
 
     def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
         """Change exactly the fields named, in exactly the revision given."""
         _right_folder(folder, kind)
-        return self._each(revisions, self._update)
+        return self._each([leaving_files(each) for each in revisions], self._update)
 
     def delete(self, folder: str, kind: Kind, removals: Sequence[Removal]) -> list[Outcome]:
         """Delete records softly."""
@@ -142,30 +144,64 @@ class MemorySession:
         _right_folder(folder, kind)
         return self._each([ref], self._restore)[0]
 
-    def close(self) -> None:
-        """Refuse further calls."""
-        self._open = False
+    @property
+    def room(self) -> int:
+        """Return how many bytes all files on one record may have together."""
+        return self._store.room
 
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
+    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file on a record."""
+        with self._filing(folder, ref, reading=True) as held:
+            if all(each.uri != uri for each in files(held.item.attachments)):
+                raise Refused("not-there", f"no such file is on {ref}")
+            content = self._store.contents[uri]
+        yield content
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
+    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
+        """Hang a file on a record."""
+        content.seek(0)
+        with self._filing(folder, ref) as held:
+            there = held.item.attachments
+            whole = content.read()
+            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
+                raise Refused("too-large", f"the files on one record may have {self.room:,} bytes")
+            uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
+            self._store.contents[uri] = whole
+            named = msgspec.structs.replace(file, uri=uri)
+            self._refile(held, (*there, named))
+        return uri
+
+    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
+        """Take a file off a record."""
+        with self._filing(folder, ref) as held:
+            rest = tuple(each for each in held.item.attachments if each.uri != uri)
+            if rest != held.item.attachments:
+                self._refile(held, rest)
+            if forget:
+                self._store.contents.pop(uri, None)
 
     # what stands behind the calls
 
     def _request(self) -> None:
-        if not self._open:
-            raise RuntimeError("the session is closed")
+        self._check_open()
         with self._store.lock:
             self._store.requests += 1
+
+    @contextmanager
+    def _filing(self, folder: str, ref: str, *, reading: bool = False) -> Iterator[Any]:
+        """Yield the record whose files are read or changed, under the lock."""
+        self._request()
+        with self._store.lock:
+            try:
+                record = self._store.get(ref)
+                self._may(record, Right.READ if reading else Right.WRITE)
+                yield record
+            except Refused as refusal:
+                raise translate(refusal) from refusal
+
+    def _refile(self, record: Record, attachments: tuple[Attachment, ...]) -> None:
+        item = patch(record.item, {"attachments": attachments})
+        self._store.put(msgspec.structs.replace(record, item=item), self._user, record)
 
     def _each(self, asked: Sequence[T], act: Callable[[T], Written]) -> list[Outcome]:
         self._request()

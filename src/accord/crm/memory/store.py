@@ -99,6 +99,8 @@ class Store:
         self.keys: dict[str, str] = {}
         self.erased: set[str] = set()
         self.log: list[Change] = []
+        self.contents: dict[str, bytes] = {}
+        self.room = 100_000_000
 
     def user(self, name: str) -> str:
         """Return the name of a user; raises AuthFailed for a stranger or a locked one."""
@@ -197,7 +199,7 @@ class Store:
         """Leave the lock behind."""
         with self.lock:
             state = dict(self.__dict__)
-            for name in ("addresses", "locked", "records", "keys", "erased", "log"):
+            for name in ("addresses", "locked", "records", "keys", "erased", "log", "contents"):
                 state[name] = state[name].copy()
         del state["lock"]
         return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from accord.crm.syncml import reading
 from accord.crm.syncml.http import Http
 from accord.crm.syncml.session import SyncmlSession
-from accord.crm.syncml.settings import Config, is_near
+from accord.crm.syncml.settings import Config
 from accord.crm.syncml.talk import Link
 from accord.crm.syncml.tokens import Kept, Tokens
 from accord.formats import wire
@@ -22,6 +22,7 @@ from accord.model.parts import Person
 from accord.model.traits import Traits
 from accord.ports.adapter import Finding, Hint
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
+from accord.ports.tls import is_near
 from accord.ports.token import CONNECTOR
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ def _fault(subject: str, error: AccordError) -> Finding:
 def _encryption(config: Config) -> Finding:
     detail, hint = "the certificate is trusted", ""
     if config.url.startswith("http:"):
-        here = is_near(config.url)
+        here = is_near(urlsplit(config.url).hostname)
         detail = "no encryption" + (
             ", but on this very machine" if here else ": readable on the way"
         )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from accord.crm.syncml import reading, writing
 from accord.crm.syncml.talk import Link
@@ -22,16 +20,16 @@ from accord.ports.adapter import (
     Removal,
     Revision,
 )
+from accord.ports.session import OpenSession
 
 
-class SyncmlSession:
+class SyncmlSession(OpenSession):
     """Be one user's view of the CRM; the user's rights decide there."""
 
     def __init__(self, link: Link, user: str) -> None:
         """Act as `user`; nothing is asked yet."""
         self._link = link
         self._user = user
-        self._open = True
 
     def folders(self) -> tuple[Folder, ...]:
         """Return the folders this user can reach."""
@@ -81,27 +79,6 @@ class SyncmlSession:
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring a deleted item back under its own ref."""
         return self._push([writing.restore(ref, kind, folder)], None)[0]
-
-    def close(self) -> None:
-        """Refuse further calls; the connections belong to the adapter."""
-        self._open = False
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
-
-    def _check_open(self) -> None:
-        if not self._open:
-            raise RuntimeError("the session is closed")
 
     def _changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         with self._link.talk(self._user) as talk:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
-from accord.ports.settings import CA_FILE, PROXY, Setting, SettingType, read
+from accord.ports.settings import CA_FILE, PROXY, TIMEOUT, Setting, SettingType, at_least, read
+from accord.ports.tls import is_near
 
 SETTINGS = (
     Setting(
@@ -57,14 +58,7 @@ SETTINGS = (
         advanced=True,
         help="sessions open at once",
     ),
-    Setting(
-        name="timeout",
-        label="Patience",
-        type=SettingType.NUMBER,
-        default=60,
-        advanced=True,
-        help="seconds without a byte until a request counts as failed",
-    ),
+    TIMEOUT,
     Setting(
         name="max_message",
         label="Largest message",
@@ -122,22 +116,14 @@ def configure(given: Mapping[str, Any], where: str = "interface") -> Config:
             field="url",
             hint="write https://host/CRM.interface without a login name in it",
         )
-    if parts.scheme == "http" and not values["without_tls"] and not is_near(values["url"]):
+    if parts.scheme == "http" and not values["without_tls"] and not is_near(parts.hostname):
         raise ConfigError(
             f"{where}: over http anybody on the way to {parts.hostname} could read tokens and data",
             field="url",
             hint="write https://…; a certificate of your own is trusted by 'ca_file'; if the way "
             "is safe, say so by 'without_tls'",
         )
-    for name, least in _LEAST.items():
-        if values[name] < least:
-            raise ConfigError(f"{where}: {name!r} must be at least {least}", field=name)
+    at_least(values, _LEAST, where)
     values |= {name: values[name] or "" for name in ("token_key", "ca_file", "proxy")}
     whole = ("concurrency", "max_message", "max_object")
     return Config(where=where, **values | {name: int(values[name]) for name in whole})
-
-
-def is_near(url: str) -> bool:
-    """Tell whether an address is one of this very machine."""
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

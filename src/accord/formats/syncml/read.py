@@ -88,6 +88,8 @@ class _Body:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.words = Words(limits.word)
+        # A query is data, bounded by the message alone.
+        self.queries = Words(limits.size)
         self.parts = Parts(limits)
         self.count = 0
 
@@ -153,7 +155,7 @@ class _Body:
             **self.request(node),
             sources=self.parts.places(node, "Source"),
             meta=self.parts.meta(node) or m.Meta(),
-            data=self.words.get(node, "Data") or "",
+            data=self.queries.get(node, "Data") or "",
             target=self.parts.location(node, "Target"),
             lang=self.words.get(node, "Lang"),
             no_results=node.has("NoResults"),

@@ -26,7 +26,7 @@ from accord.formats.vcalendar.write_rules import last_start, to_old
 from accord.formats.vcalendar.zones import same_distance, unlike, zone_lines
 from accord.model.item import Event, Task
 from accord.model.occurrences import TooMany
-from accord.model.parts import BodyType, Privacy
+from accord.model.parts import BodyType, Privacy, links
 from accord.model.recurrence import Busy, EventStatus
 from accord.model.zones import UnknownZone, instant, wall_clock
 
@@ -48,6 +48,7 @@ _NOT_OTHERS = {
 }
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_NONE = timedelta()
 
 
 def encode(
@@ -109,7 +110,9 @@ class _Pen:
                 raise Refused(reason, prop="RRULE", uid=self.item.uid) from error
             endless = found is None
             dates = self.item.rdates if isinstance(self.item, Event) else ()
-            self.last = max([start, *dates, *([found] if found else [])])
+            end = self.item.end if isinstance(self.item, Event) else self.item.due or start
+            # The last occurrence may end where the clocks have other rules than where it began.
+            self.last = max([start, *dates, *([found] if found else [])]) + max(_NONE, end - start)
         assert self.last is not None
         found_lines = zone_lines(zone, start, self.last, now if endless else None)
         if found_lines is None and self.local:
@@ -224,7 +227,7 @@ class _Pen:
             self.put("PRIORITY", str(item.priority))
         if item.categories:
             self.put("CATEGORIES", ";".join(escaped(name, ";,") for name in item.categories))
-        for one in item.attachments:
+        for one in links(item.attachments):
             if one.uri:
                 self.put("ATTACH", one_line(one.uri), ["VALUE=URL"])
         if isinstance(item, Event):

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import TypeVar
-from urllib.parse import urlsplit
 
 from accord.groupware.dav import folders
 from accord.groupware.dav.discovery import Place
@@ -17,10 +15,10 @@ from accord.groupware.dav.session import DavSession
 from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Finding
-from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
+from accord.ports.checking import attempt, clock, encryption
 
-T = TypeVar("T")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_GOOD = "the certificate is trusted"
+_SIGN_IN = "check login name and password; many servers want an app password"
 _NAMES = {Kind.EVENT: "calendar", Kind.TASK: "task list", Kind.CONTACT: "address book"}
 
 
@@ -33,16 +31,18 @@ def findings(server: Server, principal: str) -> tuple[Finding, ...]:
 
 
 def _steps(server: Server, principal: str) -> Iterator[Finding]:
-    reached = _attempt("connection", lambda: server.http.ask(None, "OPTIONS", server.http.start))
+    reached = attempt(
+        "connection", lambda: server.http.ask(None, "OPTIONS", server.http.start), _SIGN_IN
+    )
     if isinstance(reached, Finding):
         yield reached
         return
     name = reached.headers.get("server", "a server that doesn't name itself")
     yield Finding(subject="connection", ok=True, detail=f"{server.http.home} answers: {name}")
-    yield _encryption(server.config)
+    yield encryption(server.config.url, verify=server.config.verify, good=_GOOD)
     if not principal:
         return
-    place = _attempt("sign-in and discovery", lambda: server.place(principal, fresh=True))
+    place = attempt("sign-in and discovery", lambda: server.place(principal, fresh=True), _SIGN_IN)
     if isinstance(place, Finding):
         yield place
         return
@@ -50,47 +50,7 @@ def _steps(server: Server, principal: str) -> Iterator[Finding]:
     yield from _collections(server, principal, place)
     yield from _defaults(server.config, place)
     yield _scheduling(place)
-    yield _clock(server)
-
-
-def _attempt(subject: str, act: Callable[[], T]) -> T | Finding:
-    try:
-        return act()
-    except AccordError as error:
-        return Finding(subject=subject, ok=False, detail=str(error), hint=_hint(error))
-
-
-def _hint(error: AccordError) -> str:
-    match error:
-        case ConfigError() if error.hint:
-            return error.hint
-        case AuthFailed():
-            return "check login name and password; many servers want an app password"
-        case Retry():
-            return "check address, port and firewall, and whether the server is running"
-        case _:
-            return ""
-
-
-def _encryption(config: Config) -> Finding:
-    parts = urlsplit(config.url)
-    if parts.scheme == "https":
-        if config.verify:
-            return Finding(subject="encryption", ok=True, detail="the certificate is trusted")
-        return Finding(
-            subject="encryption",
-            ok=False,
-            detail="the certificate is NOT checked: anybody on the way can read passwords",
-            hint="set verify = true, and ca_file if the server has an authority of its own",
-        )
-    local = parts.hostname in _LOOPBACK
-    return Finding(
-        subject="encryption",
-        ok=local,
-        detail="no encryption"
-        + (", but on this very machine" if local else ": readable on the way"),
-        hint="" if local else "use https://",
-    )
+    yield clock(server.clock_skew)
 
 
 def _collections(server: Server, principal: str, place: Place) -> Iterator[Finding]:
@@ -104,8 +64,8 @@ def _collections(server: Server, principal: str, place: Place) -> Iterator[Findi
         )
     with DavSession(server, principal) as session:
         for each in place.collections:
-            tried = _attempt(
-                f"folder {each.name}", partial(session.probe, each.ref, min(each.kinds))
+            tried = attempt(
+                f"folder {each.name}", partial(session.probe, each.ref, min(each.kinds)), _SIGN_IN
             )
             if isinstance(tried, Finding):
                 yield tried
@@ -140,15 +100,3 @@ def _scheduling(place: Place) -> Finding:
     who = ", ".join(sorted(place.addresses)) or "an address that it doesn't name"
     detail = f"the server mails attendees by itself, as {who}; Accord's own entries say it must not"
     return Finding(subject="scheduling", ok=True, detail=detail)
-
-
-def _clock(server: Server) -> Finding:
-    skew = server.clock_skew
-    if skew is None:
-        return Finding(subject="clock", ok=True, detail="the server doesn't tell its time")
-    return Finding(
-        subject="clock",
-        ok=abs(skew) < 60,
-        detail=f"the server's clock differs by {abs(skew):.0f} s",
-        hint="" if abs(skew) < 60 else "let both machines ask a time server",
-    )

@@ -16,9 +16,10 @@ from msgspec import Struct
 
 from accord.groupware.dav import wire
 from accord.groupware.dav.errors import error_for
-from accord.groupware.dav.http import ATTEMPTS, BUSY, LOCKED, Http, Reply, TooLarge, patience
+from accord.groupware.dav.http import ATTEMPTS, BUSY, LOCKED, Http, Reply, patience
 from accord.groupware.dav.wire import Entry, Multistatus
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Denied, Retry
+from accord.ports.http import TooLarge
 
 _DATA = {"C": wire.CALENDAR_DATA, "A": wire.ADDRESS_DATA}
 _LOADED = {

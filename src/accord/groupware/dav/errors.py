@@ -6,8 +6,6 @@ Preconditions: RFC 4791 5.3.2.1, RFC 6352 6.3.2.1, RFC 6638 3.2.4, RFC 6578 3.2,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from accord.ports.errors import (
     AccordError,
@@ -16,18 +14,11 @@ from accord.ports.errors import (
     CursorExpired,
     Denied,
     Gone,
-    ItemError,
     Rejected,
     Retry,
     Stale,
 )
-
-LONGEST_WAIT = 86_400.0
-
-
-class Told(Retry):
-    """The server said itself how long to wait."""
-
+from accord.ports.http import Told, retry_after
 
 PRECONDITIONS: dict[str, tuple[type[AccordError], str]] = {
     "no-uid-conflict": (Rejected, "another item with the same UID is there already"),
@@ -118,24 +109,3 @@ def error_for(
             return Told(message, after=after, code=code)
         return Retry(message, after=WAITS.get(status, 60.0), code=code)
     return react(message, code=code)
-
-
-def item_error(error: AccordError) -> ItemError:
-    """Return the error where it concerns one item; raise it where it concerns the session."""
-    if isinstance(error, ItemError):
-        return error
-    raise error
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3)."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return min(float(value[:9]), LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)

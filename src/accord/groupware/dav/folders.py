@@ -6,23 +6,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import msgspec
 
 from accord.groupware.dav import wire
-from accord.groupware.dav.client import Client
+from accord.groupware.dav.client import Client, folder_answer, is_folder
 from accord.groupware.dav.discovery import COMPONENTS, Collection, Place
 from accord.groupware.dav.hrefs import name_of, origin, ref_of, tidy
 from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Folder
-from accord.ports.errors import ConfigError, Denied, ItemError
+from accord.ports.errors import ConfigError, Denied, ItemError, Rejected
 
 _USUAL = {"calendar", "personal", "default"}
 _USUAL_LISTS = {"tasks", "todo", "to-do"}
 _FIRST = "the first that may be written"
 OWN_BOOK = "CRM contacts"
 """What the address book is called into which contacts go where the settings name none."""
+
+_MADE = re.compile(r"accord-[a-z]+-[0-9a-f]{12}").fullmatch
+"""What the last part of the path of a collection that we make looks like."""
 
 _SETTING = {Kind.EVENT: "calendar", Kind.TASK: "task_list", Kind.CONTACT: "address_book"}
 
@@ -151,6 +155,18 @@ def make(client: Client, place: Place, name: str, kind: Kind) -> None:
     reply, unsure = client.write(method, ref, body, headers)
     there = reply.status == 405 or "resource-must-be-null" in reply.conditions
     if not reply.ok and not (there and unsure):
+        raise reply.error(ref)
+
+
+def remove(client: Client, ref: str) -> None:
+    """Delete a collection; raises Rejected unless it is empty and `make` made it."""
+    if not _MADE(name_of(ref)):
+        raise Rejected(f"Accord didn't make {ref}, and doesn't remove it", code="not-ours")
+    inside = folder_answer(client.propfind(ref, (wire.ETAG,), 1), ref).entries
+    if any(not is_folder(each, ref) for each in inside):
+        raise Rejected(f"{ref} isn't empty", code="not-empty")
+    reply, unsure = client.write("DELETE", ref, b"", {})
+    if not reply.ok and not (unsure and reply.status == 404):
         raise reply.error(ref)
 
 

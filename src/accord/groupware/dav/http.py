@@ -10,8 +10,6 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urljoin, urlsplit
@@ -22,11 +20,11 @@ from msgspec import Struct
 
 from accord.groupware.dav import wire
 from accord.groupware.dav.connections import Connections
-from accord.groupware.dav.errors import Told, error_for
+from accord.groupware.dav.errors import error_for
 from accord.groupware.dav.hrefs import origin, ref_of, same_server
 from accord.groupware.dav.settings import Config, Login
 from accord.ports.errors import AccordError, ConfigError, Retry
-from accord.ports.tls import untrusted
+from accord.ports.http import Counted, Told, TooLarge, Unanswered, bounded, skew_of, unreached
 
 _log = logging.getLogger("accord.groupware.dav")
 
@@ -37,14 +35,6 @@ _MOVED = frozenset({301, 302, 307, 308})
 LOCKED = 423
 BUSY = frozenset({LOCKED, 429, 502, 503, 504})
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
-
-
-class Unanswered(Retry):
-    """The request may have reached the server, but no whole answer came back."""
-
-
-class TooLarge(Retry):
-    """The answer is larger than the limit."""
 
 
 class Reply(Struct, frozen=True):
@@ -217,47 +207,25 @@ class Http:
             raise ConfigError(f"{url!r:.100} is no address: {error}", field="url") from error
         began = time.monotonic()
         try:
-            response = self._client.send(request, auth=_Counted(self, auth), stream=True)
+            response = self._client.send(request, auth=Counted(self.count, auth), stream=True)
             try:
                 reply = self._read(response)
             finally:
                 response.close()
         except httpx2.HTTPError as error:
-            raise _unreached(error, method, url) from error
+            raise unreached(error, method, url) from error
         taken = round(time.monotonic() - began, 3)
         fields = {"method": method, "ref": reply.ref, "status": reply.status, "seconds": taken}
         _log.debug("dav.request", extra=fields)
         return reply
 
     def _read(self, response: httpx2.Response) -> Reply:
-        chunks: list[bytes] = []
-        size = 0
-        deadline = time.monotonic() + 10 * self.config.timeout
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if size > self.config.max_bytes:
-                raise TooLarge(
-                    f"{response.url.path}: the answer is larger than "
-                    f"{self.config.max_bytes // 1024 // 1024} MB",
-                    after=600.0,
-                    code="too-large",
-                )
-            if time.monotonic() > deadline:
-                raise Unanswered(f"{response.url.path}: the answer never ends", code="slow")
-            chunks.append(chunk)
-        self._note_date(response.headers.get("date", ""))
+        config = self.config
+        body = bounded(response, response.url.path, config.max_bytes, config.timeout)
+        if (skew := skew_of(response.headers)) is not None:
+            self.skew = skew
         ref = ref_of(str(response.url), "/", self.home)
-        return Reply(response.status_code, response.headers, b"".join(chunks), ref, self.home)
-
-    def _note_date(self, date: str) -> None:
-        if not date:
-            return
-        try:
-            moment = parsedate_to_datetime(date)
-        except ValueError:
-            return
-        if moment.tzinfo is not None:
-            self.skew = (moment - datetime.now(UTC)).total_seconds()
+        return Reply(response.status_code, response.headers, body, ref, self.home)
 
     def count(self) -> None:
         """Count one request."""
@@ -289,32 +257,6 @@ def patience(error: Exception) -> bool | float:
             return error.code.partition(" ")[0] in {str(status) for status in BUSY}
         case _:
             return False
-
-
-class _Counted(httpx2.Auth):
-    """Count each request that really goes out, a repetition for signing in included."""
-
-    def __init__(self, http: Http, auth: httpx2.Auth | None) -> None:
-        self._http, self._auth = http, auth
-
-    def sync_auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        self._http.count()
-        if self._auth is None:
-            yield request
-            return
-        flow = self._auth.sync_auth_flow(request)
-        try:
-            outgoing = next(flow)
-            while True:
-                response = yield outgoing
-                outgoing = flow.send(response)
-                self._http.count()
-        except StopIteration:
-            return
-        finally:
-            flow.close()
 
 
 class _Digest(httpx2.Auth):
@@ -359,15 +301,3 @@ class _Asked(httpx2.Auth):
         flow = self._digest.auth_flow(request)
         next(flow)  # the request that was just refused
         yield flow.send(response)
-
-
-def _unreached(error: httpx2.HTTPError, method: str, url: str) -> AccordError:
-    host = urlsplit(url).netloc
-    if refused := untrusted(error, host, "the server's own certificate authority"):
-        return refused
-    what = f"{method} {host}: {type(error).__name__}: {error}"
-    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Retry(what, after=30.0, code="unreachable")
-    if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
-        return ConfigError(what, field="url", code="protocol")
-    return Unanswered(what, after=15.0, code="unanswered")

@@ -1,6 +1,8 @@
 """Which items a folder holds or what changed in it, by the cheapest way the server offers.
 
-`sync` turns these Reports into pages (RFC 6578 sync-collection; else getctag and ETags).
+`sync` turns these Reports into pages (RFC 6578 sync-collection; else getctag and ETags). The first
+listing is by ETags even so: servers that write a history make it with the first token, and a
+person's entries needn't wait for that. The visit after it asks for the token.
 """
 
 from __future__ import annotations
@@ -8,21 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accord.groupware.dav import wire
 from accord.groupware.dav.client import Client, folder_answer, folder_error, is_folder
 from accord.groupware.dav.http import Reply
-from accord.groupware.dav.wire import CTAG, DAV, ETAG, SYNC_TOKEN, Entry
+from accord.groupware.dav.wire import CTAG, DAV, ETAG, Entry
 from accord.model.kinds import Kind
 from accord.ports.errors import Retry
 
-SYNC, CHANGED = "sync:", "ctag:"
+SYNC, CHANGED, FIRST = "sync:", "ctag:", "first:"
 ROUNDS = 1000
 """How often a truncated answer may be continued."""
 
+TOO_MANY = 507
+"""The status of a listing that is longer than the server wants to tell at once."""
+
 _TYPE = f"{DAV}resourcetype"
 _MEMBER = (ETAG, wire.CONTENT_TYPE)
-_LISTED = (ETAG, wire.CONTENT_TYPE, _TYPE, CTAG, SYNC_TOKEN)
+_LISTED = (ETAG, wire.CONTENT_TYPE, _TYPE, CTAG)
 _LOST = frozenset({409, 410, 412, 507})
 _UNABLE = frozenset({400, 403, 404, 405, 409, 412, 415, 422, 501, 507})
 _COMPONENTS = {"vevent": Kind.EVENT, "vtodo": Kind.TASK, "vjournal": None, "vfreebusy": None}
@@ -56,16 +62,26 @@ class Report(Struct, frozen=True, kw_only=True):
 def report(client: Client, folder: str, cursor: str, syncs: bool) -> Report:
     """Ask what changed since `cursor`, or for everything where it is empty.
 
-    `syncs` says whether sync-collection may be tried. One request where nothing changed.
+    `syncs` says whether sync-collection may be tried, after a first listing without it. One
+    request where nothing changed.
     Raises ConfigError where the folder is missing or closed.
     """
     if cursor.startswith(SYNC):
         return _since(client, folder, cursor.removeprefix(SYNC))
     if cursor.startswith(CHANGED):
         return _if_changed(client, folder, cursor)
+    if cursor == FIRST:
+        return all_by_sync(client, folder) or _all_by_etag(client, folder)
     if cursor:
         return Report(lost=True)
-    return (_all_by_sync(client, folder) if syncs else None) or _all_by_etag(client, folder)
+    return _first(client, folder) if syncs else _all_by_etag(client, folder)
+
+
+def _first(client: Client, folder: str) -> Report:
+    told = _by_etag(client, folder)
+    if told is not None:
+        return replace(told, cursor=FIRST)
+    return all_by_sync(client, folder) or _all_by_etag(client, folder)
 
 
 def _since(client: Client, folder: str, token: str) -> Report:
@@ -86,7 +102,8 @@ def _since(client: Client, folder: str, token: str) -> Report:
     return _report(found, SYNC + token, complete=False)
 
 
-def _all_by_sync(client: Client, folder: str) -> Report | None:
+def all_by_sync(client: Client, folder: str) -> Report | None:
+    """List everything by sync-collection; None where the server doesn't offer it."""
     found: dict[str, Member | int] = {}
     token = ""
     for _ in range(ROUNDS):
@@ -109,7 +126,20 @@ def _all_by_sync(client: Client, folder: str) -> Report | None:
 
 def _all_by_etag(client: Client, folder: str) -> Report:
     """List everything with its ETag; the mark of the folder comes in the same answer."""
-    answer = folder_answer(client.propfind(folder, _LISTED, depth=1), folder)
+    told = _by_etag(client, folder)
+    if told is None:
+        raise Retry(f"{folder}: the server doesn't list everything in it", after=60.0)
+    return told
+
+
+def _by_etag(client: Client, folder: str) -> Report | None:
+    """List everything with its ETag; None where that is more than the server tells at once."""
+    reply = client.propfind(folder, _LISTED, depth=1)
+    if reply.status == TOO_MANY:
+        return None
+    answer = folder_answer(reply, folder)
+    if _truncated(answer.entries, folder):
+        return None
     found: dict[str, Member | int] = {}
     _gather(answer.entries, folder, found)
     own = next((entry for entry in answer.entries if is_folder(entry, folder)), None)
@@ -159,7 +189,7 @@ def _component(entry: Entry) -> str:
 
 
 def _truncated(entries: Iterable[Entry], folder: str) -> bool:
-    return any(entry.status == 507 and is_folder(entry, folder) for entry in entries)
+    return any(entry.status == TOO_MANY and is_folder(entry, folder) for entry in entries)
 
 
 def _report(found: dict[str, Member | int], cursor: str, *, complete: bool) -> Report:

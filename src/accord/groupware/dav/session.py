@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from msgspec import Struct
 
 from accord.groupware.dav import find, folders, sync, write
 from accord.groupware.dav.discovery import Collection, Place, probe
-from accord.groupware.dav.listing import SYNC, Report, report
+from accord.groupware.dav.listing import Report, all_by_sync, report
 from accord.groupware.dav.server import Server
 from accord.groupware.dav.sync import Shelf
 from accord.model.kinds import Kind
@@ -31,6 +29,7 @@ from accord.ports.adapter import (
     Revision,
 )
 from accord.ports.errors import Gone
+from accord.ports.session import OpenSession
 
 FRESH = 30.0
 """Seconds for which one link's report may serve the other links on the same folder."""
@@ -45,7 +44,7 @@ class _Shared(Struct):
     taken: set[Kind]
 
 
-class DavSession:
+class DavSession(OpenSession):
     """Be a person's collections on one server; belongs to one thread."""
 
     def __init__(self, server: Server, principal: str) -> None:
@@ -58,7 +57,6 @@ class DavSession:
         self._client = server.client(principal)
         self._shared: dict[tuple[str, str], _Shared] = {}
         self._others: dict[tuple[str, Kind], dict[str, str]] = {}
-        self._open = True
 
     def folders(self) -> tuple[Folder, ...]:
         """Return the calendars and address books, the ones to use by default first.
@@ -85,9 +83,17 @@ class DavSession:
         listed = folders.folders(self._server.config, place)
         return next(each for each in listed if each.id == found.ref)
 
+    def remove_folder(self, folder: str) -> None:
+        """Delete an empty collection that Accord made; DAV has no trash.
+
+        Raises Rejected where something is in it or somebody else made it.
+        """
+        folders.remove(self._client, folder)
+        self._place(fresh=True)
+
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         """Yield what changed since `cursor`, page by page; one request where nothing did."""
-        self._check()
+        self._check_open()
         if not cursor and self._planned(folder) is not None:
             yield Listing(completeness=Completeness.COMPLETE)
             return
@@ -130,38 +136,23 @@ class DavSession:
 
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Answer Gone: what DAV deletes stays deleted."""
-        self._check()
+        self._check_open()
         return Gone(f"{ref}: a DAV server can't bring back what was deleted")
 
     def probe(self, folder: str, kind: Kind) -> bool:
         """Try to read a folder; tell whether it offers sync-collection. Raises ConfigError."""
-        told = report(self._client, folder, "", self._collection(folder, kind).syncs)
-        return told.cursor.startswith(SYNC)
+        told = all_by_sync(self._client, folder) if self._collection(folder, kind).syncs else None
+        if told is None:
+            report(self._client, folder, "", False)
+        return told is not None
 
     def close(self) -> None:
         """Let go; the connections stay with the adapter for the next session."""
-        self._open = False
+        super().close()
         self._shared.clear()
 
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
-
-    def _check(self) -> None:
-        if not self._open:
-            raise RuntimeError("the session is closed")
-
     def _place(self, *, fresh: bool = False) -> Place:
-        self._check()
+        self._check_open()
         return self._server.place(self._principal, fresh=fresh)
 
     def _planned(self, folder: str) -> Collection | None:
@@ -182,7 +173,7 @@ class DavSession:
 
     def _shelf(self, folder: str, kind: Kind, *, look: bool = True) -> Shelf:
         """Return the folder as this call reads it; without `look` nothing is asked for it."""
-        self._check()
+        self._check_open()
         readonly = not self._collection(folder, kind).writable if look else False
         others = self._others.setdefault((folder, kind), {})
         return Shelf(folder=folder, kind=kind, readonly=readonly, others=others)

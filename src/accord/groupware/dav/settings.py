@@ -12,7 +12,20 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
-from accord.ports.settings import CA_FILE, PROXY, Setting, SettingType, read
+from accord.ports.settings import (
+    CA_FILE,
+    MAX_MEGABYTES,
+    PROXY,
+    TIMEOUT,
+    VERIFY,
+    Setting,
+    SettingType,
+    at_least,
+    by_person,
+    filled,
+    read,
+    texts,
+)
 
 SETTINGS = (
     Setting(
@@ -65,14 +78,7 @@ SETTINGS = (
         help="auto takes what the server asks for",
     ),
     CA_FILE,
-    Setting(
-        name="verify",
-        label="Check the server's certificate",
-        type=SettingType.FLAG,
-        default=True,
-        advanced=True,
-        help="switching this off lets anybody on the way read passwords; use ca_file instead",
-    ),
+    VERIFY,
     Setting(
         name="trusted_hosts",
         label="Further hosts of this server",
@@ -133,22 +139,8 @@ SETTINGS = (
         advanced=True,
         help="how many items one multiget asks for",
     ),
-    Setting(
-        name="timeout",
-        label="Patience",
-        type=SettingType.NUMBER,
-        default=60,
-        advanced=True,
-        help="seconds without a byte until a request counts as failed",
-    ),
-    Setting(
-        name="max_megabytes",
-        label="Largest answer",
-        type=SettingType.NUMBER,
-        default=64,
-        advanced=True,
-        help="an answer that is larger is refused, unpacked size",
-    ),
+    TIMEOUT,
+    MAX_MEGABYTES,
     Setting(
         name="user_agent", label="Name of this client", default="Accord (CalDAV)", advanced=True
     ),
@@ -204,11 +196,9 @@ def configure(given: Mapping[str, Any], where: str = "dav") -> Config:
             field="url",
             hint="write https://host/ without a login name in it",
         )
-    for name, least in (("concurrency", 1), ("page", 1), ("timeout", 0.001), ("max_megabytes", 1)):
-        if values[name] < least:
-            raise ConfigError(f"{where}: {name!r} must be at least {least}", field=name)
+    at_least(values, _LEAST, where)
     values |= {name: values[name] or "" for name in _TEXTS}
-    values |= {name: _table(values[name], name, where) for name in ("users", "passwords")}
+    values |= {name: texts(values, name, where) for name in ("users", "passwords")}
     values |= {"concurrency": int(values["concurrency"]), "page": int(values["page"])}
     values["url"] = values["url"] if parts.path else values["url"] + "/"
     values["trusted_hosts"] = tuple(values["trusted_hosts"].casefold().split())
@@ -222,16 +212,18 @@ def login(config: Config, principal: str) -> Login:
     Raises ConfigError where there is no password, and where a fixed login name would open one
     and the same mailbox for different people.
     """
-    own = _by_principal(config.users, principal)
-    user = own or _fill(config.user, principal)
-    password = _by_principal(config.passwords, principal) or config.password
+    own = by_person(config.users, principal)
+    user = own or filled(config.user, principal)
+    password = by_person(config.passwords, principal) or config.password
     if not password:
         raise ConfigError(
             f"{config.where}: there is no password for {principal or user!r}",
             field="passwords",
             hint="add the person to 'passwords', or set 'password'",
         )
-    path = _fill(config.principal_path, principal, escape=True) if principal else ""
+    path = ""
+    if principal:
+        path = filled(config.principal_path, principal, lambda each: quote(each, safe="@"))
     fixed = not own and not path and user == config.user
     if principal and fixed and not _same_person(user, principal):
         raise ConfigError(
@@ -243,6 +235,7 @@ def login(config: Config, principal: str) -> Login:
     return Login(principal=principal, user=user, password=password, principal_path=path)
 
 
+_LEAST = {"concurrency": 1, "page": 1, "timeout": 0.001, "max_megabytes": 1}
 _TEXTS = (
     "user",
     "password",
@@ -256,25 +249,6 @@ _TEXTS = (
     "scheduling",
     "user_agent",
 )
-
-
-def _table(value: Any, name: str, where: str) -> dict[str, str]:
-    table = value or {}
-    if not all(isinstance(k, str) and isinstance(v, str) for k, v in table.items()):
-        raise ConfigError(f"{where}: {name!r} must map texts to texts", field=name)
-    return dict(table)
-
-
-def _by_principal(table: Mapping[str, str], principal: str) -> str:
-    wanted = principal.casefold()
-    return next((value for name, value in table.items() if name.casefold() == wanted), "")
-
-
-def _fill(template: str, principal: str, *, escape: bool = False) -> str:
-    local, _, domain = principal.partition("@")
-    for name, value in (("principal", principal), ("local", local), ("domain", domain)):
-        template = template.replace(f"{{{name}}}", quote(value, safe="@") if escape else value)
-    return template
 
 
 def _same_person(user: str, principal: str) -> bool:

@@ -14,7 +14,6 @@ from msgspec import Struct
 from accord.groupware.dav import codec
 from accord.groupware.dav.client import Client, Loaded, etag_of
 from accord.groupware.dav.errors import error_for
-from accord.groupware.dav.http import TooLarge
 from accord.groupware.dav.listing import Member, Report
 from accord.model.kinds import Kind
 from accord.model.observe import (
@@ -30,6 +29,7 @@ from accord.model.observe import (
 )
 from accord.ports import errors
 from accord.ports.adapter import Known
+from accord.ports.http import TooLarge
 
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 """What a refusal quotes of the text."""

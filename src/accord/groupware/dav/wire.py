@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
@@ -13,6 +12,7 @@ from lxml import etree
 from msgspec import Struct
 
 from accord.groupware.dav.hrefs import ref_of
+from accord.ports import xml
 from accord.ports.errors import Retry
 
 DAV = "{DAV:}"
@@ -23,7 +23,7 @@ CS = "{http://calendarserver.org/ns/}"
 ETAG, MODIFIED, CONTENT_TYPE = f"{DAV}getetag", f"{DAV}getlastmodified", f"{DAV}getcontenttype"
 SCHEDULE_TAG, CALENDAR_DATA = f"{CAL}schedule-tag", f"{CAL}calendar-data"
 ADDRESS_DATA = f"{CARD}address-data"
-SYNC_TOKEN, CTAG = f"{DAV}sync-token", f"{CS}getctag"
+CTAG = f"{CS}getctag"
 
 TAGS = 4_000_000
 """How many tags an answer may have: a tree of them takes about a hundred bytes each."""
@@ -33,9 +33,6 @@ _LONGEST_REASON = 300
 _PREFIXES = {"DAV:": "D", "urn:ietf:params:xml:ns:caldav": "C"}
 _PREFIXES |= {"urn:ietf:params:xml:ns:carddav": "A", "http://calendarserver.org/ns/": "S"}
 _SPACES = " ".join(f'xmlns:{prefix}="{space}"' for space, prefix in _PREFIXES.items())
-# Only a declaration, comments and instructions may stand before the root: no document type,
-# so no entities whatever the parser thinks of them.
-_PROLOG = re.compile(rb"\s*(?:<\?[^>]{0,500}\?>\s*|<!--[^>]{0,2000}-->\s*){0,20}<[A-Za-z_]")
 
 
 class Entry(Struct, frozen=True):
@@ -165,22 +162,7 @@ def read_reason(body: bytes) -> str:
 
 def parse(body: bytes) -> etree._Element:
     """Return the root of an XML text; raises Retry where it can't be trusted or isn't whole."""
-    if not _PROLOG.match(body.removeprefix(b"\xef\xbb\xbf")):
-        raise Retry("the answer isn't plain XML", after=60.0, code="not-xml")
-    if body.count(b"<") > TAGS:
-        raise Retry("the answer has too many parts", after=600.0, code="too-large")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=True,  # long texts are photos; there is no document type that could grow
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        return etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise Retry(f"the answer is broken XML: {error}", after=15.0, code="bad-xml") from error
+    return xml.parse(body, TAGS)
 
 
 def _document(root: str, inside: str) -> bytes:

@@ -20,14 +20,13 @@ from accord.groupware.dav.client import (
     schedule_tag_of,
 )
 from accord.groupware.dav.discovery import Collection, Place
-from accord.groupware.dav.errors import item_error
 from accord.groupware.dav.find import load
 from accord.groupware.dav.http import Reply
 from accord.groupware.dav.sync import Shelf, snapshot_of
 from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
 from accord.ports.adapter import Draft, Mark, Outcome, Removal, Revision, Written
-from accord.ports.errors import AccordError, Denied, Gone, ItemError, Rejected, Stale
+from accord.ports.errors import AccordError, Denied, Gone, ItemError, Rejected, Stale, item_error
 
 _TYPES = {
     Kind.EVENT: "text/calendar; charset=utf-8; component=VEVENT",

@@ -12,6 +12,7 @@ CODES: dict[str, type[ItemError]] = {
     "read-only": Denied,
     "foreign-organizer": Rejected,
     "wrong-kind": Rejected,
+    "too-large": Rejected,
 }
 
 

@@ -6,8 +6,8 @@ Answers item by item: a refusal is returned for its item and never stops the oth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -29,7 +29,7 @@ from accord.model.observe import (
     Unchanged,
     Unknown,
 )
-from accord.model.parts import Privacy
+from accord.model.parts import STORED, Attachment, Privacy, files
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -42,19 +42,20 @@ from accord.ports.adapter import (
     Revision,
     Written,
 )
+from accord.ports.attachments import leaving_files, without_files
+from accord.ports.session import OpenSession
 
 ACCORD = "accord"
 T = TypeVar("T")
 
 
-class MemorySession:
+class MemorySession(OpenSession):
     """Be one mailbox, opened; the store's lock guards every call and every page."""
 
     def __init__(self, store: Store, box: Mailbox) -> None:
         """Speak to `box` in `store`."""
         self._store = store
         self._box = box
-        self._open = True
 
     def folders(self) -> tuple[Folder, ...]:
         """Return all folders but Deleted Items, which only `fetch` looks into."""
@@ -112,11 +113,11 @@ class MemorySession:
 
     def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
         """Create items; a key that is there already answers with that item."""
-        return self._each(drafts, lambda draft: self._create(folder, kind, draft))
+        return self._each(drafts, lambda draft: self._create(folder, kind, without_files(draft)))
 
     def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
         """Change exactly the fields named, in exactly the version given."""
-        return self._each(revisions, lambda revision: self._update(folder, revision))
+        return self._each(revisions, lambda each: self._update(folder, leaving_files(each)))
 
     def delete(self, folder: str, kind: Kind, removals: Sequence[Removal]) -> list[Outcome]:
         """Delete items, into Deleted Items where there is one."""
@@ -130,28 +131,46 @@ class MemorySession:
         """Bring an item back from Deleted Items where the traits say so."""
         return self._each([ref], lambda each: self._restore(folder, kind, each))[0]
 
-    def close(self) -> None:
-        """Refuse further calls."""
-        self._open = False
+    @property
+    def room(self) -> int:
+        """Return how many bytes all files on one item may have together."""
+        return self._store.room
 
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
+    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file on an item."""
+        with self._filing(folder, ref, reading=True) as held:
+            if all(each.uri != uri for each in files(held.item.attachments)):
+                raise Refused("not-there", f"no such file is on {ref}")
+            content = self._store.contents[uri]
+        yield content
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
+    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
+        """Hang a file on an item."""
+        content.seek(0)
+        with self._filing(folder, ref) as held:
+            there = held.item.attachments
+            whole = content.read()
+            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
+                raise Refused("too-large", f"the files on one item may have {self.room:,} bytes")
+            uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
+            self._store.contents[uri] = whole
+            named = msgspec.structs.replace(file, uri=uri, digest="")
+            self._refile(held, (*there, named))
+        return uri
+
+    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
+        """Take a file off an item."""
+        with self._filing(folder, ref) as held:
+            rest = tuple(each for each in held.item.attachments if each.uri != uri)
+            if rest != held.item.attachments:
+                self._refile(held, rest)
+            if forget:
+                self._store.contents.pop(uri, None)
 
     # what stands behind the calls
 
     def _request(self) -> None:
-        if not self._open:
-            raise RuntimeError("the session is closed")
+        self._check_open()
         with self._store.lock:
             self._store.requests += 1
 
@@ -179,6 +198,25 @@ class MemorySession:
         versions = known(refs) if refs else {}
         with self._store.lock:
             return tuple(self._observe(folder, ref, versions.get(ref)) for ref in refs)
+
+    @contextmanager
+    def _filing(self, folder: str, ref: str, *, reading: bool = False) -> Iterator[Any]:
+        """Yield the entry whose files are read or changed, under the lock."""
+        self._request()
+        with self._store.lock:
+            try:
+                entry = self._box.entries.get(ref)
+                if entry is None or entry.folder != folder:
+                    raise Refused("not-there", f"{ref} is not in {folder} any more")
+                if not reading:
+                    self._writable(folder)
+                yield entry
+            except Refused as refusal:
+                raise translate(refusal) from refusal
+
+    def _refile(self, entry: Entry, attachments: tuple[Attachment, ...]) -> None:
+        item = patch(entry.item, {"attachments": attachments})
+        self._store.put(self._box, msgspec.structs.replace(entry, item=item), ACCORD)
 
     def _observe(self, folder: str, ref: str, version: str | None) -> Observation:
         entry = self._box.entries.get(ref)

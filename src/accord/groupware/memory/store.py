@@ -125,6 +125,8 @@ class Store:
         self.epoch = 0
         self.requests = 0
         self.outbox: list[Mail] = []
+        self.contents: dict[str, bytes] = {}
+        self.room = 100_000_000
         self.mailboxes = {a.casefold(): Mailbox(a, name) for a, name in people.items()}
 
     def mailbox(self, principal: str) -> Mailbox:
@@ -204,6 +206,7 @@ class Store:
             state = dict(self.__dict__)
             state["mailboxes"] = {a: box.copy() for a, box in self.mailboxes.items()}
             state["outbox"] = list(self.outbox)
+            state["contents"] = dict(self.contents)
         del state["lock"]
         return state
 

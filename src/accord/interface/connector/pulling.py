@@ -16,6 +16,7 @@ from accord.formats import wire
 from accord.formats.syncml import message as m
 from accord.formats.syncml.message import Anchor, Command, Item, Location, Meta
 from accord.formats.syncml.status import StatusCode
+from accord.formats.wire import Told
 from accord.interface.connector import room
 from accord.interface.connector.places import Place, find
 from accord.interface.connector.refusing import refuse, status_of
@@ -114,6 +115,7 @@ def _link(chain: hashlib._Hash, seen: Sequence[Observation]) -> None:
 def _tell(turn: Turn, place: Place, page: Listing, alert: str, *, brief: bool) -> m.Sync:
     """Say in Results what of a page is no content; return the Sync that ends it."""
     reply = turn.reply
+    room_for_deleted = reply.limit // 2
     others: list[Observation] = []
     deleted: list[Deleted] = []
     seen: list[Seen] = []
@@ -121,26 +123,42 @@ def _tell(turn: Turn, place: Place, page: Listing, alert: str, *, brief: bool) -
         match one:
             case Seen():
                 seen.append(one)
-            case Deleted(erased=False) if len(deleted) < 2 * _SLICE:
+            case Deleted(erased=False) if len(deleted) < 2 * _SLICE and room_for_deleted > 0:
+                room_for_deleted -= room.cost(one.ref, wire.tell(one))
                 deleted.append(one)
             case _:
                 others.append(one)
     fitted = reply.settle()
     left = reply.left if fitted else 0
     whole, bare = _fit(seen, others, deleted, left, brief=brief)
-    short = [room.item(one.ref, wire.tell(one)) for one in others]
-    short += [room.item(one.ref, wire.tell(one, brief=True)) for one in bare]
-    for at in range(0, len(short), _SLICE):
+    short = [(one.ref, wire.tell(one)) for one in others]
+    short += [(one.ref, wire.tell(one, brief=True)) for one in bare]
+    for some in _slices(short, reply.limit // 2):
         reply.owe(
             m.Results(
                 cmd_id="1",
                 msg_ref=turn.message.header.msg_id,
                 cmd_ref=alert,
                 source_ref=place.store,
-                items=tuple(short[at : at + _SLICE]),
+                items=tuple(room.item(ref, told) for ref, told in some),
             )
         )
     return _sync(place, page, whole, deleted)
+
+
+def _slices(short: Sequence[tuple[str, Told]], most: int) -> Iterator[list[tuple[str, Told]]]:
+    """Divide what is told so that each part fits into a message of its own."""
+    some: list[tuple[str, Told]] = []
+    taken = 0
+    for one in short:
+        cost = room.cost(*one)
+        if some and (taken + cost > most or len(some) == _SLICE):
+            yield some
+            some, taken = [], 0
+        some.append(one)
+        taken += cost
+    if some:
+        yield some
 
 
 def _fit(

@@ -15,7 +15,6 @@ from accord.formats.syncml.status import StatusCode
 from accord.formats.types import Format
 from accord.interface.server import render
 from accord.interface.server.change import Op, keep_to, key_of, refuse
-from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
 from accord.interface.server.identifying import identify
 from accord.interface.server.matching import alike
@@ -50,6 +49,7 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
         assert op.code is not None
         if not op.code.success:
             store.doubt = f"an item of the device's got status {int(op.code)}"
+            store.baffled = store.baffled or op.code is StatusCode.COMMAND_FAILED
         if not op.code.success and op.code is not StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA:
             why = op.why or f"status {int(op.code)}"
             turn.note(store, "refused", why, luid=op.luid, ref=op.ref)
@@ -231,25 +231,22 @@ def _agree(store: StoreTalk, op: Op, stored: Snapshot) -> None:
 
 
 def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
-    kind = turn.store(store).kind
     creates = [op for op in ops if isinstance(op.write, Draft)]
     changes = [op for op in ops if isinstance(op.write, Revision)]
     removals = [op for op in ops if isinstance(op.write, Removal)]
-    crm, where = turn.crm, turn.where(store)
     revisions = [op.write for op in changes if isinstance(op.write, Revision)]
     gone = [op.write for op in removals if isinstance(op.write, Removal)]
     _created(turn, store, creates, _made(turn, store, creates))
-    changed = each(lambda some: crm.update("", kind, some), revisions, where)
+    changed = turn.ask(store, turn.crm.update, revisions)
     _changed(turn, store, changes, changed)
-    removed = each(lambda some: crm.delete("", kind, some), gone, where)
+    removed = turn.ask(store, turn.crm.delete, gone)
     _removed(turn, store, removals, removed)
     _forget(turn, store, [op for op in ops if op.delete])
 
 
 def _made(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> list[_Result]:
-    crm, kind = turn.crm, turn.store(store).kind
     drafts = [op.write for op in ops if isinstance(op.write, Draft)]
-    return each(lambda some: crm.create("", kind, some), drafts, turn.where(store))
+    return turn.ask(store, turn.crm.create, drafts)
 
 
 def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Result]) -> None:

@@ -139,14 +139,16 @@ def commit(turn: Turn) -> None:
         for store in turn.talk.stores.values():
             shelf = turn.shelf(store)
             store.ended = True
-            tx.sync_log.put(turn.log(store, store.failed or "done"))
+            end = "to be compared once more: an item met a fault" if store.repeats else "done"
+            tx.sync_log.put(turn.log(store, store.failed or end))
             if store.failed:
                 continue
             tx.device_items.touch(shelf, silent.get(store.name, {}), store.mark)
             before = store.before.cursor if store.before else ""
             moved = store.mode is not Mode.FROM_CLIENT and not store.merge and not store.held
             cursor = store.cursor if moved else before
-            made = Anchors(client=store.client_next, own=store.own_next, cursor=cursor)
+            client = "" if store.repeats else store.client_next
+            made = Anchors(client=client, own=store.own_next, cursor=cursor)
             tx.device_anchors.put(shelf, made)
             if store.slow:
                 tx.device_items.drop_all(shelf, but=store.mark)

@@ -30,15 +30,13 @@ def each(
 
     Raises Retry where the CRM's adapter lets out that its connection failed, time after time.
     """
-    if not asks:
-        return []
-    try:
-        return [*call(asks)]
-    except AccordError:
-        raise
-    except Exception as error:  # noqa: BLE001 (the edge: it is reported, and logged)
-        if len(asks) == 1:
-            return [contained(error, where)]
+    if len(asks) > 1:
+        try:
+            return [*call(asks)]
+        except AccordError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whose it is shows when each is asked alone)
+            log.info("a batch failed", where=where, error=type(error).__name__)
     return _alone(call, asks, where)
 
 

@@ -5,10 +5,10 @@ Made by the server; everything that answers a message takes a `Turn`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,7 @@ from accord.interface.server.stores import STORES, Store
 from accord.interface.server.talk import StoreTalk, Talk
 from accord.model import canonical
 from accord.model.item import Item
+from accord.model.kinds import Kind
 from accord.model.observe import Observation, Unknown
 from accord.model.traits import KindTraits
 from accord.ports.adapter import Adapter, Ask, Session
@@ -36,6 +37,12 @@ from accord.state.sync_sessions import Sync, SyncNote
 if TYPE_CHECKING:
     from accord.interface.server.reply import Reply
 
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+Call: TypeAlias = "Callable[[str, Kind, Sequence[A]], list[R]]"
+"""Be one of the CRM's batch calls, of a folder, a kind and what is asked for."""
 
 _MOST_NOTES = 1_000
 
@@ -115,10 +122,14 @@ class Turn:
         """Name a device's store for the log."""
         return f"{self.talk.device}/{store.name}"
 
+    def ask(self, store: StoreTalk, call: Call[A, R], asks: Sequence[A]) -> list[R | AccordError]:
+        """Return the CRM's answers to a batch; a fault is the answer of the one that it met."""
+        kind = self.store(store).kind
+        return each(lambda some: call("", kind, some), asks, self.where(store))
+
     def fetch(self, store: StoreTalk, refs: Sequence[str]) -> list[Observation]:
         """Return what some refs hold now; what meets a fault can't be read this time."""
-        crm, kind, asks = self.crm, self.store(store).kind, [Ask(ref=ref) for ref in refs]
-        seen = each(lambda some: crm.fetch("", kind, some), asks, self.where(store))
+        seen = self.ask(store, self.crm.fetch, [Ask(ref=ref) for ref in refs])
         return [
             Unknown(ref, str(one)) if isinstance(one, AccordError) else one
             for ref, one in zip(refs, seen, strict=True)

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server.change import Op, keep_to, key_of, refuse
-from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import Matcher, begin
 from accord.interface.server.talk import StoreTalk
@@ -74,8 +73,7 @@ def _recognize(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
         Question(key=key_of(turn, store, op), uid="" if store.slow else item.uid)
         for op, item in new
     ]
-    crm, kind = turn.crm, turn.store(store).kind
-    answers = each(lambda some: crm.lookup("", kind, some), questions, turn.where(store))
+    answers = turn.ask(store, turn.crm.lookup, questions)
     with turn.house.state.read() as tx:
         good = [found for found in answers if not isinstance(found, AccordError)]
         refs = [one.ref for found in good for one in found]

@@ -43,8 +43,12 @@ def candidate(ref: str, version: str, item: Item) -> Candidate:
 def alike(one: Item, other: Item) -> bool:
     """Tell whether anything says that two items are the same."""
     first, second = candidate("", "", one), candidate("", "", other)
-    same = first.uid == second.uid != "" or first.name == second.name != ""
-    return same or bool(set(first.marks) & set(second.marks))
+    return _called_alike(first, second) or bool(set(first.marks) & set(second.marks))
+
+
+def _called_alike(one: Candidate, other: Candidate) -> bool:
+    """Tell whether two say that they are the same; that neither says who it is doesn't."""
+    return one.uid == other.uid != "" or one.name == other.name != ""
 
 
 class Matcher:
@@ -73,8 +77,7 @@ class Matcher:
 
     def _find(self, given: Candidate, hint: str) -> str:
         known = self._left.get(hint)
-        # That neither says who it is makes no two items the same.
-        if known and (known.uid == given.uid != "" or known.name == given.name != ""):
+        if known and _called_alike(known, given):
             return hint
         same = self._there(self._by_uid.get(given.uid, ())) if given.uid else []
         if same:

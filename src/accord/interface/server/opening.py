@@ -138,7 +138,7 @@ def _agree(turn: Turn, name: str, code: int, anchor: Anchor) -> tuple[StatusCode
     shelf = Shelf(turn.talk.user, turn.talk.device, name)
     with turn.house.state.read() as tx:
         before = tx.device_anchors.get(shelf)
-    agreed = before is not None and anchor.last == before.client
+    agreed = before is not None and anchor.last == before.client != ""
     own_next = f"{turn.house.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     left = resuming.left_off(turn, name) if code == AlertCode.RESUME else None
     if left is not None and resuming.goes_on(left, anchor):

@@ -17,7 +17,6 @@ from accord.formats.syncml.node import clean
 from accord.formats.syncml.version import Version
 from accord.interface.server import render
 from accord.interface.server.applying import guid
-from accord.interface.server.faults import each
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
 from accord.interface.server.talk import Candidate, Mode, Out, Part, Sent, StoreTalk
@@ -71,7 +70,7 @@ def _queue(turn: Turn, store: StoreTalk) -> list[Out]:
             _sweep(turn, store)
             return []
         case Mode.SLOW:
-            return _rest(turn, store)
+            return [] if store.repeats else _rest(turn, store)
         case Mode.REFRESH_FROM_SERVER:
             shelf = turn.shelf(store)
             turn.house.state.run(lambda tx: tx.device_items.drop_all(shelf))
@@ -159,6 +158,8 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
     if store.lacks and not store.merge:
         turn.note(store, "refused", f"nothing was taken away from the CRM: {store.lacks}")
         store.merge = True
+    if store.repeats:
+        return
     candidates = begin(turn, store)
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(turn.shelf(store), [*candidates, *store.unread])
@@ -171,11 +172,11 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
 
 
 def _take_away(turn: Turn, store: StoreTalk, left: Sequence[Candidate]) -> None:
-    crm, kind, size = turn.crm, turn.store(store).kind, max(1, turn.house.crm.traits.batch)
+    size = max(1, turn.house.crm.traits.batch)
     for at in range(0, len(left), size):
         some = left[at : at + size]
         removals = [Removal(ref=one.ref, version=one.version) for one in some]
-        done = each(lambda some: crm.delete("", kind, some), removals, turn.where(store))
+        done = turn.ask(store, turn.crm.delete, removals)
         for one, outcome in zip(some, done, strict=True):
             if isinstance(outcome, Written):
                 store.count("deleted")

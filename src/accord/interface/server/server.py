@@ -7,7 +7,6 @@ time, signing in, and that nothing whatever ends without an answer.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from accord.interface.server.reply import Reply, refusal
 from accord.interface.server.signin import Admitted, Turned
 from accord.interface.server.talk import Connector, Stage, Talk, decode
 from accord.ports.errors import AccordError, AuthFailed, Retry
+from accord.ports.tls import is_near
 from accord.ports.token import CONNECTOR
 from accord.state.holder import take
 from accord.state.records import Lease
@@ -250,7 +250,11 @@ class Server:
         """
         named = _web(header.target.uri) or _web(self._house.settings.address)
         came = _web(url)
-        if named is None and came is not None and (came.scheme == "https" or _is_own(came)):
+        if (
+            named is None
+            and came is not None
+            and (came.scheme == "https" or is_near(came.hostname))
+        ):
             return came
         return named
 
@@ -285,11 +289,13 @@ def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
     if most:
         large = biggest if header.version > Version.V1_0 else None
         meta = Meta(max_msg_size=most, max_obj_size=large)
+    # A name is for people; one that is longer than theirs would fill the answer.
+    name = header.source.name or ""
     return Header(
         version=header.version,
         session_id=header.session_id,
         msg_id=header.msg_id,
-        target=Location(header.source.uri, header.source.name),
+        target=Location(header.source.uri, name if 0 < len(name) <= _LONGEST else None),
         source=Location(header.target.uri),
         meta=meta,
     )
@@ -321,11 +327,3 @@ def _web(uri: str) -> SplitResult | None:
     except ValueError:
         return None
     return found if found.scheme in ("http", "https") and found.netloc else None
-
-
-def _is_own(there: SplitResult) -> bool:
-    try:
-        host = there.hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

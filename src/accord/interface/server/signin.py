@@ -108,9 +108,8 @@ class SignIn:
             name, token = "", name
         with self._state.read() as tx:
             secrets = tx.device_secrets.of(name) if name else []
-        given = token.encode("utf-8", "replace")
         for one in secrets:
-            if hmac.compare_digest(one.password.encode(), given):
+            if _same(one.password, token):
                 token = one.text
         claims = self._desk.check(token, user=name, peer=peer)
         return Admitted(claims.user)
@@ -121,7 +120,7 @@ class SignIn:
 
         def proves(secret: DeviceSecret, nonce: bytes) -> bool:
             made = _md5_old if old else _md5
-            return hmac.compare_digest(made(user, secret.password, nonce), cred.data.strip())
+            return _same(made(user, secret.password, nonce), cred.data.strip())
 
         return self._prove(device, user, peer, MD5, proves)
 
@@ -202,9 +201,12 @@ def _signed(secret: DeviceSecret, nonce: bytes, signature: str, body: bytes) -> 
     inner = _b64(hashlib.md5(user, usedforsecurity=False).digest()).encode()
     whole = _b64(hashlib.md5(body, usedforsecurity=False).digest()).encode()
     made = _b64(hashlib.md5(b":".join((inner, nonce, whole)), usedforsecurity=False).digest())
-    return said.get("algorithm", "MD5").upper() == "MD5" and hmac.compare_digest(
-        made, said.get("mac", "")
-    )
+    return said.get("algorithm", "MD5").upper() == "MD5" and _same(made, said.get("mac", ""))
+
+
+def _same(made: str, given: str) -> bool:
+    """Compare in constant time; what a peer gives may hold any character."""
+    return hmac.compare_digest(made.encode(), given.encode("utf-8", "replace"))
 
 
 def _fields(signature: str) -> dict[str, str]:

@@ -118,7 +118,8 @@ class StoreTalk(Struct):
     couldn't read; `queue` as soon as something goes out.
     `mark` stands on the device's items that this sync has touched, also when it is resumed. `came`
     counts the device's changes, of which it said there are `expected`; `doubt` tells which of them
-    didn't arrive. `held` says that the next sync must ask again for the changes of this one.
+    didn't arrive. `held` says that the next sync must ask again for the changes of this one;
+    `baffled` that a fault hides which of the CRM's items one of the device's is.
     """
 
     id: str
@@ -145,12 +146,22 @@ class StoreTalk(Struct):
     came: int = 0
     doubt: str = ""
     held: bool = False
+    baffled: bool = False
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def slow(self) -> bool:
         """Tell whether the client sends all it has."""
         return self.mode in (Mode.SLOW, Mode.REFRESH_FROM_CLIENT)
+
+    @property
+    def repeats(self) -> bool:
+        """Tell whether everything is to be compared once more, and nothing sent until then.
+
+        Whatever the device gets might be what it has. A fault that stays is borne the next time.
+        """
+        again = self.before is not None and not self.before.client
+        return self.slow and self.baffled and not again
 
     @property
     def done(self) -> bool:

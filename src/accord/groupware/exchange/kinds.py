@@ -1,0 +1,50 @@
+"""What each kind is called on Exchange, and which codec reads and writes it.
+
+Codecs load exchangelib, so they are looked up when first needed, not imported.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from msgspec import Struct
+
+from accord.groupware.exchange import trees
+from accord.model.kinds import Kind
+
+
+class Form(Struct, frozen=True):
+    """Be one kind's names: of items, of folders, of the person's own folder, of the codec."""
+
+    element: str
+    folder: str
+    folder_class: str
+    role: str
+    codec: str
+
+
+FORMS = {
+    Kind.EVENT: Form("CalendarItem", "CalendarFolder", "IPF.Appointment", "calendar", "event"),
+    Kind.TASK: Form("Task", "TasksFolder", "IPF.Task", "tasks", "task"),
+    Kind.CONTACT: Form("Contact", "ContactsFolder", "IPF.Contact", "contacts", "contact"),
+}
+
+
+def of_class(folder_class: str) -> frozenset[Kind]:
+    """Return what a folder of this class holds; classes derived from ours belong to programs."""
+    wanted = folder_class.casefold()
+    return frozenset(k for k, form in FORMS.items() if form.folder_class.casefold() == wanted)
+
+
+@cache
+def codec(kind: Kind) -> Any:
+    """Return the codec of a kind; raises ConfigError where exchangelib isn't installed."""
+    trees.loaded()
+    return import_module(f"accord.groupware.exchange.codec.{FORMS[kind].codec}")
+
+
+def model(kind: Kind) -> Any:
+    """Return exchangelib's class for items of a kind."""
+    return getattr(trees.loaded(), FORMS[kind].element)

@@ -1,0 +1,75 @@
+"""What `accord check` says of any target that is reached over HTTP.
+
+An adapter's own `check` builds on it and adds its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from accord.ports.adapter import Finding
+from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
+from accord.ports.mailbox_state import ADVICE, MailboxState
+from accord.ports.tls import is_near
+
+T = TypeVar("T")
+
+
+def attempt(subject: str, act: Callable[[], T], sign_in: str) -> T | Finding:
+    """Return what `act` gives, or what went wrong; `sign_in` is the hint for a refused login."""
+    try:
+        return act()
+    except AccordError as error:
+        hint = _hint(error, sign_in)
+        detail = f"mailbox {error.state}: {error}" if error.state else str(error)
+        return Finding(subject=subject, ok=False, detail=detail, hint=hint)
+
+
+def _hint(error: AccordError, sign_in: str) -> str:
+    match error:
+        case ConfigError() if error.hint:
+            return error.hint
+        case _ if error.state:
+            return ADVICE[MailboxState(error.state)]
+        case AuthFailed():
+            return sign_in
+        case Retry():
+            return "check address, port and firewall, and whether the server is running"
+        case _:
+            return ""
+
+
+def encryption(url: str, *, verify: bool, good: str) -> Finding:
+    """Say who could read along; `good` is said of a certificate that is checked."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        if verify:
+            return Finding(subject="encryption", ok=True, detail=good)
+        return Finding(
+            subject="encryption",
+            ok=False,
+            detail="the certificate is NOT checked: anybody on the way can read passwords",
+            hint="set verify = true, and ca_file if the server has an authority of its own",
+        )
+    local = is_near(parts.hostname)
+    return Finding(
+        subject="encryption",
+        ok=local,
+        detail="no encryption"
+        + (", but on this very machine" if local else ": readable on the way"),
+        hint="" if local else "use https://",
+    )
+
+
+def clock(skew: float | None) -> Finding:
+    """Say by how many seconds the server's clock differs; None where it doesn't tell."""
+    if skew is None:
+        return Finding(subject="clock", ok=True, detail="the server doesn't tell its time")
+    return Finding(
+        subject="clock",
+        ok=abs(skew) < 60,
+        detail=f"the server's clock differs by {abs(skew):.0f} s",
+        hint="" if abs(skew) < 60 else "let both machines ask a time server",
+    )

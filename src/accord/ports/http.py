@@ -1,0 +1,120 @@
+"""What adapters that speak HTTP share: waits that servers ask for, what failed, what is counted.
+
+With `tls` the ground of an adapter's own `http` module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx2
+
+from accord.ports.errors import AccordError, ConfigError, Retry
+from accord.ports.tls import untrusted
+
+LONGEST_WAIT = 86_400.0
+"""Seconds for which a server is left alone at most, whatever it asks for."""
+
+
+class Told(Retry):
+    """The server said itself how long to wait."""
+
+
+class Unanswered(Retry):
+    """No whole answer came; whether the request was carried out is not known."""
+
+
+class TooLarge(Retry):
+    """The answer is larger than the limit."""
+
+
+class Counted(httpx2.Auth):
+    """Count each request that really goes out, a repetition for signing in included."""
+
+    def __init__(self, count: Callable[[], None], auth: httpx2.Auth | None) -> None:
+        """Call `count` for each request that `auth` signs, or that goes out without it."""
+        self._count, self._auth = count, auth
+
+    def sync_auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Yield the requests of the way to sign in."""
+        self._count()
+        if self._auth is None:
+            yield request
+            return
+        flow = self._auth.sync_auth_flow(request)
+        try:
+            outgoing = next(flow)
+            while True:
+                response = yield outgoing
+                outgoing = flow.send(response)
+                self._count()
+        except StopIteration:
+            return
+        finally:
+            flow.close()
+
+
+def bounded(response: httpx2.Response, what: str, most: int, patience: float) -> bytes:
+    """Return the body of an answer of at most `most` bytes, unpacked; `what` names it for people.
+
+    Raises TooLarge, and Unanswered where it goes on for ten times the `patience` (seconds).
+    """
+    parts: list[bytes] = []
+    size = 0
+    deadline = time.monotonic() + 10 * patience
+    for part in response.iter_bytes():
+        size += len(part)
+        if size > most:
+            text = f"{what}: the answer is larger than {most // 1024 // 1024} MB"
+            raise TooLarge(text, after=600.0, code="too-large")
+        if time.monotonic() > deadline:
+            raise Unanswered(f"{what}: the answer never ends", after=15.0, code="slow")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def unreached(error: httpx2.HTTPError, what: str, url: str) -> AccordError:
+    """Return the error for a request that got no answer; `what` was asked, for people."""
+    host = urlsplit(url).netloc
+    if refused := untrusted(error, host, "the server's own certificate authority"):
+        return refused
+    text = f"{what} {host}: {type(error).__name__}: {error}"
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+        return Retry(text, after=30.0, code="unreachable")
+    if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
+        return ConfigError(text, field="url", code="protocol")
+    return Unanswered(text, after=15.0, code="unanswered")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return min(float(value[:9]), LONGEST_WAIT)
+    moment = _moment(value)
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def skew_of(headers: Mapping[str, str]) -> float | None:
+    """Return by how many seconds the Date of an answer is ahead; None where it tells none."""
+    moment = _moment(headers.get("date", ""))
+    if moment is None or moment.tzinfo is None:
+        return None
+    return (moment - datetime.now(UTC)).total_seconds()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,82 @@
+"""What is known of the files on paired items: which agreed, where they hang, what was left out.
+
+The ledger notes pairs that are to be looked at, in the transaction that stores them; the service's
+pass over files takes them from here, so that a kill between the two loses none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import delete, select, update
+
+from accord.db.tx import chunks
+from accord.state.context import Repository
+from accord.state.schema import FILES
+
+
+class Hanging(Struct, frozen=True, kw_only=True):
+    """Be one file as one side names it: where it was found, and what is in it."""
+
+    uri: str
+    name: str
+    size: int | None
+    digest: str
+
+
+class FilesOf(Struct, frozen=True, kw_only=True):
+    """Be the files of one pair.
+
+    `agreed` holds name and digest of what both sides had last; `crm` and `groupware` what each
+    side's files were found to hold, so that none is read twice; `left` why some were left out.
+    """
+
+    agreed: tuple[tuple[str, str], ...] = ()
+    crm: tuple[Hanging, ...] = ()
+    groupware: tuple[Hanging, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+class Files(Repository):
+    """Keep what is known of pairs' files; it is encrypted where there is a key file."""
+
+    def get(self, pairing: str) -> FilesOf | None:
+        """Return what is known of a pair's files."""
+        row = self.db.execute(select(FILES.c.data).where(FILES.c.pairing == pairing)).first()
+        if row is None:
+            return None
+        return msgspec.json.decode(self.context.unwrap(row.data, f"files:{pairing}"), type=FilesOf)
+
+    def put(self, link: str, pairing: str, known: FilesOf, *, due: bool = False) -> None:
+        """Keep what is known; `due` asks to look at them again."""
+        data = self._wrapped(pairing, known)
+        row = {"pairing": pairing, "link": link, "due": due, "data": data}
+        self.db.upsert(FILES, [row])
+
+    def expect(self, link: str, holding: Iterable[str], others: Iterable[str]) -> None:
+        """Note pairs whose items hold files, and those others that did so when last looked at."""
+        holding = sorted(set(holding))
+        for part in chunks([*holding, *others]):
+            self.db.execute(update(FILES).where(FILES.c.pairing.in_(part)).values(due=True))
+        rows = [
+            {"pairing": one, "link": link, "due": True, "data": self._wrapped(one, FilesOf())}
+            for one in holding
+        ]
+        self.db.insert_new(FILES, rows)
+
+    def due(self, link: str) -> list[str]:
+        """Return the pairs of a link that are to be looked at."""
+        query = select(FILES.c.pairing).where(FILES.c.link == link, FILES.c.due)
+        return list(self.db.execute(query.order_by(FILES.c.pairing)).scalars())
+
+    def remove_many(self, pairings: Sequence[str]) -> None:
+        """Forget the files of pairs that are no more."""
+        for part in chunks(pairings):
+            self.db.execute(delete(FILES).where(FILES.c.pairing.in_(part)))
+
+    def _wrapped(self, pairing: str, known: FilesOf) -> bytes:
+        private = self.context.keys is not None
+        data = msgspec.json.encode(known)
+        return self.context.wrap(data, f"files:{pairing}", private=private)

@@ -1,0 +1,41 @@
+"""A stand-in Exchange on a port of its own, for tests of what works over a real connection."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+import uvicorn
+
+from accord.sandbox.exchange.server import PATH, Exchange, Witness
+from accord.sandbox.process import HOST, free_port, until
+
+ROBOT = "robot@example.com"
+
+
+class House:
+    """An Exchange on a port of its own, with a robot that may act as everybody."""
+
+    def __init__(self, witness: Witness | None = None, **more: Any) -> None:
+        self.exchange = Exchange(witness=witness, **more)
+        self.exchange.people.add(ROBOT, "secret", impersonates=True)
+        port = free_port()
+        self.url = f"http://{HOST}:{port}{PATH}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(self.exchange.app, HOST, port, log_level="warning")
+        )
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        assert until(lambda: self._server.started, 20)
+
+    def person(self) -> str:
+        """Return the address of a mailbox that nobody has used yet."""
+        address = f"{uuid.uuid4().hex[:12]}@example.com"
+        self.exchange.people.add(address, "secret")
+        return address
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self.exchange.close()

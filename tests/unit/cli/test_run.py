@@ -1,0 +1,204 @@
+"""`accord run` as a process: both directions with an Exchange server, and ended by a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accord.groupware.exchange import build
+from accord.model.item import Event
+from accord.model.kinds import Kind
+from accord.model.observe import Seen
+from accord.ports.adapter import Draft
+from accord.sandbox.process import until
+from accord.testing.place import new_key
+from accord.testing.samples import plain
+from tests.databases import Databases
+from tests.exchange import ROBOT, House
+from tests.unit.cli.conftest import Run, event
+
+SOON = 60.0
+TEXT = """
+[[target]]
+name = "company"
+adapter = "exchange"
+url = "{url}"
+auth = "basic"
+user = "{robot}"
+password = {{ env = "MAIL_PASSWORD" }}
+time_zone = "Europe/Berlin"
+
+[[link]]
+user = "alice"
+target = "company"
+principal = "{person}"
+kinds = ["event"]
+mode = "active"
+
+[[rule]]
+name = "events"
+kind = "event"
+scope = "all"
+"""
+
+
+class Service:
+    """A running `accord run --json`, and what it printed so far."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "accord.cli.main", "run", "--json"]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.rows: list[Any] = []
+        self.errors = ""
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.rows.append(json.loads(line))
+
+    def told(self, **values: Any) -> bool:
+        def there() -> bool:
+            return any(values.items() <= row.items() for row in list(self.rows))
+
+        return until(there, SOON)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(SOON)
+        self._thread.join()
+        assert self.process.stderr is not None
+        if not self.process.stderr.closed:
+            self.errors = self.process.stderr.read()
+            self.process.stdout.close()  # type: ignore[union-attr]
+            self.process.stderr.close()
+        return code
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    made = House()
+    yield made
+    made.close()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Service]:
+    service = Service(folder)
+    try:
+        yield service
+    finally:
+        service.end(signal.SIGKILL)
+
+
+def set_up(
+    run: Run, house: House, folder: Path, databases: Databases, patch: pytest.MonkeyPatch
+) -> str:
+    person = house.person()
+    patch.setenv("MAIL_PASSWORD", "secret")
+    run("init", "--database", databases.url())
+    run("crm", "users", "add", "alice", "--address", person)
+    text = TEXT.format(url=house.url, robot=ROBOT, person=person)
+    (folder / "company.toml").write_text(text)
+    run("import", "company.toml")
+    return person
+
+
+class Outlook:
+    """Somebody's calendar, as their own program sees it."""
+
+    def __init__(self, house: House, person: str) -> None:
+        given = {"url": house.url, "auth": "basic", "user": ROBOT, "password": "secret"}
+        self.adapter = build({**given, "time_zone": "Europe/Berlin"})
+        self.session = self.adapter.open(person)
+        folders = self.session.folders()
+        self.folder = next(f.id for f in folders if Kind.EVENT in f.kinds and f.default)
+
+    def write(self, title: str) -> None:
+        draft = Draft(item=plain(Kind.EVENT, title), key=new_key())
+        self.session.create(self.folder, Kind.EVENT, [draft])
+
+    def titles(self) -> list[str]:
+        seen = [
+            each.snapshot.item
+            for page in self.session.changes(self.folder, Kind.EVENT, "", lambda _: {})
+            for each in page.observations
+            if isinstance(each, Seen)
+        ]
+        return sorted(item.title for item in seen if isinstance(item, Event))
+
+
+def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
+    run: Run,
+    house: House,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = set_up(run, house, tmp_path, databases, monkeypatch)
+    outlook = Outlook(house, person)
+    run("crm", "put", "--as", "alice", stdin=event("from before"))
+
+    def recorded() -> list[str]:
+        rows = run("crm", "list", "--as", "alice", "--json").rows
+        return sorted(row["item"]["title"] for row in rows)
+
+    with running(tmp_path) as service:
+        assert service.told(way="streaming", principal=person, target="company", why="")
+        assert until(lambda: outlook.titles() == ["from before"], SOON)
+        run("crm", "put", "--as", "alice", stdin=event("from the CRM"))
+        assert until(lambda: "from the CRM" in outlook.titles(), SOON)
+        assert service.told(cause="crm", link="alice-event")
+        outlook.write("from Outlook")
+        assert until(lambda: "from Outlook" in recorded(), SOON)
+        assert service.told(cause="hint", link="alice-event")
+        house.exchange.notices.sever()
+        outlook.write("while nobody listened")
+        assert until(lambda: "while nobody listened" in recorded(), SOON)
+        assert service.end() == 0, service.errors
+    assert service.rows[0] == {"running": True}
+    assert service.rows[-1] == {"running": False}
+    assert all(row.get("error", "") == "" for row in service.rows)
+    assert house.exchange.mails() == []
+    assert recorded() == outlook.titles()
+    for row in run("sync", "--all", "--json").rows:
+        assert row["crm"]["created"] == row["groupware"]["created"] == 0
+    outlook.adapter.close()
+
+
+def test_a_second_signal_does_not_wait_for_what_hangs(
+    run: Run,
+    house: House,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_up(run, house, tmp_path, databases, monkeypatch)
+    (tmp_path / "accord.toml").write_text(
+        (tmp_path / "accord.toml").read_text() + "\n[run]\nworkers = 1\n"
+    )
+    # The server asks for patience, and the visit under way has it.
+    asked: list[bytes] = []
+    house.exchange.witness = lambda _, text: asked.append(text)
+    house.exchange.faults.plan("busy", operation="FindFolder", times=None, seconds=9.0)
+    with running(tmp_path) as service:
+        assert until(lambda: any(b"FindFolder" in each for each in asked), SOON)
+        os.kill(service.process.pid, signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            service.process.wait(1.0)
+        assert service.end(signal.SIGINT) == 130, service.errors
+        assert service.rows[-1]["action"] == "interrupted"

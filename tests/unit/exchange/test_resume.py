@@ -1,0 +1,159 @@
+"""A series that gets other times loses its changed occurrences; cut off then, they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from accord.groupware.exchange.client import field, occurrence
+from accord.groupware.exchange.session import ExchangeSession
+from accord.groupware.exchange.wire import t
+from accord.model.item import Event
+from accord.model.kinds import Kind
+from accord.model.observe import Seen, Snapshot, Unknown
+from accord.model.recurrence import Frequency, Override, RecurrenceRule
+from accord.ports.adapter import Ask, Revision
+from accord.ports.errors import Rejected
+from accord.ports.http import Unanswered
+from accord.testing.place import Place, done, revise
+from accord.testing.samples import BERLIN, at
+from tests.unit.exchange.bridge import Rig, said
+
+BEGIN = at("2026-03-02T09:00")
+DAYS = [BEGIN + timedelta(weeks=number) for number in range(4)]
+LATER = timedelta(hours=2)
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setattr("accord.groupware.exchange.http.ATTEMPTS", 1)
+    made = Rig()
+    yield made
+    made.close()
+
+
+def series(begin: timedelta = timedelta()) -> Event:
+    """Return a series with a changed occurrence, a deleted and another changed one."""
+    return Event(
+        title="Stand-up",
+        start=BEGIN + begin,
+        end=BEGIN + begin + timedelta(hours=1),
+        time_zone=BERLIN,
+        rule=RecurrenceRule(frequency=Frequency.WEEKLY, count=4),
+        exdates=(DAYS[2] + begin,),
+        overrides=(
+            Override(recurrence_id=DAYS[1] + begin, location="Room 1"),
+            Override(recurrence_id=DAYS[3] + begin, location="Room 3"),
+        ),
+    )
+
+
+def moved(before: Snapshot) -> Revision:
+    """Ask for the whole series to be two hours later, with all its occurrences."""
+    names = ("start", "end", "exdates", "overrides")
+    return revise(before, **{name: getattr(series(LATER), name) for name in names})
+
+
+def cut_off(rig: Rig, place: Place, writes: int) -> tuple[Snapshot, Revision]:
+    """Return a series whose change was cut off after so many writes."""
+    (before,) = place.create(series())
+    left = [writes]
+
+    def dead(name: str, body: bytes) -> httpx2.Response | None:
+        if name in ("UpdateItem", "DeleteItem"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise httpx2.ReadError("the connection is gone")
+        return None
+
+    rig.bridge.before.append(dead)
+    revision = moved(before)
+    with pytest.raises(Unanswered):
+        place.update(revision)
+    rig.bridge.before.clear()
+    return before, revision
+
+
+def shape(item: Any) -> tuple[Any, ...]:
+    names = ("start", "end", "rule", "exdates", "overrides")
+    return tuple(getattr(item, name) for name in names)
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_move_cut_off_is_completed(rig: Rig, writes: int) -> None:
+    with rig.place(Kind.EVENT) as place:
+        before, revision = cut_off(rig, place, writes)
+        (there,) = place.fetch(Ask(ref=before.ref))
+        assert isinstance(there, Unknown) and there.half, "nobody takes it for a person's wish"
+        again = msgspec.structs.replace(revision, version=there.version, half=True)
+        written = done(place.update(again)[0])
+        assert written.snapshot is not None
+        assert shape(written.snapshot.item) == shape(series(LATER))
+        (there,) = place.fetch(Ask(ref=before.ref))
+        assert isinstance(there, Seen) and there.snapshot.version == written.version
+    assert rig.exchange.mails() == []
+
+
+def test_what_a_person_did_meanwhile_stays(rig: Rig) -> None:
+    with rig.place(Kind.EVENT) as place:
+        before, revision = cut_off(rig, place, 1)
+        _by_hand(place, before.ref, 4, "By hand")
+        (there,) = place.fetch(Ask(ref=before.ref))
+        assert isinstance(there, Unknown)
+        again = msgspec.structs.replace(revision, version=there.version, half=True)
+        item = done(place.update(again)[0]).snapshot
+        assert item is not None and isinstance(item.item, Event)
+        assert [one.location for one in item.item.overrides] == ["Room 1", "By hand"]
+        assert item.item.exdates == series(LATER).exdates
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_move_whose_occurrence_is_refused_is_taken_back(rig: Rig, half: bool) -> None:
+    with rig.place(Kind.EVENT) as place:
+        if half:
+            before, revision = cut_off(rig, place, 1)
+            (there,) = place.fetch(Ask(ref=before.ref))
+            assert isinstance(there, Unknown)
+            revision = msgspec.structs.replace(revision, version=there.version, half=True)
+        else:
+            (before,) = place.create(series())
+            revision = moved(before)
+        rig.bridge.before.append(_once(b"OccurrenceItemId", "UpdateItem"))
+        (answer,) = place.update(revision)
+        assert isinstance(answer, Rejected), answer
+        (there,) = place.fetch(Ask(ref=before.ref))
+        assert isinstance(there, Seen)
+        assert shape(there.snapshot.item) == shape(series())
+    assert rig.exchange.mails() == []
+
+
+def _by_hand(place: Place, ref: str, number: int, location: str) -> None:
+    """Write a place into an occurrence, as a person does."""
+    assert isinstance(place.session, ExchangeSession)
+    value = t("SetItemField", field("calendar:Location"))
+    value.append(t("CalendarItem", t("Location", location)))
+    change = t("ItemChange", occurrence(ref, number), t("Updates", value))
+    (answer,) = place.session._client.update([change], notify=False, overwrite=True)
+    assert answer.error is None
+
+
+def _once(part: bytes, operation: str) -> Callable[[str, bytes], httpx2.Response | None]:
+    """Refuse the next request of that kind, whatever it holds."""
+    left = [1]
+
+    def refuse(name: str, body: bytes) -> httpx2.Response | None:
+        if name == operation and part in body and left[0]:
+            left[0] -= 1
+            count = body.count(b"<t:ItemChange>")
+            answer = said("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange", operation)
+            one = answer[answer.index(b"<m:UpdateItemResponseMessage ") :]
+            one = one[: one.index(b"</m:ResponseMessages>")]
+            return httpx2.Response(200, content=answer.replace(one, one * count))
+        return None
+
+    return refuse

@@ -1,0 +1,332 @@
+"""Running: hints and intervals become visits, trouble is left alone for a while, signals end it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+import msgspec
+import pytest
+
+from accord.ports.errors import AuthFailed, Retry
+from accord.ports.watcher import FolderHint, Watched, Way
+from accord.sandbox.process import until
+from accord.service import run as running
+from accord.service.accord import Accord
+from accord.service.report import Report
+from accord.service.run import Run, Visited, Watching
+from accord.service.running import RunSettings
+from accord.service.sync import sync
+from tests.unit.service.kit import World, event
+
+SOON = 30.0
+PATIENT = RunSettings(interval=3600, poll=3600, feed=0.05, workers=3)
+
+
+class FakeWatch:
+    """A watch whose hints a test gives."""
+
+    def __init__(self) -> None:
+        self.covered: list[Watched] = []
+        self.queue: SimpleQueue[FolderHint | None] = SimpleQueue()
+        self.closed = False
+        self.way = Way(name="streaming")
+
+    def cover(self, watched: Sequence[Watched]) -> None:
+        self.covered = list(watched)
+
+    def hints(self) -> Iterator[FolderHint]:
+        while (hint := self.queue.get()) is not None:
+            yield hint
+
+    def ways(self) -> Mapping[str, Way]:
+        return {each.principal: self.way for each in self.covered}
+
+    def close(self) -> None:
+        self.closed = True
+        self.queue.put(None)
+
+
+class Watchable:
+    """The mailboxes in memory, which can be watched; `trouble` is what opening one meets."""
+
+    def __init__(self, adapter: Any) -> None:
+        self.adapter = adapter
+        self.watches: list[FakeWatch] = []
+        self.trouble: Exception | None = None
+        self.opened: list[str] = []
+        self.gate: threading.Event | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.adapter, name)
+
+    def watch(self) -> FakeWatch:
+        self.watches.append(FakeWatch())
+        return self.watches[-1]
+
+    def open(self, principal: str) -> Any:
+        self.opened.append(principal)
+        if self.gate is not None:
+            self.gate.wait(SOON)
+        if self.trouble is not None:
+            raise self.trouble
+        return self.adapter.open(principal)
+
+    def close(self) -> None:
+        pass
+
+
+class Scene:
+    """An Accord that runs in a thread, over a CRM and mailboxes in memory."""
+
+    def __init__(
+        self, world: World, settings: RunSettings = PATIENT, mailboxes: Any = None
+    ) -> None:
+        self.world = world
+        self.mailboxes = mailboxes if mailboxes is not None else Watchable(world.groupware)
+        self.accord = Accord(world.state, world.crm, lambda _: self.mailboxes, world.clock)
+        self.visits: list[Visited] = []
+        self.watching: list[Watching] = []
+        self.run = Run(self.accord, settings, self._hear)
+        self._thread = threading.Thread(target=self.run.run)
+
+    def _hear(self, what: Visited | Watching) -> None:
+        (self.visits if isinstance(what, Visited) else self.watching).append(what)  # type: ignore[arg-type]
+
+    def __enter__(self) -> Scene:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.run.stop()
+        self._thread.join(SOON)
+        assert not self._thread.is_alive()
+
+    @property
+    def watch(self) -> FakeWatch:
+        return self.mailboxes.watches[-1]
+
+    def causes(self, user: str = "alice") -> list[str]:
+        return [
+            visit.cause
+            for visit in self.visits
+            if any(report.link == user for report in visit.reports)
+        ]
+
+    def reports(self) -> list[Report]:
+        return [report for visit in self.visits for report in visit.reports]
+
+    def settled(self, *users: str) -> bool:
+        """Wait until everybody is visited and watched, and nothing is due any more."""
+        who = {f"{user}@x.test" for user in users or ("alice",)}
+
+        def all_there() -> bool:
+            covered = {each.principal for watch in self.mailboxes.watches for each in watch.covered}
+            return who <= covered and self.run.idle
+
+        return until(all_there, SOON)
+
+    def both(self, titles: list[str], user: str = "alice") -> bool:
+        return until(lambda: self.world.titles(user) == (titles, titles), SOON)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LOOK", 0.1)
+    monkeypatch.setattr(running, "_TICK", 0.02)
+    monkeypatch.setattr(running, "_BUSY", 0.1)
+
+
+def test_a_change_on_either_side_is_on_the_other_soon_after() -> None:
+    world = World("alice", "bob")
+    with Scene(world) as scene:
+        assert scene.settled("alice", "bob")
+        world.person("bob").add(event("from the CRM"))
+        assert scene.both(["from the CRM"], "bob")
+        world.mailbox("alice").add(event("from the mailbox"))
+        folder = next(iter(scene.watch.covered[0].folders))
+        scene.watch.queue.put(FolderHint(principal="alice@x.test", folder=folder))
+        assert scene.both(["from the mailbox"])
+    assert "crm" in scene.causes("bob")
+    assert "hint" in scene.causes("alice")
+    assert "hint" not in scene.causes("bob"), "only whom a hint names is visited"
+
+
+def test_a_hint_for_another_folder_or_stranger_visits_nobody() -> None:
+    world = World("alice")
+    with Scene(world) as scene:
+        assert scene.settled()
+        before = len(scene.visits)
+        for who, folder in (("alice@x.test", "elsewhere"), ("stranger@x.test", "")):
+            scene.watch.queue.put(FolderHint(principal=who, folder=folder))
+        assert until(scene.watch.queue.empty, SOON)
+        assert scene.run.idle
+        assert len(scene.visits) == before
+
+
+def test_what_is_not_heard_of_is_found_on_the_interval() -> None:
+    world = World("alice")
+    quick = RunSettings(interval=0.3, poll=0.3, feed=3600, workers=1)
+    with Scene(world, quick) as scene:
+        assert scene.settled()
+        world.mailbox("alice").add(event("unheard"))
+        assert scene.both(["unheard"])
+    assert "interval" in scene.causes()
+
+
+def test_who_can_not_be_watched_is_visited_more_often() -> None:
+    settings = RunSettings(interval=3600, poll=0.3, feed=3600, workers=1)
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    with Scene(world, settings, mailboxes) as scene:
+        assert scene.settled()
+        scene.watch.way = Way(name="poll", why="streaming: not allowed")
+        world.mailbox("alice").add(event("unheard"))
+        scene.watch.queue.put(FolderHint(principal="alice@x.test"))
+        assert scene.both(["unheard"])
+        world.mailbox("alice").add(event("unheard, too"))
+        assert scene.both(["unheard", "unheard, too"])
+    told = [(one.principal, one.way, one.why) for one in scene.watching]
+    assert ("alice@x.test", "poll", "streaming: not allowed") in told
+
+
+def test_links_may_come_be_paused_and_go_meanwhile() -> None:
+    world = World("alice", "bob")
+    world.change_link("bob", paused=True)
+    with Scene(world) as scene:
+        assert scene.settled()
+        world.person("bob").add(event("new"))
+        world.change_link("bob", paused=False)
+        assert until(lambda: world.titles("bob")[1] == ["new"], SOON)
+        assert scene.settled("bob")
+        world.change_link("bob", paused=True)
+        assert until(lambda: len(scene.watch.covered) == 1, SOON)
+        world.person("bob").add(event("unseen"))
+        world.person("alice").add(event("seen"))
+        assert scene.both(["seen"])
+        assert world.titles("bob")[1] == ["new"]
+        world.change_link("bob", paused=False)
+        assert until(lambda: world.titles("bob")[1] == ["new", "unseen"], SOON)
+
+
+def test_a_target_that_was_changed_is_watched_and_visited_anew() -> None:
+    world = World("alice")
+    with Scene(world) as scene:
+        assert scene.settled()
+        first = scene.watch
+        before = len(scene.visits)
+        with world.state.begin() as tx:
+            target = tx.targets.get("t")
+            assert target is not None
+            tx.targets.put(msgspec.structs.replace(target, settings={"x": 1}))
+        assert until(lambda: first.closed and len(scene.mailboxes.watches) == 2, SOON)
+        assert until(lambda: len(scene.visits) > before, SOON)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "tries"),
+    [(AuthFailed("no"), 1), (Retry("busy", after=3000), 1)],
+)
+def test_what_fails_is_left_alone_for_a_while_and_the_others_are_visited(
+    trouble: Exception, tries: int
+) -> None:
+    world = World("alice", "bob")
+    mailboxes = Watchable(world.groupware)
+    genuine = mailboxes.open
+
+    def open_one(principal: str) -> Any:
+        mailboxes.trouble = trouble if principal.startswith("alice") else None
+        return genuine(principal)
+
+    mailboxes.open = open_one  # type: ignore[method-assign]
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings, mailboxes) as scene:
+        assert until(lambda: scene.causes("alice") and scene.causes("bob"), SOON)  # type: ignore[arg-type, return-value]
+        world.person("alice").add(event("one"))
+        world.person("bob").add(event("two"))
+        assert scene.both(["two"], "bob")
+    assert mailboxes.opened.count("alice@x.test") == tries
+
+
+def test_what_failed_is_tried_again_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = Retry("busy", after=0.05)
+    with Scene(world, PATIENT, mailboxes) as scene:
+        world.person("alice").add(event("one"))
+        assert until(lambda: len(scene.visits) > 1, SOON)
+        mailboxes.trouble = None
+        assert scene.both(["one"])
+
+
+def test_a_folder_in_which_another_run_is_at_work_is_visited_after_it() -> None:
+    from accord.service.locking import locked
+
+    world = World("alice")
+    world.sync()
+    with Scene(world) as scene:
+        with locked(world.accord, [world.link()]):
+            world.person("alice").add(event("meanwhile"))
+            assert until(lambda: any(report.busy for report in scene.reports()), SOON)
+        assert scene.both(["meanwhile"])
+
+
+def test_a_crm_that_loses_its_place_has_everything_looked_at() -> None:
+    world = World("alice")
+    with Scene(world) as scene:
+        assert scene.settled()
+        world.crm.expire()
+        world.person("alice").add(event("one"))
+        assert scene.both(["one"])
+
+
+def test_stopping_lets_the_visit_under_way_end_and_begins_no_other() -> None:
+    world = World("alice", "bob")
+    mailboxes = Watchable(world.groupware)
+    mailboxes.gate = threading.Event()
+    world.person("alice").add(event("one"))
+    world.person("bob").add(event("two"))
+    with Scene(world, RunSettings(feed=3600, workers=1), mailboxes) as scene:
+        assert until(lambda: len(mailboxes.opened) == 1, SOON)
+        scene.run.stop()
+        threading.Timer(0.3, mailboxes.gate.set).start()
+        scene.stop()
+    assert len(mailboxes.opened) == 1
+    (visited,) = mailboxes.opened
+    user = visited.partition("@")[0]
+    assert len(world.titles(user)[1]) == 1, "what was begun is whole"
+
+
+def test_a_complete_listing_is_made_in_its_time() -> None:
+    seen: list[bool] = []
+    genuine: Callable[..., Any] = sync
+
+    def spy(accord: Any, links: Any, options: Any) -> Any:
+        seen.append(options.full)
+        return genuine(accord, links, options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "sync", spy)
+        with Scene(World("alice"), RunSettings(interval=0.2, poll=0.2, full=0.5, workers=1)):
+            assert until(lambda: True in seen, SOON)
+    assert seen[0] is False
+
+
+def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
+    users = [f"user{number}" for number in range(12)]
+    world = World(*users)
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = AuthFailed("no")
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings, mailboxes) as scene:
+        assert until(lambda: len(mailboxes.opened) == 5 and scene.run.idle, SOON)
+        for user in users:
+            world.person(user).add(event("one"))
+        assert until(lambda: scene.run.idle, SOON)
+    assert len(mailboxes.opened) == 5
