@@ -12,6 +12,17 @@ from accord.sandbox.exchange.server import PATH, Exchange, Witness
 from accord.sandbox.process import HOST, free_port, until
 
 ROBOT = "robot@example.com"
+TARGET = """
+[[target]]
+name = "company"
+adapter = "exchange"
+url = "{url}"
+auth = "basic"
+user = "{robot}"
+password = {{ env = "MAIL_PASSWORD" }}
+time_zone = "Europe/Berlin"
+"""
+"""Names a `House` in `accord.toml`; to be given its `url` and the `robot`."""
 
 
 class House:

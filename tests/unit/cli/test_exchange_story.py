@@ -14,7 +14,7 @@ import pytest
 from accord.groupware.exchange import authorize
 from tests.authority import CLIENT, Authority
 from tests.databases import Databases
-from tests.exchange import ROBOT, House
+from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run, event
 from tests.unit.cli.test_story import EXPORTED, Shell
 
@@ -97,16 +97,9 @@ def test_a_persons_own_login_and_an_applications_token_are_written_as_they_are_a
     assert shell("init", "exchange", *answers, "--auth", "oauth2", code=2).err
 
 
-ABSENCES = """
-[[target]]
-name = "company"
-adapter = "exchange"
-url = "{url}"
-auth = "basic"
-user = "{robot}"
-password = {{ env = "MAIL_PASSWORD" }}
-time_zone = "Europe/Berlin"
-
+ABSENCES = (
+    TARGET
+    + """
 [[link]]
 user = "alice"
 target = "company"
@@ -119,6 +112,7 @@ name = "absences"
 kind = "absence"
 replies.inside = "{{name}} is away until {{until}}."
 """
+)
 
 
 def test_automatic_replies_are_planned_set_explained_and_undone(

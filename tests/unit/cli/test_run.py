@@ -24,20 +24,13 @@ from accord.sandbox.process import until
 from accord.testing.place import new_key
 from accord.testing.samples import plain
 from tests.databases import Databases
-from tests.exchange import ROBOT, House
+from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run, event
 
 SOON = 60.0
-TEXT = """
-[[target]]
-name = "company"
-adapter = "exchange"
-url = "{url}"
-auth = "basic"
-user = "{robot}"
-password = {{ env = "MAIL_PASSWORD" }}
-time_zone = "Europe/Berlin"
-
+TEXT = (
+    TARGET
+    + """
 [[link]]
 user = "alice"
 target = "company"
@@ -50,6 +43,7 @@ name = "events"
 kind = "event"
 scope = "all"
 """
+)
 
 
 class Service:

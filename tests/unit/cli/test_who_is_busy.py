@@ -12,25 +12,19 @@ import pytest
 from accord.groupware import memory
 from accord.model.item import Event
 from accord.model.kinds import Kind
-from tests.exchange import ROBOT, House
+from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run, event
 
 WEEK = ("--from", "2027-03-01", "--to", "2027-03-05", "--zone", "Europe/Berlin")
-TARGET = """
-[[target]]
-name = "company"
-adapter = "exchange"
-url = "{url}"
-auth = "basic"
-user = "{robot}"
-password = {{ env = "MAIL_PASSWORD" }}
-time_zone = "Europe/Berlin"
-
+SETTINGS = (
+    TARGET
+    + """
 [[rule]]
 name = "events"
 kind = "event"
 scope = "all"
 """
+)
 LINK = """
 [[link]]
 user = "{user}"
@@ -58,7 +52,7 @@ def test_colleagues_on_a_mail_server_and_when_they_are_free_together(
 ) -> None:
     monkeypatch.setenv("MAIL_PASSWORD", "secret")
     installed("crm", "users", "add", "bob", "--address", "bob@x.test")
-    text = TARGET.format(url=house.url, robot=ROBOT)
+    text = SETTINGS.format(url=house.url, robot=ROBOT)
     people = {name: house.person() for name in ("alice", "bob")}
     for name, person in people.items():
         text += LINK.format(user=name, person=person)

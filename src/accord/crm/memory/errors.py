@@ -11,7 +11,6 @@ CODES: dict[str, type[ItemError]] = {
     "erased": Gone,
     "no-right": Denied,
     "wrong-kind": Rejected,
-    "too-large": Rejected,
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,7 +27,7 @@ from accord.model.observe import (
     Snapshot,
     Unchanged,
 )
-from accord.model.parts import STORED, Attachment, files
+from accord.model.parts import Attachment
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -42,6 +42,7 @@ from accord.ports.adapter import (
 )
 from accord.ports.attachments import leaving_files, without_files
 from accord.ports.errors import ConfigError
+from accord.ports.files_in_memory import FilesInMemory
 from accord.ports.session import OpenSession
 
 T = TypeVar("T")
@@ -55,8 +56,10 @@ _INSIDE = "~"
 """Stands in the cursor of a page of a full pull, before the number of its last record."""
 
 
-class MemorySession(OpenSession):
+class MemorySession(FilesInMemory, OpenSession):
     """Be one user's view; a CRM has one folder per kind, named like it."""
+
+    _store: Store
 
     def __init__(self, store: Store, user: str) -> None:
         """Act as `user`."""
@@ -143,42 +146,6 @@ class MemorySession(OpenSession):
         """Bring a deleted record back under its own ref."""
         _right_folder(folder, kind)
         return self._each([ref], self._restore)[0]
-
-    @property
-    def room(self) -> int:
-        """Return how many bytes all files on one record may have together."""
-        return self._store.room
-
-    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
-        """Yield the bytes of a file on a record."""
-        with self._filing(folder, ref, reading=True) as held:
-            if all(each.uri != uri for each in files(held.item.attachments)):
-                raise Refused("not-there", f"no such file is on {ref}")
-            content = self._store.contents[uri]
-        yield content
-
-    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
-        """Hang a file on a record."""
-        content.seek(0)
-        with self._filing(folder, ref) as held:
-            there = held.item.attachments
-            whole = content.read()
-            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
-                raise Refused("too-large", f"the files on one record may have {self.room:,} bytes")
-            uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
-            self._store.contents[uri] = whole
-            named = msgspec.structs.replace(file, uri=uri)
-            self._refile(held, (*there, named))
-        return uri
-
-    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
-        """Take a file off a record."""
-        with self._filing(folder, ref) as held:
-            rest = tuple(each for each in held.item.attachments if each.uri != uri)
-            if rest != held.item.attachments:
-                self._refile(held, rest)
-            if forget:
-                self._store.contents.pop(uri, None)
 
     # what stands behind the calls
 

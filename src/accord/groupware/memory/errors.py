@@ -12,7 +12,6 @@ CODES: dict[str, type[ItemError]] = {
     "read-only": Denied,
     "foreign-organizer": Rejected,
     "wrong-kind": Rejected,
-    "too-large": Rejected,
 }
 
 

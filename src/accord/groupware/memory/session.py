@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,7 +29,7 @@ from accord.model.observe import (
     Unchanged,
     Unknown,
 )
-from accord.model.parts import STORED, Attachment, Privacy, files
+from accord.model.parts import Attachment, Privacy
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -43,14 +43,17 @@ from accord.ports.adapter import (
     Written,
 )
 from accord.ports.attachments import leaving_files, without_files
+from accord.ports.files_in_memory import FilesInMemory
 from accord.ports.session import OpenSession
 
 ACCORD = "accord"
 T = TypeVar("T")
 
 
-class MemorySession(OpenSession):
+class MemorySession(FilesInMemory, OpenSession):
     """Be one mailbox, opened; the store's lock guards every call and every page."""
+
+    _store: Store
 
     def __init__(self, store: Store, box: Mailbox) -> None:
         """Speak to `box` in `store`."""
@@ -131,42 +134,6 @@ class MemorySession(OpenSession):
         """Bring an item back from Deleted Items where the traits say so."""
         return self._each([ref], lambda each: self._restore(folder, kind, each))[0]
 
-    @property
-    def room(self) -> int:
-        """Return how many bytes all files on one item may have together."""
-        return self._store.room
-
-    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
-        """Yield the bytes of a file on an item."""
-        with self._filing(folder, ref, reading=True) as held:
-            if all(each.uri != uri for each in files(held.item.attachments)):
-                raise Refused("not-there", f"no such file is on {ref}")
-            content = self._store.contents[uri]
-        yield content
-
-    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
-        """Hang a file on an item."""
-        content.seek(0)
-        with self._filing(folder, ref) as held:
-            there = held.item.attachments
-            whole = content.read()
-            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
-                raise Refused("too-large", f"the files on one item may have {self.room:,} bytes")
-            uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
-            self._store.contents[uri] = whole
-            named = msgspec.structs.replace(file, uri=uri, digest="")
-            self._refile(held, (*there, named))
-        return uri
-
-    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
-        """Take a file off an item."""
-        with self._filing(folder, ref) as held:
-            rest = tuple(each for each in held.item.attachments if each.uri != uri)
-            if rest != held.item.attachments:
-                self._refile(held, rest)
-            if forget:
-                self._store.contents.pop(uri, None)
-
     # what stands behind the calls
 
     def _request(self) -> None:
@@ -215,7 +182,9 @@ class MemorySession(OpenSession):
                 raise translate(refusal) from refusal
 
     def _refile(self, entry: Entry, attachments: tuple[Attachment, ...]) -> None:
-        item = patch(entry.item, {"attachments": attachments})
+        # Servers tell no digest.
+        told = tuple(msgspec.structs.replace(each, digest="") for each in attachments)
+        item = patch(entry.item, {"attachments": told})
         self._store.put(self._box, msgspec.structs.replace(entry, item=item), ACCORD)
 
     def _observe(self, folder: str, ref: str, version: str | None) -> Observation:

@@ -53,7 +53,7 @@ _WRITTEN = {
 PROPERTIES = (
     *dict.fromkeys(name for names in _WRITTEN.values() for name in names),
     *("text_body", "attachments", "complete_name", "file_as", "has_picture"),
-    *("accord_uid", "accord_kept", "accord_key", "accord_marker", "accord_kind"),
+    *("accord_uid", "accord_kept", "accord_key", "accord_marker"),
 )
 """The fields of exchangelib's Contact that are read."""
 

@@ -25,7 +25,7 @@ PROPERTIES = (
     *("appointment_sequence_number", "net_show_url", "meeting_workspace_url"),
     *("_start_timezone", "_end_timezone", "teams_link", "conference_link", "type"),
     *("recurrence_id", "original_start"),
-    *("accord_uid", "accord_kept", "accord_key", "accord_marker", "accord_kind"),
+    *("accord_uid", "accord_kept", "accord_key", "accord_marker"),
 )
 """The fields of exchangelib's CalendarItem that tell of one entry."""
 

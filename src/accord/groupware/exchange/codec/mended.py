@@ -242,7 +242,6 @@ _ITEMS = {**_EVERYWHERE, "accord_kept": "AccordKept", "accord_uid": "AccordUid"}
 def _register() -> None:
     """Give items Accord's own properties, and those that EWS has no element for."""
     own = {attribute: own_property(name) for attribute, name in _ITEMS.items()}
-    own["accord_kind"] = own_property("AccordKind")
     for cls in (CalendarItem, Task, Contact, Message):
         for attribute, made in own.items():
             _add(cls, attribute, made)

@@ -31,7 +31,7 @@ PROPERTIES = (
     *("subject", "sensitivity", "body", "text_body", "attachments", "categories", "importance"),
     *("reminder_due_by", "reminder_is_set", "start_date", "due_date", "complete_date"),
     *("percent_complete", "status", "recurrence", "delegator"),
-    *("accord_uid", "accord_kept", "accord_key", "accord_marker", "accord_kind"),
+    *("accord_uid", "accord_kept", "accord_key", "accord_marker"),
 )
 """The fields of exchangelib's Task that are read."""
 
