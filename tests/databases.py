@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import URL, Dialect, Engine, create_engine
+from psycopg import Connection
+from sqlalchemy import URL, Dialect, Engine, create_engine, event
+from sqlalchemy.pool import Pool as ConnectionPool
 
 from accord.crm.database import schema as crm_schema
 from accord.db import Database, migrate, open_database
@@ -78,6 +80,7 @@ class Pool:
         database = self._stack.enter_context(closing(open_database(url)))
         for package in ("accord.state", "accord.crm.database"):
             migrate(database, package)
+        _SHARED.add(database.engine.pool)
         return database
 
     def put_back(self, database: Database) -> None:
@@ -140,8 +143,20 @@ def _statements_are_compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_connection_outlives_its_test(_statements_are_compiled_once: None) -> Iterator[None]:
+    """Fail where a database was left open: the warning would strike some later test."""
+    _OPENED.clear()
+    yield
+    left = [opened for pool, opened in _OPENED if pool not in _SHARED and not opened.closed]
+    if left:
+        pytest.fail(f"left open: {left}", pytrace=False)
+
+
 def _sharing(url: URL, **options: Any) -> Engine:
     engine = create_engine(url, **options)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", lambda opened, _: _OPENED.append((engine.pool, opened)))
     # What is compiled is kept for a dialect object.
     engine.dialect = _DIALECTS.setdefault(engine.dialect.name, engine.dialect)
     return engine.execution_options(compiled_cache=_COMPILED)
@@ -170,3 +185,5 @@ def _tables() -> list[str]:
 _TEMPLATE: list[Database] = []
 _DIALECTS: dict[str, Dialect] = {}
 _COMPILED: dict[Any, Any] = {}
+_OPENED: list[tuple[ConnectionPool, Connection[Any]]] = []
+_SHARED: set[ConnectionPool] = set()

@@ -32,6 +32,7 @@ class Database:
         self.dialect = engine.dialect.name
         self._reader = reader
         self._in_memory = in_memory
+        self._closed = False
         # SQLite has one writer. Waiting here is fair and wakes at once; SQLite itself polls.
         self._writer = threading.Lock() if self.dialect == "sqlite" else None
         self._busy = threading.local()
@@ -48,8 +49,10 @@ class Database:
         (never part of one). `foreign_keys` false lets migrations rebuild tables on SQLite.
         Raises Contended where the same work may be tried again, Taken for a unique value used
         twice, InUse for a reference that would lead nowhere, Retry where the database went
-        away, RuntimeError inside another transaction of the same thread on SQLite.
+        away, RuntimeError inside another transaction of the same thread on SQLite and where the
+        database was closed.
         """
+        self._check_open()
         options = {"accord_write": True, "accord_durable": durable, "accord_keys": foreign_keys}
         with self._writing(), _translating(), self.engine.connect() as connection:
             connection = connection.execution_options(**options)
@@ -60,7 +63,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """Open a reading transaction: one moment's view, never waiting for writers."""
+        """Open a reading transaction: one moment's view, never waiting for writers.
+
+        Raises Retry where the database went away, RuntimeError where it was closed.
+        """
+        self._check_open()
         alone = self._writing() if self._in_memory else nullcontext()
         with alone, _translating(), self._reader.connect() as connection, connection.begin():
             yield Tx(connection)
@@ -78,8 +85,14 @@ class Database:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and open none any more."""
+        self._closed = True
         self.engine.dispose()
+
+    def _check_open(self) -> None:
+        # The engine would connect again, and nobody would ever close that connection.
+        if self._closed:
+            raise RuntimeError("the database is closed")
 
     def _writing(self) -> AbstractContextManager[None]:
         return nullcontext() if self._writer is None else self._alone(self._writer)

@@ -271,8 +271,8 @@ class _Past(Exception):
 class _Budget:
     """Be a set of numbers that counts how often it is asked.
 
-    dateutil asks for every day it looks at, also while nothing fits: a rule that no longer
-    fits would else be followed to the year 9999.
+    dateutil asks for every day and time it looks at, also while nothing fits: a rule that no
+    longer fits would else be followed to the year 9999.
     """
 
     def __init__(self, numbers: Iterable[int], steps: int) -> None:
@@ -323,8 +323,9 @@ def _rule(
         fields: Any = expanded
         weekdays = fields._byweekday
         fields._byweekday = _Budget(range(7) if weekdays is None else weekdays, steps)
-        if fields._bymonth is not None:
-            fields._bymonth = _Budget(fields._bymonth, steps)
+        for name in ("_bymonth", "_byhour", "_byminute", "_bysecond"):
+            if getattr(fields, name) is not None:
+                setattr(fields, name, _Budget(getattr(fields, name), steps))
         yield from _counted(expanded)
     except _Past:
         return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -18,8 +19,9 @@ from accord.formats import ical, lines, tree, vcard
 from accord.formats.errors import Refused
 from accord.formats.html import says_the_same, to_text
 from accord.formats.limits import LIMITS, Limits
+from accord.model.item import Event
 from accord.model.kinds import Kind
-from accord.model.occurrences import TooMany, occurrences
+from accord.model.occurrences import TooMany, first_and_last, occurrences
 
 HEAD = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260105T100000Z\r\n"
 FOOT = b"END:VEVENT\r\nEND:VCALENDAR\r\n"
@@ -53,7 +55,7 @@ def taken(data: bytes) -> ical.Document | Refused:
 
 
 def instructions(read: Callable[[], object]) -> int:
-    """Return how many lines of Python a call runs, and let it refuse."""
+    """Return how many lines of Python a call runs, and let it refuse or give up."""
     count = 0
 
     def trace(frame: object, what: str, argument: object) -> object:
@@ -65,7 +67,7 @@ def instructions(read: Callable[[], object]) -> int:
     sys.settrace(trace)  # type: ignore[arg-type]
     try:
         read()
-    except Refused:
+    except (Refused, TooMany):
         pass
     finally:
         sys.settrace(before)
@@ -224,6 +226,25 @@ def test_a_million_occurrences_are_read_and_not_expanded():
     span = datetime(2026, 1, 5, tzinfo=UTC), datetime(2027, 1, 5, tzinfo=UTC)
     with pytest.raises(TooMany):
         occurrences(found, *span)
+
+
+@pytest.mark.parametrize("end", [b"COUNT=100000000", b"UNTIL=99991231T000000Z"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        b"FREQ=SECONDLY;BYHOUR=3;BYMINUTE=7;BYSECOND=1",
+        b"FREQ=SECONDLY;INTERVAL=7;BYHOUR=3;BYMONTH=2;BYMONTHDAY=30",
+        b"FREQ=SECONDLY;BYSECOND=1;BYDAY=MO;BYSETPOS=1",
+        b"FREQ=MINUTELY;BYHOUR=3;BYMINUTE=7",
+        b"FREQ=HOURLY;BYHOUR=3;BYDAY=FR;BYMONTHDAY=13",
+    ],
+)
+def test_a_rule_that_seldom_fits_is_followed_for_a_while(rule: bytes, end: bytes):
+    found = ical.read(event(b"RRULE:%s;%s" % (rule, end))).item
+    assert isinstance(found, Event)
+    span = datetime(2026, 1, 5, tzinfo=UTC), datetime(9000, 1, 5, tzinfo=UTC)
+    for ask in (lambda: first_and_last(found), lambda: deque(occurrences(found, *span), maxlen=0)):
+        assert instructions(ask) < 5_000_000
 
 
 def test_an_inline_attachment_above_the_limit_is_refused():
