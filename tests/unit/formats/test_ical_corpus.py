@@ -20,6 +20,7 @@ from accord.formats import ical
 from accord.formats.errors import Refused
 from accord.model.item import Event
 from accord.model.occurrences import occurrences
+from tests.fuzz.tally import RecordProperty, note
 from tests.unit.formats import corpus
 from tests.unit.formats.meaning import components, meaning
 
@@ -47,7 +48,7 @@ _DAY = timedelta(days=1)
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("package", sorted(corpus.EXPECTED))
-def test_every_file_keeps_its_meaning_or_is_refused(package: str):
+def test_every_file_keeps_its_meaning_or_is_refused(package: str, record_property: RecordProperty):
     files = corpus.files(package)
     assert len(files) == corpus.EXPECTED[package]
     tally: Counter[str] = Counter()
@@ -65,7 +66,11 @@ def test_every_file_keeps_its_meaning_or_is_refused(package: str):
         else:
             tally["round trip in part, the rest refused" if documents else "refused"] += 1
             reasons.update({reason.rpartition(": ")[2] for reason in refusals})
-    _print(package, tally, reasons, len(files), items)
+    for what, count in tally.items():
+        note(count, f"files of {package}'s corpus: {what}", record_property)
+    note(items, f"items of {package}'s corpus keep their meaning", record_property)
+    for reason, count in reasons.items():
+        note(count, f"files of {package}'s corpus refused: {reason}", record_property)
     assert tally["round trip"] >= {"icalendar": 64, "recurring_ical_events": 83}[package]
 
 
@@ -193,12 +198,3 @@ def _utc(moment: Any) -> datetime:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, datetime.min.time())
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _print(
-    package: str, tally: Counter[str], reasons: Counter[str], files: int, items: int
-) -> None:
-    parts = ", ".join(f"{count} {what}" for what, count in tally.most_common())
-    print(f"\nical corpus {package}: {files} files: {parts}; {items} items keep their meaning")
-    for reason, count in reasons.most_common():
-        print(f"  {count:3} files: {reason}")
