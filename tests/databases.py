@@ -6,15 +6,14 @@ use: making one takes longer than most tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from psycopg import Connection
 from sqlalchemy import URL, Dialect, Engine, create_engine, event
-from sqlalchemy.pool import Pool as ConnectionPool
 
 from accord.crm.database import schema as crm_schema
 from accord.db import Database, migrate, open_database
@@ -77,10 +76,10 @@ class Pool:
         if self._free:
             return self._free.pop()
         url = self._stack.enter_context(fresh_database(self._server))
-        database = self._stack.enter_context(closing(open_database(url)))
+        with _OPENED.for_long():
+            database = self._stack.enter_context(closing(open_database(url)))
         for package in ("accord.state", "accord.crm.database"):
             migrate(database, package)
-        _SHARED.add(database.engine.pool)
         return database
 
     def put_back(self, database: Database) -> None:
@@ -143,20 +142,48 @@ def _statements_are_compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+    """Know which databases are opened for more than one test."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with _OPENED.for_long():
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
 def _no_connection_outlives_its_test(_statements_are_compiled_once: None) -> Iterator[None]:
-    """Fail where a database was left open: the warning would strike some later test."""
-    _OPENED.clear()
+    """Fail where a connection was left open: the warning would strike some later test."""
+    _OPENED.connections.clear()
     yield
-    left = [opened for pool, opened in _OPENED if pool not in _SHARED and not opened.closed]
-    if left:
+    if left := [str(each) for each in _OPENED.connections if not each.closed]:
         pytest.fail(f"left open: {left}", pytrace=False)
+
+
+class _Opened:
+    """The connections to PostgreSQL that tests opened, without those that last."""
+
+    def __init__(self) -> None:
+        self.connections: list[Connection[Any]] = []
+        self.lasting = False
+
+    @contextmanager
+    def for_long(self) -> Iterator[None]:
+        """Leave alone what is opened meanwhile."""
+        before, self.lasting = self.lasting, True
+        try:
+            yield
+        finally:
+            self.lasting = before
+
+    def watch(self, engine: Engine) -> None:
+        if engine.dialect.name == "postgresql" and not self.lasting:
+            event.listen(engine, "connect", lambda made, _: self.connections.append(made))
 
 
 def _sharing(url: URL, **options: Any) -> Engine:
     engine = create_engine(url, **options)
-    if engine.dialect.name == "postgresql":
-        event.listen(engine, "connect", lambda opened, _: _OPENED.append((engine.pool, opened)))
+    _OPENED.watch(engine)
     # What is compiled is kept for a dialect object.
     engine.dialect = _DIALECTS.setdefault(engine.dialect.name, engine.dialect)
     return engine.execution_options(compiled_cache=_COMPILED)
@@ -185,5 +212,4 @@ def _tables() -> list[str]:
 _TEMPLATE: list[Database] = []
 _DIALECTS: dict[str, Dialect] = {}
 _COMPILED: dict[Any, Any] = {}
-_OPENED: list[tuple[ConnectionPool, Connection[Any]]] = []
-_SHARED: set[ConnectionPool] = set()
+_OPENED = _Opened()

@@ -104,7 +104,7 @@ def test_03_mapping_lost_and_everything_is_made_anew(enter_exchange: EnterExchan
     assert sum(r.paired for r in reports) == 5
     assert sum(r.conflicts for r in reports) == 0
     stage.quiet()
-    desk.set("From the CRM", location="Room 1")
+    stage.desks["anna"].set("From the CRM", location="Room 1")
     hand.set("From the mailbox", Location="Room 2")
     stage.sync()
     assert hand.find("From the CRM").text("Location") == "Room 1"

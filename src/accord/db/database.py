@@ -32,7 +32,6 @@ class Database:
         self.dialect = engine.dialect.name
         self._reader = reader
         self._in_memory = in_memory
-        self._closed = False
         # SQLite has one writer. Waiting here is fair and wakes at once; SQLite itself polls.
         self._writer = threading.Lock() if self.dialect == "sqlite" else None
         self._busy = threading.local()
@@ -49,10 +48,8 @@ class Database:
         (never part of one). `foreign_keys` false lets migrations rebuild tables on SQLite.
         Raises Contended where the same work may be tried again, Taken for a unique value used
         twice, InUse for a reference that would lead nowhere, Retry where the database went
-        away, RuntimeError inside another transaction of the same thread on SQLite and where the
-        database was closed.
+        away, RuntimeError inside another transaction of the same thread on SQLite.
         """
-        self._check_open()
         options = {"accord_write": True, "accord_durable": durable, "accord_keys": foreign_keys}
         with self._writing(), _translating(), self.engine.connect() as connection:
             connection = connection.execution_options(**options)
@@ -63,11 +60,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """Open a reading transaction: one moment's view, never waiting for writers.
-
-        Raises Retry where the database went away, RuntimeError where it was closed.
-        """
-        self._check_open()
+        """Open a reading transaction: one moment's view, never waiting for writers."""
         alone = self._writing() if self._in_memory else nullcontext()
         with alone, _translating(), self._reader.connect() as connection, connection.begin():
             yield Tx(connection)
@@ -85,14 +78,8 @@ class Database:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Close all connections, and open none any more."""
-        self._closed = True
+        """Close all connections."""
         self.engine.dispose()
-
-    def _check_open(self) -> None:
-        # The engine would connect again, and nobody would ever close that connection.
-        if self._closed:
-            raise RuntimeError("the database is closed")
 
     def _writing(self) -> AbstractContextManager[None]:
         return nullcontext() if self._writer is None else self._alone(self._writer)

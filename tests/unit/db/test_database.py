@@ -72,14 +72,6 @@ def test_what_is_not_durable_is_committed_too(database: Database) -> None:
     assert sizes(database) == {"a": 1}
 
 
-def test_a_closed_database_opens_no_connection_that_nobody_closes(database_url: str) -> None:
-    database = open_database(database_url)
-    database.close()
-    for use in (database.begin, database.read):
-        with pytest.raises(RuntimeError, match="closed"), use():
-            pass
-
-
 def test_a_unique_value_used_twice_is_taken(database: Database) -> None:
     with database.begin() as tx:
         tx.insert(BOXES, [{"id": "a", "size": 1}])
