@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from accord.cli import exits
 from accord.cli.call import CallArgument
-from accord.cli.errors import Usage
-from accord.cli.listener import listen_on, stopped_by_signals
+from accord.cli.endpoint import announce, endpoint
+from accord.cli.listener import stopped_by_signals
 from accord.cli.words import moment, plural, short
-from accord.ports.errors import ConfigError
-from accord.ports.tls import is_near
-
-if TYPE_CHECKING:
-    from accord.interface.server.settings import InterfaceSettings
 
 interface = App(name="interface", help="Serve CRM.interface to phones and connectors.")
 
@@ -40,39 +34,14 @@ def serve(
     Where devices reach it over a network it needs a certificate (`[interface]` in accord.toml), or
     a server in front of it that has one, for which there is --without-tls.
     """
-    import uvicorn
-
-    from accord.interface.server.app import PATH, make_app
-    from accord.service.bootstrap import open_interface
-
     config = call.config()
-    settings = config.interface
-    host, port = _address(listen or settings.listen)
-    files = _files(settings, config.folder)
-    loud = _check_listener(host, files, without_tls=without_tls)
-    with call.accord() as accord:
-        app = make_app(open_interface(accord, config))
-        options = {"ssl_certfile": str(files[0]), "ssl_keyfile": str(files[1])} if files else {}
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=30,
-                **options,  # type: ignore[arg-type]
-            )
-        )
-        with listen_on(host, port, "interface.listen") as listener:
-            scheme, port = "https" if files else "http", listener.getsockname()[1]
-            shown = f"[{host}]" if ":" in host else host
-            url = f"{scheme}://{shown}:{port}{PATH}"
-            call.data({"url": url})
-            call.say(f"CRM.interface answers at {url}", markup=False)
-            if loud:
-                call.note(loud, style="bold red", markup=False)
-            with stopped_by_signals():
-                server.run(sockets=[listener])
+    with (
+        call.accord() as accord,
+        endpoint(accord, config, listen, without_tls=without_tls) as made,
+        stopped_by_signals(),
+    ):
+        announce(call, made)
+        made.serve()
     return exits.OK
 
 
@@ -150,47 +119,3 @@ def sessions(
             "Nobody has synced yet." if not user else f"{user} hasn't synced yet.", markup=False
         )
     return exits.OK
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not colon or not host or not port.isdigit() or int(port) > 65_535:
-        raise Usage(
-            f"{text!r} is no address to listen on", "write HOST:PORT, such as 127.0.0.1:8640"
-        )
-    return host, int(port)
-
-
-def _files(settings: InterfaceSettings, folder: Path) -> tuple[Path, Path] | None:
-    if not settings.certificate and not settings.key:
-        return None
-    if not settings.certificate or not settings.key:
-        raise ConfigError(
-            "TLS needs a certificate and its key",
-            field="interface.certificate",
-            hint="write certificate and key in [interface], both files in PEM",
-        )
-    pair = folder / settings.certificate, folder / settings.key
-    for name, file in zip(("certificate", "key"), pair, strict=True):
-        if not file.is_file():
-            raise ConfigError(
-                f"there is no file {file}",
-                field=f"interface.{name}",
-                hint="name a file in PEM, relative to accord.toml",
-            )
-    return pair
-
-
-def _check_listener(host: str, files: tuple[Path, Path] | None, *, without_tls: bool) -> str:
-    """Return what to say loudly; raises ConfigError for what must be said by the operator."""
-    if files or is_near(host):
-        return ""
-    if not without_tls:
-        raise ConfigError(
-            f"on {host} tokens would travel where others can read them",
-            field="interface.certificate",
-            hint="name a certificate and its key in [interface], listen on 127.0.0.1 behind a "
-            "server that has one, or say --without-tls",
-        )
-    return "WITHOUT TLS: whoever can listen on this network can read tokens and everybody's items."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
@@ -14,13 +16,22 @@ from accord.cli.errors import advise
 from accord.cli.sync import show_report
 
 if TYPE_CHECKING:
+    from accord.service.accord import Accord
+    from accord.service.config import Config
     from accord.service.report import Report
     from accord.service.run import Visited, Watching
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(*, call: CallArgument) -> int:
+def run(
+    *,
+    interface: Annotated[
+        bool | None,
+        Parameter(help="Serve CRM.interface, too; accord.toml says it otherwise."),
+    ] = None,
+    call: CallArgument,
+) -> int:
     """Synchronize whenever something changes, until stopped.
 
     Mailboxes that can be watched are, the CRM is asked what changed there, and every folder is
@@ -28,6 +39,9 @@ def run(*, call: CallArgument) -> int:
     changed meanwhile. SIGTERM and Ctrl-C let visits that are under way end; a second time ends
     them, too, and what was begun is settled by the next run. Prints what was done; with --json
     every visit, and how each mailbox is watched.
+
+    With --interface, or `interface = true` in `[run]`, devices and connectors can sync with the CRM
+    meanwhile, as `accord interface` lets them.
     """
     from accord.service.run import Run, Watching
 
@@ -42,13 +56,29 @@ def run(*, call: CallArgument) -> int:
                     _visited(call, what.cause, report)
 
         service = Run(accord, config.run, tell)
-        with _stopping(service.stop):
+        serving = config.run.interface if interface is None else interface
+        with (
+            _interface(call, accord, config) if serving else nullcontext(),
+            _stopping(service.stop),
+        ):
             call.data({"running": True})
             call.say("Running. Ctrl-C ends it.")
             service.run()
         call.data({"running": False})
         call.say("Stopped.")
     return exits.OK
+
+
+@contextmanager
+def _interface(call: Call, accord: Accord, config: Config) -> Iterator[None]:
+    """Serve CRM.interface meanwhile. Raises ConfigError where the CRM isn't here."""
+    from accord.cli.endpoint import announce, endpoint
+    from accord.service.bootstrap import require_near
+
+    require_near(config, "CRM.interface answers there")
+    with endpoint(accord, config) as made, made.beside():
+        announce(call, made)
+        yield
 
 
 def _watching(call: Call, what: Watching) -> None:

@@ -60,6 +60,7 @@ crm = {crm}
 # [run]
 # interval = 300                     # a folder whose changes are heard of
 # poll = 60                          # a folder whose changes are not
+# interface = true                   # serve CRM.interface meanwhile (docs/interface.md)
 """
 
 

@@ -17,7 +17,7 @@ class RunSettings(Struct, frozen=True, kw_only=True):
 
     A folder that is watched is visited every `interval` besides, one that isn't every `poll`, and
     each is listed completely every `full`. The CRM is asked every `feed` what changed there.
-    `workers` visits are under way at once.
+    `workers` visits are under way at once. With `interface` CRM.interface is served meanwhile.
     """
 
     interval: Seconds = 300.0
@@ -25,3 +25,4 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     full: Seconds = 86_400.0
     feed: Annotated[float, Meta(ge=0.05, le=3_600)] = 0.5
     workers: Annotated[int, Meta(ge=1, le=64)] = 4
+    interface: bool = False

@@ -26,6 +26,7 @@ from accord.testing.samples import plain
 from tests.databases import Databases
 from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run, event
+from tests.unit.interface.phone import CALENDAR, Calling, entry
 
 SOON = 60.0
 TEXT = (
@@ -172,6 +173,50 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
     for row in run("sync", "--all", "--json").rows:
         assert row["crm"]["created"] == row["groupware"]["created"] == 0
     outlook.adapter.close()
+
+
+def test_a_phone_syncs_with_the_crm_meanwhile_and_it_goes_on_to_the_mailbox(
+    run: Run,
+    house: House,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = set_up(run, house, tmp_path, databases, monkeypatch)
+    outlook = Outlook(house, person)
+    config = tmp_path / "accord.toml"
+    more = '\n[interface]\nlisten = "127.0.0.1:0"\n[run]\ninterface = true\n'
+    config.write_text(config.read_text() + more)
+    phone = Calling("alice", store="calendar", media_type=CALENDAR)
+    phone.password = run("interface", "device", "alice", "--json").row["password"]
+    phone.items["1"] = entry("lunch@phone", "From the phone", 4)
+    with running(tmp_path) as service:
+        assert service.told(running=True)
+        phone.address = next(row["url"] for row in service.rows if "url" in row)
+        phone.sync()
+        assert until(lambda: outlook.titles() == ["From the phone"], SOON)
+        outlook.write("From Outlook")
+        assert until(lambda: "From Outlook" in run("crm", "list", "--as", "alice").out, SOON)
+        phone.sync()
+        assert any("SUMMARY:From Outlook" in item for item in phone.items.values())
+        assert service.end() == 0, service.errors
+    with pytest.raises(ConnectionError):
+        phone.sync()
+    outlook.adapter.close()
+
+
+def test_without_being_told_to_nobody_serves_crm_interface(
+    run: Run,
+    house: House,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_up(run, house, tmp_path, databases, monkeypatch)
+    with running(tmp_path) as service:
+        assert service.told(running=True)
+        assert service.end() == 0, service.errors
+    assert not any("url" in row for row in service.rows)
 
 
 def test_a_second_signal_does_not_wait_for_what_hangs(

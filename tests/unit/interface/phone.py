@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -442,3 +444,25 @@ def alert_of(reply: m.Message) -> m.Alert:
 def codes(reply: m.Message, command: str) -> list[int]:
     """Return the statuses of all commands of a name, in order."""
     return [s.code for s in reply.body if isinstance(s, m.Status) and s.cmd == command]
+
+
+class Calling(Phone):
+    """Send over HTTP."""
+
+    address = ""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(None, *given, **more)
+        self.headers: dict[str, str] = {}
+
+    def raw(self, data: bytes, signature: str = "") -> Answer:
+        to = urlsplit(self.url if self.number > 1 else self.address)
+        there = urlsplit(self.address)
+        where = to._replace(scheme="", netloc="").geturl()
+        headers = {"Content-Type": self.media.value, **self.headers}
+        host, port = there.hostname or "", there.port
+        with closing(http.client.HTTPConnection(host, port, timeout=30)) as connection:
+            connection.request("POST", where, data, headers)
+            answer = connection.getresponse()
+            kind = answer.headers.get_content_type()
+            return Answer(body=answer.read(), content_type=kind, status=answer.status)

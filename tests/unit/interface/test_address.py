@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from accord.service.config import FILE, load
 from tests.connector import listening
 from tests.unit.interface import phone as by_hand
 from tests.unit.interface.phone import (
+    Calling,
     Phone,
     alert_of,
     card,
@@ -49,29 +49,6 @@ class Reaching(Phone):
         return self.server.answer(
             Request(body=data, content_type=self.media.value, url=url, query=query)
         )
-
-
-class Calling(Phone):
-    """Send over HTTP."""
-
-    address = ""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.headers: dict[str, str] = {}
-
-    def raw(self, data: bytes, signature: str = "") -> Answer:
-        to = urlsplit(self.url if self.number > 1 else self.address)
-        there = urlsplit(self.address)
-        connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
-        where = to._replace(scheme="", netloc="").geturl()
-        headers = {"Content-Type": self.media.value, **self.headers}
-        connection.request("POST", where, data, headers)
-        answer = connection.getresponse()
-        kind = answer.headers.get_content_type()
-        made = Answer(body=answer.read(), content_type=kind, status=answer.status)
-        connection.close()
-        return made
 
 
 def play(phone: Phone) -> None:
