@@ -2,7 +2,8 @@
 
 dav: `accord sync`, a bare loop and vdirsyncer, against one Radicale; each is a process of its own,
 and its figures are those of that process. syncml: one real device against `accord interface` and
-SyncEvolution's own server; seconds are the device's, CPU and memory the server's.
+SyncEvolution's own server; seconds are the device's, CPU and memory the server's. Before it the
+connector against `accord interface`, beside the same calls on the CRM at hand.
 exchange_latency: how soon `accord run` brings a change to the other side, beside no peer.
 exchange: `accord sync` and a bare loop on exchangelib that makes the same calls, against one
 stand-in Exchange, each a process of its own.

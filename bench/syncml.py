@@ -1,7 +1,8 @@
 """Devices: one real client, against CRM.interface and against SyncEvolution's own server.
 
-The same contacts travel from a phone to an empty server, and from there to a fresh one. A proxy
-counts messages and bytes, and costs both servers the same; each has answered a device before.
+First the connector, by itself. Then the same contacts travel from a phone to an empty server, and
+from there to a fresh one. A proxy counts messages and bytes, and costs both servers the same; each
+has answered a device before.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from accord.sandbox.process import Peer
+from bench import connector
 from bench.family import Family
 from bench.figures import Figures
 from bench.rows import Rows
@@ -37,13 +39,14 @@ class Place(NamedTuple):
 
 def run(work: Path, rows: Rows, *, contacts: int) -> dict[str, float]:
     """Measure both servers; return the goals by what they say. Raises PeerMissing."""
+    links = connector.run(work, rows, contacts=contacts)
     names = sorted(f"Given{n} Family{n}" for n in range(contacts))
     kit = work / "kit"
     kit.mkdir()
     shop = Shop(work / "shop", make_kit(kit))
     peer = _measure("SyncEvolution's server", _reference, work / "reference", shop, names, rows)
     own = _measure("accord interface", _own, work / "accord", shop, names, rows)
-    return {
+    return links | {
         f"{way}: {what} times SyncEvolution's server (goal 1.0)": mine / theirs
         for way in own
         for what, mine, theirs in (

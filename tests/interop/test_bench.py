@@ -18,13 +18,19 @@ from bench.rows import Rows
 def test_contacts_travel_both_ways_through_both_servers(tmp_path: Path) -> None:
     rows = Rows()
     goals = syncml.run(tmp_path, rows, contacts=3)
-    assert len(goals) == 4
-    assert [row["what"] for row in rows.rows] == [
+    assert len(goals) == 8
+    own, devices = rows.rows[:4], rows.rows[4:]
+    assert [row["what"] for row in own] == [
+        f"{which}: 3 contacts {way}"
+        for which in ("our client, our server", "CRM at hand")
+        for way in ("up", "down")
+    ]
+    assert [row["what"] for row in devices] == [
         f"{server}: 3 contacts {way}"
         for server in ("SyncEvolution's server", "accord interface")
         for way in ("up", "down")
     ]
-    for row in rows.rows:
+    for row in devices:
         assert all(float(str(row[name])) > 0 for name in ("seconds", "cpu_seconds", "kib"))
         assert float(str(row["peak_mib"])) > 20, "not the server's"
         assert 3 <= int(str(row["requests"])) <= 6
