@@ -33,9 +33,9 @@ check: ## lint, format, types and the import contract
 	[ $$status = 0 ] && echo "check: lint, format, types and imports are in order"; \
 	exit $$status
 
-split: ## play all stories with connector and CRM on two machines
+split: ## play all stories with connector and CRM on two machines, and their contract in small messages
 	@tools/setup dev
-	@$(BIN)/pytest tests/scenario -m "long or split" -k "sqlite-split or postgres-split" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
+	@$(BIN)/pytest tests/scenario tests/contract/test_crm_syncml.py -m "long or split" -k "sqlite-split or postgres-split or SmallMessages" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
 fault: ## kill the process at every step, 500 times: on one machine, on two, and with Exchange
 	@tools/setup dev
