@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from accord.cli import exits
@@ -11,6 +12,9 @@ from accord.cli.call import CallArgument
 from accord.cli.endpoint import announce, endpoint
 from accord.cli.listener import stopped_by_signals
 from accord.cli.words import moment, plural, short
+
+if TYPE_CHECKING:
+    from accord.state.sync_sessions import SyncNote
 
 interface = App(name="interface", help="Serve CRM.interface to phones and connectors.")
 
@@ -97,7 +101,10 @@ def sessions(
             (sync, tx.sync_log.notes(sync.id)) for sync in tx.sync_log.query(user=user, limit=limit)
         ]
     for sync, notes in found:
-        shown = [{"what": n.what, "luid": n.luid, "ref": n.ref, "why": n.why} for n in notes]
+        shown = [
+            {"what": n.what, "luid": n.luid, "ref": n.ref, "why": n.why, "kept": _kept(n)}
+            for n in notes
+        ]
         call.data(
             {**{name: getattr(sync, name) for name in sync.__struct_fields__}, "notes": shown}
         )
@@ -111,6 +118,8 @@ def sessions(
                 f"{note.what}: {note.why}  {note.luid and f'on the device {note.luid}'} {note.ref}"
             )
             call.say(f"    {short(what, 300)}", style="dim", markup=False)
+            if kept := _kept(note):
+                call.say(f"        the one that lost is kept: {kept}", style="dim", markup=False)
         if len(notes) > 10:
             call.say(f"    and {plural(len(notes) - 10, 'more item')}", style="dim")
     if not found:
@@ -119,3 +128,56 @@ def sessions(
             "Nobody has synced yet." if not user else f"{user} hasn't synced yet.", markup=False
         )
     return exits.OK
+
+
+@interface.command
+def lost(
+    id_: Annotated[str, Parameter(name="ID", help="What `sessions` shows of one that is kept.")],
+    /,
+    *,
+    call: CallArgument,
+) -> int:
+    """Print an item that lost a conflict as canonical JSON."""
+    from accord.service.lost_item import find
+
+    with call.accord() as accord:
+        found = find(accord, id_)
+    head = {"id": id_, "user": found.sync.user, "ref": found.note.ref, "why": found.note.why}
+    call.data({**head, "item": found.item})
+    if not call.json:
+        text = msgspec.json.format(msgspec.json.encode(found.item, order="deterministic"))
+        call.raw(text.decode() + "\n")
+    return exits.OK
+
+
+@interface.command
+def restore(
+    id_: Annotated[str, Parameter(name="ID", help="What `sessions` shows of one that is kept.")],
+    /,
+    *,
+    plan: Annotated[bool, Parameter(help="Only show what would be changed.")] = False,
+    call: CallArgument,
+) -> int:
+    """Bring back an item that lost a conflict, in the name of the user whose sync it was.
+
+    What it says goes over what the record says now; what it doesn't say stays. Where the record is
+    gone it is made anew. Devices get it with their next sync.
+    """
+    from accord.cli.show import show_changes
+    from accord.service import lost_item
+
+    with call.accord() as accord:
+        found = lost_item.find(accord, id_)
+        done = (lost_item.plan if plan else lost_item.restore)(accord, found)
+    call.data({"id": id_, "user": found.sync.user, "ref": done.ref, "fields": done.fields})
+    if found.note.ref and done.ref == found.note.ref:
+        word = "would change" if plan else "changed"
+        call.say(f"{word}  {done.ref}" if done.fields else "It stands so already.", markup=False)
+        show_changes(call, done.fields, "    ")
+    else:
+        call.say("would be made anew" if plan else f"made anew  {done.ref}", markup=False)
+    return exits.OK
+
+
+def _kept(note: SyncNote) -> str:
+    return note.id if note.item is not None else ""

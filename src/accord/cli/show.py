@@ -10,8 +10,11 @@ from accord.cli.words import plural, short
 from accord.model.kinds import Side
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accord.cli.call import Call
     from accord.engine.plan import Plan, Step
+    from accord.model.diff import FieldChange
     from accord.service.report import Replied
     from accord.state.records import Entry
 
@@ -72,11 +75,16 @@ def show_replies(call: Call, replied: Replied | None) -> None:
     sign, style = _REPLIES[replied.act]
     call.say(Text.assemble("  ", (f"{sign} ", style), f"automatic replies: {replied.act}"))
     call.say(Text(f"      {replied.why}", style="dim"))
-    for change in replied.fields:
-        values = (short(change.before), "red"), " → ", (short(change.after), "green")
-        call.say(Text.assemble(f"      {change.field}: ", *values))
+    show_changes(call, replied.fields, "      ")
     if replied.error:
         call.say(Text(f"      {replied.error}", style="red"))
+
+
+def show_changes(call: Call, fields: Sequence[FieldChange], indent: str) -> None:
+    """Print what becomes of each field."""
+    for change in fields:
+        values = (short(change.before), "red"), " → ", (short(change.after), "green")
+        call.say(Text.assemble(f"{indent}{change.field}: ", *values))
 
 
 def _summary(plan: Plan) -> str:

@@ -119,8 +119,12 @@ class Sync(Struct, frozen=True, kw_only=True):
 
 
 class SyncNote(Struct, frozen=True, kw_only=True):
-    """Be one item that was refused or lost a conflict; `item` is the loser as canonical JSON."""
+    """Be one item that was refused or lost a conflict; `item` is the loser as canonical JSON.
 
+    The log gives it an `id` when it takes it.
+    """
+
+    id: str = ""
     what: str
     luid: str = ""
     ref: str = ""
@@ -157,18 +161,23 @@ class SyncLog(Repository):
     def notes(self, sync: str) -> list[SyncNote]:
         """Return what was refused or lost in a sync."""
         query = select(SYNC_NOTES).where(SYNC_NOTES.c.sync == sync).order_by(SYNC_NOTES.c.id)
-        return [
-            SyncNote(
-                what=row.what,
-                luid=row.luid,
-                ref=row.ref,
-                why=row.why,
-                item=None
-                if row.item is None
-                else self.context.unwrap(row.item, f"sync-note:{row.id}"),
-            )
-            for row in self.db.execute(query.limit(_NOTES_SHOWN))
-        ]
+        return [self._noted(row) for row in self.db.execute(query.limit(_NOTES_SHOWN))]
+
+    def lost(self, note: str) -> tuple[Sync, SyncNote] | None:
+        """Return what is noted under an id, and in which sync that was."""
+        row = self.db.execute(select(SYNC_NOTES).where(SYNC_NOTES.c.id == note)).first()
+        if row is None:
+            return None
+        sync = self.db.execute(select(SYNCS).where(SYNCS.c.id == row.sync)).one()
+        return _sync(sync), self._noted(row)
+
+    def _noted(self, row: AnyRow) -> SyncNote:
+        item = row.item
+        if item is not None:
+            item = self.context.unwrap(item, f"sync-note:{row.id}")
+        return SyncNote(
+            id=row.id, what=row.what, luid=row.luid, ref=row.ref, why=row.why, item=item
+        )
 
     def refused(
         self,

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from accord.db import open_database
+from accord.service.config import load
 from accord.state import State
 from accord.state.sync_sessions import Sync, SyncNote
 from tests.unit.cli.conftest import Run
 from tests.unit.state.build import NOW
+
+NOW_THERE = json.dumps(
+    {"type": "contact", "full_name": "Jo Lee", "notes": "From the office", "job_title": "Buyer"}
+)
+LOST = json.dumps({"type": "contact", "full_name": "Jo Lee", "notes": "From the phone"})
 
 
 def test_it_wont_listen_to_the_world_without_tls(installed: Run) -> None:
@@ -64,9 +73,6 @@ def test_a_password_for_a_device_is_short_and_alone_on_standard_output(installed
 
 def test_who_synced_what_and_what_was_refused(installed: Run, tmp_path: Path) -> None:
     assert "Nobody has synced" in installed("interface", "sessions").out
-    from accord.db import open_database
-    from accord.service.config import load
-
     config = load(tmp_path / "accord.toml", {}, tmp_path)
     database = open_database(config.database)
     counts = {"added": 3, "refused": 1}
@@ -90,7 +96,8 @@ def test_who_synced_what_and_what_was_refused(installed: Run, tmp_path: Path) ->
         assert word in shown
     (row,) = installed("interface", "sessions", "--user", "alice", "--json").rows
     assert row["counts"] == counts
-    assert row["notes"] == [{"what": "refused", "luid": "7", "ref": "", "why": "status 403"}]
+    note = {"what": "refused", "luid": "7", "ref": "", "why": "status 403", "kept": ""}
+    assert row["notes"] == [note]
     assert installed("interface", "sessions", "--user", "bob", "--json").rows == []
     assert "status 403" in installed("journal").out
 
@@ -134,3 +141,65 @@ def test_it_serves_until_it_is_stopped(run: Run, tmp_path: Path) -> None:
             served.send_signal(signal.SIGTERM)
             served.wait(30)
     assert served.returncode == 0
+
+
+def test_the_one_that_lost_is_shown_and_brought_back(installed: Run, tmp_path: Path) -> None:
+    made = installed("crm", "put", "--as", "alice", "--json", stdin=NOW_THERE).row
+    here, gone = note_lost(tmp_path, LOST, made["ref"]), note_lost(tmp_path, LOST, "")
+    shown = installed("interface", "sessions").out
+    assert f"the one that lost is kept: {here}" in shown
+    kept = [
+        note["kept"]
+        for row in installed("interface", "sessions", "--json").rows
+        for note in row["notes"]
+    ]
+    assert sorted(kept) == sorted([here, gone])
+    assert json.loads(installed("interface", "lost", here).out)["notes"] == "From the phone"
+    row = installed("interface", "lost", here, "--json").row
+    assert (row["user"], row["ref"], row["item"]["notes"]) == (
+        "alice",
+        made["ref"],
+        "From the phone",
+    )
+    planned = installed("interface", "restore", here, "--plan").out
+    assert "would change" in planned
+    assert "notes:" in planned
+    assert notes_of(installed) == ["From the office"]
+    row = installed("interface", "restore", here, "--json").row
+    assert [field["field"] for field in row["fields"]] == ["notes"]
+    assert notes_of(installed) == ["From the phone"]
+    record = installed("crm", "show", made["ref"], "--as", "alice", "--json").row
+    assert record["item"]["job_title"] == "Buyer", "what the device couldn't say stays"
+    assert "stands so already" in installed("interface", "restore", here).out
+    assert "would be made anew" in installed("interface", "restore", gone, "--plan").out
+    installed("interface", "restore", gone)
+    assert notes_of(installed) == ["From the phone", "From the phone"]
+
+
+def test_an_item_that_is_not_kept_is_named(installed: Run) -> None:
+    for command in ("lost", "restore"):
+        result = installed("interface", command, "nothing", code=None)
+        assert result.code != 0
+        assert "no item is kept as nothing" in result.err
+        assert "accord interface sessions" in result.err
+
+
+def note_lost(folder: Path, item: str, ref: str) -> str:
+    """Put a lost conflict into the log; return the id under which the item is kept."""
+    config = load(folder / "accord.toml", {}, folder)
+    with closing(open_database(config.database)) as database:
+        state = State(database, config.key_file)
+        sync = Sync(
+            id=f"s-{ref}", at=NOW, user="alice", device="phone-1", store="contacts", mode="slow"
+        )
+        lost = SyncNote(what="conflict", ref=ref, why="both changed", item=item.encode())
+        with state.begin() as tx:
+            tx.sync_log.put(sync)
+            tx.sync_log.note([(sync.id, lost)])
+        with state.read() as tx:
+            return tx.sync_log.notes(sync.id)[0].id
+
+
+def notes_of(installed: Run) -> list[str]:
+    rows = installed("crm", "list", "contact", "--as", "alice", "--json").rows
+    return [row["item"]["notes"] for row in rows]

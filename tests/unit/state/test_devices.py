@@ -196,7 +196,10 @@ def test_the_log_keeps_what_was_refused_and_what_lost(state: State, clock: Clock
     with state.read() as tx:
         assert tx.sync_log.query(user="anna") == [sync]
         assert tx.sync_log.query(user="bob") == []
-        assert tx.sync_log.notes("s1")[0] == lost
+        found = tx.sync_log.notes("s1")
+        assert replace(found[0], id="") == lost
+        assert tx.sync_log.lost(found[0].id) == (sync, found[0])
+        assert tx.sync_log.lost("nothing") is None
     clock.wait(86_400 * 366)
     assert state.run(lambda tx: tx.sync_log.prune()) == 1
 
