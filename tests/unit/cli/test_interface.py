@@ -23,9 +23,9 @@ from tests.unit.cli.conftest import Run
 from tests.unit.state.build import NOW
 
 NOW_THERE = json.dumps(
-    {"type": "contact", "full_name": "Jo Lee", "notes": "From the office", "job_title": "Buyer"}
+    {"kind": "contact", "full_name": "Jo Lee", "notes": "From the office", "job_title": "Buyer"}
 )
-LOST = json.dumps({"type": "contact", "full_name": "Jo Lee", "notes": "From the phone"})
+LOST = json.dumps({"kind": "contact", "full_name": "Jo Lee", "notes": "From the phone"})
 
 
 def test_it_wont_listen_to_the_world_without_tls(installed: Run) -> None:
