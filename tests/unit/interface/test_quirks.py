@@ -169,14 +169,16 @@ def test_absences_travel_as_entries_and_keep_what_only_the_crm_knows(world: Worl
     phone = world.phone(store="absence", media_type=CALENDAR)
     phone.sync()
     ((luid, text),) = phone.items.items()
-    assert "sick" not in text
-    assert "Leave" in text
+    assert "SUMMARY:Absent" in text
+    for word in ("sick", "Leave", "Thursday"):
+        assert word not in text, "when, never why"
     phone.items[luid] = text.replace("DTEND;VALUE=DATE:20261224", "DTEND;VALUE=DATE:20261223")
-    phone.items["2"] = text.replace("UID:away", "UID:other").replace("Leave", "Again")
+    phone.items["2"] = text.replace("UID:away", "UID:other").replace("Absent", "Again")
     phone.sync()
     stored = world.get(ref, Kind.ABSENCE)
     assert isinstance(stored, Absence)
     assert (stored.absence_kind, stored.end) == ("sick", datetime(2026, 12, 23))
+    assert (stored.title, stored.message) == ("Leave", "Back on Thursday")
     assert world.names(Kind.ABSENCE) == ["Again", "Leave"]
 
 

@@ -20,10 +20,8 @@ from accord.model.diff import diff, patch
 from accord.model.fields import is_empty
 from accord.model.item import Absence, Contact, Event, Item, Mail, PostalAddress, kind_of
 from accord.model.kinds import Kind
-from accord.model.parts import Body
-from accord.model.recurrence import Busy
+from accord.rules.shape import absence_of, out_of_office
 
-_ABSENT = "Absent"
 _NOWHERE = PostalAddress(type="")
 
 
@@ -34,7 +32,7 @@ def write(item: Item, form: Format, ref: str = "") -> str:
     if isinstance(item, Mail):
         return mime.write(item)
     if isinstance(item, Absence):
-        item = _event(item)
+        item = out_of_office(item)
     return types.encode(quirks.shown(item), form.type, form.version).decode()
 
 
@@ -119,35 +117,12 @@ def _without_blanks(contact: Contact) -> Contact:
     )
 
 
-def _event(absence: Absence) -> Event:
-    return Event(
-        uid=absence.uid,
-        title=absence.title or _ABSENT,
-        start=absence.start,
-        end=absence.end,
-        time_zone=absence.time_zone,
-        all_day=absence.all_day,
-        categories=absence.categories,
-        privacy=absence.privacy,
-        body=Body(text=absence.message) if absence.message else None,
-        busy=Busy.OUT_OF_OFFICE,
-    )
-
-
 def _absence(event: Event) -> Absence:
     if event.recurs:
         raise Refused("an absence doesn't repeat")
-    return Absence(
-        uid=event.uid,
-        title=event.title,
-        start=event.start,
-        end=event.end,
-        time_zone=event.time_zone,
-        all_day=event.all_day,
-        categories=event.categories,
-        privacy=event.privacy,
-        message=event.body.text if event.body else "",
-    )
+    message = event.body.text if event.body else ""
+    more = {"categories": event.categories, "privacy": event.privacy, "message": message}
+    return replace(absence_of(event), **more)
 
 
 def _fields(kind: Kind) -> tuple[str, ...]:
