@@ -221,6 +221,8 @@ def test_an_item_that_is_too_large_is_refused_or_unknown_and_nothing_else(
     outcomes = place.write(large, small)
     assert isinstance(outcomes[0], errors.Rejected)
     assert isinstance(outcomes[1], Written)
+    whys = [note.why for _, _, note in notes(house) if note.what == "refused"]
+    assert whys == ["it has more than 20,000 bytes"]
     (made,) = contacts(crm).create(large.item)
     (seen,) = place.fetch(Ask(ref=made.ref))
     assert isinstance(seen, Unknown)

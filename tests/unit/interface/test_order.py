@@ -32,6 +32,13 @@ def alert(store: str, code: int = 200) -> m.Alert:
     return m.Alert(cmd_id="1", code=code, items=(item,))
 
 
+def strays(world: World) -> list[tuple[str, str, str]]:
+    """Return what the log says was refused outside of any sync: store, name, reason."""
+    with world.state.read() as tx:
+        found = tx.sync_log.refused()
+    return [(sync.store, note.luid, note.why) for sync, note in found if not sync.mode]
+
+
 def goes_on(world: World, phone: Phone) -> bool:
     """Tell whether the device's next sync is whole."""
     phone.items = {"7": card("Emmy Noether")}
@@ -45,6 +52,7 @@ def test_changes_of_a_store_that_was_not_alerted(world: World) -> None:
     sync = m.Sync(cmd_id="1", target=Location("calendar"), commands=(add("1", "Ada"),))
     reply = phone.post(*status_for(phone.reply), sync, phone.sync_of([add("2", "Lise")]))
     assert (codes(reply, "Sync"), codes(reply, "Add")) == ([404, 200], [404, 201])
+    assert strays(world) == [("calendar", "1", "no sync of this store was begun")]
     assert world.names() == ["Grace Hopper", "Lise"]
     assert goes_on(world, phone)
 
@@ -55,6 +63,9 @@ def test_changes_after_the_end_of_ones_package(world: World) -> None:
     reply = phone.send_changes(201)
     reply = phone.post(*status_for(reply), phone.sync_of([add("1", "Ada")]))
     assert (codes(reply, "Sync"), codes(reply, "Add")) == ([405], [405])
+    assert strays(world) == [
+        ("addressbook", "1", "it came after the device had said that it was done")
+    ]
     assert world.names() == ["Grace Hopper"]
     assert goes_on(world, phone)
 

@@ -134,6 +134,10 @@ def test_a_locked_user_is_out_in_the_middle_of_a_session(world: World) -> None:
     world.crm.lock_user("anna")
     phone.items["1"] = card("Ada Lovelace")
     assert header_status(phone.send_changes(201)).code == 403
+    with world.state.read() as tx:
+        ((sync, note),) = tx.sync_log.refused()
+    assert (sync.user, sync.device) == ("anna", "phone-1")
+    assert "anna" in note.why
 
 
 def test_only_who_knows_the_secret_address_goes_on(world: World) -> None:

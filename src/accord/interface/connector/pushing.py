@@ -29,6 +29,7 @@ from accord.ports.token import CONNECTOR
 
 _DONE = {"Add": "added", "Replace": "changed", "Delete": "deleted"}
 _CHANGES = (m.Add, m.Replace, m.Delete)
+_LONGEST = 200
 
 T = TypeVar("T")
 
@@ -119,21 +120,29 @@ def _whole(turn: Turn, place: Place, command: Command, item: Item, uri: str) -> 
     if coming is None:
         size = item.meta.size if item.meta else None
         if not item.more_data:
-            return text if len(text.encode()) <= most else StatusCode.REQUESTED_SIZE_TOO_BIG
+            return text if len(text.encode()) <= most else _too_big(turn, place, uri)
         coming = connector.coming = Coming(*about, wire.TYPE, size)
     coming.take(text.encode())
     if coming.length > most or (coming.size or 0) > most:
-        coming.pieces, coming.size = [], most + 1
+        known, coming.pieces, coming.size = coming.size == most + 1, [], most + 1
         if not item.more_data:
             connector.coming = None
-        return StatusCode.REQUESTED_SIZE_TOO_BIG
+        return StatusCode.REQUESTED_SIZE_TOO_BIG if known else _too_big(turn, place, uri)
     if item.more_data:
         connector.stays = True
         return StatusCode.CHUNKED_ITEM_ACCEPTED_AND_BUFFERED
     connector.coming = None
     if coming.size not in (None, coming.length):
+        why = f"it has {coming.length:,} bytes instead of the {coming.size:,} that were announced"
+        note(turn, place.store, "refused", why, luid=uri[:_LONGEST])
         return StatusCode.SIZE_MISMATCH
     return b"".join(coming.pieces).decode(errors="replace")
+
+
+def _too_big(turn: Turn, place: Place, uri: str) -> StatusCode:
+    most = turn.house.settings.max_object
+    note(turn, place.store, "refused", f"it has more than {most:,} bytes", luid=uri[:_LONGEST])
+    return StatusCode.REQUESTED_SIZE_TOO_BIG
 
 
 def _text(item: Item) -> str:

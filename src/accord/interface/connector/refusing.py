@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import structlog
 
 from accord.formats import wire
@@ -11,7 +9,7 @@ from accord.formats.syncml.message import Item, Location, Meta
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server.house import Turn
 from accord.ports import errors
-from accord.state.sync_sessions import Sync, SyncNote
+from accord.state.sync_sessions import SyncNote
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
 
@@ -74,17 +72,4 @@ def count(turn: Turn, store: str, counts: dict[str, int]) -> str:
 
     A connector comes all day long: a line for each conversation would bury those of devices.
     """
-    now, user = turn.house.now(), turn.talk.user
-    line = hashlib.sha256(f"{user}\0{store}\0{now:%Y%m%d}".encode()).hexdigest()[:32]
-    kept = Sync(
-        id=line,
-        at=now,
-        user=user,
-        device=_DEVICE,
-        store=store,
-        mode="connector",
-        counts=counts,
-        end="done",
-    )
-    turn.house.state.run(lambda tx: tx.sync_log.add(kept), durable=False)
-    return line
+    return turn.daily(store, counts, device=_DEVICE, mode="connector", end="done")

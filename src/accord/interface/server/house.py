@@ -5,6 +5,7 @@ Made by the server; everything that answers a message takes a `Turn`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -45,6 +46,7 @@ Call: TypeAlias = "Callable[[str, Kind, Sequence[A]], list[R]]"
 """Be one of the CRM's batch calls, of a folder, a kind and what is asked for."""
 
 _MOST_NOTES = 1_000
+_LONGEST = 200
 
 
 class House(Struct, frozen=True):
@@ -155,6 +157,24 @@ class Turn:
         data = None if item is None else canonical.encode(item)
         line = SyncNote(what=what, luid=luid, ref=ref, why=why, item=data)
         self._notes.append((store.id, line))
+
+    def stray(self, store: str, why: str, luids: Sequence[str] = ()) -> None:
+        """Put into the log what was refused outside of any sync: a line a day for each store."""
+        counts = {"refused": len(luids) or 1}
+        line = self.daily(store[:_LONGEST], counts, device=self.talk.device, mode="", end=why)
+        notes = [(line, SyncNote(what="refused", luid=luid, why=why)) for luid in luids or ("",)]
+        self.house.state.run(lambda tx: tx.sync_log.note(notes[:_MOST_NOTES]))
+
+    def daily(self, store: str, counts: dict[str, int], *, device: str, mode: str, end: str) -> str:
+        """Add to the line of the log that a store of this user has today; return its id."""
+        now, user = self.house.now(), self.talk.user
+        names = f"{user}\0{device}\0{mode}\0{store}\0{now:%Y%m%d}"
+        id_ = hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()[:32]
+        kept = Sync(
+            id=id_, at=now, user=user, device=device, store=store, mode=mode, counts=counts, end=end
+        )
+        self.house.state.run(lambda tx: tx.sync_log.add(kept), durable=False)
+        return id_
 
     def log(self, store: StoreTalk, end: str = "") -> Sync:
         """Return a store's line in the log."""

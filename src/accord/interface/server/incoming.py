@@ -23,6 +23,11 @@ from accord.state.state import Tx
 
 _CHANGES = (m.Add, m.Replace, m.Delete)
 _LONGEST = 255
+_UNFIT = {
+    StatusCode.NOT_FOUND: "no sync of this store was begun",
+    StatusCode.COMMAND_NOT_ALLOWED: "it came after the device had said that it was done",
+    StatusCode.OPERATION_CANCELLED: "the sync of this store has failed",
+}
 
 
 def sync(turn: Turn, command: m.Sync) -> None:
@@ -34,6 +39,7 @@ def sync(turn: Turn, command: m.Sync) -> None:
     code = _fitness(turn, store)
     turn.reply.status(command.cmd_id, "Sync", code, target=target or None, source=source)
     if store is None or code is not StatusCode.OK:
+        _stray(turn, target, _UNFIT[code], command.commands)
         for inner in command.commands:
             if not getattr(inner, "no_resp", False):
                 turn.reply.status(inner.cmd_id, name_of(inner), code)
@@ -54,6 +60,13 @@ def sync(turn: Turn, command: m.Sync) -> None:
             batch = []
         batch.append(op)
     _apply(turn, store, batch)
+
+
+def _stray(turn: Turn, store: str, why: str, commands: tuple[Command, ...]) -> None:
+    items = (item for each in commands if isinstance(each, _CHANGES) for item in each.items)
+    luids = [item.source.uri[:_LONGEST] if item.source else "" for item in items]
+    if luids:
+        turn.stray(store, why, luids)
 
 
 def _begin_anew(tx: Tx, shelf: Shelf, store: StoreTalk) -> None:

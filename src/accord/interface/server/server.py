@@ -239,6 +239,9 @@ class Server:
             if talk.connector is not None:
                 return coding.encode(conversation.answer(turn, code))
             return coding.encode(session.answer(turn, code, chal))
+        except AuthFailed as error:
+            turn.stray("", str(error))
+            raise
         finally:
             turn.close()
 
