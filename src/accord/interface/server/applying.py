@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from accord.formats.errors import Refused
 from accord.formats.syncml.status import StatusCode
 from accord.formats.types import Format
-from accord.interface.server import render
+from accord.interface.server import quirks, render
 from accord.interface.server.change import Op, keep_to, key_of, refuse
 from accord.interface.server.house import Turn
 from accord.interface.server.identifying import identify
@@ -29,6 +29,7 @@ from accord.ports.errors import AccordError
 from accord.state.device_items import DeviceItem, Shelf
 
 _Result: TypeAlias = Written | AccordError
+_BOTH = "changed on both sides"
 
 
 def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
@@ -144,13 +145,21 @@ def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> No
     if not values:
         _agree(store, op, stored)
         return
-    wins = turn.house.settings.conflict
-    if _never_agreed(store, op, stored):
+    wins, met = turn.house.settings.conflict, not _never_agreed(store, op, stored)
+    if quirks.breaks(stored.item, op.item, values):
+        # A person who wants it only once, or a device that lost the series: nobody can tell.
+        if not met and wins is Wins.DUPLICATE:
+            wins = Wins.SERVER
+        why = "a series with changed occurrences came back as a single entry"
+        if not _clash(turn, store, op, stored, wins, why):
+            return
+        values |= {"overrides": (), "exdates": ()}
+    elif not met:
         values = _first_meeting(turn, store, op, stored, values, wins)
         if not values:
             _agree(store, op, stored)
             return
-    elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins):
+    elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins, _BOTH):
         return
     elif op.matched and not alike(stored.item, op.item):
         why = "another one has its name on the device since a sync broke off; the device won"
@@ -179,16 +188,18 @@ def _clashes(store: StoreTalk, op: Op, stored: Snapshot) -> bool:
     return changed and not op.matched and not store.slow
 
 
-def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -> bool:
+def _clash(
+    turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins, what: str
+) -> bool:
     """Decide who wins; tell whether the device's change is to be written."""
     match wins:
         case Wins.CLIENT:
-            why = "changed on both sides; the device won"
+            why = f"{what}; the device won"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=stored.item)
             op.success = StatusCode.CONFLICT_RESOLVED_WITH_CLIENT_COMMAND_WINNING
             return True
         case Wins.DUPLICATE:
-            why = "changed on both sides; both were kept"
+            why = f"{what}; both were kept"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref)
             _offer_again(turn, store, op.ref)
             assert op.item is not None
@@ -198,7 +209,7 @@ def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -
             _create(turn, store, op)
             op.success = StatusCode.CONFLICT_RESOLVED_WITH_DUPLICATE
         case _:
-            why = "changed on both sides; the CRM won"
+            why = f"{what}; the CRM won"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
             op.resend = True
