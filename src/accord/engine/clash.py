@@ -67,6 +67,17 @@ class Judge(Struct, frozen=True, kw_only=True):
         return Side.CRM, "nobody organizes this, so the CRM decides"
 
 
+class Always(Struct, frozen=True, kw_only=True):
+    """Let one side win whatever clashes (None: nobody yet)."""
+
+    side: Side | None
+
+    def winner(self, group: str, mailbox: Item, carried: Item) -> tuple[Side | None, str]:
+        """Return the winning side and the reason in plain words."""
+        who = "nobody" if self.side is None else f"the {self.side}"
+        return self.side, f"{who} wins what clashes here"
+
+
 def judge_of(crm: Snapshot, groupware: Snapshot, policy: Policy) -> Judge:
     """Return the judge over two present snapshots."""
     return Judge(

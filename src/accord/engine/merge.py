@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from accord.engine.clash import Clashed, Judge, judge_of
+from accord.engine.clash import Always, Clashed, Judge, judge_of
 from accord.engine.entries import entries, joined
 from accord.engine.plan import Pairing
 from accord.engine.policy import ORGANIZERS, Policy
@@ -84,6 +84,39 @@ def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) 
         clashes=tuple(clashes),
         restored=restored,
         contested=tuple(sorted(contested | opened(clashes))),
+    )
+
+
+def merge_alike(base: Item, crm: Item, groupware: Item, winner: Side | None) -> Merged:
+    """Return what each side has to change where both hold items alike and no rule stands between.
+
+    `base` is the item they last agreed about; `winner` wins whatever clashes, None leaves it open.
+    """
+    now = {Side.CRM: crm, Side.GROUPWARE: groupware}
+    fields = frozenset(FIELDS[kind_of(base)])
+    halves = {
+        side: _Half(
+            side=side,
+            flows=fields,
+            base=base,
+            now=now[side],
+            theirs_before=base,
+            theirs_after=now[side.other],
+            incoming=frozenset(diff(base, now[side.other])),
+            own=frozenset(diff(base, now[side])),
+        )
+        for side in Side
+    }
+    patches: dict[Side, dict[str, Any]] = {Side.CRM: {}, Side.GROUPWARE: {}}
+    clashes: list[Clashed] = []
+    for group in _groups(halves, frozenset()):
+        clashes += _merge_group(group, halves, patches, Always(side=winner), frozenset())
+    return Merged(
+        crm=patches[Side.CRM],
+        groupware=patches[Side.GROUPWARE],
+        clashes=tuple(clashes),
+        restored=frozenset(),
+        contested=tuple(sorted(opened(clashes))),
     )
 
 
@@ -186,7 +219,7 @@ def _merge_group(
     group: tuple[str, ...],
     halves: dict[Side, _Half],
     patches: dict[Side, dict[str, Any]],
-    judge: Judge,
+    judge: Judge | Always,
     contested: frozenset[str],
 ) -> Iterable[Clashed]:
     arriving = {side: half.incoming.intersection(group) for side, half in halves.items()}
@@ -223,7 +256,7 @@ def _both_changed(
     group: tuple[str, ...],
     halves: dict[Side, _Half],
     patches: dict[Side, dict[str, Any]],
-    judge: Judge,
+    judge: Judge | Always,
 ) -> Iterable[Clashed]:
     crm, groupware = halves[Side.CRM], halves[Side.GROUPWARE]
     name = _name(group, groupware)

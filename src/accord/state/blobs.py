@@ -1,4 +1,4 @@
-"""Content-addressed bytes that pairings and the journal share; private ones are encrypted.
+"""Content-addressed bytes that pairings, journal and devices share; private ones are encrypted.
 
 Snapshots go in with every commit; `collect` drops what nobody refers to any more.
 """
@@ -16,7 +16,7 @@ from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
 from accord.state.codec import decode_snapshot, encode_snapshot
 from accord.state.context import SEALED, Context, Repository
-from accord.state.schema import BLOBS, JOURNAL, PAIRINGS
+from accord.state.schema import BLOBS, DEVICE_ITEMS, JOURNAL, PAIRINGS
 
 _GRACE = timedelta(days=1)
 _TOUCH = timedelta(hours=1)
@@ -115,6 +115,7 @@ class Blobs(Repository):
         used = union(
             select(PAIRINGS.c.crm_blob),
             select(PAIRINGS.c.groupware_blob),
+            select(DEVICE_ITEMS.c.base),
             *(
                 select(column).where(column.is_not(None))
                 for column in (JOURNAL.c.before, JOURNAL.c.after, JOURNAL.c.fields)

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, delete, func, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
-from accord.state.context import Repository
+from accord.model import canonical
+from accord.model.item import Item
+from accord.state.blobs import Blobs
+from accord.state.context import Context, Repository
 from accord.state.schema import ANCHORS, DEVICE_ITEMS
 
 
@@ -45,7 +48,8 @@ class DeviceItem(Struct, frozen=True, kw_only=True):
 
     Without `luid` it was offered and the device hasn't said its name for it. `version` is the one
     that the device has, empty where it must be sent again. `session` touched it last,
-    none where that was before the device began anew.
+    none where that was before the device began anew. `base` is the digest of the item that device
+    and CRM last both had, empty where that isn't known.
     """
 
     ref: str
@@ -53,6 +57,7 @@ class DeviceItem(Struct, frozen=True, kw_only=True):
     guid: str = ""
     version: str = ""
     session: str = ""
+    base: str = ""
 
 
 class DeviceAnchors(Repository):
@@ -75,6 +80,11 @@ class DeviceAnchors(Repository):
 
 class DeviceItems(Repository):
     """Keep the items of devices; a name and a ref belong to one item each."""
+
+    def __init__(self, context: Context, blobs: Blobs) -> None:
+        """Keep the surroundings and the blobs in which bases lie."""
+        super().__init__(context)
+        self._blobs = blobs
 
     def by_luid(self, shelf: Shelf, luids: Iterable[str]) -> dict[str, DeviceItem]:
         """Return items by the device's own names."""
@@ -107,8 +117,24 @@ class DeviceItems(Repository):
         query = select(DEVICE_ITEMS.c.ref).where(*_at(DEVICE_ITEMS, shelf))
         return list(self.db.execute(query.order_by(DEVICE_ITEMS.c.ref)).scalars())
 
-    def put(self, shelf: Shelf, items: Sequence[DeviceItem]) -> None:
-        """Store items in place of whatever has one of their names or refs."""
+    def store(self, items: Mapping[str, Item]) -> dict[str, str]:
+        """Store what devices and CRM agree about, encrypted; return the digests by ref."""
+        digests = self._blobs.put_many((canonical.encode(item), True) for item in items.values())
+        return dict(zip(items, digests, strict=True))
+
+    def bases(self, digests: Iterable[str]) -> dict[str, Item]:
+        """Return items by their digests, without those that aren't there any more."""
+        found = self._blobs.get_many(digest for digest in digests if digest)
+        return {digest: canonical.decode(data) for digest, data in found.items()}
+
+    def put(
+        self, shelf: Shelf, items: Sequence[DeviceItem], agreed: Mapping[str, Item] | None = None
+    ) -> dict[str, str]:
+        """Store items in place of whatever has one of their names or refs.
+
+        `agreed` are those, by ref, that device and CRM both have now; their digests are returned.
+        """
+        bases = self.store(agreed or {})
         luids = [item.luid for item in items if item.luid is not None]
         self._drop(shelf, "luid", luids)
         self._drop(shelf, "ref", [item.ref for item in items])
@@ -120,20 +146,32 @@ class DeviceItems(Repository):
                 "guid": item.guid,
                 "version": item.version,
                 "session": item.session,
+                "base": bases.get(item.ref, item.base),
             }
             for item in items
         ]
         self.db.insert(DEVICE_ITEMS, rows)
+        return bases
 
-    def touch(self, shelf: Shelf, versions: Mapping[str, str], session: str) -> None:
-        """Store which versions of some refs the device has now."""
+    def touch(self, shelf: Shelf, versions: Mapping[str, tuple[str, str]], session: str) -> None:
+        """Store which versions of some refs the device has now, with their digests.
+
+        Without a digest, what device and CRM last agreed about stays what it was.
+        """
         if not versions:
             return
         change = update(DEVICE_ITEMS).where(
             *_at(DEVICE_ITEMS, shelf), DEVICE_ITEMS.c.ref == bindparam("its_ref")
         )
-        rows = [{"its_ref": ref, "its": version} for ref, version in versions.items()]
-        self.db.execute(change.values(version=bindparam("its"), session=session), rows)
+        base = func.coalesce(
+            func.nullif(bindparam("its_base", type_=Text), ""), DEVICE_ITEMS.c.base
+        )
+        rows = [
+            {"its_ref": ref, "its": version, "its_base": digest}
+            for ref, (version, digest) in versions.items()
+        ]
+        values = {"version": bindparam("its"), "base": base, "session": session}
+        self.db.execute(change.values(values), rows)
 
     def drop(self, shelf: Shelf, refs: Sequence[str]) -> None:
         """Forget items by their refs."""
@@ -180,5 +218,10 @@ def _at(table: Any, shelf: Shelf) -> tuple[ColumnElement[bool], ...]:
 
 def _item(row: AnyRow) -> DeviceItem:
     return DeviceItem(
-        ref=row.ref, luid=row.luid, guid=row.guid, version=row.version, session=row.session
+        ref=row.ref,
+        luid=row.luid,
+        guid=row.guid,
+        version=row.version,
+        session=row.session,
+        base=row.base,
     )

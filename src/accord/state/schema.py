@@ -22,7 +22,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0008"
+HEAD = "0009"
 METADATA = new_metadata()
 
 
@@ -453,6 +453,7 @@ DEVICE_ITEMS = Table(
     _text("guid"),
     _text("version"),
     _text("session"),
+    Column("base", Text, nullable=False, server_default=""),
     UniqueConstraint("user", "device", "store", "luid"),
     Index("ix_state_device_items_guid", "user", "device", "store", "guid"),
 )

@@ -89,7 +89,7 @@ class Tx:
     @cached_property
     def device_items(self) -> DeviceItems:
         """Return what devices hold."""
-        return DeviceItems(self.context)
+        return DeviceItems(self.context, self.blobs)
 
     @cached_property
     def device_nonces(self) -> DeviceNonces:

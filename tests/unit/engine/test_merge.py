@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from accord.engine.merge import Merged, merge, shared_edits
+from accord.engine.merge import Merged, merge, merge_alike, shared_edits
 from accord.engine.plan import Pairing
 from accord.engine.policy import Policy
 from accord.model.diff import patch
@@ -65,6 +65,46 @@ def rested(pair: Pairing, result: Merged, crm: Item, mailbox: Item) -> Pairing:
         crm=msgspec.structs.replace(pair.crm, item=patch(crm, result.crm)),
         groupware=msgspec.structs.replace(pair.groupware, item=patch(mailbox, result.groupware)),
     )
+
+
+# Without a rule between.
+
+
+@pytest.mark.parametrize(
+    ("winner", "crm", "mailbox"),
+    [
+        (CRM, {"location": "L"}, {"title": "C", "priority": 1}),
+        (GROUPWARE, {"location": "L", "title": "G"}, {"priority": 1}),
+        (None, {"location": "L"}, {"priority": 1}),
+    ],
+)
+def test_items_held_alike_merge_as_pairs_do(
+    winner: Side | None, crm: dict[str, Any], mailbox: dict[str, Any]
+) -> None:
+    base = event()
+    here, there = (
+        patch(base, {"title": "C", "priority": 1}),
+        patch(base, {"title": "G", "location": "L"}),
+    )
+    result = merge_alike(base, here, there, winner)
+    assert (result.crm, result.groupware) == (crm, mailbox)
+    (clashed,) = result.clashes
+    assert (clashed.group, clashed.winner) == ("title", winner)
+    assert [(c.before, c.after) for c in clashed.fields] == [("C", "G")]
+    assert result.contested == (("title",) if winner is None else ())
+
+
+def test_all_fields_of_items_held_alike_travel_in_their_groups() -> None:
+    base = contact(mails=(Mailto(address="a@x"),), extras={"crm:x": "1"})
+    more = (*base.mails, Mailto(address="b@x"))
+    here = patch(base, {"family": "C", "mails": more, "extras": {"crm:x": "2"}})
+    there = patch(base, {"given": "G", "mails": (Mailto(address="c@x"),)})
+    result = merge_alike(base, here, there, CRM)
+    assert [clash.group for clash in result.clashes] == ["name"]
+    assert result.groupware["family"] == "C"
+    assert result.groupware["extras"] == {"crm:x": "2"}
+    assert {mail.address for mail in result.crm["mails"]} == {"b@x", "c@x"}
+    assert {mail.address for mail in result.groupware["mails"]} == {"b@x", "c@x"}
 
 
 # Fields.

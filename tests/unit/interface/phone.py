@@ -14,6 +14,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from accord.formats.syncml import message as m
 from accord.formats.syncml.devinf import Capability, ContentType, DevInf, Property
 from accord.formats.syncml.devinf import Store as Described
@@ -80,7 +82,8 @@ def serve(state: State, crm: Adapter, **settings: Any) -> Server:
         crm.open(user).close()
 
     desk = Desk(state, HmacTokens(state), enter, TokenSettings())
-    return Server(House(state, crm, SignIn(state, desk), InterfaceSettings(**settings)))
+    told = msgspec.convert(settings, InterfaceSettings)
+    return Server(House(state, crm, SignIn(state, desk), told))
 
 
 def give_password(server: Server, user: str, password: str = PASSWORD) -> str:

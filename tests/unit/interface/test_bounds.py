@@ -172,7 +172,7 @@ def test_of_mere_refusals_so_many_are_kept_and_of_losses_all(
     phone.items = {str(n): card(f"Number{n} Name") for n in range(8)}
     phone.sync()
     for ref in refs(world):
-        world.edit(ref, notes="edited here")
+        world.edit(ref, full_name="Edited Here", notes="edited here")
     phone.items = {luid: data.replace("Name", "Surname") for luid, data in phone.items.items()}
     phone.items |= {f"bad-{n}": "nonsense" for n in range(8)}
     phone.sync()

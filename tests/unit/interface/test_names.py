@@ -158,7 +158,7 @@ def test_what_the_crm_made_and_we_forgot_is_made_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("accord.interface.server.applying._put", die)
+        patch.setattr("accord.interface.server.applying._keep", die)
         with pytest.raises(KeyboardInterrupt):
             break_off(phone, code=code)
     assert phone.items == before

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from accord.interface.server.stores import STORES
+from accord.model.canonical import decode
 from accord.model.item import Absence, Event
 from accord.model.kinds import Kind
 from accord.model.parts import Body, BodyType
@@ -19,7 +21,7 @@ from accord.model.recurrence import (
     RecurrenceRule,
     Weekday,
 )
-from tests.unit.interface.phone import CALENDAR, Phone
+from tests.unit.interface.phone import CALENDAR, Phone, entry
 from tests.unit.interface.world import World, make_world
 
 MOVED = Override(
@@ -86,16 +88,94 @@ def test_an_occurrence_left_out_on_the_device_is_left_out(world: World) -> None:
     assert stored.overrides == (MOVED,)
 
 
-def test_a_device_that_lost_the_series_changes_nothing_of_it(world: World) -> None:
+def only_once(world: World, *changes: tuple[str, str], **options: Any) -> tuple[Phone, str, str]:
+    """Let a device send a series as a single entry; return it, our ref and its text."""
     ref = world.add(WEEKLY)
-    phone = world.phone(store="calendar", media_type=CALENDAR)
+    phone = world.phone(store="calendar", media_type=CALENDAR, **options)
     phone.sync()
     (luid,) = phone.items
     lines = phone.items[luid].splitlines()
-    kept = [line for line in lines if not line.startswith(("RRULE", "EXDATE"))]
-    phone.items[luid] = "\r\n".join(kept).replace("SUMMARY:Weekly", "SUMMARY:Moved")
+    text = "\r\n".join(line for line in lines if not line.startswith(("RRULE", "EXDATE")))
+    for old, new in changes:
+        text = text.replace(old, new)
+    phone.items[luid] = text
     phone.sync()
+    return phone, ref, text
+
+
+@pytest.mark.parametrize("changes", [(), [("SUMMARY:Weekly", "SUMMARY:Only once, please")]])
+def test_a_series_that_came_back_as_one_entry_is_a_conflict(
+    world: World, changes: list[tuple[str, str]]
+) -> None:
+    phone, ref, _ = only_once(world, *changes)
+    (luid,) = phone.items
+    assert phone.codes == {luid: 419}
     assert world.get(ref, Kind.EVENT) == WEEKLY
+    assert "SUMMARY:Weekly" in phone.items[luid]
+    assert "RRULE:FREQ=WEEKLY" in phone.items[luid]
+    (note,) = world.notes("conflict")
+    assert note.why == "a series with changed occurrences came back as a single entry; the CRM won"
+    assert note.item is not None
+    lost = decode(note.item)
+    assert isinstance(lost, Event)
+    assert lost.title == (changes[0][1][8:] if changes else "Weekly")
+    assert not lost.recurs
+    phone.sync()
+    assert phone.codes == {}
+    assert len(world.notes("conflict")) == 1
+
+
+def test_a_series_that_came_back_as_one_entry_stays_on_both_sides_as_that_is_wished(
+    world: World,
+) -> None:
+    world.serve(conflict="duplicate")
+    phone, ref, _ = only_once(world, ("SUMMARY:Weekly", "SUMMARY:Once"))
+    assert list(phone.codes.values()) == [209]
+    assert world.get(ref, Kind.EVENT) == WEEKLY
+    assert world.names(Kind.EVENT) == phone.names == ["Once", "Weekly"]
+    phone.sync(201)
+    assert world.names(Kind.EVENT) == phone.names == ["Once", "Weekly"]
+
+
+@pytest.mark.parametrize("wins", ["duplicate", "server"])
+def test_a_series_that_is_one_entry_where_all_is_compared_is_not_there_twice(
+    world: World, wins: str
+) -> None:
+    world.serve(conflict=wins)
+    ref = world.add(WEEKLY)
+    phone = world.phone(store="calendar", media_type=CALENDAR)
+    alone = entry("weekly", "Weekly").replace("20261201T10", "20261208T13")
+    phone.items["1"] = alone.replace("20261201T11", "20261208T14")
+    phone.sync()
+    assert phone.codes == {"1": 419}
+    assert world.get(ref, Kind.EVENT) == WEEKLY
+    assert list(phone.items) == ["1"]
+    assert "RRULE" in phone.items["1"]
+
+
+def test_a_series_is_one_entry_where_the_device_wins(world: World) -> None:
+    world.serve(conflict="client")
+    phone, ref, text = only_once(world, ("SUMMARY:Weekly", "SUMMARY:Once"))
+    assert list(phone.codes.values()) == [208]
+    stored = world.get(ref, Kind.EVENT)
+    assert isinstance(stored, Event)
+    assert (stored.title, stored.rule, stored.exdates, stored.overrides) == ("Once", None, (), ())
+    assert list(phone.items.values()) == [text]
+    (note,) = world.notes("conflict")
+    assert note.item is not None
+    assert decode(note.item) == WEEKLY
+
+
+def test_a_device_that_holds_no_series_changes_what_is_about_the_whole(world: World) -> None:
+    keeps = ("SUMMARY", "DTSTART", "DTEND", "DESCRIPTION")
+    phone, ref, _ = only_once(world, ("SUMMARY:Weekly", "SUMMARY:Every week"), keeps=keeps)
+    assert list(phone.codes.values()) == [200]
+    assert world.get(ref, Kind.EVENT) == replace(WEEKLY, title="Every week")
+    (luid,) = phone.items
+    phone.items[luid] = phone.items[luid].replace("20261208T14", "20261208T13")
+    phone.sync()
+    assert phone.codes == {luid: 419}
+    assert world.get(ref, Kind.EVENT) == replace(WEEKLY, title="Every week")
 
 
 def test_an_end_by_date_that_says_the_same_as_a_count_is_no_change(world: World) -> None:

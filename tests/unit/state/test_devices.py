@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 
 from accord.db import Taken
-from accord.state import State, devices, sync_sessions
+from accord.model.item import Contact
+from accord.state import State, devices, schema, sync_sessions
+from accord.state.context import SEALED
 from accord.state.device_items import Anchors, DeviceItem, Shelf
 from accord.state.devices import DeviceSecret
 from accord.state.sync_sessions import Sync, SyncNote
@@ -143,6 +146,30 @@ def test_a_name_belongs_to_one_item_of_one_device(state: State) -> None:
         state.run(lambda tx: tx.device_items.put(SHELF, twice))
 
 
+def test_what_both_had_is_kept_until_they_have_something_else(state: State, clock: Clock) -> None:
+    one, other = Contact(full_name="Ada"), Contact(full_name="Ada King")
+    with state.begin() as tx:
+        items = tx.device_items
+        made = items.put(SHELF, [DeviceItem(ref="r1", luid="1", version="1")], {"r1": one})
+        for version, digest in (("2", ""), ("", "")):
+            items.touch(SHELF, {"r1": (version, digest)}, "s")
+            assert items.by_ref(SHELF, ["r1"])["r1"].base == made["r1"]
+        later = items.store({"r1": other})
+        stored = tx.db.execute(select(schema.BLOBS.c.data)).scalars().all()
+        assert len(stored) == 2
+        assert all(data.startswith(SEALED) for data in stored)
+        items.touch(SHELF, {"r1": ("3", later["r1"])}, "s")
+        assert items.by_ref(SHELF, ["r1"])["r1"].base == later["r1"]
+        assert items.bases([*made.values(), *later.values(), "", "gone"]) == {
+            made["r1"]: one,
+            later["r1"]: other,
+        }
+    clock.wait(2 * 86_400)
+    with state.begin() as tx:
+        assert tx.blobs.collect() == 1
+        assert tx.device_items.bases([*made.values(), *later.values()]) == {later["r1"]: other}
+
+
 def test_what_was_offered_and_not_named_is_unsettled(state: State) -> None:
     with state.begin() as tx:
         items = tx.device_items
@@ -150,7 +177,7 @@ def test_what_was_offered_and_not_named_is_unsettled(state: State) -> None:
         items.put(SHELF, [DeviceItem(ref="r3", luid="3", version="1", session="s2")])
         assert [item.ref for item in items.unsettled(SHELF)] == ["r1", "r2"]
         assert items.known(SHELF, ["r1", "r3"]) == {"r3": "1"}
-        items.touch(SHELF, {"r3": ""}, "s2")
+        items.touch(SHELF, {"r3": ("", "")}, "s2")
         assert [item.ref for item in items.unsettled(SHELF)] == ["r1", "r2", "r3"]
         items.drop_all(SHELF, but="s2")
         assert items.count(SHELF) == 1

@@ -1,32 +1,36 @@
 """A batch of a device's changes put into the CRM: found, compared, written, answered.
 
-Every step is one call of the CRM for the whole batch. Who wins where both sides changed an item is
-a setting; whatever loses is kept in the log.
+Every step is one call of the CRM for the whole batch; `updating` decides about what both have.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from accord.formats.errors import Refused
 from accord.formats.syncml.status import StatusCode
-from accord.formats.types import Format
 from accord.interface.server import render
-from accord.interface.server.change import Op, keep_to, key_of, refuse
+from accord.interface.server.change import Op, keep_to, refuse
 from accord.interface.server.house import Turn
 from accord.interface.server.identifying import identify
-from accord.interface.server.matching import alike
 from accord.interface.server.settings import Wins
-from accord.interface.server.talk import Mode, StoreTalk
+from accord.interface.server.talk import StoreTalk
+from accord.interface.server.updating import (
+    agree,
+    changed,
+    clashes,
+    create,
+    keep,
+    offer_again,
+    row,
+    update,
+)
 from accord.model import canonical
-from accord.model.diff import normalise, patch
 from accord.model.observe import Deleted, Denied, Moved, OutOfScope, Seen, Snapshot
 from accord.ports import errors
 from accord.ports.adapter import Draft, Removal, Revision, Written
 from accord.ports.errors import AccordError
-from accord.state.device_items import DeviceItem, Shelf
 
 _Result: TypeAlias = Written | AccordError
 
@@ -44,7 +48,7 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
                 with keep_to(op, turn, store):
                     _decide(turn, store, op)
         _write(turn, store, open_)
-        _put(turn, turn.shelf(store), [op.keep for op in open_ if op.keep is not None])
+        _keep(turn, store, open_)
     for op in batch:
         assert op.code is not None
         if not op.code.success:
@@ -76,6 +80,16 @@ def _look(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     known = [op for op in ops if op.ref]
     for op, now in zip(known, turn.fetch(store, [op.ref for op in known]), strict=True):
         op.now = now
+    both = [
+        (op, op.row.base)
+        for op in known
+        if op.row and isinstance(op.now, Seen) and clashes(store, op, op.now.snapshot)
+    ]
+    if both:
+        with turn.house.state.read() as tx:
+            bases = tx.device_items.bases(base for _, base in both)
+        for op, base in both:
+            op.base = bases.get(base)
 
 
 def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
@@ -83,12 +97,12 @@ def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
     if op.delete:
         _decide_delete(turn, store, op)
     elif now is None:
-        _create(turn, store, op)
+        create(turn, store, op)
     elif isinstance(now, Seen):
-        _decide_update(turn, store, op, now.snapshot)
+        update(turn, store, op, now.snapshot)
     elif isinstance(now, Deleted):
         # What was edited on the device isn't lost with a deletion here.
-        _create(turn, store, op)
+        create(turn, store, op)
     elif isinstance(now, OutOfScope):
         turn.note(store, "conflict", "it left your scope", luid=op.luid, ref=op.ref, item=op.item)
         op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
@@ -115,7 +129,7 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
         else:
             _unread(op)
         return
-    snapshot, wins = op.now.snapshot, turn.house.settings.conflict
+    snapshot, wins = op.now.snapshot, turn.house.settings.wins(store.name)
     if snapshot.version != op.row.version:
         if wins is not Wins.CLIENT:
             turn.note(store, "conflict", "deleted there, changed here", luid=op.luid, ref=op.ref)
@@ -126,110 +140,6 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
     op.write = Removal(ref=op.ref, version=snapshot.version)
 
 
-def _create(turn: Turn, store: StoreTalk, op: Op) -> None:
-    assert op.item is not None
-    item = normalise(render.fresh(op.item), turn.traits(store))
-    op.write = Draft(item=item, key=key_of(turn, store, op))
-    op.success = StatusCode.ITEM_ADDED
-
-
-def _decide_update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
-    assert op.item is not None
-    form = _form(turn, store, op)
-    try:
-        values = render.changed(stored.item, op.item, form, turn.keeps(store, form))
-    except Refused:
-        op.code = StatusCode.BAD_REQUEST
-        return
-    if not values:
-        _agree(store, op, stored)
-        return
-    wins = turn.house.settings.conflict
-    if _never_agreed(store, op, stored):
-        values = _first_meeting(turn, store, op, stored, values, wins)
-        if not values:
-            _agree(store, op, stored)
-            return
-    elif _clashes(store, op, stored) and not _clash(turn, store, op, stored, wins):
-        return
-    elif op.matched and not alike(stored.item, op.item):
-        why = "another one has its name on the device since a sync broke off; the device won"
-        turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=stored.item)
-    after = patch(stored.item, values)
-    op.write = Revision(
-        ref=op.ref,
-        version=stored.version,
-        before=stored.item,
-        after=after,
-        changed=tuple(values),
-    )
-
-
-def _never_agreed(store: StoreTalk, op: Op, stored: Snapshot) -> bool:
-    """Tell whether device and CRM never had the same of an item, as far as is known."""
-    if not op.matched or (store.mode is Mode.REFRESH_FROM_CLIENT and not store.merge):
-        return False
-    row = op.row
-    return row is None or row.ref != op.ref or not row.session or row.version != stored.version
-
-
-def _clashes(store: StoreTalk, op: Op, stored: Snapshot) -> bool:
-    """Tell whether the item was changed here, too, since the device got it."""
-    changed = op.row is not None and op.row.version != stored.version
-    return changed and not op.matched and not store.slow
-
-
-def _clash(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, wins: Wins) -> bool:
-    """Decide who wins; tell whether the device's change is to be written."""
-    match wins:
-        case Wins.CLIENT:
-            why = "changed on both sides; the device won"
-            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=stored.item)
-            op.success = StatusCode.CONFLICT_RESOLVED_WITH_CLIENT_COMMAND_WINNING
-            return True
-        case Wins.DUPLICATE:
-            why = "changed on both sides; both were kept"
-            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref)
-            _offer_again(turn, store, op.ref)
-            assert op.item is not None
-            op.item = patch(op.item, {"uid": ""})
-            op.ref = ""
-            op.again = True
-            _create(turn, store, op)
-            op.success = StatusCode.CONFLICT_RESOLVED_WITH_DUPLICATE
-        case _:
-            why = "changed on both sides; the CRM won"
-            turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
-            op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
-            op.resend = True
-            op.keep = _row(store, op, "")
-    return False
-
-
-def _first_meeting(
-    turn: Turn, store: StoreTalk, op: Op, stored: Snapshot, values: dict[str, Any], wins: Wins
-) -> dict[str, Any]:
-    """Return what to write where two items meet that never agreed: empty fields are filled."""
-    if wins is Wins.CLIENT:
-        return values
-    assert op.item is not None
-    form = _form(turn, store, op)
-    filled = render.filled(stored.item, op.item, form, turn.keeps(store, form))
-    if filled != values:
-        why = "differs, and never agreed before; the CRM won"
-        turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
-        op.resend = True
-        op.success = StatusCode.CONFLICT_RESOLVED_WITH_MERGE
-    return filled
-
-
-def _agree(store: StoreTalk, op: Op, stored: Snapshot) -> None:
-    """Take note that the device has what the CRM has, but for what is to be sent."""
-    op.code = op.success
-    # What the device's type can't hold it lacks in any case; the rest it has, unless resent.
-    op.keep = _row(store, op, "" if op.resend else stored.version)
-
-
 def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     creates = [op for op in ops if isinstance(op.write, Draft)]
     changes = [op for op in ops if isinstance(op.write, Revision)]
@@ -237,8 +147,8 @@ def _write(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     revisions = [op.write for op in changes if isinstance(op.write, Revision)]
     gone = [op.write for op in removals if isinstance(op.write, Removal)]
     _created(turn, store, creates, _made(turn, store, creates))
-    changed = turn.ask(store, turn.crm.update, revisions)
-    _changed(turn, store, changes, changed)
+    updated = turn.ask(store, turn.crm.update, revisions)
+    _changed(turn, store, changes, updated)
     removed = turn.ask(store, turn.crm.delete, gone)
     _removed(turn, store, removals, removed)
     _forget(turn, store, [op for op in ops if op.delete])
@@ -254,11 +164,11 @@ def _created(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
         if isinstance(outcome, errors.Gone):
             # Made by an earlier try and deleted since: this is another one.
             op.again = True
-            _create(turn, store, op)
+            create(turn, store, op)
             (outcome,) = _made(turn, store, [op])
         if isinstance(outcome, Written):
             op.ref, op.code = outcome.ref, op.success
-            op.keep = _row(store, op, _version(outcome))
+            keep(store, op, _after(op, outcome))
             store.count("added")
         else:
             refuse(op, outcome)
@@ -268,7 +178,7 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
     for op, outcome in zip(ops, outcomes, strict=True):
         if isinstance(outcome, Written):
             op.code = op.success
-            op.keep = _row(store, op, "" if op.resend else _version(outcome))
+            keep(store, op, _after(op, outcome))
             store.count("changed")
         elif isinstance(outcome, errors.Stale) and _is_there(turn, store, op):
             store.count("changed")
@@ -277,14 +187,14 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
             why = "changed on both sides at once; the CRM won"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
-            op.keep = _row(store, op, "")
+            _lack(store, op)
         elif isinstance(outcome, errors.Denied):
             _put_back(turn, store, op)
-            op.keep = _row(store, op, "")
+            _lack(store, op)
         else:
             refuse(op, outcome)
             if op.matched:
-                op.keep = _row(store, op, "")
+                _lack(store, op)
 
 
 def _is_there(turn: Turn, store: StoreTalk, op: Op) -> bool:
@@ -292,10 +202,9 @@ def _is_there(turn: Turn, store: StoreTalk, op: Op) -> bool:
     (now,) = turn.fetch(store, [op.ref])
     if not isinstance(now, Seen) or op.item is None:
         return False
-    form = _form(turn, store, op)
-    if render.changed(now.snapshot.item, op.item, form, turn.keeps(store, form)):
+    if changed(turn, store, op, now.snapshot.item):
         return False
-    _agree(store, op, now.snapshot)
+    agree(store, op, now.snapshot)
     return True
 
 
@@ -330,44 +239,27 @@ def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
     if gone:
         turn.house.state.run(lambda tx: tx.device_items.drop(turn.shelf(store), gone))
     for ref in kept:
-        _offer_again(turn, store, ref)
+        offer_again(turn, store, ref)
 
 
-def _offer_again(turn: Turn, store: StoreTalk, ref: str) -> None:
-    row = DeviceItem(ref=ref, guid=guid(ref), session=store.mark)
-    _put(turn, turn.shelf(store), [row])
+def _lack(store: StoreTalk, op: Op) -> None:
+    """Remember that the device lacks what the CRM has: it is sent again."""
+    op.keep, op.agreed = row(store, op, ""), None
 
 
-def _row(store: StoreTalk, op: Op, version: str) -> DeviceItem:
-    return DeviceItem(
-        ref=op.ref,
-        luid=op.luid,
-        guid=guid(op.ref),
-        version=version,
-        session=store.mark,
-    )
+def _after(op: Op, written: Written) -> Snapshot:
+    """Return what the CRM has after a write: as it was read back, if nobody came between."""
+    read = written.snapshot
+    if read is not None and written.version in ("", read.version):
+        return read
+    assert isinstance(op.write, Draft | Revision)
+    item = op.write.item if isinstance(op.write, Draft) else op.write.after
+    return Snapshot(ref=op.ref, version=written.version, item=item)
 
 
-def _put(turn: Turn, shelf: Shelf, rows: list[DeviceItem]) -> None:
+def _keep(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
+    """Store what the device has, and about what it agreed with the CRM."""
+    rows = [op.keep for op in ops if op.keep is not None]
     if rows:
-        turn.house.state.run(lambda tx: tx.device_items.put(shelf, rows))
-
-
-def _form(turn: Turn, store: StoreTalk, op: Op) -> Format:
-    """Return in which type the device has an item: the one that it sends."""
-    media = op.type.partition(";")[0].strip().lower()
-    for form in turn.store(store).types:
-        if form.type == media:
-            return form
-    return turn.store(store).types[0]
-
-
-def _version(written: Written) -> str:
-    return written.version or (written.snapshot.version if written.snapshot else "")
-
-
-def guid(ref: str) -> str:
-    """Return the name under which an item is offered: short, whatever refs a CRM has."""
-    if len(ref) <= 40 and ref.isascii() and ref.isprintable() and " " not in ref:
-        return ref
-    return "~" + hashlib.sha256(ref.encode("utf-8", "replace")).hexdigest()[:32]
+        shelf, bases = turn.shelf(store), {op.ref: op.agreed for op in ops if op.agreed}
+        turn.house.state.run(lambda tx: tx.device_items.put(shelf, rows, bases))

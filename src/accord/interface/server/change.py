@@ -27,7 +27,8 @@ class Op(Struct):
 
     `code` is its status once it is known, `ref` the item of the CRM, `row` what the device has.
     `why` tells of a refusal more than its code. `again` says that what was made of it before, if
-    anything, is another item by now.
+    anything, is another item by now. `base` is what device and CRM last had both, where the CRM's
+    was changed since; `agreed` what both have now.
     """
 
     command: Command
@@ -48,6 +49,8 @@ class Op(Struct):
     success: StatusCode = StatusCode.OK
     resend: bool = False
     keep: DeviceItem | None = None
+    base: Item | None = None
+    agreed: Item | None = None
 
 
 def key_of(turn: Turn, store: StoreTalk, op: Op) -> str:
@@ -61,6 +64,13 @@ def key_of(turn: Turn, store: StoreTalk, op: Op) -> str:
     names = (*who, op.luid, before, op.digest, new_id() * op.again)
     digest = hashlib.sha256("\0".join(names).encode("utf-8", "replace")).hexdigest()[:32]
     return f"syncml-{digest}"
+
+
+def guid(ref: str) -> str:
+    """Return the name under which an item is offered: short, whatever refs a CRM has."""
+    if len(ref) <= 40 and ref.isascii() and ref.isprintable() and " " not in ref:
+        return ref
+    return "~" + hashlib.sha256(ref.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 @contextmanager

@@ -5,9 +5,11 @@ Names and versions are stored item by item; the anchors only with the device's l
 
 from __future__ import annotations
 
+import msgspec
+
 from accord.formats.syncml import message as m
 from accord.formats.syncml.status import StatusCode
-from accord.interface.server.applying import guid
+from accord.interface.server.change import guid
 from accord.interface.server.house import Turn
 from accord.interface.server.stores import find
 from accord.interface.server.talk import Mode, Sent, StoreTalk
@@ -21,7 +23,7 @@ class Heard:
     def __init__(self, turn: Turn) -> None:
         """Begin a message."""
         self._turn = turn
-        self._versions: dict[str, dict[str, str]] = {}
+        self._versions: dict[str, dict[str, tuple[str, str]]] = {}
         self._gone: dict[str, list[str]] = {}
         self._again: dict[str, list[str]] = {}
 
@@ -73,7 +75,7 @@ class Heard:
             else:
                 self._refused(store, sent, code, known=True)
         elif good:
-            self._versions.setdefault(store.name, {})[sent.ref] = sent.version
+            self._versions.setdefault(store.name, {})[sent.ref] = sent.version, sent.base
             store.count("sent-added" if sent.what == "add" else "sent-changed")
         elif gone:
             # It isn't there any more under that name: next time it is offered as a new one.
@@ -87,7 +89,7 @@ class Heard:
         `known` says that its row is there already.
         """
         if known:
-            self._versions.setdefault(store.name, {})[sent.ref] = ""
+            self._versions.setdefault(store.name, {})[sent.ref] = "", ""
         else:
             self._again.setdefault(store.name, []).append(sent.ref)
         self._turn.note(store, "unsent", f"the device answered {code}", ref=sent.ref)
@@ -107,13 +109,7 @@ def map_(turn: Turn, command: m.Map) -> None:
     def work(tx: Tx) -> None:
         rows = tx.device_items.by_guid(shelf, pairs)
         named = {
-            pairs[guid]: DeviceItem(
-                ref=row.ref,
-                luid=pairs[guid],
-                guid=guid,
-                version=row.version,
-                session=row.session,
-            )
+            pairs[guid]: msgspec.structs.replace(row, luid=pairs[guid])
             for guid, row in rows.items()
         }
         tx.device_items.put(shelf, list(named.values()))
@@ -127,11 +123,11 @@ def commit(turn: Turn) -> None:
 
     What the device didn't answer it needn't have got: it is sent again.
     """
-    silent: dict[str, dict[str, str]] = {}
+    silent: dict[str, dict[str, tuple[str, str]]] = {}
     for sent in turn.talk.sent.values():
         # New ones are offered until they are named, and named they were taken.
         if sent.what in ("replace", "delete"):
-            silent.setdefault(sent.store, {})[sent.ref] = ""
+            silent.setdefault(sent.store, {})[sent.ref] = "", ""
             why = "the device never answered it"
             turn.note(turn.talk.stores[sent.store], "unsent", why, ref=sent.ref)
 

@@ -16,10 +16,11 @@ from accord.formats.syncml.message import Command, Item, Location, Meta
 from accord.formats.syncml.node import clean
 from accord.formats.syncml.version import Version
 from accord.interface.server import render
-from accord.interface.server.applying import guid
+from accord.interface.server.change import guid
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
 from accord.interface.server.talk import Candidate, Mode, Out, Part, Sent, StoreTalk
+from accord.model import item as model
 from accord.model.observe import (
     Completeness,
     Deleted,
@@ -33,6 +34,7 @@ from accord.ports.adapter import Removal, Written
 from accord.ports.errors import AccordError
 from accord.ports.fault import contained
 from accord.state.device_items import DeviceItem
+from accord.state.state import Tx
 
 _FETCH = 50
 _LEAST = 1_500
@@ -43,11 +45,13 @@ _ENVELOPE = 400
 
 
 class _Pass(Struct):
-    """Be what one message takes of one store."""
+    """Be what one message takes of one store; `items` are those that went out whole, by ref."""
 
     commands: list[Command] = []
     sent: list[Sent] = []
     rows: list[DeviceItem] = []
+    lacked: dict[str, tuple[str, str]] = {}
+    items: dict[str, model.Item] = {}
 
 
 def fill(turn: Turn) -> bool:
@@ -209,9 +213,7 @@ def _send(turn: Turn, store: StoreTalk) -> bool:
         if left:
             break
     store.queue = queue
-    if taken.rows:
-        shelf = turn.shelf(store)
-        turn.house.state.run(lambda tx: tx.device_items.put(shelf, taken.rows))
+    bases = _remember(turn, store, taken)
     if store.announced and not taken.commands:
         return not queue and store.part is None
     store.announced = True
@@ -220,9 +222,23 @@ def _send(turn: Turn, store: StoreTalk) -> bool:
     reply.body[-1] = msgspec.structs.replace(made, commands=numbered)
     reply.left = room
     for command, sent in zip(numbered, taken.sent, strict=True):
-        reply.expect(command.cmd_id, sent)
+        base = bases.get(sent.ref, sent.base)
+        reply.expect(command.cmd_id, msgspec.structs.replace(sent, base=base))
     reply.expect(made.cmd_id, Sent(store.name, "sync"))
     return not queue and store.part is None
+
+
+def _remember(turn: Turn, store: StoreTalk, taken: _Pass) -> dict[str, str]:
+    """Store what is offered and what the device lacks; return the digests of what goes out."""
+    if not (taken.rows or taken.lacked or taken.items):
+        return {}
+    shelf = turn.shelf(store)
+
+    def work(tx: Tx) -> dict[str, str]:
+        tx.device_items.touch(shelf, taken.lacked, store.mark)
+        return tx.device_items.put(shelf, taken.rows, taken.items)
+
+    return turn.house.state.run(work)
 
 
 def _send_some(
@@ -289,14 +305,16 @@ def _send_item(turn: Turn, store: StoreTalk, out: Out, found: Seen, taken: _Pass
     command = _command(out, form.type, text)
     cost = turn.reply.measure(command)
     if cost <= room:
-        _took(turn, store, out, snapshot.version, command, taken)
+        taken.items[out.ref] = snapshot.item
+        _took(store, out, snapshot.version, command, taken)
         return room - cost
     if taken.commands or room < turn.reply.limit // 2:
         return -1
     if turn.message.header.version is Version.V1_0:
         _unsent(turn, store, out, taken, "it doesn't fit into a message")
         return room
-    store.part = Part(out, text, snapshot.version, form.type)
+    base = turn.house.state.run(lambda tx: tx.device_items.store({out.ref: snapshot.item}))
+    store.part = Part(out, text, snapshot.version, form.type, base=base[out.ref])
     return _send_part(turn, store, taken, room)
 
 
@@ -313,12 +331,15 @@ def _unread(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, why: str) -> N
 
 def _unsent(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, why: str) -> None:
     turn.note(store, "unsent", why, ref=out.ref)
-    taken.rows.append(_lacked(store, out))
+    if out.luid is None:
+        taken.rows.append(_lacked(store, out))
+    else:
+        taken.lacked[out.ref] = "", ""
 
 
 def _lacked(store: StoreTalk, out: Out) -> DeviceItem:
-    """Return how it is remembered that a device lacks an item: the next sync tries again."""
-    return DeviceItem(ref=out.ref, luid=out.luid, guid=guid(out.ref), session=store.mark)
+    """Return how it is remembered that a device lacks a new item: the next sync tries again."""
+    return DeviceItem(ref=out.ref, guid=guid(out.ref), session=store.mark)
 
 
 def _send_part(turn: Turn, store: StoreTalk, taken: _Pass, room: int) -> int:
@@ -334,7 +355,7 @@ def _send_part(turn: Turn, store: StoreTalk, taken: _Pass, room: int) -> int:
     part.at = end
     if last:
         store.part = None
-        _took(turn, store, part.out, part.version, command, taken)
+        _took(store, part.out, part.version, command, taken, part.base)
     else:
         taken.commands.append(command)
         taken.sent.append(Sent(store.name, "part", part.out.ref))
@@ -367,14 +388,17 @@ def _cost(turn: Turn, text: str) -> int:
 
 
 def _took(
-    turn: Turn, store: StoreTalk, out: Out, version: str, command: Command, taken: _Pass
+    store: StoreTalk, out: Out, version: str, command: Command, taken: _Pass, base: str = ""
 ) -> None:
     taken.commands.append(command)
     what = "add" if out.luid is None else "replace"
-    taken.sent.append(Sent(store.name, what, out.ref, version))
+    taken.sent.append(Sent(store.name, what, out.ref, version, base))
     if out.luid is None:
-        offer = DeviceItem(ref=out.ref, guid=guid(out.ref), version=version, session=store.mark)
-        taken.rows.append(offer)
+        taken.rows.append(
+            DeviceItem(
+                ref=out.ref, guid=guid(out.ref), version=version, session=store.mark, base=base
+            )
+        )
 
 
 def _command(

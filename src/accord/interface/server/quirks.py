@@ -13,7 +13,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from accord.formats.html import says_the_same
+from accord.model.fields import FIELDS
 from accord.model.item import Event, Item, Task
+from accord.model.kinds import Kind
 from accord.model.occurrences import TooMany, starts_of
 from accord.model.parts import Body, BodyType
 from accord.model.recurrence import RecurrenceRule
@@ -51,17 +53,29 @@ def settle(stored: Item, given: Item, values: dict[str, Any]) -> dict[str, Any]:
         # A mail that is written otherwise, and says the same.
         return {}
     if isinstance(stored, Event) and stored.overrides:
-        if not isinstance(given, Event) or not given.recurs:
-            # Some device kept one occurrence of the series: nothing it says is about the whole.
-            return {}
         kept.pop("overrides", None)
-        if "exdates" in kept:
+        if not isinstance(given, Event) or not given.recurs:
+            kept.pop("exdates", None)
+        elif "exdates" in kept:
             ours = {one.recurrence_id for one in stored.overrides} - set(stored.exdates)
             dates = tuple(date for date in given.exdates if date not in ours)
             kept["exdates"] = dates
             if set(dates) == set(stored.exdates):
                 del kept["exdates"]
     return kept
+
+
+def breaks(stored: Item, given: Item, values: dict[str, Any]) -> bool:
+    """Tell whether a change makes one entry of a series of which some occurrences were changed.
+
+    What a device says that can't hold a series, and says so, is about the whole as long as it
+    leaves the time alone.
+    """
+    if not isinstance(stored, Event) or not stored.overrides:
+        return False
+    if not isinstance(given, Event) or given.recurs:
+        return False
+    return any(FIELDS[Kind.EVENT][name].group == "schedule" for name in values)
 
 
 def _same_body(stored: Body | None, given: Body | None) -> bool:

@@ -78,12 +78,6 @@ def changed(stored: Item, given: Item, form: Format, keeps: frozenset[str]) -> d
     return quirks.settle(stored, given, values)
 
 
-def filled(stored: Item, given: Item, form: Format, keeps: frozenset[str]) -> dict[str, Any]:
-    """Return the fields that are empty in the stored item and that a device's item has."""
-    found = changed(stored, given, form, keeps)
-    return {name: value for name, value in found.items() if is_empty(stored, name)}
-
-
 def fresh(given: Item) -> Item:
     """Return a device's item as one to create."""
     return given if given.uid else patch(given, {"uid": str(uuid.uuid4())})

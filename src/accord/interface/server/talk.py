@@ -74,22 +74,24 @@ class Out(Struct, array_like=True):
 
 
 class Part(Struct):
-    """Be the rest of an item that goes out in parts: `text` from `at` on."""
+    """Be the rest of an item that goes out in parts: `text` from `at` on; `base` is its digest."""
 
     out: Out
     text: str
     version: str
     type: str
     at: int = 0
+    base: str = ""
 
 
 class Sent(Struct, array_like=True):
-    """Be a command of ours whose status is awaited."""
+    """Be a command of ours whose status is awaited; `base` is the digest of the item that went."""
 
     store: str
     what: str
     ref: str = ""
     version: str = ""
+    base: str = ""
 
 
 class Coming(Struct):
