@@ -12,6 +12,7 @@ from accord.formats.errors import Refused
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server import render
 from accord.interface.server.change import Op, keep_to, refuse
+from accord.interface.server.devinf import put_back
 from accord.interface.server.house import Turn
 from accord.interface.server.identifying import identify
 from accord.interface.server.settings import Wins
@@ -51,11 +52,12 @@ def apply(turn: Turn, store: StoreTalk, batch: Sequence[Op]) -> None:
         _keep(turn, store, open_)
     for op in batch:
         assert op.code is not None
-        if not op.code.success:
+        if not op.code.success and not op.noted:
             store.doubt = f"an item of the device's got status {int(op.code)}"
             store.baffled = store.baffled or op.code is StatusCode.COMMAND_FAILED
-        if not op.code.success and op.code is not StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA:
-            why = op.why or f"status {int(op.code)}"
+        lost = op.code is StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+        if not op.code.success and not lost and not op.noted:
+            why = op.why or op.code.name.replace("_", " ").lower()
             turn.note(store, "refused", why, luid=op.luid, ref=op.ref)
 
 
@@ -67,13 +69,14 @@ def _decode(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
         media = op.type.partition(";")[0].strip().lower() or turn.store(store).types[0].type
         if media not in names:
             op.code = StatusCode.UNSUPPORTED_MEDIA_TYPE_OR_FORMAT
+            op.why = f"it is of type {media[:100]}, and taken are {', '.join(sorted(names))}"
             continue
         with keep_to(op, turn, store):
             try:
                 op.item = render.read(op.data, media, kind)
                 op.digest = canonical.digest(op.item)
-            except Refused:
-                op.code = StatusCode.BAD_REQUEST
+            except Refused as why:
+                op.code, op.why = StatusCode.BAD_REQUEST, str(why)
 
 
 def _look(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
@@ -222,14 +225,10 @@ def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
 
 
 def _put_back(turn: Turn, store: StoreTalk, op: Op) -> None:
-    """Refuse a change that the user may not make; the device gets back what the CRM has.
-
-    Not with 403: libsynthesis then ends the whole session, each time anew, as long as the device
-    has the change.
-    """
+    """Refuse a change that the user may not make; the device gets back what the CRM has."""
     why = "the user may not change it; the device gets it back"
     turn.note(store, "refused", why, luid=op.luid, ref=op.ref, item=op.item)
-    op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+    op.code, op.noted = put_back(turn.devinf), True
 
 
 def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:

@@ -26,9 +26,9 @@ class Op(Struct):
     """Be one change that a device asks for, and what became of it.
 
     `code` is its status once it is known, `ref` the item of the CRM, `row` what the device has.
-    `why` tells of a refusal more than its code. `again` says that what was made of it before, if
-    anything, is another item by now. `base` is what device and CRM last had both, where the CRM's
-    was changed since; `agreed` what both have now.
+    `why` tells of a refusal more than its code; `noted` one that is in the log already. `again` says
+    that what was made of it before, if anything, is another item by now. `base` is what device and
+    CRM last had both, where the CRM's was changed since; `agreed` what both have now.
     """
 
     command: Command
@@ -38,6 +38,7 @@ class Op(Struct):
     delete: bool = False
     code: StatusCode | None = None
     why: str = ""
+    noted: bool = False
     item: Item | None = None
     digest: str = ""
     row: DeviceItem | None = None
@@ -87,6 +88,7 @@ def keep_to(op: Op, turn: Turn, store: StoreTalk) -> Iterator[None]:
 
 def refuse(op: Op, error: Written | AccordError) -> None:
     """Give a change the code for what the CRM, or a fault, said to it."""
+    op.why = str(error)
     match error:
         case errors.Denied():
             op.code = StatusCode.FORBIDDEN
@@ -95,6 +97,6 @@ def refuse(op: Op, error: Written | AccordError) -> None:
         case errors.Gone():
             op.code = StatusCode.NOT_FOUND
         case Fault():
-            op.code, op.why = StatusCode.COMMAND_FAILED, str(error)
+            op.code = StatusCode.COMMAND_FAILED
         case _:
             op.code = StatusCode.PROCESSING_ERROR

@@ -43,8 +43,8 @@ def update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
     base = stored.item if op.base is None else op.base
     try:
         values = changed(turn, store, op, base)
-    except Refused:
-        op.code = StatusCode.BAD_REQUEST
+    except Refused as refusal:
+        op.code, op.why = StatusCode.BAD_REQUEST, str(refusal)
         return
     wins, met = turn.house.settings.wins(store.name), not _never_agreed(store, op, stored)
     if values and quirks.breaks(base, op.item, values):
