@@ -26,9 +26,9 @@ class Op(Struct):
     """Be one change that a device asks for, and what became of it.
 
     `code` is its status once it is known, `ref` the item of the CRM, `row` what the device has.
-    `why` tells of a refusal more than its code; `noted` one that is in the log already. `again` says
-    that what was made of it before, if anything, is another item by now. `base` is what device and
-    CRM last had both, where the CRM's was changed since; `agreed` what both have now.
+    `why` tells of a refusal more than its code; `noted` one that is in the log already. `again`
+    says that what was made of it before, if anything, is another item by now. `base` is what device
+    and CRM last had both, where the CRM's was changed since; `agreed` what both have now.
     """
 
     command: Command
