@@ -30,6 +30,41 @@ Content-Transfer-Encoding: quoted-printable
 
 Gr=FC=DFe
 """
+WITH_FILES = """\
+From: zoe@example.com
+Subject: The offer
+Message-Id: <1@example.com>
+Content-Type: multipart/mixed; boundary=A
+
+--A
+Content-Type: multipart/related; boundary=B
+
+--B
+Content-Type: text/html
+
+<img src="cid:logo">
+--B
+Content-Type: image/gif
+Content-Id: <logo>
+
+GIF
+--B--
+--A
+Content-Type: application/pdf
+Content-Disposition: attachment; filename="offer.pdf"
+
+PDF
+--A
+Content-Type: image/png
+
+PNG
+--A
+Content-Type: application/pkcs7-signature; name="smime.p7s"
+Content-Disposition: attachment
+
+P7S
+--A--
+"""
 ZOE = Person(address="zoe@example.com", name="Zoe")
 
 
@@ -96,19 +131,47 @@ def test_changes_go_both_ways(world: World, phone: Phone) -> None:
     phone.items = {"a": letter("4@example.com", "Fourth"), "b": letter("5@example.com", "Fifth")}
     phone.sync()
     phone.items["c"] = letter("6@example.com", "Sixth", "Grüße", Cc="ben@example.com")
-    phone.items["a"] = phone.items["a"].replace("Fourth", "Forth").replace("Hello", "Bye")
     del phone.items[phone.luid("Fifth")], phone.items[phone.luid("Third")]
     world.edit(kept, Kind.MAIL, subject="Thirst")
     world.delete(gone, Kind.MAIL)
     world.add(mail("7@example.com", "Seventh"))
     assert phone.sync() == 200
-    assert sorted(phone.codes.values()) == [200, 200, 200, 201]
-    assert phone.names == world.names(Kind.MAIL) == ["Forth", "Seventh", "Sixth", "Thirst"]
+    assert sorted(phone.codes.values()) == [200, 200, 201]
+    assert phone.names == world.names(Kind.MAIL) == ["Fourth", "Seventh", "Sixth", "Thirst"]
     found = {item.uid: item for item in mails(world)}
-    assert found["4@example.com"].body == Body(text="Bye\n")
     assert found["6@example.com"].cc == (Person(address="ben@example.com"),)
     assert found["6@example.com"].sender == ZOE
     assert quiet(phone)
+
+
+@pytest.mark.parametrize(("oem", "code"), [(None, 403), ("Synthesis AG", 419)])
+def test_a_mail_stays_as_it_was_sent(world: World, oem: str | None, code: int) -> None:
+    ref = world.add(mail("1@example.com", "First"))
+    phone = world.phone(store="mail", media_type=LETTER)
+    phone.oem = oem
+    phone.sync()
+    before = world.get(ref, Kind.MAIL)
+    (luid,) = phone.items
+    phone.items[luid] = phone.items[luid].replace("First", "Thirst").replace("Hello", "Bye")
+    phone.sync()
+    assert phone.codes == {luid: code}
+    assert world.get(ref, Kind.MAIL) == before
+    assert phone.names == ["First"], "the device gets it back"
+    (note,) = world.notes("refused")
+    assert (note.luid, note.ref) == (luid, ref)
+    assert "stays as it was sent" in note.why
+    assert quiet(phone)
+
+
+def test_a_mail_with_files_is_refused_rather_than_robbed_of_them(world: World) -> None:
+    phone = world.phone(store="mail", media_type=LETTER)
+    phone.items = {"1": WITH_FILES.replace("\n", "\r\n"), "2": letter("2@example.com", "Plain")}
+    phone.sync()
+    assert phone.codes == {"1": 415, "2": 201}
+    assert world.names(Kind.MAIL) == ["Plain"]
+    (note,) = world.notes("refused")
+    assert "offer.pdf, image/png" in note.why
+    assert "1" in phone.items, "it stays where it is whole"
 
 
 def test_a_text_that_is_only_written_otherwise_is_no_change(world: World, phone: Phone) -> None:

@@ -68,6 +68,11 @@ def read(data: str | bytes) -> Mail:
     )
 
 
+def files(data: str | bytes) -> tuple[str, ...]:
+    """Return the names of the files that hang on the mail in a text; raises Refused."""
+    return Parts(data.encode("utf-8", "replace") if isinstance(data, str) else data).files()
+
+
 def _date(text: str) -> datetime | None:
     if not text:
         return None

@@ -118,30 +118,62 @@ class Parts:
             first = first or body
         return first
 
+    def files(self) -> tuple[str, ...]:
+        """Return the names of what hangs on it, but for pictures in the text and signatures.
+
+        Raises Refused for parts beyond number.
+        """
+        return tuple(_files(self, [MOST_PARTS], 0))
+
     def _fields(self, name: str) -> list[str]:
         found = [value for key, value in self.head.raw_items() if key.lower() == name.lower()]
         return [line(_whole(value)) for value in found]
 
 
 _PLACE = "Content-Disposition"
+_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature")
 
 
 def _texts(part: Parts, left: list[int], depth: int) -> Iterator[Body]:
-    if part.field(_PLACE).partition(";")[0].strip().lower() == "attachment":
+    if _hangs_on(part):
         return
     kind = part.head.get_content_type()
     if kind in tuple(BodyType):
         yield Body(text=_content(part), type=BodyType(kind))
+    if kind == "multipart/digest":
+        return
+    for inner in _inside(part, kind, left, depth):
+        yield from _texts(inner, left, depth + 1)
+        if kind == "multipart/related":
+            return
+
+
+def _files(part: Parts, left: list[int], depth: int) -> Iterator[str]:
+    kind = part.head.get_content_type()
+    if _hangs_on(part) or (kind not in tuple(BodyType) and not kind.startswith("multipart/")):
+        if kind not in _SIGNATURES:
+            yield _decoded(line(str(part.head.get_filename("")))) or kind
+        return
+    for inner in _inside(part, kind, left, depth):
+        yield from _files(inner, left, depth + 1)
+        if kind == "multipart/related":
+            return
+
+
+def _hangs_on(part: Parts) -> bool:
+    return part.field(_PLACE).partition(";")[0].strip().lower() == "attachment"
+
+
+def _inside(part: Parts, kind: str, left: list[int], depth: int) -> Iterator[Parts]:
+    """Yield the parts of a part; raises Refused for parts beyond number."""
     boundary = part.parameter("boundary").rstrip() if kind.startswith("multipart/") else ""
-    if not boundary or kind == "multipart/digest":
+    if not boundary:
         return
     for piece in _pieces(part.rest, boundary.encode("utf-8", "surrogateescape")):
         left[0] -= 1
         if left[0] < 0 or depth == DEEPEST:
             raise Refused("it has too many parts, or too deep ones")
-        yield from _texts(Parts(piece), left, depth + 1)
-        if kind == "multipart/related":
-            return
+        yield Parts(piece)
 
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:

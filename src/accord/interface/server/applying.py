@@ -23,11 +23,13 @@ from accord.interface.server.updating import (
     clashes,
     create,
     keep,
+    lack,
     offer_again,
-    row,
     update,
+    update_mail,
 )
 from accord.model import canonical
+from accord.model.item import Mail
 from accord.model.observe import Deleted, Denied, Moved, OutOfScope, Seen, Snapshot
 from accord.ports import errors
 from accord.ports.adapter import Draft, Removal, Revision, Written
@@ -102,7 +104,8 @@ def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
     elif now is None:
         create(turn, store, op)
     elif isinstance(now, Seen):
-        update(turn, store, op, now.snapshot)
+        change = update_mail if isinstance(now.snapshot.item, Mail) else update
+        change(turn, store, op, now.snapshot)
     elif isinstance(now, Deleted):
         # What was edited on the device isn't lost with a deletion here.
         create(turn, store, op)
@@ -190,14 +193,14 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
             why = "changed on both sides at once; the CRM won"
             turn.note(store, "conflict", why, luid=op.luid, ref=op.ref, item=op.item)
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
-            _lack(store, op)
+            lack(store, op)
         elif isinstance(outcome, errors.Denied):
             _put_back(turn, store, op)
-            _lack(store, op)
+            lack(store, op)
         else:
             refuse(op, outcome)
             if op.matched:
-                _lack(store, op)
+                lack(store, op)
 
 
 def _is_there(turn: Turn, store: StoreTalk, op: Op) -> bool:
@@ -239,11 +242,6 @@ def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:
         turn.house.state.run(lambda tx: tx.device_items.drop(turn.shelf(store), gone))
     for ref in kept:
         offer_again(turn, store, ref)
-
-
-def _lack(store: StoreTalk, op: Op) -> None:
-    """Remember that the device lacks what the CRM has: it is sent again."""
-    op.keep, op.agreed = row(store, op, ""), None
 
 
 def _after(op: Op, written: Written) -> Snapshot:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 from accord.engine.merge import Merged, merge_alike
+from accord.formats import mime
 from accord.formats.errors import Refused
 from accord.formats.syncml.status import StatusCode
 from accord.formats.types import Format
 from accord.interface.server import quirks, render
 from accord.interface.server.change import Op, guid, key_of
+from accord.interface.server.devinf import put_back
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import alike
 from accord.interface.server.settings import Wins
 from accord.interface.server.talk import Mode, StoreTalk
 from accord.model.diff import holds, normalise, patch
 from accord.model.fields import is_empty
-from accord.model.item import Item
+from accord.model.item import Item, Mail
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
 from accord.ports.adapter import Draft, Revision
@@ -32,6 +34,10 @@ _BOTH = "changed on both sides"
 def create(turn: Turn, store: StoreTalk, op: Op) -> None:
     """Plan to make a new item of a device's."""
     assert op.item is not None
+    if isinstance(op.item, Mail) and (lost := mime.files(op.data)):
+        op.code = StatusCode.UNSUPPORTED_MEDIA_TYPE_OR_FORMAT
+        op.why = f"files would be lost that hang on it: {', '.join(lost)}"
+        return
     item = normalise(render.fresh(op.item), turn.traits(store))
     op.write = Draft(item=item, key=key_of(turn, store, op))
     op.success = StatusCode.ITEM_ADDED
@@ -79,6 +85,22 @@ def update(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
     )
 
 
+def update_mail(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
+    """Answer a mail that is there: it stays as it was sent."""
+    try:
+        values = changed(turn, store, op, stored.item)
+    except Refused as refusal:
+        op.code, op.why = StatusCode.BAD_REQUEST, str(refusal)
+        return
+    if not values:
+        agree(store, op, stored)
+        return
+    why = "a mail stays as it was sent; the device gets it back"
+    turn.note(store, "refused", why, luid=op.luid, ref=op.ref, item=op.item)
+    op.code, op.noted = put_back(turn.devinf), True
+    lack(store, op)
+
+
 def changed(turn: Turn, store: StoreTalk, op: Op, stored: Item) -> dict[str, Any]:
     """Return what a device's item changes in one that it had; raises Refused."""
     assert op.item is not None
@@ -104,6 +126,11 @@ def keep(store: StoreTalk, op: Op, now: Snapshot) -> None:
     """Remember that the device has an item as the CRM has it now, unless it is sent again."""
     op.keep = row(store, op, "" if op.resend else now.version)
     op.agreed = op.agreed if op.resend else now.item
+
+
+def lack(store: StoreTalk, op: Op) -> None:
+    """Remember that the device lacks what the CRM has: it is sent again."""
+    op.keep, op.agreed = row(store, op, ""), None
 
 
 def row(store: StoreTalk, op: Op, version: str) -> DeviceItem:
