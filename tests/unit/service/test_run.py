@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import msgspec
 import pytest
 
+from accord.crm.syncml import SyncmlCrm
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.watcher import FolderHint, Watched, Way
 from accord.sandbox.process import until
@@ -19,6 +22,7 @@ from accord.service.report import Report
 from accord.service.run import Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
+from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
 SOON = 30.0
@@ -82,11 +86,16 @@ class Scene:
     """An Accord that runs in a thread, over a CRM and mailboxes in memory."""
 
     def __init__(
-        self, world: World, settings: RunSettings = PATIENT, mailboxes: Any = None
+        self,
+        world: World,
+        settings: RunSettings = PATIENT,
+        mailboxes: Any = None,
+        crm: Any = None,
     ) -> None:
         self.world = world
         self.mailboxes = mailboxes if mailboxes is not None else Watchable(world.groupware)
-        self.accord = Accord(world.state, world.crm, lambda _: self.mailboxes, world.clock)
+        crm = crm if crm is not None else world.crm
+        self.accord = Accord(world.state, crm, lambda _: self.mailboxes, world.clock)
         self.visits: list[Visited] = []
         self.watching: list[Watching] = []
         self.run = Run(self.accord, settings, self._hear)
@@ -155,6 +164,38 @@ def test_a_change_on_either_side_is_on_the_other_soon_after() -> None:
     assert "crm" in scene.causes("bob")
     assert "hint" in scene.causes("alice")
     assert "hint" not in scene.causes("bob"), "only whom a hint names is visited"
+
+
+class Counted:
+    """A CRM behind CRM.interface that notes for whom a session is opened."""
+
+    def __init__(self, client: SyncmlCrm) -> None:
+        self.client = client
+        self.opened: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def open(self, principal: str) -> Any:
+        self.opened.append(principal)
+        return self.client.open(principal)
+
+
+def test_over_crm_interface_idle_links_cost_no_session(tmp_path: Path) -> None:
+    users = [f"user{number}" for number in range(6)]
+    world = World(*users)
+    with endpoint(tmp_path) as house, closing(house.direct()) as client:
+        house.serve(world.crm)
+        crm = Counted(client)
+        with Scene(world, crm=crm) as scene:
+            assert scene.settled(*users)
+            crm.opened.clear()
+            before = client.requests
+            assert until(lambda: client.requests >= before + 10, SOON), "it goes on asking"
+            assert crm.opened == [], "for all links together, and not for each"
+            world.person("user3").add(event("from the CRM"))
+            assert scene.both(["from the CRM"], "user3")
+            assert set(crm.opened) == {"user3"}
 
 
 def test_a_hint_for_another_folder_or_stranger_visits_nobody() -> None:
