@@ -15,6 +15,8 @@ from accord.crm.memory.errors import Refused, translate
 from accord.crm.memory.person import observe
 from accord.crm.memory.store import Record, Right, Store
 from accord.model.diff import normalise, patch
+from accord.model.files import files_of, size_beside, with_file, without_file
+from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.model.observe import (
     Completeness,
@@ -27,7 +29,7 @@ from accord.model.observe import (
     Snapshot,
     Unchanged,
 )
-from accord.model.parts import STORED, Attachment, files
+from accord.model.parts import STORED, Attachment
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -152,7 +154,7 @@ class MemorySession(OpenSession):
     def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
         """Yield the bytes of a file on a record."""
         with self._filing(folder, ref, reading=True) as held:
-            if all(each.uri != uri for each in files(held.item.attachments)):
+            if all(each.uri != uri for each in files_of(held.item)):
                 raise Refused("not-there", f"no such file is on {ref}")
             content = self._store.contents[uri]
         yield content
@@ -161,21 +163,20 @@ class MemorySession(OpenSession):
         """Hang a file on a record."""
         content.seek(0)
         with self._filing(folder, ref) as held:
-            there = held.item.attachments
             whole = content.read()
-            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
+            if size_beside(held.item) + len(whole) > self.room:
                 raise Refused("too-large", f"the files on one record may have {self.room:,} bytes")
             uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
             self._store.contents[uri] = whole
             named = msgspec.structs.replace(file, uri=uri)
-            self._refile(held, (*there, named))
+            self._refile(held, with_file(held.item, named))
         return uri
 
     def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
         """Take a file off a record."""
         with self._filing(folder, ref) as held:
-            rest = tuple(each for each in held.item.attachments if each.uri != uri)
-            if rest != held.item.attachments:
+            rest = without_file(held.item, uri)
+            if rest is not held.item:
                 self._refile(held, rest)
             if forget:
                 self._store.contents.pop(uri, None)
@@ -199,8 +200,7 @@ class MemorySession(OpenSession):
             except Refused as refusal:
                 raise translate(refusal) from refusal
 
-    def _refile(self, record: Record, attachments: tuple[Attachment, ...]) -> None:
-        item = patch(record.item, {"attachments": attachments})
+    def _refile(self, record: Record, item: Item) -> None:
         self._store.put(msgspec.structs.replace(record, item=item), self._user, record)
 
     def _each(self, asked: Sequence[T], act: Callable[[T], Written]) -> list[Outcome]:

@@ -16,6 +16,7 @@ from accord.groupware.memory.errors import Refused, translate
 from accord.groupware.memory.person import observe
 from accord.groupware.memory.store import TRASH, Entry, Mailbox, Store
 from accord.model.diff import normalise, patch
+from accord.model.files import files_of, size_beside, with_file, without_file
 from accord.model.item import Event, Item
 from accord.model.kinds import Kind
 from accord.model.observe import (
@@ -29,7 +30,7 @@ from accord.model.observe import (
     Unchanged,
     Unknown,
 )
-from accord.model.parts import STORED, Attachment, Privacy, files
+from accord.model.parts import STORED, Attachment, Privacy
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -139,7 +140,7 @@ class MemorySession(OpenSession):
     def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
         """Yield the bytes of a file on an item."""
         with self._filing(folder, ref, reading=True) as held:
-            if all(each.uri != uri for each in files(held.item.attachments)):
+            if all(each.uri != uri for each in files_of(held.item)):
                 raise Refused("not-there", f"no such file is on {ref}")
             content = self._store.contents[uri]
         yield content
@@ -148,21 +149,20 @@ class MemorySession(OpenSession):
         """Hang a file on an item."""
         content.seek(0)
         with self._filing(folder, ref) as held:
-            there = held.item.attachments
             whole = content.read()
-            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
+            if size_beside(held.item) + len(whole) > self.room:
                 raise Refused("too-large", f"the files on one item may have {self.room:,} bytes")
             uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
             self._store.contents[uri] = whole
             named = msgspec.structs.replace(file, uri=uri, digest="")
-            self._refile(held, (*there, named))
+            self._refile(held, with_file(held.item, named))
         return uri
 
     def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
         """Take a file off an item."""
         with self._filing(folder, ref) as held:
-            rest = tuple(each for each in held.item.attachments if each.uri != uri)
-            if rest != held.item.attachments:
+            rest = without_file(held.item, uri)
+            if rest is not held.item:
                 self._refile(held, rest)
             if forget:
                 self._store.contents.pop(uri, None)
@@ -214,8 +214,7 @@ class MemorySession(OpenSession):
             except Refused as refusal:
                 raise translate(refusal) from refusal
 
-    def _refile(self, entry: Entry, attachments: tuple[Attachment, ...]) -> None:
-        item = patch(entry.item, {"attachments": attachments})
+    def _refile(self, entry: Entry, item: Item) -> None:
         self._store.put(self._box, msgspec.structs.replace(entry, item=item), ACCORD)
 
     def _observe(self, folder: str, ref: str, version: str | None) -> Observation:
