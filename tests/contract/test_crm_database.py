@@ -15,6 +15,7 @@ from accord.sandbox.postgres import fresh_database
 from accord.testing import CrmContract
 from accord.testing.crm import RightsContract, SyncListContract
 from accord.testing.files import FilesContract
+from accord.testing.photos import PhotosContract
 from accord.testing.place import SecondSession
 
 
@@ -54,7 +55,7 @@ def crm(
         yield stack.enter_context(closing(build({"url": url, "page": 4})))
 
 
-class TestDatabase(CrmContract, RightsContract, SyncListContract, FilesContract):
+class TestDatabase(CrmContract, RightsContract, SyncListContract, FilesContract, PhotosContract):
     @pytest.fixture
     def adapter(self, crm: DatabaseCrm, principal: str, colleague: str) -> DatabaseCrm:
         admin = Administration(crm)

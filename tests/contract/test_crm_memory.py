@@ -10,6 +10,7 @@ from accord.testing import CrmContract
 from accord.testing.crm import RightsContract, SyncListContract
 from accord.testing.files import FilesContract
 from accord.testing.hostile import Hostile, Hostility, hostile
+from accord.testing.photos import PhotosContract
 from accord.testing.place import SecondSession
 from tests.contract.patience import BusyAndForgetful, patient
 
@@ -34,7 +35,7 @@ class PersonHand(SecondSession):
         self.adapter.person(self.principal).unshare(ref, user)
 
 
-class TestDefault(CrmContract, RightsContract, SyncListContract, FilesContract):
+class TestDefault(CrmContract, RightsContract, SyncListContract, FilesContract, PhotosContract):
     @pytest.fixture
     def adapter(self) -> MemoryCrm:
         return build({"users": USERS, "page": 4})

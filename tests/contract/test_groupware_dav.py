@@ -24,6 +24,7 @@ from accord.testing.groupware import (
     Spoiler,
     UnreadableContract,
 )
+from accord.testing.photos import PhotosContract
 from accord.testing.place import Place, SecondSession, new_key
 from accord.testing.samples import samples
 from tests.peers import Account, new_account
@@ -94,7 +95,7 @@ class ClientHand(SecondSession):
         return reply
 
 
-class DavContract(GroupwareContract, MovesContract, PlantContract):
+class DavContract(GroupwareContract, MovesContract, PlantContract, PhotosContract):
     """Be what is the same on all servers."""
 
     @pytest.fixture

@@ -20,6 +20,7 @@ from accord.model.kinds import Kind
 from accord.testing import GroupwareContract
 from accord.testing.files import FilesContract
 from accord.testing.groupware import MailContract, MovesContract, PlantContract
+from accord.testing.photos import PhotosContract
 from accord.testing.place import SecondSession
 from tests.exchange import ROBOT, House
 from tests.fuzz.tally import RecordProperty, note
@@ -100,7 +101,9 @@ def house(tally: Tally) -> Iterator[House]:
     house.close()
 
 
-class TestExchange(GroupwareContract, MovesContract, PlantContract, MailContract, FilesContract):
+class TestExchange(
+    GroupwareContract, MovesContract, PlantContract, MailContract, FilesContract, PhotosContract
+):
     kinds = (Kind.EVENT, Kind.TASK, Kind.CONTACT)
 
     def takes(self, item: Item) -> bool:

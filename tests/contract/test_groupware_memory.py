@@ -19,13 +19,14 @@ from accord.testing.groupware import (
     UnreadableContract,
 )
 from accord.testing.hostile import Hostility, hostile
+from accord.testing.photos import PhotosContract
 from accord.testing.place import SecondSession
 from tests.contract.patience import BusyAndForgetful, patient
 
 PRINCIPAL = "ann@example.com"
 
 
-class TestDefault(GroupwareContract, FilesContract):
+class TestDefault(GroupwareContract, FilesContract, PhotosContract):
     @pytest.fixture
     def adapter(self) -> MemoryGroupware:
         return build({"page": 4})

@@ -1,6 +1,7 @@
 """Bring the files on two paired items to agreement: what each side has to get and to lose.
 
-A file is its name and its content; a changed one is another. The base is what agreed last.
+A file is its name and its content; a changed one is another. The base is what agreed last. A
+contact's photo is one file at most, and so a changed one takes the other's place.
 """
 
 from __future__ import annotations
@@ -55,3 +56,71 @@ def compare(
     both = after[Side.CRM] & after[Side.GROUPWARE]
     either = after[Side.CRM] | after[Side.GROUPWARE]
     return Sums(lacks=lacks, loses=loses, agreed=both | (base & either))
+
+
+class Ways(Struct, frozen=True, kw_only=True):
+    """Say where a photo may go.
+
+    Sides that are `open_to` changes may get and lose it; the `winner` is the side whose photo
+    stays where both were changed, None for nobody's. `restore` puts back what was changed on the
+    side that photos don't come from.
+    """
+
+    open_to: Collection[Side]
+    winner: Side | None
+    restore: bool = False
+
+
+def compare_photo(
+    agreed: Collection[File],
+    seen: Mapping[Side, Collection[File]],
+    held: Mapping[Side, Collection[File]],
+    ways: Ways,
+) -> tuple[Sums, bool]:
+    """Return what is to be done about two contacts' photos, and whether nobody's can be chosen.
+
+    Each side holds one at most, and what it gets takes the place of what it has. `agreed` is the
+    photo of both, in each form that a side keeps it in; `seen` is what each held when last looked
+    at, which counts where nothing was ever agreed on.
+    """
+    base = frozenset(agreed)
+    now = {side: frozenset(held[side]) for side in Side}
+    lacks: dict[Side, frozenset[File]] = {side: frozenset() for side in Side}
+    loses = dict(lacks)
+    if now[Side.CRM] == now[Side.GROUPWARE]:
+        return Sums(lacks=lacks, loses=loses, agreed=now[Side.CRM]), False
+    after = base
+    source, clash = _photo_from(base, seen, now, ways)
+    if source is not None and source.other in ways.open_to:
+        lacks[source.other] = after = now[source]
+        loses[source.other] = frozenset() if now[source] else now[source.other]
+    return Sums(lacks=lacks, loses=loses, agreed=after), clash
+
+
+def _photo_from(
+    base: frozenset[File],
+    seen: Mapping[Side, Collection[File]],
+    now: Mapping[Side, frozenset[File]],
+    ways: Ways,
+) -> tuple[Side | None, bool]:
+    """Return the side whose photo, or having none, is to hold on both; and whether they clash."""
+    holding = [side for side in Side if now[side]]
+    if base:
+        changed = [side for side in Side if not now[side] or not now[side] <= base]
+    elif len(holding) < 2:
+        return next(iter(holding), None), False
+    else:
+        known = any(seen[side] for side in Side)
+        changed = [side for side in Side if known and not now[side] <= frozenset(seen[side])]
+    if len(changed) == 1:
+        (side,) = changed
+        back = ways.restore and side in ways.open_to and side.other not in ways.open_to
+        return (side.other if back and base else side), False
+    if not changed:
+        return None, not base
+    if len(holding) == 1:
+        return holding[0], False  # one changed it, the other took it off: an edit is worth more
+    if len(ways.open_to) == 1:
+        (only,) = ways.open_to
+        return only.other, False
+    return ways.winner, ways.winner is None

@@ -36,6 +36,7 @@ class Compare(StrEnum):
     """Name what counts as equal.
 
     links: attachments by their addresses; files that a side keeps itself travel by themselves.
+    link: one attachment, likewise.
     """
 
     EXACT = "exact"
@@ -47,6 +48,7 @@ class Compare(StrEnum):
     PEOPLE = "people"
     EXTRAS = "extras"
     LINKS = "links"
+    LINK = "link"
 
 
 class FieldSpec(Struct, frozen=True, kw_only=True):
@@ -154,7 +156,7 @@ _CONTACT = (
     _spec("birthday", "Birthday"),
     _spec("anniversary", "Anniversary"),
     _spec("notes", "Notes", Compare.TEXT),
-    _spec("photo", "Photo"),
+    _spec("photo", "Photo", Compare.LINK),
 )
 
 _ABSENCE = (
@@ -276,6 +278,7 @@ _CANONICAL: dict[Compare, Callable[[Any], Any]] = {
     Compare.PERSON: _person,
     Compare.PEOPLE: _people,
     Compare.LINKS: lambda value: sorted(map(repr, links(value))) if value else [],
+    Compare.LINK: lambda value: value if value and value.uri and not value.stored else None,
     Compare.EXTRAS: lambda value: {k: v for k, v in value.items() if v is not None},
 }
 

@@ -22,7 +22,8 @@ class KindTraits(Struct, frozen=True, kw_only=True):
     `foreign_organizer` that it can store a copy whose organizer is
     somebody else. `trash` says that a delete can be found again in a folder of deleted items,
     `restores` that a deleted record can be brought back under its own ref. `html` says that
-    bodies may be HTML, `seconds` that times keep seconds.
+    bodies may be HTML, `seconds` that times keep seconds, `files` that its sessions are
+    `Attachments` for items of this kind.
     """
 
     fields: frozenset[str]
@@ -38,6 +39,7 @@ class KindTraits(Struct, frozen=True, kw_only=True):
     html: bool = True
     seconds: bool = True
     uid_kept: bool = True
+    files: bool = False
 
 
 class Traits(Struct, frozen=True, kw_only=True):

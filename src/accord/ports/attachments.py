@@ -1,6 +1,7 @@
 """What a session may offer beside the port: the bytes of the files that hang on items.
 
 Items name such files (`Attachment.stored`); their bytes stream from side to side through these.
+A contact's photo is its one file: `attach` puts another in its place.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 import msgspec
 
-from accord.model.diff import patch
+from accord.model.fields import is_empty
+from accord.model.files import file_field, files_of, with_file, without_file
+from accord.model.item import kind_of
 from accord.model.kinds import Kind
-from accord.model.parts import Attachment, files, links
+from accord.model.parts import Attachment
 from accord.ports.adapter import Draft, Revision
 
 
@@ -51,18 +54,24 @@ class Attachments(Protocol):
 
 def without_files(draft: Draft) -> Draft:
     """Return a draft that names no files: they are hung on what is made of it."""
-    held = getattr(draft.item, "attachments", ())
-    if not files(held):
-        return draft
-    item = patch(draft.item, {"attachments": links(held)})
-    return msgspec.structs.replace(draft, item=item)
+    item = draft.item
+    for each in files_of(item):
+        item = without_file(item, each.uri)
+    return draft if item is draft.item else msgspec.structs.replace(draft, item=item)
 
 
 def leaving_files(revision: Revision) -> Revision:
-    """Return a revision that leaves an item's files as they are."""
-    if "attachments" not in revision.changed:
+    """Return a revision that leaves an item's files as they are.
+
+    Only an address of a contact's photo takes the place of the one that is kept.
+    """
+    name = file_field(kind_of(revision.after))
+    if name not in revision.changed:
         return revision
-    before = getattr(revision.before, "attachments", ())
-    after = getattr(revision.after, "attachments", ())
-    item = patch(revision.after, {"attachments": (*links(after), *files(before))})
+    item = revision.after
+    for each in files_of(item):
+        item = without_file(item, each.uri)
+    for each in files_of(revision.before):
+        if name != "photo" or is_empty(item, name):
+            item = with_file(item, each)
     return msgspec.structs.replace(revision, after=item)

@@ -12,8 +12,10 @@ from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
+from accord.model.files import files_of, size_beside, with_file, without_file
+from accord.model.item import Item
 from accord.model.kinds import Kind
-from accord.model.parts import STORED, Attachment, files
+from accord.model.parts import STORED, Attachment
 from accord.ports.errors import Gone, Rejected
 
 
@@ -29,6 +31,8 @@ class FilesInMemory(ABC):
     """Read, hang and take off files; see `ports.attachments.Attachments` for the calls."""
 
     _store: Shelf
+    _digests = True
+    """Whether this side tells the digests of what it holds."""
 
     @property
     def room(self) -> int:
@@ -38,7 +42,7 @@ class FilesInMemory(ABC):
     def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         with self._filing(folder, ref, reading=True) as held:
-            if all(each.uri != uri for each in files(held.item.attachments)):
+            if all(each.uri != uri for each in files_of(held.item)):
                 raise Gone(f"no such file is on {ref}", code="not-there")
             content = self._store.contents[uri]
         yield content
@@ -47,21 +51,22 @@ class FilesInMemory(ABC):
         """Hang a file on an item."""
         content.seek(0)
         with self._filing(folder, ref) as held:
-            there = held.item.attachments
             whole = content.read()
-            if sum(each.size or 0 for each in files(there)) + len(whole) > self.room:
+            if size_beside(held.item) + len(whole) > self.room:
                 room = f"the files on one item may have {self.room:,} bytes"
                 raise Rejected(room, code="too-large")
             uri = f"{STORED}{self._store.number}-{len(self._store.contents)}"
             self._store.contents[uri] = whole
-            self._refile(held, (*there, msgspec.structs.replace(file, uri=uri)))
+            digest = file.digest if self._digests else ""
+            named = msgspec.structs.replace(file, uri=uri, digest=digest)
+            self._refile(held, with_file(held.item, named))
         return uri
 
     def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
         """Take a file off an item."""
         with self._filing(folder, ref) as held:
-            rest = tuple(each for each in held.item.attachments if each.uri != uri)
-            if rest != held.item.attachments:
+            rest = without_file(held.item, uri)
+            if rest is not held.item:
                 self._refile(held, rest)
             if forget:
                 self._store.contents.pop(uri, None)
@@ -73,5 +78,5 @@ class FilesInMemory(ABC):
         """Yield what holds the item whose files are read or changed, under the store's lock."""
 
     @abstractmethod
-    def _refile(self, held: Any, attachments: tuple[Attachment, ...]) -> None:
-        """Store the item with these attachments."""
+    def _refile(self, held: Any, item: Item) -> None:
+        """Store what `held` holds with other files."""

@@ -50,7 +50,7 @@ def without_files(item: Item) -> Item:
     if any(each.stored for each in held):
         values["attachments"] = links(held)
     photo = getattr(item, "photo", None)
-    if photo is not None and photo.stored:
+    if photo is not None and (photo.stored or not photo.uri):
         values["photo"] = None
     overrides = getattr(item, "overrides", ())
     if any(each.attachments is not UNSET and files(each.attachments) for each in overrides):

@@ -1,7 +1,8 @@
 """Carry the files on paired items from side to side, once what their items say agrees.
 
 `sync` calls it at the end of a link's visit. What is to be done follows from what hangs on both
-items now, so that a pass killed anywhere is simply done again: nothing hangs twice.
+items now, so that a pass killed anywhere is simply done again: nothing hangs twice. A contact's
+photo goes the same way; of it there is one.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from typing import BinaryIO, cast
 import msgspec
 from msgspec import Struct
 
-from accord.engine.files import File, Sums, compare
+from accord.engine.clash import judge_of
+from accord.engine.files import File, Sums, Ways, compare, compare_photo
 from accord.engine.plan import Pairing
 from accord.engine.policy import Policy
 from accord.model.diff import diff
-from accord.model.kinds import Side
+from accord.model.files import file_field, files_of
+from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
-from accord.model.parts import Attachment, files
+from accord.model.parts import Attachment
 from accord.ports.adapter import Ask
 from accord.ports.attachments import Attachments
 from accord.ports.errors import AccordError, ConfigError, Gone, ItemError, Rejected
 from accord.ports.fault import contained
+from accord.rules.rule import OneWay
+from accord.service.files_due import files_on
 from accord.service.ledger import Ledger
 from accord.service.opening import LEASE_SECONDS
 from accord.service.report import Report
@@ -38,7 +43,8 @@ _IN_MEMORY = 1_000_000
 _AROUND = 65_536
 """Bytes that a side may count as a file's beside its content."""
 
-_FIELD = "attachments"
+_PHOTO = "photo"
+"""How every photo is called while it is compared: each side has a name of its own for them."""
 
 
 def carry_files(visit: Visit, report: Report) -> None:
@@ -46,7 +52,8 @@ def carry_files(visit: Visit, report: Report) -> None:
 
     Raises what ends the visit; what isn't done by then is done by the next one.
     """
-    if not all(isinstance(visit.end(side).session, Attachments) for side in Side):
+    lacking = [side for side in Side if not _keeps(visit, side)]
+    if len(lacking) > 1:
         return
     with visit.state.read() as tx:
         due = tx.files.due(visit.link.id)
@@ -61,7 +68,11 @@ def carry_files(visit: Visit, report: Report) -> None:
                 tx.files.remove_many([key])
             continue
         try:
-            _Pair(visit, report, pairing, known).settle()
+            pair = _Pair(visit, report, pairing, known)
+            if lacking:
+                pair.refuse(lacking[0])
+            else:
+                pair.settle()
         except Gone:
             continue  # the next visit learns what became of the item, and comes back
         except Exception as error:
@@ -70,6 +81,12 @@ def carry_files(visit: Visit, report: Report) -> None:
             left = msgspec.structs.replace(known, left=(str(contained(error, "carrying files")),))
             with visit.state.begin() as tx:
                 tx.files.put(visit.link.id, key, left)
+
+
+def _keeps(visit: Visit, side: Side) -> bool:
+    """Tell whether a side keeps files with its items."""
+    end = visit.end(side)
+    return end.traits.files and isinstance(end.session, Attachments)
 
 
 class _Read(Struct, frozen=True):
@@ -93,13 +110,24 @@ class _Pair:
         self._whole: set[Side] = set(Side)
         self._spools: dict[File, BinaryIO] = {}
         self._made: dict[str, str] = {}
-        self._room = min(self._side(side).room for side in Side)
+        self._photos = visit.end(Side.CRM).kind is Kind.CONTACT
+        self._field = file_field(visit.end(Side.CRM).kind)
+
+    def refuse(self, side: Side) -> None:
+        """Say what would be carried to a side that keeps no files."""
+        now = {one: self._pairing.side(one) for one in Side}
+        may = side in self._open_to(now) and not self._hidden(now[Side.GROUPWARE])
+        where = f"in the {side.other.place}: none can be kept in the {side.place}"
+        held = files_on(self._pairing, side.other) if may else ()
+        left = tuple(f"{self._called(each.name)} {where}" for each in held)
+        self._keep(msgspec.structs.replace(self._known, left=left))
 
     def settle(self) -> None:
         """Carry what is to be carried, and keep what agrees now."""
+        self._room = min(self._side(side).room for side in Side)
         now = {side: self._fetch(side) for side in Side}
         if self._hidden(now[Side.GROUPWARE]):
-            self._keep(self._withdrawn(now[Side.CRM]))
+            self._keep(self._withdrawn(now))
             return
         open_to = self._open_to(now)
         if not open_to or not self._room:
@@ -107,19 +135,46 @@ class _Pair:
             return
         with ExitStack() as self._stack:
             held = {side: self._told(side, now[side]) for side in Side}
-            agreed = [File(*each) for each in self._known.agreed]
-            sums = compare(
-                agreed,
-                {side: [each.file for each in held[side]] for side in Side},
-                whole=self._whole,
-                open_to=open_to,
-            )
+            sums = self._compared(now, held, open_to)
             failed = self._carry(sums, held)
         after = dict(now)
         for side in Side:
             if sums.lacks[side] or sums.loses[side]:
                 after[side] = self._fetch(side)
         self._finish(sums, failed, held, after)
+
+    def _compared(
+        self, now: dict[Side, Snapshot], held: dict[Side, list[_Read]], open_to: set[Side]
+    ) -> Sums:
+        """Return what is to be done on each side."""
+        agreed = [File(*each) for each in self._known.agreed]
+        here = {side: [each.file for each in held[side]] for side in Side}
+        if not self._photos:
+            return compare(agreed, here, whole=self._whole, open_to=open_to)
+        if self._whole != set(Side):
+            return Sums(
+                lacks=dict.fromkeys(Side, frozenset()),
+                loses=dict.fromkeys(Side, frozenset()),
+                agreed=frozenset(agreed),
+            )
+        policy = self._policy
+        judge = judge_of(now[Side.CRM], now[Side.GROUPWARE], policy)
+        carried = now[Side.GROUPWARE].item
+        ways = Ways(
+            open_to=open_to,
+            winner=judge.winner(self._field, carried, carried)[0],
+            restore=policy.program.one_way(self._field) is OneWay.RESTORE,
+        )
+        past = {Side.CRM: self._known.crm, Side.GROUPWARE: self._known.groupware}
+        seen = {side: [File(_PHOTO, each.digest) for each in past[side]] for side in Side}
+        sums, clash = compare_photo(agreed, seen, here, ways)
+        if clash:
+            self._left.append("both have a photo, and they differ: change or remove one of them")
+        return sums
+
+    def _called(self, name: str) -> str:
+        """Return what people call a file of that name."""
+        return "the photo" if self._photos else name or "a file"
 
     def _side(self, side: Side) -> Attachments:
         return cast(Attachments, self._visit.end(side).session)
@@ -136,13 +191,22 @@ class _Pair:
         policy = self._policy
         return policy.discreet(mailbox) or policy.program.hides(mailbox.item, policy.facts)
 
-    def _withdrawn(self, record: Snapshot) -> FilesOf:
-        """Take out of the CRM what came with an entry that has turned private since."""
+    def _withdrawn(self, now: dict[Side, Snapshot]) -> FilesOf:
+        """Take out of the CRM what came with an entry that has turned private since.
+
+        A photo that goes out of the CRM only has not come from there.
+        """
         end, agreed = self._visit.end(Side.CRM), set(self._known.agreed)
-        for each in files(getattr(record.item, _FIELD, ())):
-            if (each.name, each.digest) in agreed:
-                self._side(Side.CRM).detach(end.folder, end.kind, record.ref, each.uri, forget=True)
-        return FilesOf()
+        if self._photos and self._field not in self._policy.flows(Side.CRM):
+            held = files_of(now[Side.GROUPWARE].item) or files_of(now[Side.CRM].item)
+            left = ("the photo: the contact in the mailbox is private",) if held else ()
+            return msgspec.structs.replace(self._known, left=left)
+        for each in files_of(now[Side.CRM].item):
+            if (_PHOTO if self._photos else each.name, each.digest) in agreed:
+                ref = now[Side.CRM].ref
+                self._side(Side.CRM).detach(end.folder, end.kind, ref, each.uri, forget=True)
+        held = files_of(now[Side.GROUPWARE].item) if self._photos else ()
+        return FilesOf(left=("the photo in the mailbox: its contact is private",) if held else ())
 
     @property
     def _policy(self) -> Policy:
@@ -155,9 +219,9 @@ class _Pair:
         program, facts = policy.program, policy.facts
         if pairing.frozen or not pairing.content:
             return set()
-        found = {Side.CRM} if _FIELD in policy.flows(Side.CRM) else set()
+        found = {Side.CRM} if self._field in policy.flows(Side.CRM) else set()
         withheld = program.withheld(Side.GROUPWARE, now[Side.CRM].item, facts)
-        carried = _FIELD in program.fields(Side.GROUPWARE) - withheld
+        carried = self._field in program.fields(Side.GROUPWARE) - withheld
         if carried and not mailbox.readonly and not policy.invitation(mailbox.item):
             found.add(Side.GROUPWARE)
         return found
@@ -168,7 +232,7 @@ class _Pair:
         digests = {(one.uri, one.name, one.size): one.digest for one in past}
         found: list[_Read] = []
         total = 0
-        for each in files(getattr(snapshot.item, _FIELD, ())):
+        for each in files_of(snapshot.item):
             digest = each.digest or digests.get((each.uri, each.name, each.size), "")
             try:
                 if digest:
@@ -177,11 +241,14 @@ class _Pair:
                     digest, size = self._fathom(side, snapshot.ref, each, self._room - total)
             except ItemError as error:
                 self._whole.discard(side)
-                self._left.append(f"{each.name or 'a file'} in the {side.place}: {error}")
+                self._left.append(f"{self._called(each.name)} in the {side.place}: {error}")
                 continue
             total += size
-            found.append(_Read(each, File(each.name, digest), size))
+            found.append(_Read(each, self._file(each, digest), size))
         return found
+
+    def _file(self, each: Attachment, digest: str) -> File:
+        return File(_PHOTO if self._photos else each.name, digest)
 
     def _fathom(self, side: Side, ref: str, each: Attachment, room: int) -> tuple[str, int]:
         """Read a file and return its digest and length; it stays at hand."""
@@ -194,7 +261,7 @@ class _Pair:
             spool.write(piece)
             if spool.tell() > room:
                 raise self._too_large(max(each.size or 0, spool.tell()))
-        self._spools[File(each.name, digest.hexdigest())] = spool
+        self._spools[self._file(each, digest.hexdigest())] = spool
         return digest.hexdigest(), spool.tell()
 
     def _too_large(self, size: int) -> Rejected:
@@ -225,7 +292,7 @@ class _Pair:
                     except ItemError as error:
                         self._refused(side, one, error, failed)
             staying = [one for one in held[side] if one.file not in sums.loses[side]]
-            total = sum(one.size for one in staying)
+            total = 0 if self._photos else sum(one.size for one in staying)
             given: set[File] = set()
             for one in held[side.other]:
                 if one.file not in sums.lacks[side] or one.file in given:
@@ -246,7 +313,7 @@ class _Pair:
         if isinstance(error, Gone):
             raise error
         failed[side].add(one.file)
-        self._left.append(f"{one.file.name or 'a file'} for the {side.place}: {error}")
+        self._left.append(f"{self._called(one.file.name)} for the {side.place}: {error}")
 
     def _hang(self, side: Side, one: _Read) -> None:
         end, ref = self._visit.end(side), self._pairing.side(side).ref
@@ -257,7 +324,7 @@ class _Pair:
             for piece in self._pieces(other, self._pairing.side(other).ref, one.there.uri):
                 spool.write(piece)
         file = Attachment(
-            name=one.file.name,
+            name=one.there.name or one.file.name,
             media_type=one.there.media_type,
             size=one.size,
             digest=one.file.digest,
@@ -277,6 +344,16 @@ class _Pair:
         missed = {file for side in Side for file in failed[side] & sums.lacks[side]}
         agreed = (sums.agreed | kept) - missed
         hanging = {side: tuple(_hanging(one) for one in held[side]) for side in Side}
+        if self._photos:
+            if kept or missed:
+                agreed = frozenset(File(*each) for each in self._known.agreed)
+            elif any(sums.lacks.values()):
+                agreed |= {
+                    File(_PHOTO, each.digest)
+                    for side in Side
+                    for each in files_of(after[side].item)
+                    if each.digest
+                }
         known = FilesOf(
             agreed=tuple(sorted((each.name, each.digest) for each in agreed)),
             crm=hanging[Side.CRM],
@@ -287,7 +364,7 @@ class _Pair:
 
     def _hung(self, after: dict[Side, Snapshot]) -> Iterator[Hanging]:
         """Yield what was hung on the mailbox's item, as it is told there now."""
-        for each in files(getattr(after[Side.GROUPWARE].item, _FIELD, ())):
+        for each in files_of(after[Side.GROUPWARE].item):
             digest = self._made.get(each.uri)
             if digest:
                 yield Hanging(uri=each.uri, name=each.name, size=each.size, digest=digest)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from accord.engine.plan import Pairing
+from accord.model.files import files_of
 from accord.model.kinds import Side
-from accord.model.parts import Attachment, files
+from accord.model.parts import Attachment
 from accord.state.state import Tx
 
 
@@ -22,4 +23,4 @@ def expect_files(tx: Tx, link: str, pairings: Sequence[Pairing], removed: Collec
 
 def files_on(pairing: Pairing, side: Side) -> tuple[Attachment, ...]:
     """Return the files that a side keeps with its item of a pair."""
-    return files(getattr(pairing.side(side).item, "attachments", ()))
+    return files_of(pairing.side(side).item)

@@ -23,7 +23,7 @@ _HOMES = {
     "Trick": "accord.testing.hostile",
 }
 
-_CASES = ("writing", "listing", "people", "files", "groupware", "crm")
+_CASES = ("writing", "listing", "people", "files", "photos", "groupware", "crm")
 
 __all__ = [
     "CrmContract",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.engine.files import File, compare
+from accord.engine.files import File, Ways, compare, compare_photo
 from accord.model.kinds import Side
 
 CRM, MAILBOX = Side.CRM, Side.GROUPWARE
@@ -81,3 +83,89 @@ def test_what_only_one_side_ever_had_is_never_taken_off(
 ) -> None:
     sums = compare(base, {CRM: crm, MAILBOX: mailbox}, whole=BOTH, open_to=BOTH)
     assert (sums.loses[CRM] | sums.loses[MAILBOX]) <= base
+
+
+ASK = None
+PHOTOS = [
+    # base, seen in CRM and mailbox, now in CRM and mailbox, open to, winner, restore;
+    # CRM gets, loses, mailbox gets, loses; agreed; clash
+    ("", "", "", "", "", BOTH, CRM, False, "", "", "", "", "", False),
+    ("", "", "", "a", "", BOTH, CRM, False, "", "", "a", "", "a", False),
+    ("", "", "", "", "a", BOTH, CRM, False, "a", "", "", "", "a", False),
+    ("", "", "", "a", "a", BOTH, CRM, False, "", "", "", "", "a", False),
+    # two that never agreed: nobody's, until one is changed
+    ("", "", "", "a", "b", BOTH, CRM, False, "", "", "", "", "", True),
+    ("", "a", "b", "a", "b", BOTH, CRM, False, "", "", "", "", "", True),
+    ("", "a", "b", "c", "b", BOTH, CRM, False, "", "", "c", "", "c", False),
+    ("", "a", "b", "a", "c", BOTH, CRM, False, "c", "", "", "", "c", False),
+    ("", "", "b", "a", "b", BOTH, CRM, False, "", "", "a", "", "a", False),
+    # one side changed it or took it off
+    ("a", "", "", "b", "a", BOTH, CRM, False, "", "", "b", "", "b", False),
+    ("a", "", "", "a", "b", BOTH, CRM, False, "b", "", "", "", "b", False),
+    ("a", "", "", "", "a", BOTH, CRM, False, "", "", "", "a", "", False),
+    ("a", "", "", "a", "", BOTH, CRM, False, "", "a", "", "", "", False),
+    ("a", "", "", "", "", BOTH, CRM, False, "", "", "", "", "", False),
+    # both did
+    ("a", "", "", "b", "c", BOTH, CRM, False, "", "", "b", "", "b", False),
+    ("a", "", "", "b", "c", BOTH, MAILBOX, False, "c", "", "", "", "c", False),
+    ("a", "", "", "b", "c", BOTH, ASK, False, "", "", "", "", "a", True),
+    ("a", "", "", "b", "b", BOTH, ASK, False, "", "", "", "", "b", False),
+    ("a", "", "", "b", "", BOTH, MAILBOX, False, "", "", "b", "", "b", False),
+    ("a", "", "", "", "b", BOTH, CRM, False, "b", "", "", "", "b", False),
+    # a side that keeps it in a form of its own
+    ("a a2", "", "", "a", "a2", BOTH, CRM, False, "", "", "", "", "a a2", False),
+    ("a a2", "", "", "b", "a2", BOTH, CRM, False, "", "", "b", "", "b", False),
+    ("a a2", "", "", "", "a2", BOTH, CRM, False, "", "", "", "a2", "", False),
+    # one way only
+    ("", "", "", "", "b", {MAILBOX}, CRM, False, "", "", "", "", "", False),
+    ("a", "", "", "a", "b", {MAILBOX}, CRM, False, "", "", "", "", "a", False),
+    ("a", "", "", "a", "", {MAILBOX}, CRM, False, "", "", "", "", "a", False),
+    ("a", "", "", "", "b", {MAILBOX}, CRM, False, "", "", "", "", "a", False),
+    ("a", "", "", "c", "b", {MAILBOX}, ASK, False, "", "", "c", "", "c", False),
+    ("a", "", "", "a", "b", {MAILBOX}, CRM, True, "", "", "a", "", "a", False),
+    ("a", "", "", "a", "", {MAILBOX}, CRM, True, "", "", "a", "", "a", False),
+    ("a", "", "", "b", "a", {MAILBOX}, CRM, True, "", "", "b", "", "b", False),
+    ("", "", "", "", "b", {MAILBOX}, CRM, True, "", "", "", "", "", False),
+]
+
+
+@pytest.mark.parametrize("row", PHOTOS, ids=lambda row: " | ".join(map(str, row[:5])))
+def test_what_is_done_about_a_photo(row: tuple[Any, ...]) -> None:
+    base, crm_seen, mailbox_seen, crm, mailbox, open_to, winner, restore, *wanted, clash = row
+    sums, clashes = compare_photo(
+        named(base),
+        {CRM: named(crm_seen), MAILBOX: named(mailbox_seen)},
+        {CRM: named(crm), MAILBOX: named(mailbox)},
+        Ways(open_to=open_to, winner=winner, restore=restore),
+    )
+    done = [each for side in (CRM, MAILBOX) for each in (sums.lacks[side], sums.loses[side])]
+    assert [*done, sums.agreed] == [named(each) for each in wanted]
+    assert clashes == clash
+
+
+FACE = st.sampled_from(["", "a", "b", "c"])
+
+
+@given(
+    agreed=FACE,
+    faces=st.tuples(FACE, FACE, FACE, FACE),
+    open_to=SIDES,
+    winner=st.sampled_from([CRM, MAILBOX, None]),
+    restore=st.booleans(),
+)
+def test_a_second_time_nothing_is_left_to_do_about_a_photo(
+    agreed: str,
+    faces: tuple[str, str, str, str],
+    open_to: frozenset[Side],
+    winner: Side | None,
+    restore: bool,
+) -> None:
+    seen = {CRM: named(faces[0]), MAILBOX: named(faces[1])}
+    held = {CRM: named(faces[2]), MAILBOX: named(faces[3])}
+    ways = Ways(open_to=open_to, winner=winner, restore=restore)
+    sums, _ = compare_photo(named(agreed), seen, held, ways)
+    after = {side: sums.lacks[side] or held[side] - sums.loses[side] for side in Side}
+    again, _ = compare_photo(sums.agreed, held, after, ways)
+    assert not any(again.lacks.values())
+    assert not any(again.loses.values())
+    assert all(len(after[side]) <= 1 for side in Side)

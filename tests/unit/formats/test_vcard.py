@@ -155,6 +155,8 @@ def test_a_picture_is_a_digest_and_changes_its_spelling_with_the_version():
     assert old not in written(replace(item, photo=None))
     uri = replace(item, photo=Attachment(uri="https://x.example/p"))
     assert "PHOTO;VALUE=uri:https://x.example/p" in written(uri)
+    held = replace(item, photo=Attachment(uri="stored:1", digest="another"))
+    assert not any(line.startswith("PHOTO") for line in written(held))
     with pytest.raises(Refused, match="larger"):
         vcard.read(card(old), limits=Limits(inline=3))
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from accord.model.diff import patch
+from accord.model.files import files_of
 from accord.model.item import Event, Item
 from accord.model.kinds import Kind
 from accord.model.observe import (
@@ -134,6 +135,32 @@ class AFileIsNoChange(Bug):
     def _now(self, folder: str, kind: Kind, revision: Revision) -> Revision:
         found = self.one(folder, kind, revision.ref)
         return revision if found is None else replace(revision, version=found.version)
+
+
+class PhotosLoseTheirEnds(Bug):
+    def open_file(self, *given: Any) -> Iterator[bytes]:
+        yield b"".join(self.inner.open_file(*given))[:-1]
+
+
+class TheFirstPhotoStays(Bug):
+    def attach(self, *given: Any) -> str:
+        found = self.one(*given[:3])
+        held = files_of(found.item) if found else ()
+        return held[0].uri if held else str(self.inner.attach(*given))
+
+
+class AnEditTakesThePhotoOff(Bug):
+    def update(self, folder: str, kind: Kind, revisions: Sequence[Revision]) -> list[Outcome]:
+        answers = list(self.inner.update(folder, kind, revisions))
+        for one in revisions:
+            for file in files_of(one.before):
+                self.inner.detach(folder, kind, one.ref, file.uri)
+        return answers
+
+
+class PhotosStayForEver(Bug):
+    def detach(self, *given: Any) -> None:
+        pass
 
 
 # writes

@@ -26,6 +26,7 @@ from accord.testing.groupware import (
     PlantContract,
     UnreadableContract,
 )
+from accord.testing.photos import PhotosContract
 from accord.testing.place import Place, SecondSession
 from accord.testing.samples import samples
 from tests.contract.test_crm_memory import USERS
@@ -61,8 +62,21 @@ FILES: list[tuple[type[Bug], tuple[str, ...]]] = [
     (bugs.FilesLoseTheirNames, ("test_files_keep_their_names",)),
     (bugs.AnEditTakesFilesOff, ("test_an_edit_leaves_files_alone",)),
     (bugs.OneTakenOffTakesAll, ("test_a_file_is_taken_off_once",)),
-    (bugs.WhatIsGoneTakesFiles, ("test_nothing_is_hung_on_what_is_gone",)),
-    (bugs.AFileIsNoChange, ("test_a_file_makes_the_version_in_hand_stale",)),
+    (
+        bugs.WhatIsGoneTakesFiles,
+        ("test_nothing_is_hung_on_what_is_gone", "test_no_photo_is_given_to_what_is_gone"),
+    ),
+    (
+        bugs.AFileIsNoChange,
+        (
+            "test_a_file_makes_the_version_in_hand_stale",
+            "test_a_photo_makes_the_version_in_hand_stale",
+        ),
+    ),
+    (bugs.PhotosLoseTheirEnds, ("test_a_photo_is_read_as_it_was_given",)),
+    (bugs.TheFirstPhotoStays, ("test_another_photo_takes_its_place",)),
+    (bugs.AnEditTakesThePhotoOff, ("test_an_edit_leaves_the_photo_alone",)),
+    (bugs.PhotosStayForEver, ("test_a_photo_is_taken_off_once",)),
 ]
 
 GROUPWARE: list[tuple[type[Bug], tuple[str, ...]]] = [
@@ -177,7 +191,13 @@ CRM: list[tuple[type[Bug] | type[Buggy], tuple[str, ...]]] = [
 
 
 class GroupwareSuite(
-    GroupwareContract, MovesContract, UnreadableContract, PlantContract, MailContract, FilesContract
+    GroupwareContract,
+    MovesContract,
+    UnreadableContract,
+    PlantContract,
+    MailContract,
+    FilesContract,
+    PhotosContract,
 ):
     pass
 

@@ -1,12 +1,12 @@
 """The files on records: their bytes in parts, named by the records' attachments.
 
 Hanging a file on a record, or taking it off, is a change of the record as any other; an edit of
-the record's other content leaves its files alone.
+the record's other content leaves its files alone. A contact's one file is its photo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
@@ -20,9 +20,9 @@ from accord.crm.database.rows import new_id
 from accord.crm.database.schema import FILES
 from accord.crm.database.store import Store
 from accord.db import Tx
-from accord.model.diff import patch
+from accord.model.files import file_field, files_of, size_beside, with_file, without_file
 from accord.model.item import Item
-from accord.model.parts import STORED, Attachment, files
+from accord.model.parts import STORED, Attachment
 from accord.ports.adapter import Revision
 from accord.ports.errors import AccordError
 
@@ -37,7 +37,7 @@ def read(store: Store, noun: Noun, user: str, ref: str, uri: str) -> Iterator[by
     """Yield the bytes of a file on a record; raises Gone or Denied."""
     with store.read() as tx:
         item = _readable(tx, store, noun, user, ref)
-        if all(each.uri != uri for each in files(_held(item))):
+        if all(each.uri != uri for each in files_of(item)):
             raise refusal("not-there", f"no such file is on {ref}")
     part = 0
     while True:
@@ -57,16 +57,15 @@ def attach(
 
     def work(tx: Tx) -> str:
         item = _readable(tx, store, noun, user, ref)
-        held = files(_held(item))
-        for each in held:
+        for each in files_of(item):
             if (each.name, each.digest) == (file.name, file.digest):
                 return each.uri
-        if sum(each.size or 0 for each in held) + (file.size or 0) > ROOM:
+        if size_beside(item) + (file.size or 0) > ROOM:
             raise refusal("too-large", f"the files on one record may have {ROOM:,} bytes")
         key = new_id()
         content.seek(0)
         named = msgspec.structs.replace(file, uri=f"{STORED}{key}")
-        _change(tx, store, noun, user, ref, named, None)
+        _change(tx, store, noun, user, ref, lambda now: with_file(now, named))
         _write(tx, noun, ref, key, content)
         return named.uri
 
@@ -80,8 +79,8 @@ def detach(
 
     def work(tx: Tx) -> None:
         item = _readable(tx, store, noun, user, ref)
-        if any(each.uri == uri for each in files(_held(item))):
-            _change(tx, store, noun, user, ref, None, uri)
+        if any(each.uri == uri for each in files_of(item)):
+            _change(tx, store, noun, user, ref, lambda now: without_file(now, uri))
             if forget:
                 tx.execute(delete(FILES).where(FILES.c.id == uri.removeprefix(STORED)))
 
@@ -94,10 +93,6 @@ def _write(tx: Tx, noun: Noun, ref: str, key: str, content: BinaryIO) -> None:
         row = {"id": key, "kind": str(noun.kind), "ref": ref, "part": part, "content": piece}
         tx.insert(FILES, [row])
         part += 1
-
-
-def _held(item: Item) -> tuple[Attachment, ...]:
-    return getattr(item, "attachments", ())
 
 
 def _readable(tx: Tx, store: Store, noun: Noun, user: str, ref: str) -> Item:
@@ -117,19 +112,17 @@ def _change(
     noun: Noun,
     user: str,
     ref: str,
-    more: Attachment | None,
-    less: str | None,
+    changed: Callable[[Item], Item],
 ) -> None:
     """Change the names of a record's files, as it stands in this transaction."""
     viewer = store.viewer(tx, user)
     record = records.load(tx, noun, viewer, [ref])[ref]
-    rest = tuple(each for each in _held(record.seen) if each.uri != less)
     revision = Revision(
         ref=ref,
         version=record.version,
         before=record.seen,
-        after=patch(record.seen, {"attachments": (*rest, *([more] if more else []))}),
-        changed=("attachments",),
+        after=changed(record.seen),
+        changed=(file_field(noun.kind),),
     )
     (outcome,) = changing.change(tx, store, noun, user, [revision])
     if isinstance(outcome, AccordError):

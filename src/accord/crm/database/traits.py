@@ -28,6 +28,7 @@ TRAITS = Traits(
             limits=limits,
             extras=frozenset({"crm"}),
             restores=True,
+            files=kind is not Kind.ABSENCE,
         )
         for kind, limits in _LIMITS.items()
     },

@@ -15,6 +15,7 @@ from accord.crm.memory.errors import Refused, translate
 from accord.crm.memory.person import observe
 from accord.crm.memory.store import Record, Right, Store
 from accord.model.diff import normalise, patch
+from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.model.observe import (
     Completeness,
@@ -27,7 +28,6 @@ from accord.model.observe import (
     Snapshot,
     Unchanged,
 )
-from accord.model.parts import Attachment
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -166,8 +166,7 @@ class MemorySession(FilesInMemory, OpenSession):
             except Refused as refusal:
                 raise translate(refusal) from refusal
 
-    def _refile(self, record: Record, attachments: tuple[Attachment, ...]) -> None:
-        item = patch(record.item, {"attachments": attachments})
+    def _refile(self, record: Record, item: Item) -> None:
         self._store.put(msgspec.structs.replace(record, item=item), self._user, record)
 
     def _each(self, asked: Sequence[T], act: Callable[[T], Written]) -> list[Outcome]:

@@ -100,7 +100,7 @@ def _card(root: Component, limits: Limits) -> Card:
         photo = read_photo(pictures[0], limits)
         values["photo"] = photo
         lines = [one.raw for one in pictures]
-        if lines != [write_photo(photo, None, ours, limits)]:
+        if lines != [write_photo(photo, None, ours)]:
             extras[NAMESPACE + "PHOTO"] = tuple(lines)
     for name, entries in props.items():
         if name not in _MODELLED:

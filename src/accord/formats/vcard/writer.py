@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from accord.formats.limits import LIMITS
 from accord.formats.lines import escape, fold, one_line
 from accord.formats.old import text_of
 from accord.formats.vcard.entries import MANY, write_many
@@ -57,7 +56,7 @@ def _body(contact: Contact, version: str) -> list[str]:
     body += write_many(contact, version)
     if contact.photo is not None:
         pictures = kept(contact.extras, "PHOTO")
-        photo = write_photo(contact.photo, pictures[0] if pictures else None, version, LIMITS)
+        photo = write_photo(contact.photo, pictures[0] if pictures else None, version)
         body += [photo] if photo else []
         body += [one.raw for one in pictures[1:]]
     if contact.extras:

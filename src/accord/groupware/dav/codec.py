@@ -18,7 +18,7 @@ from msgspec import Struct
 from accord.formats import ical, vcard
 from accord.formats.errors import Refused
 from accord.formats.lines import escape, unescape
-from accord.groupware.dav import shield, silence
+from accord.groupware.dav import photos, shield, silence
 from accord.model.diff import patch
 from accord.model.item import Contact, Event, Item, Task
 from accord.model.kinds import Kind
@@ -171,8 +171,8 @@ def revised(stands: Item, revision: Revision) -> Item:
 
 def _decoded(kind: Kind, text: str) -> Content:
     if kind is Kind.CONTACT:
-        card = vcard.read(shield.lowered(text))
-        item, key = _without_key(card.item)
+        card = vcard.read(shield.lowered(text), limits=photos.READING)
+        item, key = _without_key(photos.named(card.item))
         return Content(item, card.marker, key, card.modified, silent=True)
     document = ical.read(shield.lowered(silence.without_server_state(text)))
     if isinstance(document.item, Event) != (kind is Kind.EVENT):
@@ -206,6 +206,7 @@ def _encode(kind: Kind, item: Item, key: str, marker: str, stored: str, *, vcard
     try:
         if isinstance(item, Contact):
             version = "4.0" if vcard4 or value_of(stored, "VERSION") == "4.0" else "3.0"
+            item = photos.whole(item, stored)
             return shield.raised(vcard.encode(item, marker=marker, version=version), card=True)
         if isinstance(item, Event | Task):
             body = ical.encode(item, marker=marker, before=stored.encode())

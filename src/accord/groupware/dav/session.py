@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 from msgspec import Struct
 
-from accord.groupware.dav import find, folders, sync, write
+from accord.groupware.dav import find, folders, photos, sync, write
 from accord.groupware.dav.discovery import Collection, Place, probe
 from accord.groupware.dav.listing import Report, all_by_sync, report
 from accord.groupware.dav.server import Server
 from accord.groupware.dav.sync import Shelf
 from accord.model.kinds import Kind
 from accord.model.observe import Completeness, Denied, Listing, Observation, Snapshot
+from accord.model.parts import Attachment
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -133,6 +135,25 @@ class DavSession(OpenSession):
     def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
         """Store markers on items Accord made; a person's own items stay as they are."""
         return write.mark(self._desk(folder, kind), marks)
+
+    @property
+    def room(self) -> int:
+        """Return how many bytes a contact's picture may have; nothing else has files here."""
+        return photos.ROOM
+
+    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a contact's picture."""
+        shelf = self._shelf(folder, kind, look=False)
+        yield write.read_photo(self._client, shelf, ref, uri)
+
+    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
+        """Give a contact a picture in place of the one it has, and return its uri."""
+        content.seek(0)
+        return write.put_photo(self._desk(folder, kind), ref, file, content.read(photos.ROOM + 1))
+
+    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
+        """Take a contact's picture off; DAV has no trash for it."""
+        write.drop_photo(self._desk(folder, kind), ref, uri)
 
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Answer Gone: what DAV deletes stays deleted."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from accord.formats.limits import Limits
+from accord.formats.limits import LIMITS, Limits
 from accord.formats.lines import (
     Line,
     escape,
@@ -30,7 +30,7 @@ _LISTS = ("CATEGORIES",)
 _NAMES = re.compile(rf"(?:[\w-]+\.)?(?:{'|'.join((*_LINKS, *_LISTS))})[;:]", re.IGNORECASE)
 _AT_RISK = re.compile(rb"^(?:[\w-]+\.)?(?:CONFERENCE|URL|PHOTO|CATEGORIES)[;:]", re.MULTILINE)
 _INLINE = ("BASE64", "B")
-_LIMITS = Limits()
+_LIMITS = Limits(line=LIMITS.size)
 
 
 def raised(body: bytes, *, card: bool) -> bytes:

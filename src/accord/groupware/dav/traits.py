@@ -21,7 +21,10 @@ def traits(config: Config, schedules: bool) -> Traits:
         ),
         Kind.TASK: KindTraits(fields=frozenset(FIELDS[Kind.TASK]), extras=frozenset({"ical"})),
         Kind.CONTACT: KindTraits(
-            fields=frozenset(FIELDS[Kind.CONTACT]), extras=frozenset({"vcard"}), html=False
+            fields=frozenset(FIELDS[Kind.CONTACT]),
+            extras=frozenset({"vcard"}),
+            html=False,
+            files=True,
         ),
     }
     return Traits(

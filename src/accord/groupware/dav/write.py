@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
+import msgspec
 from msgspec import Struct
 
-from accord.groupware.dav import codec, silence
+from accord.groupware.dav import codec, photos, silence
 from accord.groupware.dav.client import (
     Client,
     Loaded,
@@ -23,9 +24,12 @@ from accord.groupware.dav.discovery import Collection, Place
 from accord.groupware.dav.find import load
 from accord.groupware.dav.http import Reply
 from accord.groupware.dav.sync import Shelf, snapshot_of
+from accord.model.item import Contact
 from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
+from accord.model.parts import Attachment
 from accord.ports.adapter import Draft, Mark, Outcome, Removal, Revision, Written
+from accord.ports.attachments import leaving_files, without_files
 from accord.ports.errors import AccordError, Denied, Gone, ItemError, Rejected, Stale, item_error
 
 _TYPES = {
@@ -76,6 +80,63 @@ def delete(desk: Desk, removals: Sequence[Removal]) -> list[Outcome]:
     return [each for each in done if not isinstance(each, Sent)]
 
 
+def read_photo(client: Client, shelf: Shelf, ref: str, uri: str) -> bytes:
+    """Return the bytes of a contact's picture; raises Gone, Denied or Rejected."""
+    stored = client.load(shelf.folder, shelf.letter, [ref])[ref]
+    return photos.content_of(_card(shelf, stored)[1], stored.text, uri)
+
+
+def put_photo(desk: Desk, ref: str, file: Attachment, content: bytes) -> str:
+    """Give a contact another picture and return its uri; raises Gone, Denied or Rejected."""
+    _writable(desk)
+    stored = load(desk.client, desk.shelf, [ref], desk.size)[ref]
+    held, contact = _card(desk.shelf, stored)
+    if len(content) > photos.ROOM:
+        raise Rejected(f"a card's picture may have {photos.ROOM:,} bytes", code="too-large")
+    if contact.photo is not None and contact.photo.stored and contact.photo.digest == file.digest:
+        return contact.photo.uri
+    done = _rewrite(desk, stored, held, photos.pictured(contact, file, content))
+    if done.snapshot is None:
+        return ""
+    there = cast(Contact, done.snapshot.item).photo
+    if there is not None and there.stored and there.size:
+        return there.uri
+    # Radicale cuts the pictures of 4.0 at their comma.
+    _replace(desk, ref, stored.text.encode(), {"If-Match": etag_of(done.version)})
+    raise Rejected("the server doesn't keep a picture in this card", code="picture-cut")
+
+
+def drop_photo(desk: Desk, ref: str, uri: str) -> None:
+    """Take a contact's picture off; one that isn't there any more is fine."""
+    _writable(desk)
+    stored = load(desk.client, desk.shelf, [ref], desk.size)[ref]
+    held, contact = _card(desk.shelf, stored)
+    if contact.photo is not None and contact.photo.uri == uri:
+        _rewrite(desk, stored, held, msgspec.structs.replace(contact, photo=None))
+
+
+def _card(shelf: Shelf, stored: Loaded) -> tuple[codec.Content, Contact]:
+    content = _standing(shelf, stored)
+    if not isinstance(content.item, Contact):
+        raise Rejected("only contacts have files on a DAV server", code="files")
+    return content, content.item
+
+
+def _rewrite(desk: Desk, stored: Loaded, held: codec.Content, contact: Contact) -> Written:
+    body = codec.changed_body(
+        desk.shelf.kind,
+        stored.text,
+        contact,
+        key=held.key,
+        marker=held.marker,
+        agents=codec.Agent.KEEP,
+        own=desk.place.addresses,
+    )
+    done = _replace(desk, stored.ref, body, {"If-Match": etag_of(stored.version)})
+    (read,) = _read_back(desk, [done])
+    return cast(Written, read)
+
+
 def mark(desk: Desk, marks: Sequence[Mark]) -> list[Outcome]:
     """Store markers on items that Accord made; other people's items stay as they are."""
     stored = load(desk.client, desk.shelf, [each.ref for each in marks], desk.size)
@@ -111,7 +172,7 @@ def _create(desk: Desk, draft: Draft) -> Written | Sent:
     ref = desk.shelf.folder + codec.resource_name(kind, draft.key)
     body = codec.new_body(
         kind,
-        draft.item,
+        without_files(draft).item,
         key=draft.key,
         marker=draft.marker,
         agents=codec.Agent.SERVER if draft.notify else codec.Agent.NONE,
@@ -144,7 +205,7 @@ def _made_before(desk: Desk, ref: str, key: str) -> Written:
 
 def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
     _writable(desk)
-    content = _standing(desk, stored)
+    content = _standing(desk.shelf, stored)
     condition = _condition(revision, stored)
     if not revision.notify:
         kept_silent = bool(content.key) and content.silent
@@ -152,7 +213,7 @@ def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
     body = codec.changed_body(
         desk.shelf.kind,
         stored.text,
-        codec.revised(content.item, revision),
+        codec.revised(content.item, leaving_files(revision)),
         key=content.key,
         marker=revision.marker or content.marker,
         agents=_agents(content, notify=revision.notify),
@@ -191,14 +252,14 @@ def _replace(desk: Desk, ref: str, body: bytes, condition: dict[str, str]) -> Wr
         return _written_before(desk, ref, body, reply)
     if reply.status in (404, 409, 412) and not reply.conditions:
         # With If-Match some servers say 404 and some 412 for what is gone.
-        _standing(desk, desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref])
+        _standing(desk.shelf, desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref])
     raise item_error(reply.error(ref))
 
 
 def _written_before(desk: Desk, ref: str, body: bytes, reply: Reply) -> Written:
     """Tell whether it was our own earlier try that changed the version."""
     loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref]
-    content = _standing(desk, loaded)
+    content = _standing(desk.shelf, loaded)
     if content.item != codec.decode(desk.shelf.kind, body.decode()).item:
         raise item_error(reply.error(ref))
     return Written(ref=ref, version=loaded.version, snapshot=snapshot_of(desk.shelf, loaded))
@@ -230,7 +291,7 @@ def _delete(desk: Desk, removal: Removal, stored: Loaded | None) -> Written:
 
 def _mark(desk: Desk, mark: Mark, stored: Loaded) -> Written | Sent:
     """Store a marker; one that is taken off takes the key with it, the other trace of Accord."""
-    content = _standing(desk, stored)
+    content = _standing(desk.shelf, stored)
     ours = bool(content.key) and desk.collection.writable
     mails = desk.place.schedules and not content.silent
     leave = bool(mark.marker) and content.marker == mark.marker
@@ -249,14 +310,14 @@ def _mark(desk: Desk, mark: Mark, stored: Loaded) -> Written | Sent:
     return _replace(desk, mark.ref, body, {"If-Match": etag_of(stored.version)})
 
 
-def _standing(desk: Desk, stored: Loaded) -> codec.Content:
+def _standing(shelf: Shelf, stored: Loaded) -> codec.Content:
     """Return what an item holds now; raises Gone, Denied, or Rejected where it is unreadable."""
     if stored.error is not None:
         raise item_error(stored.error)
-    if not codec.holds(desk.shelf.kind, stored.text):
+    if not codec.holds(shelf.kind, stored.text):
         raise Gone(f"{stored.ref}: it holds another kind of item now")
     try:
-        return codec.decode(desk.shelf.kind, stored.text)
+        return codec.decode(shelf.kind, stored.text)
     except codec.Unreadable as why:
         raise Rejected(f"{stored.ref}: {why}", code="unreadable") from why
 

@@ -190,11 +190,15 @@ class Client:
         named = m("AttachmentIds", *[t("AttachmentId", Id=each) for each in ids])
         return self._each(m("GetAttachment", named), len(ids))
 
-    def attach(self, ref: str, name: str, media_type: str, content: str) -> Message:
-        """Hang a file on an item; `content` is in base64."""
+    def attach(
+        self, ref: str, name: str, media_type: str, content: str, *, photo: bool = False
+    ) -> Message:
+        """Hang a file on an item, a contact's picture if it is its `photo`; in base64."""
         file = t("FileAttachment", t("Name", name))
         if media_type:
             file.append(t("ContentType", media_type))
+        if photo:
+            file.append(t("IsContactPhoto", "true"))
         file.append(t("Content", content))
         request = m("CreateAttachment", m("ParentItemId", Id=ref), m("Attachments", file))
         return self._write(request, 1)[0]

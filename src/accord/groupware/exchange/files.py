@@ -12,12 +12,17 @@ import binascii
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import msgspec
+
 from accord.groupware.exchange import wire
 from accord.groupware.exchange.client import Client, Shape, field
-from accord.groupware.exchange.wire import Message
+from accord.groupware.exchange.wire import Message, Node
 from accord.model.parts import STORED, Attachment
 from accord.ports.errors import Gone, Rejected
 from accord.ports.http import TooLarge, Unanswered
+
+PICTURE = "ContactPicture.jpg"
+"""The name under which Outlook and Exchange keep a contact's picture, whatever its format."""
 
 _PIECE = 3 * 256 * 1024
 """Bytes that are turned into base64, or back, at a time: a multiple of three."""
@@ -43,20 +48,34 @@ def read(client: Client, uri: str) -> Iterator[bytes]:
             raise Rejected("its content can't be read", code="base64") from error
 
 
-def attach(client: Client, ref: str, file: Attachment, content: BinaryIO) -> str:
+def attach(
+    client: Client, ref: str, file: Attachment, content: BinaryIO, *, photo: bool = False
+) -> str:
     """Hang a file on an item as it stands and return its uri; raises Gone or Rejected."""
     content.seek(0)
     pieces: list[str] = []
     while piece := content.read(_PIECE):
         pieces.append(base64.b64encode(piece).decode())
     try:
-        message = client.attach(ref, file.name, file.media_type, "".join(pieces))
+        message = client.attach(ref, file.name, file.media_type, "".join(pieces), photo=photo)
     except Unanswered:
         if not _hangs(client, ref, file):
             raise
         return ""
     made = _checked(message).all("Attachments", "*", "AttachmentId")
     return STORED + made[0].get("Id", "") if made else ""
+
+
+def picture(client: Client, ref: str, file: Attachment, content: BinaryIO) -> str:
+    """Give a contact a picture in place of the one it has; raises Gone or Rejected.
+
+    The former one goes first: a contact with two would show either.
+    """
+    for each in _hanging(client, ref):
+        if wire.text_at(each, "IsContactPhoto") == "true":
+            (named,) = [one for one in each if wire.local(one) == "AttachmentId"]
+            detach(client, STORED + named.get("Id", ""))
+    return attach(client, ref, msgspec.structs.replace(file, name=PICTURE), content, photo=True)
 
 
 def detach(client: Client, uri: str) -> None:
@@ -70,13 +89,17 @@ def detach(client: Client, uri: str) -> None:
 
 def _hangs(client: Client, ref: str, file: Attachment) -> bool:
     """Tell whether a file of this name and about this size hangs on an item by now."""
-    (message,) = client.get([ref], Shape((field("item:Attachments"),)))
-    for each in _checked(message).all("Items", "*", "Attachments", "*"):
+    for each in _hanging(client, ref):
         size = wire.text_at(each, "Size")
         near = size.isdecimal() and int(size) >= (file.size or 0)
         if wire.text_at(each, "Name") == file.name and near:
             return True
     return False
+
+
+def _hanging(client: Client, ref: str) -> list[Node]:
+    (message,) = client.get([ref], Shape((field("item:Attachments"),)))
+    return list(_checked(message).all("Items", "*", "Attachments", "*"))
 
 
 def _checked(message: Message) -> Message:

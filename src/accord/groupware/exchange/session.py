@@ -128,10 +128,11 @@ class ExchangeSession(OpenSession):
         return files.read(self._client, uri)
 
     def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
-        """Hang a file on an item and return its uri; nothing is mailed."""
+        """Hang a file on an item and return its uri; nothing is mailed. A contact has a picture."""
         if not self._found(folder).writable:
             raise errors.Denied(f"{folder}: this account may only read here", code="read-only")
-        return files.attach(self._client, ref, file, content)
+        hang = files.picture if kind is Kind.CONTACT else files.attach
+        return hang(self._client, ref, file, content)
 
     def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
         """Take a file off an item; Exchange has no trash for files."""

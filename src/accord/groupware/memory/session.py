@@ -29,7 +29,7 @@ from accord.model.observe import (
     Unchanged,
     Unknown,
 )
-from accord.model.parts import Attachment, Privacy
+from accord.model.parts import Privacy
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -54,6 +54,7 @@ class MemorySession(FilesInMemory, OpenSession):
     """Be one mailbox, opened; the store's lock guards every call and every page."""
 
     _store: Store
+    _digests = False
 
     def __init__(self, store: Store, box: Mailbox) -> None:
         """Speak to `box` in `store`."""
@@ -181,10 +182,7 @@ class MemorySession(FilesInMemory, OpenSession):
             except Refused as refusal:
                 raise translate(refusal) from refusal
 
-    def _refile(self, entry: Entry, attachments: tuple[Attachment, ...]) -> None:
-        # Servers tell no digest.
-        told = tuple(msgspec.structs.replace(each, digest="") for each in attachments)
-        item = patch(entry.item, {"attachments": told})
+    def _refile(self, entry: Entry, item: Item) -> None:
         self._store.put(self._box, msgspec.structs.replace(entry, item=item), ACCORD)
 
     def _observe(self, folder: str, ref: str, version: str | None) -> Observation:

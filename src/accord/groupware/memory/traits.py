@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accord.model.fields import FIELDS
+from accord.model.files import file_field
 from accord.model.kinds import Kind
 from accord.model.traits import KindTraits, Traits
 
@@ -32,8 +33,9 @@ def _kind(kind: Kind, settings: Mapping[str, Any]) -> KindTraits:
     omitted = {name.partition(".")[2] for name in _names(settings) if name.startswith(f"{kind}.")}
     limit = settings["title_limit"]
     title = "full_name" if kind is Kind.CONTACT else "title"
+    fields = frozenset(FIELDS[kind]) - omitted
     return KindTraits(
-        fields=frozenset(FIELDS[kind]) - omitted,
+        fields=fields,
         limits={} if limit is None else {title: int(limit)},
         extras=EXTRAS[kind],
         schedules=settings["schedules"] and kind is Kind.EVENT,
@@ -42,6 +44,7 @@ def _kind(kind: Kind, settings: Mapping[str, Any]) -> KindTraits:
         restores=settings["restores"],
         seconds=settings["seconds"],
         uid_kept=settings["uid_kept"],
+        files=file_field(kind) in fields,
     )
 
 

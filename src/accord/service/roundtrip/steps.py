@@ -97,9 +97,9 @@ def _fits(trip: Trip, step: Callable[[Trip], str]) -> bool:
     """Tell whether a step can be tried: where others have items, changes are not listed."""
     if step is _attach:
         session, item = trip.session, trip.thing.item
-        return (
-            isinstance(session, Attachments) and hasattr(item, "attachments") and session.room > 0
-        )
+        if not trip.traits.files or not isinstance(session, Attachments):
+            return False
+        return hasattr(item, "attachments") and session.room > 0
     return step is not _listed or trip.own
 
 

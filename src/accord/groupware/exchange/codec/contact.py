@@ -94,8 +94,10 @@ _NO_YEAR = 1604
 
 
 def traits() -> KindTraits:
-    """Return what Exchange carries of a contact; the photo is read, not written."""
-    return KindTraits(fields=_FIELDS, readonly=frozenset({"photo"}), trash=True, html=False)
+    """Return what Exchange carries of a contact; an address of a photo is none of it."""
+    return KindTraits(
+        fields=_FIELDS, readonly=frozenset({"photo"}), trash=True, html=False, files=True
+    )
 
 
 def read(item: Any, *, home: str | None = None) -> Contact:

@@ -38,6 +38,7 @@ def traits() -> KindTraits:
         foreign_organizer=False,
         notifies=True,
         trash=True,
+        files=True,
     )
 
 

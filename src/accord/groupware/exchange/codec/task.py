@@ -70,7 +70,7 @@ _READ_STATUS = {
 
 def traits() -> KindTraits:
     """Return what Exchange carries of a task: no left-out dates of a series."""
-    return KindTraits(fields=_FIELDS, readonly=frozenset({"attachments"}), trash=True)
+    return KindTraits(fields=_FIELDS, readonly=frozenset({"attachments"}), trash=True, files=True)
 
 
 def read(item: Any, *, home: str | None = None) -> Task:
