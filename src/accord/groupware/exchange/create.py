@@ -144,7 +144,7 @@ def _new(desk: Desk, draft: Draft, *, unfinished: bool) -> Node:
         item = patch(item, {"uid": str(uuid.uuid4())})
     values: dict[str, Any] = kinds.codec(kind).properties(item, home=desk.shelf.home)
     values |= {"accord_key": draft.key, "accord_marker": draft.marker or None}
-    node = trees.created(kinds.model(kind), values)
+    node = trees.created(kinds.narrowed(kind), values)
     if unfinished:
         key = next(each for each in node if local(each) == "ExtendedProperty")
         key.addnext(own_value(UNFINISHED, "1"))
