@@ -20,6 +20,7 @@ from accord.groupware.exchange.desk import (
     groups,
     read_back,
     sent,
+    side_by_side,
     standing,
 )
 from accord.groupware.exchange.errors import of_folder
@@ -35,18 +36,23 @@ from accord.ports.http import Unanswered
 
 def create(desk: Desk, drafts: Sequence[Draft]) -> list[Outcome]:
     """Create items; a key that is there already, or twice in the batch, gives that one item."""
-    answers: dict[str, Answer] = {}
-    fresh: list[Draft] = []
-    held = _by_key(desk, [draft.key for draft in drafts])
+    once: dict[str, Draft] = {}
     for draft in drafts:
-        if draft.key in held:
-            answers[draft.key] = held[draft.key]
-        elif draft.key not in answers and all(draft.key != each.key for each in fresh):
-            fresh.append(draft)
-    for group in groups(desk, fresh):
-        answers |= _create(desk, group)
+        once.setdefault(draft.key, draft)
+    parts = groups(desk, list(once.values()))
+    told = side_by_side(desk, parts, lambda part: _made(desk, part))
+    made = {key: outcome for some in told for key, outcome in some.items()}
+    return [made[draft.key] for draft in drafts]
+
+
+def _made(desk: Desk, drafts: Sequence[Draft]) -> dict[str, Outcome]:
+    """Make sure that there is an item under each key, and read it."""
+    answers = _by_key(desk, [draft.key for draft in drafts])
+    if fresh := [draft for draft in drafts if draft.key not in answers]:
+        answers |= _create(desk, fresh)
     answers |= _finished(desk, drafts, answers)
-    return read_back(desk, [answers[draft.key] for draft in drafts])
+    done = read_back(desk, [answers[draft.key] for draft in drafts])
+    return {draft.key: outcome for draft, outcome in zip(drafts, done, strict=True)}
 
 
 def _by_key(desk: Desk, keys: Sequence[str]) -> dict[str, Answer]:
@@ -144,7 +150,7 @@ def _new(desk: Desk, draft: Draft, *, unfinished: bool) -> Node:
         item = patch(item, {"uid": str(uuid.uuid4())})
     values: dict[str, Any] = kinds.codec(kind).properties(item, home=desk.shelf.home)
     values |= {"accord_key": draft.key, "accord_marker": draft.marker or None}
-    node = trees.created(kinds.model(kind), values)
+    node = trees.created(kinds.narrowed(kind), values)
     if unfinished:
         key = next(each for each in node if local(each) == "ExtendedProperty")
         key.addnext(own_value(UNFINISHED, "1"))

@@ -18,6 +18,7 @@ from accord.ports.adapter import Outcome, Written
 from accord.ports.errors import AccordError, Denied, Rejected, item_error
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Desk(Struct, frozen=True):
@@ -56,6 +57,30 @@ def groups(
         some = [each for each in things if notify(each) is wanted]
         groups += [some[at : at + desk.batch] for at in range(0, len(some), desk.batch)]
     return groups
+
+
+def side_by_side(desk: Desk, parts: Sequence[T], act: Callable[[T], R]) -> list[R]:
+    """Do parts at once, as far as connections go; return what each gave, in order.
+
+    What stops the session is raised when all that had begun are over; the rest don't begin.
+    """
+    if len(parts) < 2:
+        return [act(each) for each in parts]
+    stops: list[Exception] = []
+
+    def one(part: T) -> tuple[R, ...]:
+        if stops:
+            return ()
+        try:
+            return (act(part),)
+        except Exception as error:  # noqa: BLE001 (it is raised below)
+            stops.append(error)
+            return ()
+
+    told = list(desk.shelf.client.http.pool.map(one, parts))
+    if stops:
+        raise stops[0]
+    return [each for some in told for each in some]
 
 
 def check_writable(desk: Desk) -> None:

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -126,14 +127,17 @@ class Http:
         if config.ca_file:
             self._context = trusting(config.ca_file, config.where)
         self._lock = threading.Lock()
+        self.pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="exchange")
         self._free = threading.BoundedSemaphore(config.concurrency)
         self._idle: list[_Line] = []
+        self._resting: dict[str, float] = {}
         self.vault: Vault = MemoryVault()
         self.authority = Authority(config, self._ask_issuer)
         self._tokens: dict[Login, Tokens] = {}
 
     def close(self) -> None:
-        """Close all connections that nobody uses now."""
+        """Close all connections that nobody uses now, when what is done beside others is over."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             idle, self._idle = self._idle, []
         for line in idle:
@@ -171,7 +175,17 @@ class Http:
     ) -> Node:
         """Send a request once and return the content of the answer's body."""
         what = wire.local(request)
-        status, said, body = self.post(url, login, wire.envelope(request, headers), anchor, what)
+        whose = anchor.anchor if isinstance(anchor, Route) else anchor
+        budget = whose if self.config.access == "impersonation" else login.user
+        self._wait_for(budget)
+        try:
+            return self._sent(url, login, wire.envelope(request, headers), anchor, what)
+        except Told as error:
+            self._slow_down(budget, error.after)
+            raise
+
+    def _sent(self, url: str, login: Login, text: bytes, anchor: str | Route, what: str) -> Node:
+        status, said, body = self.post(url, login, text, anchor, what)
         root = None
         if status == 200 or (status >= 400 and b"Envelope" in body[:2000]):
             root = wire.parse(body)
@@ -321,6 +335,24 @@ class Http:
             status, headers, body = self._read(answer)
             kept = {"content-type": headers.get("content-type", "")}
             return httpx2.Response(status, headers=kept, content=body, request=request)
+
+    # patience
+
+    def _wait_for(self, budget: str) -> None:
+        """Wait until whoever was told to slow down may go on: all of their requests do."""
+        with self._lock:
+            pause = self._resting.get(budget, 0.0) - time.monotonic()
+            if pause <= 0:
+                self._resting.pop(budget, None)
+        if pause > 0:
+            time.sleep(pause)
+
+    def _slow_down(self, budget: str, seconds: float) -> None:
+        """Let all requests of somebody rest; a long rest is the caller's, who is told of it."""
+        if seconds <= LONGEST_INNER_WAIT:
+            until = time.monotonic() + seconds
+            with self._lock:
+                self._resting[budget] = max(until, self._resting.get(budget, 0.0))
 
     # answers
 

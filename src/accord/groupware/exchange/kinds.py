@@ -48,3 +48,10 @@ def codec(kind: Kind) -> Any:
 def model(kind: Kind) -> Any:
     """Return exchangelib's class for items of a kind."""
     return getattr(trees.loaded(), FORMS[kind].element)
+
+
+@cache
+def narrowed(kind: Kind) -> Any:
+    """Return that class with no other fields than the codec's: all of them would cost more time."""
+    quick = import_module("accord.groupware.exchange.codec.quick")
+    return quick.narrowed(model(kind), codec(kind).PROPERTIES)

@@ -179,8 +179,7 @@ def _opened(kind: Kind, ref: str, node: Node) -> Loaded:
     by, modified = wire.text_at(node, "LastModifiedName"), wire.text_at(node, "LastModifiedTime")
     key, unfinished = tagged(node, SEARCH_KEY), bool(kept(node, UNFINISHED))
     # Reading takes the element apart, so that it must come last.
-    model = trees.narrowed(kinds.model(kind), kinds.codec(kind).PROPERTIES)
-    item = trees.read(model, node)
+    item = trees.read(kinds.narrowed(kind), node)
     return Loaded(ref, version, _moment(modified), by, key, unfinished, item)
 
 

@@ -1,12 +1,16 @@
 """Pages of what a folder holds or what changed, each item read and accounted for.
 
 `session.changes` yields these. The ids of a whole round are gathered first (SyncFolderItems), so
-that each is told once, as it stands; the items are read page by page (GetItem).
+that each is told once, as it stands; the items are read page by page (GetItem), the next page
+while somebody works on one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+
+from msgspec import Struct
 
 from accord.groupware.exchange.client import Changed, Client
 from accord.groupware.exchange.errors import of_folder
@@ -50,9 +54,11 @@ def pages(shelf: Shelf, cursor: str, known: Known) -> Iterator[Listing]:
     listed = list(changes.values())
     size = shelf.size
     parts = [listed[at : at + size] for at in range(0, len(listed), size)] or [[]]
-    for part in parts[:-1]:
-        yield Listing(completeness=between, observations=_page(shelf, part, known))
-    seen = _page(shelf, parts[-1], known)
+    ready = _start(shelf, parts[0], known)
+    for following in parts[1:]:
+        page, ready = ready, _start(shelf, following, known)
+        yield Listing(completeness=between, observations=_read(shelf, page))
+    seen = _read(shelf, ready)
     yield Listing(completeness=final, observations=seen, cursor=SYNC + state if state else "")
 
 
@@ -81,7 +87,15 @@ def _gather(client: Client, place: str, state: str) -> tuple[dict[str, Changed],
     raise Retry("the list of changes never ends", after=600.0, code="endless")
 
 
-def _page(shelf: Shelf, part: Sequence[Changed], known: Known) -> tuple[Observation, ...]:
+class _Page(Struct, frozen=True):
+    """Be one page on its way: what changed, in which versions we know it, what is being read."""
+
+    part: Sequence[Changed]
+    versions: Mapping[str, str]
+    reading: Future[dict[str, Observation | None]] | None
+
+
+def _start(shelf: Shelf, part: Sequence[Changed], known: Known) -> _Page:
     own = FORMS[shelf.kind].element
     versions = known([each.ref for each in part]) if part else {}
     asked = [
@@ -91,9 +105,15 @@ def _page(shelf: Shelf, part: Sequence[Changed], known: Known) -> tuple[Observat
         and each.element in ("", own)
         and (not each.version or versions.get(each.ref) != each.version)
     ]
-    read = observe(shelf, asked)
+    reading = shelf.client.http.pool.submit(observe, shelf, asked) if asked else None
+    return _Page(part, versions, reading)
+
+
+def _read(shelf: Shelf, page: _Page) -> tuple[Observation, ...]:
+    own, versions = FORMS[shelf.kind].element, page.versions
+    read = page.reading.result() if page.reading is not None else {}
     told: list[Observation] = []
-    for each in part:
+    for each in page.part:
         if each.what == "Delete":
             told.append(Deleted(each.ref))
         elif each.ref in read:

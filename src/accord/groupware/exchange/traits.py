@@ -10,6 +10,12 @@ from accord.groupware.exchange.settings import Config
 from accord.model.kinds import Kind
 from accord.model.traits import KindTraits, Traits
 
+AT_ONCE = 4
+"""How many requests one batch of writes fills: while one is answered, the next is made.
+
+A folder's lease is renewed with each batch, so that more of them would need a longer one.
+"""
+
 
 def traits(config: Config) -> Traits:
     """Return the traits of a target; raises ConfigError where exchangelib isn't installed."""
@@ -17,7 +23,7 @@ def traits(config: Config) -> Traits:
     return Traits(
         adapter="exchange",
         kinds=kinds,
-        batch=config.batch,
+        batch=config.batch * min(AT_ONCE, config.concurrency),
         page=config.page,
         concurrency=config.concurrency,
         replies=True,

@@ -70,14 +70,6 @@ def paths(model: Any, names: Sequence[str]) -> tuple[Node, ...]:
     return tuple(found.values())
 
 
-@cache
-def narrowed(model: Any, names: Sequence[str]) -> Any:
-    """Return a model that knows only some of its fields: looking for all of them takes longer."""
-    wanted = {*names, "_id", "attachments"}
-    fields = loaded().properties.Fields(*[each for each in model.FIELDS if each.name in wanted])
-    return type(model)(model.__name__, (model,), {"FIELDS": fields, "__module__": __name__})
-
-
 def read(model: Any, node: Node) -> Any:
     """Return exchangelib's item for an element of an answer; raises Rejected."""
     try:

@@ -190,9 +190,7 @@ def _backoff(node: Node) -> float | None:
 
 
 def _named(parent: Node, name: str) -> Iterator[Node]:
-    for each in parent:
-        if isinstance(each.tag, str) and (name == "*" or local(each) == name):
-            yield each
+    return parent.iterchildren(f"{{*}}{name}")
 
 
 def _built(space: str, name: str, inner: Iterable[Node | str], attributes: dict[str, str]) -> Node:

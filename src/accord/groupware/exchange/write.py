@@ -20,6 +20,7 @@ from accord.groupware.exchange.desk import (
     outcomes,
     read_back,
     sent,
+    side_by_side,
     standing,
 )
 from accord.groupware.exchange.reading import Loaded, load, snapshots, spoiled
@@ -40,16 +41,18 @@ def update(desk: Desk, revisions: Sequence[Revision]) -> list[Outcome]:
         number: resume.complete(desk, each) for number, each in enumerate(revisions) if each.half
     }
     whole = [(number, each) for number, each in enumerate(revisions) if not each.half]
-    for group in groups(desk, whole, lambda each: each[1].notify):
-        answers |= _update(desk, group)
+    parts = groups(desk, whole, lambda each: each[1].notify)
+    for told in side_by_side(desk, parts, lambda part: _update(desk, part)):
+        answers |= told
     return read_back(desk, [answers[number] for number in range(len(revisions))])
 
 
 def delete(desk: Desk, removals: Sequence[Removal]) -> list[Outcome]:
     """Move items into Deleted Items, each only in the version given."""
     answers: dict[int, Answer] = {}
-    for group in groups(desk, list(enumerate(removals)), lambda each: each[1].notify):
-        answers |= _delete(desk, group)
+    parts = groups(desk, list(enumerate(removals)), lambda each: each[1].notify)
+    for told in side_by_side(desk, parts, lambda part: _delete(desk, part)):
+        answers |= told
     return outcomes([answers[number] for number in range(len(removals))])
 
 
@@ -72,8 +75,9 @@ def mark(desk: Desk, marks: Sequence[Mark]) -> list[Outcome]:
             asked.append(
                 (number, each.ref, _change(each.ref, there.version, _marking(desk, each, there)))
             )
-    for start in range(0, len(asked), desk.batch):
-        answers |= _changed(desk, asked[start : start + desk.batch], notify=False)
+    parts = [asked[at : at + desk.batch] for at in range(0, len(asked), desk.batch)]
+    for told in side_by_side(desk, parts, lambda part: _changed(desk, part, notify=False)):
+        answers |= told
     return read_back(desk, [answers[number] for number in range(len(marks))])
 
 

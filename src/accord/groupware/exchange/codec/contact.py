@@ -15,7 +15,7 @@ from exchangelib.indexed_properties import EmailAddress, PhoneNumber, PhysicalAd
 from exchangelib.items import Contact as LibraryContact
 
 from accord.formats.html import to_text
-from accord.groupware.exchange.codec import parts
+from accord.groupware.exchange.codec import parts, quick
 from accord.groupware.exchange.codec.kept import kept_text, with_kept
 from accord.groupware.exchange.codec.mended import UtcDate
 from accord.model.fields import FIELDS
@@ -57,6 +57,7 @@ PROPERTIES = (
 )
 """The fields of exchangelib's Contact that are read."""
 
+_MODEL = quick.narrowed(LibraryContact, PROPERTIES)
 _FIELDS = frozenset(FIELDS[Kind.CONTACT]) - {"extras"}
 _KEPT = _FIELDS - {"photo", "notes"}
 
@@ -134,7 +135,7 @@ def properties(
 
 def _seen(contact: Contact) -> Contact:
     """Return a contact as it would be read back from Exchange alone."""
-    return _read(LibraryContact(**_sent(contact)), "UTC")
+    return _read(_MODEL(**_sent(contact)), "UTC")
 
 
 # ---- reading ----

@@ -10,7 +10,7 @@ from typing import Any
 
 from exchangelib.items import CalendarItem
 
-from accord.groupware.exchange.codec import parts, people
+from accord.groupware.exchange.codec import parts, people, quick
 from accord.model.item import Event
 from accord.model.parts import Reminder
 from accord.model.recurrence import Busy, EventStatus
@@ -54,13 +54,14 @@ BUSY = {
     Busy.OUT_OF_OFFICE: "OOF",
     Busy.ELSEWHERE: "WorkingElsewhere",
 }
+_MODEL = quick.narrowed(CalendarItem, PROPERTIES)
 _SHOWN = {word: busy for busy, word in BUSY.items()}
 _DAY = timedelta(days=1)
 
 
 def seen(event: Event, home: str) -> Event:
     """Return an entry as it would be read back from Exchange alone; raises Rejected."""
-    return read(CalendarItem(**sent(event, home)), home)
+    return read(_MODEL(**sent(event, home)), home)
 
 
 def read(item: Any, home: str, own: str = "") -> Event:

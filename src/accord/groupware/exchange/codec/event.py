@@ -13,7 +13,7 @@ from typing import Any
 from exchangelib.items import CalendarItem
 from msgspec.structs import replace
 
-from accord.groupware.exchange.codec import entry, parts, series
+from accord.groupware.exchange.codec import entry, parts, quick, series
 from accord.groupware.exchange.codec.kept import held_in, kept_text, with_kept
 from accord.model.fields import FIELDS
 from accord.model.item import Event
@@ -24,6 +24,7 @@ from accord.ports.errors import Rejected
 PROPERTIES = (*entry.PROPERTIES, *series.PROPERTIES)
 """The fields of exchangelib's CalendarItem that are read, of masters and occurrences alike."""
 
+_MODEL = quick.narrowed(CalendarItem, PROPERTIES)
 _FIELDS = frozenset(FIELDS[Kind.EVENT]) - {"extras"}
 _KEPT = _FIELDS - {"attachments", "body", "exdates", "overrides"}
 _SERIES = ("rule", "rdates", "exdates", "overrides")
@@ -129,7 +130,7 @@ def _seen(event: Event, home: str, sent: dict[str, Any] | None = None) -> Event:
 
     `sent` is what is sent of this very event, where that is known.
     """
-    found = series.read(CalendarItem(**(sent or series.sent(event, home))), home)
+    found = series.read(_MODEL(**(sent or series.sent(event, home))), home)
     if event.attendees:
         found = replace(found, organizer=event.organizer)  # Exchange names it by itself
     return replace(found, exdates=series.fit_of(event).deleted) if event.recurs else found

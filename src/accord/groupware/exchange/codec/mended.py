@@ -16,11 +16,12 @@ from exchangelib.ewsdatetime import UTC, EWSDate, EWSDateTime, EWSTimeZone
 from exchangelib.extended_properties import ExtendedProperty
 from exchangelib.items import CalendarItem, Contact, Message, Task
 from exchangelib.items.item import Item as LibraryItem
-from exchangelib.properties import ExtendedFieldURI
+from exchangelib.properties import EWSElement, ExtendedFieldURI
 from tzlocal.windows_tz import tz_win
 
 from accord.formats import windows_zones
 from accord.formats.outlook.pattern import EARLIEST, LATEST
+from accord.groupware.exchange.codec import quick
 from accord.groupware.exchange.wire import PROPERTY_SET
 from accord.model.zones import UnknownZone, zone
 
@@ -42,21 +43,19 @@ def own_property(name: str) -> type[Any]:
     """Return the class of a named text property of Accord's own."""
     return type(
         name,
-        (_OwnProperty,),
+        (ExtendedProperty,),
         {"property_set_id": PROPERTY_SET, "property_name": name, "property_type": "String"},
     )
 
 
-class _OwnProperty(ExtendedProperty):  # type: ignore[misc]
+class _Named(ExtendedProperty):  # type: ignore[misc]
     """Be told from another property by its name first: a third of reading went into the rest."""
 
     @classmethod
     def is_property_instance(cls, elem: Any) -> bool:
         path = elem.find(ExtendedFieldURI.response_tag())
         name = "" if path is None else path.get("PropertyName") or ""
-        if name.casefold() != cls.property_name.casefold():
-            return False
-        return bool(super().is_property_instance(elem))
+        return name == cls.property_name and bool(super().is_property_instance(elem))
 
 
 class NamePrefix(ExtendedProperty):  # type: ignore[misc]
@@ -73,7 +72,7 @@ class PersonalHomePage(ExtendedProperty):  # type: ignore[misc]
     property_type = "String"
 
 
-class ConferenceLink(ExtendedProperty):  # type: ignore[misc]
+class ConferenceLink(_Named):
     """Where to join a meeting, as Lync and Skype write it."""
 
     distinguished_property_set_id = "PublicStrings"
@@ -81,7 +80,7 @@ class ConferenceLink(ExtendedProperty):  # type: ignore[misc]
     property_type = "String"
 
 
-class TeamsLink(ExtendedProperty):  # type: ignore[misc]
+class TeamsLink(_Named):
     """Where to join a meeting, as Teams writes it."""
 
     distinguished_property_set_id = "PublicStrings"
@@ -233,6 +232,7 @@ def _mend() -> None:
     fields.DateTimeBackedDateField.date_to_datetime = _midnight
     fields.TimeZoneField.from_xml = _zone
     CalendarItem.from_xml = classmethod(_calendar_item)
+    EWSElement.from_xml = classmethod(quick.element)
 
 
 _EVERYWHERE = {"accord_key": "AccordKey", "accord_marker": "AccordMarker"}
@@ -244,7 +244,9 @@ def _register() -> None:
     own = {attribute: own_property(name) for attribute, name in _ITEMS.items()}
     for cls in (CalendarItem, Task, Contact, Message):
         for attribute, made in own.items():
-            _add(cls, attribute, made)
+            if attribute not in cls.FIELDS:
+                field = quick.OwnField(attribute, value_cls=made)
+                cls.add_field(field, insert_after=cls.INSERT_AFTER_FIELD)
     _add(Contact, "name_prefix", NamePrefix)
     _add(Contact, "personal_homepage", PersonalHomePage)
     _add(CalendarItem, "teams_link", TeamsLink)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from accord.formats.outlook.pattern import Regeneration, Unfit
 from accord.formats.outlook.to_pattern import Fit, to_pattern
-from accord.groupware.exchange.codec import parts, recurrence
+from accord.groupware.exchange.codec import parts, quick, recurrence
 from accord.groupware.exchange.codec.kept import kept_text, with_kept
 from accord.groupware.exchange.codec.mended import UtcDate
 from accord.model.fields import FIELDS
@@ -35,6 +35,7 @@ PROPERTIES = (
 )
 """The fields of exchangelib's Task that are read."""
 
+_MODEL = quick.narrowed(LibraryTask, PROPERTIES)
 _FIELDS = frozenset(FIELDS[Kind.TASK]) - {"exdates", "extras"}
 _KEPT = _FIELDS - {"attachments", "body"}
 
@@ -130,7 +131,7 @@ def _can_say(task: Task) -> bool:
 
 def _seen(task: Task, home: str) -> Task:
     """Return a task as it would be read back from Exchange alone."""
-    return _read(LibraryTask(**_sent(task, home)), home)
+    return _read(_MODEL(**_sent(task, home)), home)
 
 
 # ---- reading ----
