@@ -268,7 +268,8 @@ def test_a_server_that_was_away_is_found_again_and_all_is_looked_at(scene: Scene
     fault = house.exchange.faults.plan("unavailable", times=None)
     house.exchange.notices.sever()
     assert ear.all_by("poll", ann)
-    assert "503" in ear.why(ann)
+    # What broke the stream is told first, then what the server says when asked again.
+    assert until(lambda: "503" in ear.why(ann), SOON)
     house.exchange.faults.end(fault)
     assert ear.all_by("streaming", ann)
     assert ear.hinted(ann, heard=False, since=before)
