@@ -24,7 +24,7 @@ _WRITES = (b"<m:CreateItem ", b"<m:UpdateItem ", b"<m:DeleteItem ", b"<m:MoveIte
 
 
 class ExchangeStage(Stage):
-    """Hold both sides; `hands` are the people's programs, `allowed` counts mails of their own."""
+    """Hold both sides; `hands` are the people's programs."""
 
     def __init__(
         self,
@@ -42,7 +42,6 @@ class ExchangeStage(Stage):
         self.hands = {
             name: Hand(house.url, account.address, PASSWORD) for name, account in accounts.items()
         }
-        self.allowed = 0
 
     def __exit__(self, *error: Any) -> None:
         for hand in self.hands.values():

@@ -7,12 +7,13 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from accord.model.item import Absence, Contact, Mailto, Task, TaskStatus
+from accord.model.item import Absence, Contact, Event, Mailto, Task, TaskStatus
 from accord.model.kinds import Kind
-from accord.model.parts import Person
+from accord.model.parts import Attendee, Person
 from tests.scenario.conftest import Enter
 from tests.scenario.stage import MONDAY, Stage, calendar, entry, line, meeting, steps, value
 
+INVITE = 'scope = "all"\nmeetings = "invite"'
 CARD = """BEGIN:VCARD\r
 VERSION:3.0\r
 UID:own@hand\r
@@ -23,10 +24,10 @@ END:VCARD\r
 
 
 @pytest.mark.split
-def test_events_travel_both_ways(enter: Enter) -> None:
-    stage = enter("anna")
+def test_events_travel_both_ways(enter_each: Enter) -> None:
+    stage = enter_each("anna", rules={"event": INVITE})
     desk, box = stage.desks["anna"], stage.boxes["anna"]
-    desk.add(meeting("Out"))
+    desk.add(_with_guest(stage, "Out"))
     box.put("in.ics", entry("In", 12))
     stage.sync()
     assert box.titles() == ["In", "Out"]
@@ -43,11 +44,10 @@ def test_events_travel_both_ways(enter: Enter) -> None:
     stage.quiet()
 
 
-def test_events_only_out_by_rule(enter: Enter) -> None:
-    rule = 'scope = "all"\ndirection = "outbound"'
-    stage = enter("anna", rules={"event": rule})
+def test_events_only_out_by_rule(enter_each: Enter) -> None:
+    stage = enter_each("anna", rules={"event": f'{INVITE}\ndirection = "outbound"'})
     desk, box = stage.desks["anna"], stage.boxes["anna"]
-    desk.add(meeting("Out"))
+    desk.add(_with_guest(stage, "Out"))
     box.put("in.ics", entry("Own", 12))
     stage.sync()
     box.edit("Out", LOCATION="Room 2")
@@ -61,8 +61,8 @@ def test_events_only_out_by_rule(enter: Enter) -> None:
     stage.quiet()
 
 
-def test_contacts_go_out_into_a_folder_of_their_own(enter: Enter) -> None:
-    stage = enter("anna", kinds=("contact",), unnamed=("contact",))
+def test_contacts_go_out_into_a_folder_of_their_own(enter_each: Enter) -> None:
+    stage = enter_each("anna", kinds=("contact",), unnamed=("contact",))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
     book = stage.accounts["anna"].contacts
     before = box.collections()
@@ -89,8 +89,8 @@ def test_contacts_go_out_into_a_folder_of_their_own(enter: Enter) -> None:
 
 
 @pytest.mark.split
-def test_contacts_in_a_persons_own_book_leave_what_is_theirs_alone(enter: Enter) -> None:
-    stage = enter("anna", kinds=("contact",))
+def test_contacts_in_a_persons_own_book_leave_what_is_theirs_alone(enter_each: Enter) -> None:
+    stage = enter_each("anna", kinds=("contact",))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
     book = stage.accounts["anna"].contacts
     nora = Contact(full_name="Nora Silva", mails=(Mailto(address="nora@customer.test"),))
@@ -116,8 +116,8 @@ def test_contacts_in_a_persons_own_book_leave_what_is_theirs_alone(enter: Enter)
 
 
 @pytest.mark.split
-def test_tasks_go_out_and_how_far_they_are_comes_back(enter: Enter) -> None:
-    stage = enter("anna", kinds=("task",))
+def test_tasks_go_out_and_how_far_they_are_comes_back(enter_each: Enter) -> None:
+    stage = enter_each("anna", kinds=("task",))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
     place = stage.accounts["anna"].tasks
     desk.add(Task(title="Send the offer", due=MONDAY, all_day=True))
@@ -141,8 +141,8 @@ def test_tasks_go_out_and_how_far_they_are_comes_back(enter: Enter) -> None:
     stage.quiet()
 
 
-def test_tasks_both_ways_by_rule(enter: Enter) -> None:
-    stage = enter("anna", kinds=("task",), rules={"task": 'direction = "both"'})
+def test_tasks_both_ways_by_rule(enter_each: Enter) -> None:
+    stage = enter_each("anna", kinds=("task",), rules={"task": 'direction = "both"'})
     desk, box = stage.desks["anna"], stage.boxes["anna"]
     place = stage.accounts["anna"].tasks
     desk.add(Task(title="Send the offer", due=MONDAY, all_day=True))
@@ -160,8 +160,8 @@ def test_tasks_both_ways_by_rule(enter: Enter) -> None:
     stage.quiet()
 
 
-def test_a_task_moves_to_the_mailbox_of_another_assignee(enter: Enter) -> None:
-    stage = enter("anna", "ben", kinds=("task",))
+def test_a_task_moves_to_the_mailbox_of_another_assignee(enter_each: Enter) -> None:
+    stage = enter_each("anna", "ben", kinds=("task",))
     desk = stage.desks["anna"]
     anna, ben = (stage.accounts[name].tasks for name in ("anna", "ben"))
     assignee = Person(address=stage.address("anna"))
@@ -182,8 +182,8 @@ def test_a_task_moves_to_the_mailbox_of_another_assignee(enter: Enter) -> None:
 
 
 @pytest.mark.split
-def test_absences_go_out_as_out_of_office_entries(enter: Enter) -> None:
-    stage = enter("anna", kinds=("event", "absence"))
+def test_absences_go_out_as_out_of_office_entries(enter_each: Enter) -> None:
+    stage = enter_each("anna", kinds=("event", "absence"))
     desk, box = stage.desks["anna"], stage.boxes["anna"]
     sick = Absence(
         title="Influenza", start=MONDAY, end=MONDAY + timedelta(5), absence_kind="sick leave",
@@ -207,6 +207,12 @@ def test_absences_go_out_as_out_of_office_entries(enter: Enter) -> None:
     stage.sync()
     assert box.titles() == []
     stage.quiet()
+
+
+def _with_guest(stage: Stage, title: str) -> Event:
+    """Return a meeting of Anna's with somebody outside, whom a server that mails would invite."""
+    host = Person(address=stage.address("anna"))
+    return meeting(title, organizer=host, attendees=(Attendee(address="nora@customer.test"),))
 
 
 def _todo(title: str) -> str:

@@ -153,6 +153,13 @@ def test_demo_small(tmp_path: Path) -> None:
     dav = _demo(tmp_path, "--target", "dav")
     assert [scene["scene"] for scene in one] == [scene["scene"] for scene in dav]
     assert any("nobody got mail" in line for line in one[-1]["said"])
+    assert not any("got mail" in line for line in dav[-1]["said"]), "nothing counts them there"
+    for scenes, reasons in ((one, 2), (split, 2), (dav, 3)):
+        first = scenes[2]["said"]
+        assert "✓ all 9 corrupt ones are left alone" in first
+        assert (
+            sum("`accord explain" in line and "can't be read" in line for line in first) == reasons
+        )
     assert any("process of its own" in line for line in split[0]["said"])
     assert [scene["scene"] for scene in one] == [scene["scene"] for scene in split]
     assert [_table(scene) for scene in one] == [_table(scene) for scene in split]

@@ -9,6 +9,8 @@ import pytest
 
 from accord.sandbox.radicale import Radicale
 from bench import bare, vdirsyncer
+from bench.accord import Visit
+from bench.dav import rates
 from bench.figures import CommandFailed, Figures, measure
 from tests.contract.test_peers import event
 from tests.peers import Account, new_account
@@ -90,3 +92,12 @@ def test_memory_of_the_measuring_process_does_not_count(tmp_path: Path) -> None:
     assert len(ballast) > 2**28 - 1
     assert small.peak_mib < 60
     assert 80 < large.peak_mib < 160
+
+
+def test_an_imports_rate_is_told_with_the_commands_start_and_without() -> None:
+    command = Figures(what="accord: import", seconds=2.0, cpu_seconds=1.5, peak_mib=90)
+    visit = Visit(command, visit_seconds=1.25, requests=12, writes=1000)
+    told = rates(visit, 1000)
+    assert sorted(told.values()) == [500, 800]
+    (whole,) = (what for what, rate in told.items() if rate == 500)
+    assert "whole command" in whole

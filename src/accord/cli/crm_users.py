@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -11,8 +12,10 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.crm import administration
 from accord.cli.errors import Usage
 from accord.model.kinds import Kind
+from accord.ports.errors import Denied, Gone, ItemError
 
 if TYPE_CHECKING:
+    from accord.crm.database.admin import Administration
     from accord.crm.database.users import User
     from accord.service.consent import Consent
 
@@ -24,7 +27,10 @@ Addresses = Annotated[
 ]
 Display = Annotated[str | None, Parameter(help="The name as people write it.")]
 Zone = Annotated[str | None, Parameter(help="Their time zone, such as Europe/Berlin.")]
-Contacts = Annotated[str | None, Parameter(help="Which contacts they have: own, all or list.")]
+Contacts = Annotated[
+    str | None,
+    Parameter(help="Which contacts they have: own, all or list (`accord crm users choose`)."),
+]
 
 
 @users.default
@@ -103,6 +109,38 @@ def group(
 
 
 @users.command
+def choose(
+    name: Name,
+    /,
+    *refs: Annotated[str, Parameter(help="Refs of contacts, as `accord crm list contact` shows.")],
+    remove: Annotated[bool, Parameter(help="Take them off the list.")] = False,
+    call: CallArgument,
+) -> int:
+    """Put contacts on a user's own list: those, and no others, are theirs with `--contacts list`.
+
+    With `--contacts own` they have what is on their list beside their own contacts. A user can
+    choose only what they may read. Where one ref is wrong, the list stays as it is.
+    """
+    if not refs:
+        raise Usage("REFS: which contacts?", _WHERE_REFS)
+    with administration(call) as crm:
+        user = crm.user(name)
+        titles = {ref: _title(crm, name, ref) for ref in refs}
+        try:
+            crm.choose(name, *titles, chosen=not remove)
+        except Gone as error:
+            raise Usage(f"REFS: {error}", _WHERE_REFS) from error
+        except Denied as error:
+            raise Usage(f"REFS: {error}", _OPEN_IT) from error
+    for ref, title in titles.items():
+        call.data({"user": name, "ref": ref, "chosen": not remove})
+        call.say(f"{'off' if remove else 'on'} the list  {ref}  {title}".rstrip(), markup=False)
+    if not remove and user.contacts == "all":
+        call.say(f"{name} has all contacts, chosen or not, until you say --contacts list of them")
+    return exits.OK
+
+
+@users.command
 def level(
     name: Name,
     kind: Annotated[Kind, Parameter(help="The kind of records.")],
@@ -152,6 +190,20 @@ def consent(
     elif done.given:
         call.say('No rule of theirs says private = "full" yet.', markup=False)
     return exits.OK
+
+
+_WHERE_REFS = "`accord crm list contact --as USER` shows the refs of that user's contacts"
+_OPEN_IT = (
+    "let them see it first: `accord crm show REF --as OWNER | accord crm put --as OWNER --ref REF "
+    "--visibility everyone`"
+)
+
+
+def _title(crm: Administration, user: str, ref: str) -> str:
+    """Return what a contact is called; nothing where the user may not know that."""
+    with suppress(ItemError):
+        return str(getattr(crm.show(user, Kind.CONTACT, ref).item, "full_name", ""))
+    return ""
 
 
 def _stands(done: Consent) -> str:

@@ -771,6 +771,57 @@ def test_users_and_groups_are_kept(installed: Run) -> None:
     assert installed("crm", "users", "change", "eve", "--admin", code=exits.WRONG).err
 
 
+def test_contacts_are_chosen_for_a_users_list(installed: Run) -> None:
+    installed("crm", "users", "add", "bob", "--address", "b@x.test", "--contacts", "list")
+    names = ("Nora Silva", "Luca Rossi", "Ada Byron")
+    nora, luca, ada = (_contact(installed, name) for name in names)
+    assert _contacts(installed, "bob") == []
+    done = installed("crm", "users", "choose", "bob", nora, luca)
+    assert f"on the list  {nora}  Nora Silva" in done.out
+    assert _contacts(installed, "bob") == ["Luca Rossi", "Nora Silva"], "these, and no others"
+    rows = installed("crm", "users", "choose", "bob", nora, ada, "--remove", "--json").rows
+    assert rows == [{"user": "bob", "ref": ref, "chosen": False} for ref in (nora, ada)]
+    assert _contacts(installed, "bob") == ["Luca Rossi"]
+    row = installed("crm", "users", "choose", "bob", nora, nora, "--json").row
+    assert row == {"user": "bob", "ref": nora, "chosen": True}
+    assert _contacts(installed, "bob") == ["Luca Rossi", "Nora Silva"]
+    installed("crm", "users", "change", "bob", "--contacts", "all")
+    assert "has all contacts" in installed("crm", "users", "choose", "bob", ada).out
+
+
+def test_a_list_stays_as_it_is_where_one_ref_is_wrong(installed: Run) -> None:
+    installed("crm", "users", "add", "bob", "--address", "b@x.test", "--contacts", "list")
+    nora, secret = _contact(installed, "Nora"), _contact(installed, "Zoe", "participants")
+    meeting = put(installed, "Meeting")
+    for wrong, message, fix in (
+        (("bob",), "REFS: which contacts?", "accord crm list contact --as"),
+        (("bob", nora, "nothing"), "REFS: there is no contact nothing", "accord crm list contact"),
+        (("bob", nora, meeting), f"REFS: there is no contact {meeting}", "accord crm list"),
+        (("bob", nora, secret), f"REFS: bob may not read {secret}", "--visibility everyone"),
+        (("eve", nora), "there is no CRM user 'eve'", "accord crm users"),
+    ):
+        told = installed("crm", "users", "choose", *wrong, code=exits.WRONG).err
+        assert message in told and fix in told, wrong
+    assert _contacts(installed, "bob") == []
+    card = installed("crm", "show", secret, "--as", "alice").out
+    how = ("--as", "alice", "--ref", secret, "--visibility", "everyone")
+    installed("crm", "put", *how, stdin=card)
+    installed("crm", "users", "choose", "bob", secret)
+    assert _contacts(installed, "bob") == ["Zoe"]
+
+
+def _contact(run: Run, name: str, visibility: str = "everyone") -> str:
+    """Give Alice a contact and return its ref."""
+    card = json.dumps({"kind": "contact", "full_name": name})
+    how = ("--as", "alice", "--visibility", visibility, "--json")
+    return str(run("crm", "put", *how, stdin=card).row["ref"])
+
+
+def _contacts(run: Run, user: str) -> list[str]:
+    rows = run("crm", "list", "contact", "--as", user, "--json").rows
+    return sorted(row["item"]["full_name"] for row in rows)
+
+
 def test_another_crm_is_left_to_itself(run: Run) -> None:
     run("init", "--crm", "memory:")
     assert "built-in CRM" in run("crm", "users", code=exits.WRONG).err

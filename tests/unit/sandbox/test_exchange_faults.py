@@ -58,6 +58,19 @@ def test_the_states_of_a_mailbox(desk: Desk, kind: Kind, read: str, write: str) 
     assert desk.create(event()).code == "NoError"
 
 
+def test_what_is_corrupt_is_listed_but_can_not_be_read(desk: Desk) -> None:
+    made = desk.create(event("Bad"))
+    (bad,), (good,) = made.ids, desk.create(event("Good")).ids
+    ref = made.one("t:ItemId").get("Id")
+    desk.exchange.faults.plan("corrupt", mailbox=ALICE, times=None, item=ref)
+    later = set_field("calendar:Location", "CalendarItem", "<t:Location>x</t:Location>")
+    for _ in range(2):
+        assert (desk.get(bad).code, desk.get(good).code) == ("ErrorItemCorrupt", "NoError")
+        assert desk.update(bad, later).code == "ErrorItemCorrupt"
+    assert len(desk.sync("calendar").ids) == len(desk.find("calendar").ids) == 2
+    assert desk.delete(bad).code == "NoError", "people get rid of it"
+
+
 def test_cursors_expire(desk: Desk) -> None:
     state = desk.sync("calendar").text("m:SyncState")
     desk.exchange.faults.plan("expired")
@@ -76,7 +89,7 @@ def test_the_door_and_the_house(desk: Desk) -> None:
 
 def test_every_kind_of_fault_is_tested() -> None:
     text = "busy lost moving disabled full gone closed expired forgotten unauthorized unavailable"
-    assert sorted(get_args(Kind)) == sorted(text.split())
+    assert sorted(get_args(Kind)) == sorted([*text.split(), "corrupt"])
 
 
 @pytest.mark.parametrize(

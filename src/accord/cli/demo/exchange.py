@@ -13,7 +13,7 @@ from accord.cli.demo import week
 from accord.cli.demo.hands import DemoFailed
 from accord.cli.demo.past import YEARS, subject
 from accord.cli.demo.place import Box, write_secret
-from accord.sandbox.exchange.hand import Hand, Missing, Refused, entry, weekly
+from accord.sandbox.exchange.hand import Hand, Missing, Refused, entry, recurring, weekly
 from accord.sandbox.exchange.peer import ExchangePeer
 from accord.sandbox.exchange.roll import Person
 
@@ -24,13 +24,16 @@ _ZONES = {
     "America/New_York": "Eastern Standard Time",
 }
 _FOLDERS = ("calendar", "tasks")
+_INDICES = ("First", "Second", "Third", "Fourth", "Last")
+_HURT = "Moved long ago"
+_LOST = ("Lost in a crash", "Lost in a migration")
 
 
 class ExchangeServer:
     """Be a process with three mailboxes and an account that may act as everybody."""
 
     title = "The stand-in Exchange, three mailboxes and a CRM."
-    broken = False
+    broken = len((_HURT, *_LOST))
 
     def __init__(self, words: dict[str, str]) -> None:
         """Give everybody a mailbox."""
@@ -58,7 +61,23 @@ class ExchangeServer:
         items += [_series(dice, today) for _ in range(series)]
         items += _week(name, week.monday(today))
         with self._hand(name) as hand:
-            return len(hand.add_many(items))
+            return len(hand.add_many(items)) + self._break(hand, today)
+
+    def _break(self, hand: Hand, today: date) -> int:
+        """Add entries, of which Exchange lost all or an occurrence; return how many.
+
+        They stand in every list, and each time they are read the server says that they are
+        corrupt, as it does after crashes and migrations of its database.
+        """
+        begin = _at(today - timedelta(days=900), 9)
+        refs = hand.add_many([_entry(title, begin, 60) for title in _LOST])
+        often = weekly(f"{begin:%A}", begin, 12)
+        hand.add(_entry(_HURT, begin, 60, recurrence=often))
+        hand.set_occurrence(_HURT, 3, Location="Hall 4")
+        moved = hand.find(_HURT).node.iterfind(".//{*}ModifiedOccurrences//{*}ItemId")
+        for ref in (*refs, *(each.get("Id") for each in moved)):
+            self._peer.plan("corrupt", mailbox=hand.address, times=None, item=ref)
+        return self.broken
 
     def box(self, name: str) -> Box:
         return ExchangeBox(self._hand(name))
@@ -162,8 +181,28 @@ def _single(dice: random.Random, today: date) -> str:
 def _series(dice: random.Random, today: date) -> str:
     day = today - timedelta(days=dice.randint(700, 365 * YEARS))
     zone, begin = dice.choice(list(_ZONES)), _at(day, dice.randint(7, 17))
-    often = weekly(f"{begin:%A}", begin, dice.choice((12, 20)), dice.choice((1, 2)))
+    often = recurring(*dice.choice(_patterns(begin)))
     return _entry(subject(dice), begin, 45, zone, recurrence=often)
+
+
+def _patterns(first: datetime) -> tuple[tuple[str, datetime, int], ...]:
+    """Return how a series may recur that begins on a day: pattern, day and how many times."""
+    nth = f"<t:DayOfWeekIndex>{_INDICES[(first.day - 1) // 7]}</t:DayOfWeekIndex>"
+    week, month = f"<t:DaysOfWeek>{first:%A}</t:DaysOfWeek>", f"<t:Month>{first:%B}</t:Month>"
+    number = f"<t:DayOfMonth>{first.day}</t:DayOfMonth>"
+    patterns = (
+        ("Weekly", f"<t:Interval>1</t:Interval>{week}", 12),
+        ("Weekly", f"<t:Interval>2</t:Interval>{week}", 20),
+        ("RelativeMonthly", f"<t:Interval>1</t:Interval>{week}{nth}", 18),
+        ("AbsoluteMonthly", f"<t:Interval>1</t:Interval>{number}", 9),
+        ("Daily", "<t:Interval>1</t:Interval>", 10),
+        ("AbsoluteYearly", f"{number}{month}", 4),
+        ("RelativeYearly", f"{week}{nth}{month}", 3),
+    )
+    return tuple(
+        (f"<t:{kind}Recurrence>{parts}</t:{kind}Recurrence>", first, count)
+        for kind, parts, count in patterns
+    )
 
 
 def _entry(

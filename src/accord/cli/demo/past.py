@@ -24,6 +24,8 @@ _RULES = (
 )
 YEARS = 5
 """How far the past reaches."""
+BROKEN = 3
+"""How many entries of a calendar `broken_entries` leaves broken."""
 
 
 def entry(uid: str, summary: str, start: str, end: str, *more: str) -> str:
@@ -68,12 +70,12 @@ def past_entries(person: str, today: date, singles: int, series: int) -> dict[st
 
 def broken_entries(person: str) -> dict[str, str]:
     """Return entries that other programs left broken; their calendars hold them all the same."""
-    start, end = "DTSTART:20240105T090000Z", "DTEND:20240105T100000Z"
     nowhere = "DTSTART;TZID=Nowhere/Land:20240105T090000"
+    never = ("99991231T230000", "99991231T233000")
     return {
-        "broken-rule.ics": entry(
-            f"broken-rule-{person}@example.test", "Broken rule", start, end,
-            "RRULE:FREQ=WEEKLY;BYDAY=XX",
+        "broken-year.ics": entry(
+            f"broken-year-{person}@example.test", "Broken year",
+            f"DTSTART;TZID=America/New_York:{never[0]}", f"DTEND;TZID=America/New_York:{never[1]}",
         ),
         "broken-zone.ics": entry(
             f"broken-zone-{person}@example.test", "Broken zone", nowhere,

@@ -44,8 +44,8 @@ class MailServer(Protocol):
     """Be the server with everybody's mailbox; its process runs while it is entered."""
 
     title: str
-    broken: bool
-    """Whether calendars there hold what other programs left broken."""
+    broken: int
+    """How many entries of each calendar there can't be read, corrupted long ago."""
 
     def fill_past(self, name: str, today: date, singles: int, series: int) -> int:
         """Fill a mailbox with so much past and the coming week; return how many entries."""
@@ -59,8 +59,8 @@ class MailServer(Protocol):
         """Return what an import says of the target, its secrets written into files."""
         ...
 
-    def mails(self) -> int:
-        """Count the mails that left the mailboxes."""
+    def mails(self) -> int | None:
+        """Count the mails that left the mailboxes; None where the server never sends any."""
         ...
 
 

@@ -163,9 +163,14 @@ class Administration:
             lambda tx: access.unshare(tx, self._store, noun, user, ref, _grantee(tx, who))
         )
 
-    def choose(self, user: str, ref: str, *, chosen: bool = True) -> None:
-        """Put a contact on a user's own list, or take it off."""
-        self._store.run(lambda tx: access.choose(tx, self._store, user, ref, chosen=chosen))
+    def choose(self, user: str, *refs: str, chosen: bool = True) -> None:
+        """Put contacts on a user's own list, or take them off: all of them, or none."""
+
+        def work(tx: Tx) -> None:
+            for ref in refs:
+                access.choose(tx, self._store, user, ref, chosen=chosen)
+
+        self._store.run(work)
 
     # what they hang on
 

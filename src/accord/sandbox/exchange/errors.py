@@ -70,6 +70,7 @@ TEXTS = {
         "The send or update operation could not be performed because the change key passed in "
         "the request does not match the current change key for the item."
     ),
+    "ErrorItemCorrupt": "The item is corrupt.",
     "ErrorItemNotFound": "The specified object was not found in the store.",
     "ErrorMailboxMoveInProgress": "The mailbox is being moved. Try again later.",
     "ErrorMailboxStoreUnavailable": "The mailbox database is temporarily unavailable.",

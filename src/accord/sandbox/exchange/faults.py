@@ -20,6 +20,7 @@ Kind = Literal[
     "full",
     "gone",
     "closed",
+    "corrupt",
 ]
 _WRITING = ("CreateItem", "UpdateItem", "MoveItem", "CopyItem", "CreateFolder", "CreateAttachment")
 
@@ -31,8 +32,9 @@ class Fault:
     `busy` throttles (`seconds` is the back-off), `lost` does the work and drops the answer,
     `unauthorized` is 401, `unavailable` 503, `expired` refuses every sync state and watermark,
     `forgotten` loses a subscription when it is next asked for, `moving`, `disabled`, `full`,
-    `gone` (moved away) and `closed` (no permission) are states of the mailbox. `times` counts
-    down; None lasts for ever.
+    `gone` (moved away) and `closed` (no permission) are states of the mailbox. What is `corrupt`
+    is still listed, but can't be read or changed: the item, series or occurrence whose id is
+    `item`, or all. `times` counts down; None lasts for ever.
     """
 
     kind: Kind
@@ -40,6 +42,7 @@ class Fault:
     mailbox: str | None = None
     times: int | None = 1
     seconds: float = 1.0
+    item: str | None = None
 
 
 class Faults:
@@ -57,9 +60,10 @@ class Faults:
         mailbox: str | None = None,
         times: int | None = 1,
         seconds: float = 1.0,
+        item: str | None = None,
     ) -> Fault:
         """Let the next requests that fit fail so; return what `end` takes back."""
-        return self.add(Fault(kind, operation, mailbox, times, seconds))
+        return self.add(Fault(kind, operation, mailbox, times, seconds, item))
 
     def add(self, fault: Fault) -> Fault:
         """Plan what is described; `end` takes it back."""
@@ -73,7 +77,9 @@ class Faults:
         with self._lock:
             self._planned = [each for each in self._planned if each is not fault]
 
-    def take(self, kind: Kind, operation: str, mailbox: str | None) -> Fault | None:
+    def take(
+        self, kind: Kind, operation: str, mailbox: str | None, item: str | None = None
+    ) -> Fault | None:
         """Return a fault of this kind that is due now, and count it."""
         with self._lock:
             for fault in self._planned:
@@ -82,11 +88,16 @@ class Faults:
                     and fault.times != 0
                     and fault.operation in (None, operation)
                     and fault.mailbox in (None, mailbox)
+                    and fault.item in (None, item)
                 ):
                     if fault.times is not None:
                         fault.times -= 1
                     return fault
         return None
+
+    def has(self, kind: Kind) -> bool:
+        """Tell whether anything is to fail in this way."""
+        return any(fault.kind == kind for fault in self._planned)
 
     def throttle(self, operation: str, mailbox: str) -> None:
         """Raise SoapFault where the request is to be refused as too many."""
@@ -106,3 +117,8 @@ class Faults:
             raise EwsError("ErrorAccessDenied")
         if operation in _WRITING and self.take("full", operation, mailbox) is not None:
             raise EwsError("ErrorQuotaExceeded")
+
+    def spoil(self, operation: str, mailbox: str, item: str) -> None:
+        """Raise EwsError where the item of that id can't be read."""
+        if self.take("corrupt", operation, mailbox, item) is not None:
+            raise EwsError("ErrorItemCorrupt")

@@ -366,13 +366,16 @@ def entry(
 
 def weekly(day: str, first: datetime, count: int = 0, every: int = 1) -> str:
     """Return the recurrence of a series on one day of the week; without a count it is endless."""
+    days = f"<t:Interval>{every}</t:Interval><t:DaysOfWeek>{day}</t:DaysOfWeek>"
+    return recurring(f"<t:WeeklyRecurrence>{days}</t:WeeklyRecurrence>", first, count)
+
+
+def recurring(pattern: str, first: datetime, count: int = 0) -> str:
+    """Return the recurrence of a series that follows a pattern; without a count it is endless."""
     since = f"<t:StartDate>{first:%Y-%m-%d}</t:StartDate>"
     span = "NoEndRecurrence" if not count else "NumberedRecurrence"
     most = f"<t:NumberOfOccurrences>{count}</t:NumberOfOccurrences>" if count else ""
-    return (
-        f"<t:WeeklyRecurrence><t:Interval>{every}</t:Interval><t:DaysOfWeek>{day}</t:DaysOfWeek>"
-        f"</t:WeeklyRecurrence><t:{span}>{since}{most}</t:{span}>"
-    )
+    return f"{pattern}<t:{span}>{since}{most}</t:{span}>"
 
 
 def strings(values: Iterable[str]) -> str:

@@ -85,9 +85,10 @@ class ExchangePeer(Peer):
         mailbox: str | None = None,
         times: int | None = 1,
         seconds: float = 1.0,
+        item: str | None = None,
     ) -> int:
         """Let the next requests that fit fail so (`faults.Fault`); return what `end` takes back."""
-        fault = Fault(kind, operation, mailbox, times, seconds)
+        fault = Fault(kind, operation, mailbox, times, seconds, item)
         return int(self._ask(Wish("plan", fault=fault)))
 
     def end(self, number: int) -> None:

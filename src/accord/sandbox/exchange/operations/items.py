@@ -72,7 +72,7 @@ def get_item(call: Call, request: Node) -> Node:
     """Answer what is known of some items."""
 
     def work(which: Node) -> list[Node]:
-        return [m("Items", view(call, named(call, which), wanted(request[0])))]
+        return [m("Items", view(call, _whole(call, named(call, which)), wanted(request[0])))]
 
     return batch(call, request[1], work, lambda: [m("Items")])
 
@@ -83,7 +83,7 @@ def update_item(call: Call, request: Node) -> Node:
     notices = request.get("SendMeetingInvitationsOrCancellations")
 
     def work(sent: Node) -> list[Node]:
-        item = named(call, sent[0], change=True)
+        item = _whole(call, named(call, sent[0], change=True))
         if item.kind == "CalendarItem" and notices is None:
             raise EwsError("ErrorSendMeetingInvitationsOrCancellationsRequired")
         before = copy.deepcopy(item.content)
@@ -183,6 +183,14 @@ def send_item(call: Call, request: Node) -> Node:
         return []
 
     return batch(call, request[0], work)
+
+
+def _whole(call: Call, item: Item) -> Item:
+    """Return an item that can be read. Raises EwsError for one that is corrupt."""
+    if call.faults.has("corrupt"):
+        ref = ids.write(ids.Id(item.mailbox, item.id, original=item.original))
+        call.faults.spoil(call.operation, call.owner(item.mailbox).address, ref)
+    return item
 
 
 def _transfer(call: Call, request: Node, *, keep: bool) -> Node:
