@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
@@ -15,6 +16,7 @@ from accord.sandbox.proxy import (
     Lose,
     Meanwhile,
     Proxy,
+    Redate,
     Refuse,
     Reply,
     Request,
@@ -130,6 +132,20 @@ def test_a_refused_request_never_reaches_the_server(
         client.put(f"{proxy.url}a", content=b"x")
     assert store.heard == []
     assert proxy.counts == {"PUT": 1}
+
+
+@pytest.mark.parametrize("seconds", [90, -90, None])
+def test_a_server_may_seem_to_have_another_time_or_none(
+    seconds: int | None, proxy: Proxy, client: httpx2.Client
+) -> None:
+    before = client.get(f"{proxy.url}a").headers["Date"]
+    proxy.add(Redate(seconds))
+    shown = client.get(f"{proxy.url}a").headers.get("Date")
+    assert (shown is None) is (seconds is None)
+    if shown is not None and seconds is not None:
+        ahead = parsedate_to_datetime(shown) - parsedate_to_datetime(before)
+        assert abs(ahead.total_seconds() - seconds) < 20
+        assert shown.endswith(" GMT")
 
 
 def test_a_truncated_body_is_seen_as_broken(

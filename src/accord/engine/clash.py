@@ -29,11 +29,12 @@ class Clashed(Struct, frozen=True, kw_only=True):
 
 
 class Judge(Struct, frozen=True, kw_only=True):
-    """Say who wins a clash; `newest` is the side edited last, where the clocks agree."""
+    """Say who wins a clash; `newest` is the side edited last, `untold` why that isn't known."""
 
     policy: Policy
     invitation: bool
     newest: Side | None
+    untold: str = ""
 
     def winner(self, group: str, mailbox: Item, carried: Item) -> tuple[Side | None, str]:
         """Return the winning side (None: nobody yet) and the reason in plain words.
@@ -54,7 +55,7 @@ class Judge(Struct, frozen=True, kw_only=True):
             case Clash.NEWEST if self.newest is not None:
                 return self.newest, "the rule lets the newest edit win"
             case Clash.NEWEST:
-                return None, "which edit is newer can't be told: the clocks don't agree"
+                return None, f"which edit is newer can't be told: {self.untold}"
             case Clash.HOLD:
                 return None, "the rule leaves this clash to you"
 
@@ -80,17 +81,24 @@ class Always(Struct, frozen=True, kw_only=True):
 
 def judge_of(crm: Snapshot, groupware: Snapshot, policy: Policy) -> Judge:
     """Return the judge over two present snapshots."""
+    newest, untold = _newest(crm, groupware, policy)
     return Judge(
         policy=policy,
         invitation=policy.invitation(groupware.item),
-        newest=_newest(crm, groupware, policy),
+        newest=newest,
+        untold=untold,
     )
 
 
-def _newest(crm: Snapshot, groupware: Snapshot, policy: Policy) -> Side | None:
-    if not policy.facts.clocks_agree or crm.modified is None or groupware.modified is None:
-        return None
-    return Side.CRM if crm.modified >= groupware.modified else Side.GROUPWARE
+def _newest(crm: Snapshot, groupware: Snapshot, policy: Policy) -> tuple[Side | None, str]:
+    """Return the side edited last, or why that can't be known."""
+    if policy.facts.clocks_apart:
+        return None, policy.facts.clocks_apart
+    if crm.modified is None:
+        return None, "the CRM doesn't say when it was edited there"
+    if groupware.modified is None:
+        return None, "the mailbox doesn't say when it was edited there"
+    return (Side.CRM if crm.modified >= groupware.modified else Side.GROUPWARE), ""
 
 
 def _called_off(item: Item) -> bool:

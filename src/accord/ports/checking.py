@@ -10,11 +10,15 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from accord.ports.adapter import Finding
+from accord.ports.clock import AGREEING, Reading, differing
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
 from accord.ports.mailbox_state import ADVICE, MailboxState
 from accord.ports.tls import is_near
 
 T = TypeVar("T")
+
+_USABLE = 60.0
+"""A clock that is so many seconds off is a fault."""
 
 
 def attempt(subject: str, act: Callable[[], T], sign_in: str) -> T | Finding:
@@ -63,13 +67,16 @@ def encryption(url: str, *, verify: bool, good: str) -> Finding:
     )
 
 
-def clock(skew: float | None) -> Finding:
-    """Say by how many seconds the server's clock differs; None where it doesn't tell."""
-    if skew is None:
+def clock(reading: Reading | None) -> Finding:
+    """Say how far the server's clock is from ours; None where it hasn't told."""
+    if reading is None:
         return Finding(subject="clock", ok=True, detail="the server doesn't tell its time")
+    right = abs(reading.ahead) < _USABLE
+    far = abs(reading.ahead) > AGREEING
     return Finding(
         subject="clock",
-        ok=abs(skew) < 60,
-        detail=f"the server's clock differs by {abs(skew):.0f} s",
-        hint="" if abs(skew) < 60 else "let both machines ask a time server",
+        ok=right,
+        detail=f"the server's clock is {differing(reading)}"
+        + ('; a rule\'s clash = "newest" decides nothing' if far else ""),
+        hint="" if right else "let both machines ask a time server",
     )

@@ -1,10 +1,11 @@
-"""What adapters that speak HTTP share: waits that servers ask for, what failed, what is counted.
+"""What adapters that speak HTTP share: waits that servers ask for, failures, counts, clocks.
 
 With `tls` the ground of an adapter's own `http` module.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
@@ -13,11 +14,15 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from accord.ports.clock import Reading
 from accord.ports.errors import AccordError, ConfigError, Retry
 from accord.ports.tls import untrusted
 
 LONGEST_WAIT = 86_400.0
 """Seconds for which a server is left alone at most, whatever it asks for."""
+
+_PROMPT = 1.0
+"""An answer whose headers take longer tells too little of what time it is."""
 
 
 class Told(Retry):
@@ -32,32 +37,73 @@ class TooLarge(Retry):
     """The answer is larger than the limit."""
 
 
-class Counted(httpx2.Auth):
-    """Count each request that really goes out, a repetition for signing in included."""
+class ServerClocks:
+    """Note what the clocks of servers showed, by the Date of what they answer; thread-safe."""
 
-    def __init__(self, count: Callable[[], None], auth: httpx2.Auth | None) -> None:
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._seen: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def note(self, response: httpx2.Response, took: float) -> None:
+        """Take in an answer whose headers came just now, `took` seconds after the question.
+
+        What took long, came out of a cache or from a gateway in trouble says nothing of now.
+        """
+        if took > _PROMPT or "age" in response.headers or response.status_code >= 500:
+            return
+        if (skew := skew_of(response.headers)) is not None:
+            # A Date lacks the part of its second, and is from amid the way there and back.
+            seen = (time.monotonic(), skew + 0.5 + took / 2)
+            with self._lock:
+                self._seen[_host(str(response.url))] = seen
+
+    def reading(self, url: str = "") -> Reading | None:
+        """Return what was seen last of the clock at an address; without one, of any."""
+        with self._lock:
+            latest = max(self._seen.values(), default=None)
+            seen = self._seen.get(_host(url)) if url else latest
+        if seen is None:
+            return None
+        return Reading(ahead=seen[1], age=time.monotonic() - seen[0])
+
+
+class Counted(httpx2.Auth):
+    """Count each request that really goes out, a repetition for signing in included.
+
+    Of what comes back the server's clock is noted.
+    """
+
+    def __init__(
+        self, count: Callable[[], None], clocks: ServerClocks, auth: httpx2.Auth | None
+    ) -> None:
         """Call `count` for each request that `auth` signs, or that goes out without it."""
-        self._count, self._auth = count, auth
+        self._count, self._clocks, self._auth = count, clocks, auth
 
     def sync_auth_flow(
         self, request: httpx2.Request
     ) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Yield the requests of the way to sign in."""
         self._count()
-        if self._auth is None:
-            yield request
-            return
-        flow = self._auth.sync_auth_flow(request)
+        flow = _unsigned(request) if self._auth is None else self._auth.sync_auth_flow(request)
         try:
             outgoing = next(flow)
             while True:
+                began = time.monotonic()
                 response = yield outgoing
+                self._clocks.note(response, time.monotonic() - began)
                 outgoing = flow.send(response)
                 self._count()
         except StopIteration:
             return
         finally:
             flow.close()
+
+
+def _unsigned(
+    request: httpx2.Request,
+) -> Generator[httpx2.Request, httpx2.Response, None]:
+    yield request
 
 
 def bounded(response: httpx2.Response, what: str, most: int, patience: float) -> bytes:
@@ -111,6 +157,10 @@ def skew_of(headers: Mapping[str, str]) -> float | None:
     if moment is None or moment.tzinfo is None:
         return None
     return (moment - datetime.now(UTC)).total_seconds()
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.casefold()
 
 
 def _moment(text: str) -> datetime | None:

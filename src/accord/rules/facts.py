@@ -18,7 +18,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     `now` is UTC. `owner` is the link's user, `addresses` all of theirs, casefolded.
     `contacts` and `users` map known addresses (casefolded) to CRM refs and user names.
     `consents` says that the owner agreed to full synchronization of private items.
-    `clocks_agree` says that both sides' clocks were seen within 2 s of ours in the last hour.
+    `clocks_apart` says in plain words why the sides' times can't be compared; empty where both
+    clocks were seen within 2 s of ours in the last hour.
     """
 
     now: datetime
@@ -28,7 +29,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     contacts: dict[str, str] = {}
     users: dict[str, str] = {}
     consents: bool = False
-    clocks_agree: bool = False
+    clocks_apart: str = "nobody has looked at the clocks"
 
     def is_owner(self, address: str) -> bool:
         """Tell whether `address` is one of the owner's."""

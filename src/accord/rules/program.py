@@ -77,6 +77,12 @@ class Program:
         """Return who wins where both sides changed `group` (or a field in no group)."""
         return defaults.clash_of(self.rule, group)
 
+    @property
+    def by_time(self) -> bool:
+        """Tell whether a clash may be decided by when the two sides were edited."""
+        words = (self.rule.clash, *(part.clash for part in self.rule.fields.values()))
+        return Clash.NEWEST in words
+
     def one_way(self, field: str) -> OneWay:
         """Return what becomes of an edit on the side that `field` doesn't come from."""
         return defaults.one_way_of(self.rule, field)

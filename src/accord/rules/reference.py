@@ -254,7 +254,8 @@ WORDS: dict[str, dict[str, str]] = {
         "crm": "the CRM's value",
         "groupware": "the mailbox's value",
         "organizer": "the organizer's copy; where nobody organizes, the CRM's value",
-        "newest": "the later edit, as long as both sides' clocks are known to agree",
+        "newest": "the later edit, where both sides' clocks were within 2 seconds of Accord's when "
+        "last seen, at most an hour ago; else neither, until somebody decides",
         "hold": "neither, until somebody decides",
     },
     "one_way": {"restore": "put back", "ignore": "left alone until the field changes in the CRM"},

@@ -1,7 +1,8 @@
 """A reverse proxy on loopback that injects faults between a client and a real server.
 
 Tests, the crash test and safe trials put it in front of a peer: it loses answers after the server
-has acted, delays, truncates, refuses, throttles, repeats, and counts what went through.
+has acted, delays, truncates, refuses, throttles, repeats, shows another time, and counts what went
+through.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -90,7 +93,13 @@ class Meanwhile(msgspec.Struct, frozen=True):
     act: Callable[[Request], object]
 
 
-Fault = Lose | Refuse | Delay | Truncate | Instead | Twice | Meanwhile
+class Redate(msgspec.Struct, frozen=True):
+    """Pass the answer on as if the server's clock were ahead by so much; None: it tells no Date."""
+
+    seconds: float | None
+
+
+Fault = Lose | Refuse | Delay | Truncate | Instead | Twice | Meanwhile | Redate
 
 
 def throttle(status: int = 503, retry_after: int | str | None = None) -> Instead:
@@ -269,6 +278,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Meanwhile(act=act):
                 act(request)
                 self._send(proxy.forward(request))
+            case Redate(seconds=seconds):
+                self._send(_redated(proxy.forward(request), seconds))
             case None:
                 self._send(proxy.forward(request))
 
@@ -307,3 +318,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _LENGTH = "content-length"
+
+
+def _redated(reply: Reply, seconds: float | None) -> Reply:
+    """Return an answer with another Date, or none."""
+    headers = []
+    for name, value in reply.headers:
+        if name.lower() != "date":
+            headers.append((name, value))
+        elif seconds is not None:
+            shown = parsedate_to_datetime(value) + timedelta(seconds=seconds)
+            headers.append((name, format_datetime(shown, usegmt=True)))
+    return msgspec.structs.replace(reply, headers=tuple(headers))

@@ -1,4 +1,4 @@
-"""Gather the facts that rules may ask about: the owner, and who is known among the people.
+"""Gather the facts that rules may ask about: the owner, who is known among the people, the clocks.
 
 Once per link and visit, for exactly the addresses that the observed items name.
 """
@@ -11,6 +11,7 @@ from accord.model.item import Contact, Event, Item, Task
 from accord.model.observe import Observation, Seen
 from accord.model.parts import Person
 from accord.rules.facts import Facts
+from accord.service.clocks import clock_of, clocks_apart
 from accord.service.visit import Visit
 
 FULL_CONSENT = "private"
@@ -31,6 +32,7 @@ def facts_of(visit: Visit, observations: Iterable[Observation]) -> Facts:
         contacts=dict(people.contacts(addresses)) if addresses else {},
         users=dict(people.users(addresses)) if addresses else {},
         consents=consents,
+        clocks_apart=clocks_apart(clock_of(visit.crm.session), clock_of(visit.groupware.session)),
     )
 
 

@@ -198,7 +198,7 @@ class Ledger:
             case Conflict():
                 self._conflict(step, case)
             case Hold():
-                self._report.held += 1
+                self._report.count_held(step)
                 self._park(step, case, Cause.HELD, step.cause)
                 if not undoes(step):
                     self._not_made(step.held, step, step.cause)
@@ -328,7 +328,7 @@ class Ledger:
         )
         self.pair(pairing)
         if old is None:
-            self._report.paired += 1
+            self._report.count_both("paired")
             self._enter(
                 step, Side.CRM, step.crm.ref, (), None, None, step.groupware.ref, pairing.id
             )
@@ -339,7 +339,7 @@ class Ledger:
         self.settle(step.crm.ref, step.groupware.ref)
 
     def _unpair(self, step: Unpair, case: Case) -> None:
-        self._report.unpaired += 1
+        self._report.count_both("unpaired")
         if case.pairing is None:
             self.forget(step.pairing)
         elif step.forget:

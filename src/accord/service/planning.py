@@ -18,6 +18,7 @@ from accord.ports.errors import AccordError
 from accord.ports.fault import contained
 from accord.rules.program import program_of
 from accord.service.cases import Gathered
+from accord.service.clocks import with_times
 from accord.service.discreet import as_told
 from accord.service.extent import extent_of
 from accord.service.meetings import with_claims
@@ -35,6 +36,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     learn(visit, _observations(gathered.cases))
     cases = with_claims(visit, gathered.cases)
     _load_policies(visit, cases)
+    cases = with_times(visit, cases)
     with visit.state.read() as tx:
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
     waiting = _waiting(held)

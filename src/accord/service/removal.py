@@ -48,7 +48,7 @@ def remove_link(accord: Accord, link: Link, *, by: str = "") -> Report:
     """
     report = Report(link=link.id, name=link.name)
     with locked(accord, [link]), accord.state.begin() as tx:
-        report.unpaired = _forget(tx, accord, link, by)
+        report.count_both("unpaired", _forget(tx, accord, link, by))
     return report
 
 
@@ -84,8 +84,10 @@ def withdraw(
         return decided
 
     def carry_out(visit: Visit, decided: list[Decided], report: Report) -> None:
-        report.held = sum(isinstance(step, Hold) for one in decided for step in one.steps)
-        if report.held:
+        held = [step for one in decided for step in one.steps if isinstance(step, Hold)]
+        for step in held:
+            report.count_held(step)
+        if held:
             return
         with accord.state.read() as tx:
             pairings = list(tx.pairings.all(link.id))
@@ -211,7 +213,7 @@ def _part(
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         _forget(tx, accord, visit.link, by)
-    report.unpaired = len(pairings)
+    report.count_both("unpaired", len(pairings) - report.unpaired)
 
 
 def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:

@@ -26,12 +26,20 @@ class Replied(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, kw_only=True):
-    """Count what was done on one side."""
+    """Count what was done on one side, and what became of its items.
+
+    A pair, one let go and a conflict count on both sides, for each has an item of it. What is
+    held counts on the side that it would write on.
+    """
 
     created: int = 0
     updated: int = 0
     deleted: int = 0
+    paired: int = 0
+    unpaired: int = 0
     skipped: int = 0
+    held: int = 0
+    conflicts: int = 0
     failed: int = 0
 
 
@@ -50,11 +58,11 @@ _ADDED = (
 class Report(Struct, kw_only=True):
     """Be the outcome of one link's visit.
 
-    `paired`, `unpaired`, `held`, `conflicts` and `clashes` concern both sides together:
-    `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable` were met
-    in a form that can't be read, and left alone. `requests` and `seconds`
-    are the link's share: what served several links is split among them, so that all reports of
-    a run add up to what was really spent.
+    `paired`, `unpaired`, `held`, `conflicts` and `clashes` count each thing once, whichever sides
+    it concerns: `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable`
+    were met in a form that can't be read, and left alone. `requests` and `seconds` are the link's
+    share: what served several links is split among them, so that all reports of a run add up to
+    what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how, `state` the
     name of a state that the mailbox as a whole is in; `busy` that another run is at work in the
     folder, and that this one left it to that. Of a link that is only `observed` nothing was
@@ -136,20 +144,33 @@ class Report(Struct, kw_only=True):
                     self.side(side).skipped += 1
                     self.unreadable += step.name == "unreadable"
                 case Pair():
-                    self.paired += 1
+                    self.count_both("paired")
                 case Unpair():
-                    self.unpaired += 1
+                    self.count_both("unpaired")
                 case Conflict():
                     self.count_conflict(step)
                 case Hold():
-                    self.held += 1
+                    self.count_held(step)
+
+    def count_both(self, name: str, count: int = 1) -> None:
+        """Count what both sides have a part in: `paired`, `unpaired` or `conflicts`."""
+        for counts in (self, self.crm, self.groupware):
+            setattr(counts, name, getattr(counts, name) + count)
 
     def count_conflict(self, step: Conflict) -> None:
         """Count a conflict that waits for somebody, or a clash that was settled."""
         if step.winner is None:
-            self.conflicts += 1
+            self.count_both("conflicts")
         else:
             self.clashes += 1
+
+    def count_held(self, step: Hold) -> None:
+        """Count what waits for approval, on the side where it would be done."""
+        if isinstance(step.held, Unpair):
+            self.count_both("held")
+            return
+        self.held += 1
+        self.side(step.held.side).held += 1
 
     def as_json(self) -> dict[str, object]:
         """Return what machines read; the plan has a view of its own."""

@@ -15,6 +15,7 @@ from accord.model.fields import FIELDS
 from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.ports.adapter import Adapter, Session
+from accord.ports.clock import Timed
 from accord.testing.place import Hand, Place, SecondSession
 from accord.testing.samples import samples
 
@@ -137,6 +138,14 @@ class Contract:
         before = adapter.requests
         place.pull()
         assert adapter.requests > before
+
+    def test_a_clock_is_told_without_asking(self, adapter: Adapter, session: Session) -> None:
+        """What a session says of the system's clock is from answers that it got anyway."""
+        session.folders()
+        before = adapter.requests
+        told = session.clock() if isinstance(session, Timed) else None
+        assert adapter.requests == before
+        assert told is None or 0 <= told.age < 60
 
     def test_a_closed_session_refuses(self, adapter: Adapter, principal: str, kind: Kind) -> None:
         """Calls after close are errors, not answers."""

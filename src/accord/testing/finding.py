@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from accord.model.diff import changes, patch
 from accord.model.observe import Deleted, Denied, Moved, OutOfScope, Seen, Unknown
 from accord.ports import errors
 from accord.ports.adapter import Ask, Draft, Mark, Question, Written
+from accord.ports.clock import Dated
 from accord.testing.base import Contract
 from accord.testing.place import Hand, Place, done, new_key, new_uid
 from accord.testing.samples import plain, samples, title_field
@@ -34,6 +37,19 @@ class FindingCases(Contract):
         assert (listed.version, listed.marker) == (made.version, made.marker)
         assert changes(made.item, listed.item) == ()
         assert listed.item.uid == made.item.uid
+
+    def test_when_an_item_was_edited_is_told_of_its_present_version_only(
+        self, place: Place
+    ) -> None:
+        """Where listings leave it out it can be asked; of another version nothing is said."""
+        session = place.session
+        if not isinstance(session, Dated):
+            return
+        (made,) = place.create(plain(place.kind, "here"))
+        told = session.edited([made])
+        assert all(moment.tzinfo is not None for moment in told.values())
+        assert set(told) <= {made.ref}
+        assert session.edited([replace(made, version=f"{made.version}0")]) == {}
 
     def test_fetch_of_a_missing_ref_says_deleted_or_unknown(self, place: Place) -> None:
         """A ref that was never there is no error, no item and no move."""

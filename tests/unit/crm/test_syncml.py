@@ -109,6 +109,19 @@ def test_an_answer_that_is_no_syncml(
         assert caught.value.hint
 
 
+def test_the_clock_where_crm_interface_is_shows_in_any_answer() -> None:
+    headers = {"date": "Fri, 31 Dec 2100 23:59:59 GMT"}
+    adapter = client(lambda _: httpx2.Response(404, headers=headers))
+    with adapter.open("ann") as session:
+        assert session.clock() is None, "nothing was asked yet"
+        with pytest.raises(errors.ConfigError):
+            session.folders()
+        seen = session.clock()
+    assert seen is not None
+    assert seen.ahead > 1_000_000_000
+    assert adapter.requests == 1
+
+
 @pytest.mark.parametrize("fault", [httpx2.ReadError("gone"), httpx2.RemoteProtocolError("half")])
 def test_the_same_bytes_go_out_again_after_a_lost_answer(fault: httpx2.HTTPError) -> None:
     bodies: list[bytes] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -12,9 +13,20 @@ import pytest
 
 from accord.groupware.dav.http import Http, credentials
 from accord.groupware.dav.settings import Login, configure
+from accord.model.kinds import Kind
+from accord.model.observe import Snapshot
 from accord.ports.errors import ConfigError, Retry
 from accord.ports.http import TooLarge, Unanswered
-from tests.unit.dav.server import Script, failed, http_of, settings
+from accord.testing.samples import plain
+from tests.unit.dav.server import (
+    Script,
+    adapter_of,
+    failed,
+    found,
+    http_of,
+    multistatus,
+    settings,
+)
 
 
 def moved(to: str, status: int = 301) -> httpx2.Response:
@@ -197,8 +209,29 @@ def test_the_servers_clock_is_noted() -> None:
     headers = {"Date": "Fri, 31 Dec 2100 23:59:59 GMT"}
     http, auth, _ = http_of({"/a": httpx2.Response(200, headers=headers)})
     http.ask(auth, "OPTIONS", "/a")
-    assert http.skew is not None
-    assert http.skew > 1_000_000_000
+    seen = http.clocks.reading()
+    assert seen is not None
+    assert seen.ahead > 1_000_000_000
+    assert seen.age < 60
+
+
+def test_when_an_item_was_edited_is_told_of_the_version_that_was_seen() -> None:
+    at = "<D:getlastmodified>Mon, 02 Mar 2026 09:00:00 GMT</D:getlastmodified>"
+    answers = {
+        "/seen": multistatus(found("/seen", f'<D:getetag>"1"</D:getetag>{at}')),
+        "/newer": multistatus(found("/newer", f'<D:getetag>"2"</D:getetag>{at}')),
+        "/silent": multistatus(found("/silent", '<D:getetag>"1"</D:getetag>')),
+        "/gone": httpx2.Response(404),
+    }
+    adapter, script = adapter_of(answers)
+    snapshots = [
+        Snapshot(ref=ref, version='"1"', item=plain(Kind.EVENT, "here")) for ref in answers
+    ]
+    with adapter.open("alice") as session:
+        told = session.edited(snapshots)
+    adapter.close()
+    assert told == {"/seen": datetime(2026, 3, 2, 9, tzinfo=UTC)}
+    assert len(script.asked) == 4
 
 
 def test_an_unusable_ca_file_is_named() -> None:

@@ -169,12 +169,14 @@ def test_a_field_may_have_a_clash_policy_of_its_own() -> None:
 
 def test_the_newest_wins_only_where_the_clocks_agree() -> None:
     early, late = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
-    for agree, crm_time, mailbox_time, winner in (
-        (True, late, early, CRM),
-        (True, early, late, GROUPWARE),
-        (True, late, late, CRM),
-        (True, None, late, None),
-        (False, late, early, None),
+    for apart, crm_time, mailbox_time, winner, why in (
+        ("", late, early, CRM, "the rule lets the newest edit win"),
+        ("", early, late, GROUPWARE, "the rule lets the newest edit win"),
+        ("", late, late, CRM, "the rule lets the newest edit win"),
+        ("", None, late, None, "the CRM doesn't say when it was edited there"),
+        ("", late, None, None, "the mailbox doesn't say when it was edited there"),
+        ("it is dark", late, early, None, "it is dark"),
+        ("it is dark", early, late, None, "it is dark"),
     ):
         pair = pairing(event())
         crm = msgspec.structs.replace(
@@ -186,9 +188,10 @@ def test_the_newest_wins_only_where_the_clocks_agree() -> None:
             item=patch(pair.groupware.item, {"title": "G"}),
             modified=mailbox_time,
         )
-        under = policy(rule_of(clash=Clash.NEWEST), facts={"clocks_agree": agree})
+        under = policy(rule_of(clash=Clash.NEWEST), facts={"clocks_apart": apart})
         (clashed,) = merge(pair, crm, mailbox, under).clashes
         assert clashed.winner is winner
+        assert clashed.why == why if winner else f"which edit is newer can't be told: {why}"
 
 
 # Two bases.

@@ -49,6 +49,33 @@ def test_the_address_from_outside_comes_first() -> None:
     assert asked == [f"{FIRST} True", f"{SECOND} True"]
 
 
+def test_a_mailbox_goes_by_the_clock_of_the_server_that_has_it() -> None:
+    dates = {
+        "one.example.com": "Fri, 31 Dec 2100 23:59:59 GMT",
+        "two.example.com": "Mon, 02 Mar 2026 09:00:00 GMT",
+    }
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host in dates:
+            return httpx2.Response(401, headers={"Date": dates[request.url.host]})
+        host = "one.example.com" if b"ann@example.com" in request.read() else "two.example.com"
+        found = told(protocol("WEB", f"https://{host}/EWS/Exchange.asmx"))()
+        found.headers["Date"] = "Fri, 31 Dec 2100 23:59:59 GMT"
+        return found
+
+    adapter = ExchangeAdapter(configure(GIVEN), httpx2.MockTransport(handle))
+    seen = {}
+    for principal in ("ann@example.com", "ben@example.com"):
+        with adapter.open(principal) as session:
+            assert session.clock() is None, "Autodiscover's clock is another's"
+            with pytest.raises(errors.AuthFailed):
+                session.folders()
+            seen[principal] = session.clock()
+    ann, ben = seen.values()
+    assert ann is not None and ann.ahead > 1_000_000
+    assert ben is not None and ben.ahead < -1_000_000
+
+
 def test_it_may_send_to_another_place_and_another_address() -> None:
     other = "https://mail.example.org/autodiscover/autodiscover.xml"
     url, asked = served(

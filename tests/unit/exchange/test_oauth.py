@@ -79,6 +79,9 @@ def test_an_application_acts_for_people_with_a_token(house: House, authority: Au
     assert asked["scope"].endswith("/.default")
     findings = {one.subject: one for one in adapter.check(person)}
     assert "by oauth2" in findings["sign-in and folders"].detail
+    clocks = adapter.http.clocks
+    assert clocks.reading(house.url) is not None
+    assert clocks.reading(authority.url) is None, "who issues tokens has another clock"
     adapter.close()
 
 

@@ -84,6 +84,12 @@ def notes(house: Endpoint) -> list[tuple[str, str, SyncNote]]:
         ]
 
 
+def test_a_check_tells_the_clock_once_for_all_users(house: Endpoint) -> None:
+    crm = house.direct()
+    assert [one.subject for one in crm.check()].count("clock") == 1
+    assert "clock" not in [one.subject for one in crm.check("ann")]
+
+
 # what stands on the wire
 
 

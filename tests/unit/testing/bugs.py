@@ -6,7 +6,7 @@ A bug is a session around a memory session with one call spoiled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -41,6 +41,7 @@ from accord.ports.adapter import (
     Revision,
     Written,
 )
+from accord.ports.clock import Reading
 
 replace = msgspec.structs.replace
 
@@ -358,6 +359,18 @@ class MarkWritesIntoTheCategories(Bug):
                 )
                 self.inner.update(folder, kind, [revision])
         return list(self.inner.mark(folder, kind, marks))
+
+
+class TheClockIsAskedFor(Bug):
+    def clock(self) -> Reading | None:
+        self.inner.folders()
+        told: Reading | None = self.inner.clock()
+        return told
+
+
+class WhenItWasEditedIsToldOfAnyVersion(Bug):
+    def edited(self, snapshots: Sequence[Snapshot]) -> dict[str, datetime]:
+        return {snapshot.ref: datetime.now(UTC) for snapshot in snapshots}
 
 
 class RestoreGivesANewRef(Bug):

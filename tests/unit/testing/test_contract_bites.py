@@ -155,6 +155,11 @@ GROUPWARE: list[tuple[type[Bug], tuple[str, ...]]] = [
     (bugs.LookupFindsOnlyTheFirst, ("test_lookup_finds_all_that_match",)),
     (bugs.LookupLeavesOutWhatItDoesNotFind, (LOOKUP,)),
     (bugs.LookupRemembersWhatWasDeleted, ("test_lookup_does_not_find_what_was_deleted",)),
+    (bugs.TheClockIsAskedFor, ("test_a_clock_is_told_without_asking",)),
+    (
+        bugs.WhenItWasEditedIsToldOfAnyVersion,
+        ("test_when_an_item_was_edited_is_told_of_its_present_version_only",),
+    ),
     (bugs.ClosedSessionsAnswer, ("test_a_closed_session_refuses",)),
     (bugs.EveryCreateMails, ("test_silent_create_mails_nobody",)),
     (bugs.NothingEverMails, ("test_an_allowed_create_mails_each_attendee_once",)),

@@ -42,6 +42,7 @@ from accord.ports.adapter import (
     Revision,
 )
 from accord.ports.attachments import leaving_files, without_files
+from accord.ports.clock import OURS, Reading
 from accord.ports.session import OpenSession
 
 T = TypeVar("T")
@@ -138,6 +139,10 @@ class DatabaseSession(OpenSession):
             [ref],
             lambda tx, some: [removing.restore(tx, self._store, noun, self._user, some[0])],
         )[0]
+
+    def clock(self) -> Reading | None:
+        """Return our own clock, by which every change is stored."""
+        return OURS
 
     def _noun(self, folder: str, kind: Kind) -> Noun:
         self._check_open()

@@ -41,6 +41,7 @@ from accord.ports.adapter import (
     Written,
 )
 from accord.ports.attachments import leaving_files, without_files
+from accord.ports.clock import OURS, Reading
 from accord.ports.errors import ConfigError
 from accord.ports.files_in_memory import FilesInMemory
 from accord.ports.session import OpenSession
@@ -146,6 +147,10 @@ class MemorySession(FilesInMemory, OpenSession):
         """Bring a deleted record back under its own ref."""
         _right_folder(folder, kind)
         return self._each([ref], self._restore)[0]
+
+    def clock(self) -> Reading | None:
+        """Return our own clock: the store is in this process."""
+        return OURS
 
     # what stands behind the calls
 

@@ -21,6 +21,7 @@ from accord.formats.syncml.media import Media
 from accord.model.parts import Person
 from accord.model.traits import Traits
 from accord.ports.adapter import Finding, Hint
+from accord.ports.checking import clock
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
 from accord.ports.tls import is_near
 from accord.ports.token import CONNECTOR
@@ -98,7 +99,9 @@ class SyncmlCrm:
         except AccordError as error:
             return (_fault("interface", error),)
         where = f"{self._config.url}, CRM {instance}"
-        answers = (Finding(subject="interface", ok=True, detail=where), _encryption(self._config))
+        answers = [Finding(subject="interface", ok=True, detail=where), _encryption(self._config)]
+        if not principal:
+            answers.append(clock(self._http.clocks.reading()))
         try:
             inside = self._ask(f"./check?user={quote(principal, safe='')}", tuple[Finding, ...])
             if principal and all(one.ok for one in inside):

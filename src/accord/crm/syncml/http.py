@@ -17,6 +17,7 @@ import httpx2
 from accord.crm.syncml.errors import of_http
 from accord.crm.syncml.settings import Config
 from accord.ports.errors import AccordError, ConfigError, Retry
+from accord.ports.http import ServerClocks
 from accord.ports.tls import trusting, untrusted
 
 _log = logging.getLogger("accord.crm.syncml")
@@ -36,6 +37,7 @@ class Http:
         """Prepare connections; nothing is sent yet. Raises ConfigError for an unusable CA file."""
         self.config = config
         self.requests = 0
+        self.clocks = ServerClocks()
         self._lock = threading.Lock()
         self._media = media
         self._home = _origin(config.url)
@@ -87,6 +89,7 @@ class Http:
         began = time.monotonic()
         try:
             with self._client.stream("POST", url, content=body) as response:
+                self.clocks.note(response, time.monotonic() - began)
                 data = self._read(response)
         except httpx2.HTTPError as error:
             raise _unreached(error, self._home) from error

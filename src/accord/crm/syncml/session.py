@@ -20,6 +20,7 @@ from accord.ports.adapter import (
     Removal,
     Revision,
 )
+from accord.ports.clock import Reading
 from accord.ports.session import OpenSession
 
 
@@ -79,6 +80,10 @@ class SyncmlSession(OpenSession):
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring a deleted item back under its own ref."""
         return self._push([writing.restore(ref, kind, folder)], None)[0]
+
+    def clock(self) -> Reading | None:
+        """Return what was seen last of the clock where CRM.interface is."""
+        return self._link.http.clocks.reading()
 
     def _changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         with self._link.talk(self._user) as talk:

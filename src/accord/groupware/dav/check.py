@@ -41,6 +41,7 @@ def _steps(server: Server, principal: str) -> Iterator[Finding]:
     yield Finding(subject="connection", ok=True, detail=f"{server.http.home} answers: {name}")
     yield encryption(server.config.url, verify=server.config.verify, good=_GOOD)
     if not principal:
+        yield clock(server.clock())
         return
     place = attempt("sign-in and discovery", lambda: server.place(principal, fresh=True), _SIGN_IN)
     if isinstance(place, Finding):
@@ -50,7 +51,7 @@ def _steps(server: Server, principal: str) -> Iterator[Finding]:
     yield from _collections(server, principal, place)
     yield from _defaults(server.config, place)
     yield _scheduling(place)
-    yield clock(server.clock_skew)
+    yield clock(server.clock())
 
 
 def _collections(server: Server, principal: str, place: Place) -> Iterator[Finding]:

@@ -104,6 +104,15 @@ class Client:
         left_out = Retry("the server left it out of its answer", after=60.0, code="left-out")
         return {ref: found.get(ref) or Loaded(ref, error=left_out) for ref in refs}
 
+    def edited(self, ref: str) -> tuple[str, datetime | None]:
+        """Return an item's version, and when it was edited; neither where it can't be told."""
+        reply = self.propfind(ref, (wire.ETAG, wire.SCHEDULE_TAG, wire.MODIFIED), depth=0)
+        entries = reply.multistatus().entries if reply.status == 207 else ()
+        found = next((entry for entry in entries if entry.ref == ref), None)
+        if found is None:
+            return "", None
+        return version_of(found), _moment(found.text(wire.MODIFIED))
+
     def query(self, folder: str, letter: str, body: bytes) -> list[Loaded]:
         """Return the items that a calendar-query or addressbook-query finds."""
         answer = folder_answer(self.report(folder, body, depth=1), folder)

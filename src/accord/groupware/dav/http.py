@@ -24,7 +24,15 @@ from accord.groupware.dav.errors import error_for
 from accord.groupware.dav.hrefs import origin, ref_of, same_server
 from accord.groupware.dav.settings import Config, Login
 from accord.ports.errors import AccordError, ConfigError, Retry
-from accord.ports.http import Counted, Told, TooLarge, Unanswered, bounded, skew_of, unreached
+from accord.ports.http import (
+    Counted,
+    ServerClocks,
+    Told,
+    TooLarge,
+    Unanswered,
+    bounded,
+    unreached,
+)
 
 _log = logging.getLogger("accord.groupware.dav")
 
@@ -79,7 +87,7 @@ class Http:
         """Prepare connections; nothing is sent yet. Raises ConfigError for an unusable CA file."""
         self.config = config
         self.requests = 0
-        self.skew: float | None = None
+        self.clocks = ServerClocks()
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._in_turns = False
@@ -207,7 +215,8 @@ class Http:
             raise ConfigError(f"{url!r:.100} is no address: {error}", field="url") from error
         began = time.monotonic()
         try:
-            response = self._client.send(request, auth=Counted(self.count, auth), stream=True)
+            counted = Counted(self.count, self.clocks, auth)
+            response = self._client.send(request, auth=counted, stream=True)
             try:
                 reply = self._read(response)
             finally:
@@ -222,8 +231,6 @@ class Http:
     def _read(self, response: httpx2.Response) -> Reply:
         config = self.config
         body = bounded(response, response.url.path, config.max_bytes, config.timeout)
-        if (skew := skew_of(response.headers)) is not None:
-            self.skew = skew
         ref = ref_of(str(response.url), "/", self.home)
         return Reply(response.status_code, response.headers, body, ref, self.home)
 

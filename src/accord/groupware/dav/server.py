@@ -16,6 +16,7 @@ from accord.groupware.dav.client import Client
 from accord.groupware.dav.discovery import Collection, Place
 from accord.groupware.dav.http import Http, credentials
 from accord.groupware.dav.settings import Config, Login, login
+from accord.ports.clock import Reading
 from accord.ports.errors import AccordError
 
 REMEMBERED = 600.0
@@ -37,10 +38,9 @@ class Server:
         self._writes: dict[str, int] = {}
         self._schedules: bool | None = None
 
-    @property
-    def clock_skew(self) -> float | None:
-        """Return the seconds by which the server's Date was ahead of ours in its last answer."""
-        return self.http.skew
+    def clock(self) -> Reading | None:
+        """Return what was seen of the server's clock last."""
+        return self.http.clocks.reading()
 
     def client(self, principal: str) -> Client:
         """Return the client of a person; raises ConfigError where no login is set for them."""

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import BinaryIO
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ from accord.ports.adapter import (
     Removal,
     Revision,
 )
+from accord.ports.clock import Reading
 from accord.ports.errors import Gone
 from accord.ports.session import OpenSession
 
@@ -159,6 +161,20 @@ class DavSession(OpenSession):
         """Answer Gone: what DAV deletes stays deleted."""
         self._check_open()
         return Gone(f"{ref}: a DAV server can't bring back what was deleted")
+
+    def clock(self) -> Reading | None:
+        """Return what was seen of the server's clock last."""
+        return self._server.clock()
+
+    def edited(self, snapshots: Sequence[Snapshot]) -> Mapping[str, datetime]:
+        """Return when the server says that these were edited.
+
+        Some say so only of one item at a time, and what the texts say goes by other clocks.
+        """
+        self._check_open()
+        refs = [snapshot.ref for snapshot in snapshots]
+        told = zip(snapshots, self._client.pool.map(self._client.edited, refs), strict=True)
+        return {s.ref: at for s, (version, at) in told if version == s.version and at is not None}
 
     def probe(self, folder: str, kind: Kind) -> bool:
         """Try to read a folder; tell whether it offers sync-collection. Raises ConfigError."""

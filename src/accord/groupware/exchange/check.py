@@ -62,7 +62,7 @@ def _steps(server: Server, principal: str) -> Iterator[Finding]:
     yield notifications(server, principal, place)
     zone = server.config.time_zone
     yield Finding(subject="time zone", ok=True, detail=f"whole days are days in {zone}")
-    yield clock(server.clock_skew)
+    yield clock(server.clock(principal))
 
 
 def _reached(server: Server) -> Iterator[Finding]:
@@ -75,6 +75,7 @@ def _reached(server: Server) -> Iterator[Finding]:
         yield reached
         return
     yield Finding(subject="connection", ok=True, detail=f"{server.config.url} answers")
+    yield clock(server.clock(""))
 
 
 def _folders(server: Server, principal: str, place: Place) -> Iterator[Finding]:

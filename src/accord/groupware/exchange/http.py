@@ -31,7 +31,15 @@ from accord.groupware.exchange.tokens import Authority, Tokens, asking
 from accord.groupware.exchange.ways import Login
 from accord.groupware.exchange.wire import Node
 from accord.ports.errors import ConfigError, Retry
-from accord.ports.http import Counted, Told, TooLarge, Unanswered, bounded, skew_of, unreached
+from accord.ports.http import (
+    Counted,
+    ServerClocks,
+    Told,
+    TooLarge,
+    Unanswered,
+    bounded,
+    unreached,
+)
 from accord.ports.tls import trusting
 from accord.ports.vault import MemoryVault, Vault
 
@@ -120,7 +128,7 @@ class Http:
         """Prepare; nothing is sent yet. Raises ConfigError for an unusable CA file."""
         self.config = config
         self.requests = 0
-        self.skew: float | None = None
+        self.clocks = ServerClocks()
         self.version = ""
         self._transport = transport
         self._context: ssl.SSLContext | None = None
@@ -204,7 +212,7 @@ class Http:
         headers = {"Content-Type": _XML, "User-Agent": self.config.user_agent, **route.headers()}
         began = time.monotonic()
         with self._line(login) as client:
-            auth = Counted(self.count, client.auth)
+            auth = Counted(self.count, self.clocks, client.auth)
             try:
                 request = client.build_request("POST", url, content=text, headers=headers)
                 response = client.send(request, auth=auth, stream=True)
@@ -235,7 +243,7 @@ class Http:
         what = "notifications"
         with self._client(login) as client:
             patience = httpx2.Timeout(silence, connect=min(self.config.timeout, 10.0))
-            auth = Counted(self.count, client.auth)
+            auth = Counted(self.count, self.clocks, client.auth)
             try:
                 request = client.build_request(
                     "POST", url, content=text, headers=headers, timeout=patience
@@ -359,8 +367,6 @@ class Http:
     def _read(self, response: httpx2.Response) -> tuple[int, Mapping[str, str], bytes]:
         config = self.config
         body = bounded(response, response.url.path, config.max_bytes, config.timeout)
-        if (skew := skew_of(response.headers)) is not None:
-            self.skew = skew
         return response.status_code, response.headers, body
 
     def _note_version(self, root: Node) -> None:

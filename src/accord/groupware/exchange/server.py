@@ -17,6 +17,7 @@ from accord.groupware.exchange.folders import Place, discover
 from accord.groupware.exchange.http import Http
 from accord.groupware.exchange.settings import Config
 from accord.groupware.exchange.ways import Login, login
+from accord.ports.clock import Reading
 
 REMEMBERED = 600.0
 """Seconds until a person's folders are looked up anew."""
@@ -34,10 +35,11 @@ class Server:
         self._urls: dict[str, str] = {}
         self._groupings: dict[str, str] = {}
 
-    @property
-    def clock_skew(self) -> float | None:
-        """Return the seconds by which the server's Date was ahead of ours in its last answer."""
-        return self.http.skew
+    def clock(self, principal: str) -> Reading | None:
+        """Return what was seen last of the clock where a person's mailbox is; asks nothing."""
+        with self._lock:
+            url = self.config.url or self._urls.get(principal, "")
+        return self.http.clocks.reading(url) if url else None
 
     def client(self, principal: str) -> Client:
         """Return the client of a person; raises ConfigError where no login is set for them."""

@@ -31,6 +31,7 @@ from accord.ports.adapter import (
     Revision,
 )
 from accord.ports.busy import Seen as BusySeen
+from accord.ports.clock import Reading
 from accord.ports.errors import ConfigError, Gone
 from accord.ports.mailbox import Letter, MailFolder, Original
 from accord.ports.session import OpenSession
@@ -144,6 +145,10 @@ class ExchangeSession(OpenSession):
         """Answer Gone: Exchange gives what is moved, out of Deleted Items too, another id."""
         self._check_open()
         return Gone(f"{ref}: Exchange brings an item back only under another id")
+
+    def clock(self) -> Reading | None:
+        """Return what was seen of the clock at this mailbox last."""
+        return self._server.clock(self._principal)
 
     @property
     def time_zone(self) -> str:

@@ -43,6 +43,7 @@ from accord.ports.adapter import (
     Written,
 )
 from accord.ports.attachments import leaving_files, without_files
+from accord.ports.clock import OURS, Reading
 from accord.ports.files_in_memory import FilesInMemory
 from accord.ports.session import OpenSession
 
@@ -134,6 +135,10 @@ class MemorySession(FilesInMemory, OpenSession):
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring an item back from Deleted Items where the traits say so."""
         return self._each([ref], lambda each: self._restore(folder, kind, each))[0]
+
+    def clock(self) -> Reading | None:
+        """Return our own clock: the store is in this process."""
+        return OURS
 
     # what stands behind the calls
 
