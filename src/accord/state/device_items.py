@@ -114,9 +114,11 @@ class DeviceItems(Repository):
         query = select(DEVICE_ITEMS).where(*_at(DEVICE_ITEMS, shelf), open_)
         return [_item(row) for row in self.db.execute(query.order_by(DEVICE_ITEMS.c.ref))]
 
-    def refs(self, shelf: Shelf) -> list[str]:
-        """Return the refs of all items that the device has."""
+    def refs(self, shelf: Shelf, *, containing: str = "") -> list[str]:
+        """Return the refs of all items that the device has, or of those with a text in them."""
         query = select(DEVICE_ITEMS.c.ref).where(*_at(DEVICE_ITEMS, shelf))
+        if containing:
+            query = query.where(DEVICE_ITEMS.c.ref.contains(containing, autoescape=True))
         return list(self.db.execute(query.order_by(DEVICE_ITEMS.c.ref)).scalars())
 
     def store(self, items: Mapping[str, Item]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from accord.interface.server.change import guid
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
 from accord.interface.server.talk import Candidate, Mode, Out, Part, Sent, StoreTalk
+from accord.interface.server.unfolding import series_of
 from accord.model import item as model
 from accord.model.observe import (
     Completeness,
@@ -190,7 +191,11 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
     lacked = [_lacked(store, Out(ref)) for ref in stays if ref not in mine]
     turn.house.state.run(lambda tx: tx.device_items.put(turn.shelf(store), lacked))
     if not store.merge:
-        _take_away(turn, store, [one for ref, one in candidates.items() if ref not in mine])
+        # A changed occurrence that this device never had isn't one that it did away with.
+        left = [
+            ref for ref in candidates if ref not in mine and (ref in rows or not series_of(ref))
+        ]
+        _take_away(turn, store, [candidates[ref] for ref in left])
 
 
 def _take_away(turn: Turn, store: StoreTalk, left: Sequence[Candidate]) -> None:
