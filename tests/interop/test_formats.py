@@ -49,6 +49,33 @@ def test_a_series_survives_the_old_formats(lab: Lab) -> None:
     assert event["time_zone"] == "Europe/Berlin"
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_changed_occurrences_of_a_series_arrive_and_come_back(legacy: bool, lab: Lab) -> None:
+    """Of several entries in one item the client makes a single one, so each goes by itself."""
+    rule = {"frequency": "weekly", "count": 5}
+    moved = {
+        "recurrence_id": "2031-03-10T10:00:00",
+        "start": "2031-03-11T14:00:00",
+        "end": "2031-03-11T15:00:00",
+    }
+    lab.put(record("calendar", "Weekly", rule=rule, overrides=[{**moved, "title": "Moved"}]))
+    phone = lab.device("phone", legacy=legacy)
+    fine(phone.sync("calendar", mode="slow"))
+    assert phone.titles("calendar") == ["Moved", "Weekly"]
+    phone.rename("calendar", "Moved", "Moved Again")
+    fine(phone.sync("calendar"))
+    (event,) = lab.records("calendar")
+    assert (event["title"], event["rule"]) == ("Weekly", rule)
+    assert event["overrides"] == [{**moved, "title": "Moved Again"}]
+    fine(phone.sync("calendar", mode="slow"))
+    phone.delete("calendar", "Moved Again")
+    fine(phone.sync("calendar"))
+    assert phone.titles("calendar") == ["Weekly"]
+    (event,) = lab.records("calendar")
+    assert "overrides" not in event
+    assert event["exdates"] == ["2031-03-10T10:00:00"]
+
+
 def test_wbxml_both_ways(lab: Lab) -> None:
     phone = lab.device("phone", enableWBXML="1")
     for store, name in NAMES.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from accord.interface.server.unfolding import Unfolded
 from accord.model import canonical
 from accord.model.diff import FieldChange, changes, patch
 from accord.model.fields import is_empty
@@ -57,7 +58,7 @@ def restore(accord: Accord, lost: Lost) -> Return:
     What it doesn't say stays, since a device can't say everything. Raises Denied and other errors
     of items.
     """
-    stored, records = _stored(accord, lost), Records(accord.crm)
+    stored, records = _stored(accord, lost), _records(accord)
     if stored is None:
         fresh = msgspec.structs.replace(lost.item, uid="")
         made = records.put(lost.sync.user, fresh)
@@ -69,12 +70,17 @@ def restore(accord: Accord, lost: Lost) -> Return:
     return done
 
 
+def _records(accord: Accord) -> Records:
+    """Return the CRM's records with refs for changed occurrences, too, as devices have them."""
+    return Records(accord.crm, lambda session: Unfolded(session, tuple))
+
+
 def _stored(accord: Accord, lost: Lost) -> Item | None:
     if not lost.note.ref:
         return None
     try:
         kind = kind_of(lost.item)
-        return Records(accord.crm).show(lost.sync.user, kind, lost.note.ref).item
+        return _records(accord).show(lost.sync.user, kind, lost.note.ref).item
     except Gone:
         return None
 

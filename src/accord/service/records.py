@@ -5,7 +5,7 @@ The built-in CRM has an administration of its own, which can do more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from accord.model.diff import diff
 from accord.model.item import Item, kind_of
@@ -20,15 +20,18 @@ from accord.state.ids import new_id
 class Records:
     """Be the hand of a CRM's users; their rights decide, as with everything done over the port."""
 
-    def __init__(self, crm: Adapter) -> None:
-        """Work on `crm`."""
+    def __init__(
+        self, crm: Adapter, through: Callable[[Session], Session] = lambda session: session
+    ) -> None:
+        """Work on `crm`, as it is seen `through` something."""
         self._crm = crm
+        self._through = through
 
     def list(self, user: str, kind: Kind) -> Iterator[Snapshot]:
         """Yield every record in a user's scope; none of a kind that the CRM doesn't know."""
         if kind not in self._crm.traits.kinds:
             return
-        with self._crm.open(user) as session:
+        with self._open(user) as session:
             for page in session.changes("", kind, "", lambda refs: {}):
                 yield from (o.snapshot for o in page.observations if isinstance(o, Seen))
 
@@ -36,7 +39,7 @@ class Records:
         """Return a record as a user sees it; raises Gone and Denied."""
         if kind not in self._crm.traits.kinds:
             raise Gone(f"there is no record {ref}")
-        with self._crm.open(user) as session:
+        with self._open(user) as session:
             return _shown(session, kind, ref)
 
     def put(self, user: str, item: Item, ref: str = "", **place: str) -> Snapshot:
@@ -52,7 +55,7 @@ class Records:
         if kind not in self._crm.traits.kinds:
             hint = f"use one of: {', '.join(self._crm.traits.kinds)}"
             raise ConfigError(f"the CRM keeps no items of kind {kind}", field="kind", hint=hint)
-        with self._crm.open(user) as session:
+        with self._open(user) as session:
             if not ref:
                 made = _done(session.create("", kind, [Draft(item=item, key=new_id())])[0])
                 return made.snapshot or _shown(session, kind, made.ref)
@@ -69,14 +72,17 @@ class Records:
 
     def delete(self, user: str, kind: Kind, ref: str) -> Snapshot | None:
         """Delete a record; what the CRM keeps of it, cancelled, is returned."""
-        with self._crm.open(user) as session:
+        with self._open(user) as session:
             version = _shown(session, kind, ref).version
             return _done(session.delete("", kind, [Removal(ref=ref, version=version)])[0]).snapshot
 
     def restore(self, user: str, kind: Kind, ref: str) -> Snapshot | None:
         """Bring a deleted record back."""
-        with self._crm.open(user) as session:
+        with self._open(user) as session:
             return _done(session.restore("", kind, ref)).snapshot
+
+    def _open(self, user: str) -> Session:
+        return self._through(self._crm.open(user))
 
 
 def _shown(session: Session, kind: Kind, ref: str) -> Snapshot:

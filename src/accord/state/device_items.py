@@ -49,7 +49,8 @@ class DeviceItem(Struct, frozen=True, kw_only=True):
     Without `luid` it was offered and the device hasn't said its name for it. `version` is the one
     that the device has, empty where it must be sent again. `session` touched it last,
     none where that was before the device began anew. `base` is the digest of the item that device
-    and CRM last both had, empty where that isn't known.
+    and CRM last both had, empty where that isn't known. `ours` says that the device has it from us;
+    of all else it may be the one that made it.
     """
 
     ref: str
@@ -58,6 +59,7 @@ class DeviceItem(Struct, frozen=True, kw_only=True):
     version: str = ""
     session: str = ""
     base: str = ""
+    ours: bool = False
 
 
 class DeviceAnchors(Repository):
@@ -112,9 +114,11 @@ class DeviceItems(Repository):
         query = select(DEVICE_ITEMS).where(*_at(DEVICE_ITEMS, shelf), open_)
         return [_item(row) for row in self.db.execute(query.order_by(DEVICE_ITEMS.c.ref))]
 
-    def refs(self, shelf: Shelf) -> list[str]:
-        """Return the refs of all items that the device has."""
+    def refs(self, shelf: Shelf, *, containing: str = "") -> list[str]:
+        """Return the refs of all items that the device has, or of those with a text in them."""
         query = select(DEVICE_ITEMS.c.ref).where(*_at(DEVICE_ITEMS, shelf))
+        if containing:
+            query = query.where(DEVICE_ITEMS.c.ref.contains(containing, autoescape=True))
         return list(self.db.execute(query.order_by(DEVICE_ITEMS.c.ref)).scalars())
 
     def store(self, items: Mapping[str, Item]) -> dict[str, str]:
@@ -130,11 +134,12 @@ class DeviceItems(Repository):
     def put(
         self, shelf: Shelf, items: Sequence[DeviceItem], agreed: Mapping[str, Item] | None = None
     ) -> dict[str, str]:
-        """Store items in place of whatever has one of their names or refs.
+        """Store items in place of whatever has one of their names or refs; ours stay ours.
 
         `agreed` are those, by ref, that device and CRM both have now; their digests are returned.
         """
         bases = self.store(agreed or {})
+        ours = {one.ref for one in self._find(shelf, "ref", [i.ref for i in items]) if one.ours}
         luids = [item.luid for item in items if item.luid is not None]
         self._drop(shelf, "luid", luids)
         self._drop(shelf, "ref", [item.ref for item in items])
@@ -147,6 +152,7 @@ class DeviceItems(Repository):
                 "version": item.version,
                 "session": item.session,
                 "base": bases.get(item.ref, item.base),
+                "ours": item.ours or item.ref in ours,
             }
             for item in items
         ]
@@ -224,4 +230,5 @@ def _item(row: AnyRow) -> DeviceItem:
         version=row.version,
         session=row.session,
         base=row.base,
+        ours=row.ours,
     )

@@ -16,13 +16,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0009"
+HEAD = "0010"
 METADATA = new_metadata()
 
 
@@ -454,6 +455,7 @@ DEVICE_ITEMS = Table(
     _text("version"),
     _text("session"),
     Column("base", Text, nullable=False, server_default=""),
+    Column("ours", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("user", "device", "store", "luid"),
     Index("ix_state_device_items_guid", "user", "device", "store", "guid"),
 )

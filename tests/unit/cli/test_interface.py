@@ -176,6 +176,24 @@ def test_the_one_that_lost_is_shown_and_brought_back(installed: Run, tmp_path: P
     assert notes_of(installed) == ["From the phone", "From the phone"]
 
 
+def test_an_occurrence_that_lost_is_brought_back_into_its_series(
+    installed: Run, tmp_path: Path
+) -> None:
+    start, end = "2027-03-01T09:00:00", "2027-03-01T10:00:00"
+    entry = {"kind": "event", "title": "Daily", "start": start, "end": end}
+    moved = {"recurrence_id": "2027-03-02T09:00:00", "title": "Of the CRM", "location": "Roof"}
+    series = {**entry, "rule": {"frequency": "daily", "count": 5}, "overrides": [moved]}
+    made = installed("crm", "put", "--as", "alice", "--json", stdin=json.dumps(series)).row
+    there = {"start": "2027-03-02T09:00:00", "end": "2027-03-02T10:00:00", "title": "Of the phone"}
+    ref = f"{made['ref']}#occurrence=20270302T090000"
+    id_ = note_lost(tmp_path, json.dumps({**entry, **there}), ref)
+    row = installed("interface", "restore", id_, "--json").row
+    assert (row["ref"], [field["field"] for field in row["fields"]]) == (ref, ["title"])
+    (record,) = installed("crm", "list", "event", "--as", "alice", "--json").rows
+    assert record["item"]["overrides"] == [{**moved, "title": "Of the phone"}]
+    assert record["item"]["title"] == "Daily"
+
+
 def test_an_item_that_is_not_kept_is_named(installed: Run) -> None:
     for command in ("lost", "restore"):
         result = installed("interface", command, "nothing", code=None)

@@ -8,6 +8,7 @@ import re
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from accord.formats.syncml.message import Anchor, Item, Location, Meta
 from accord.formats.syncml.version import Version
 from accord.interface.connector.refusing import code_of
 from accord.interface.server.server import Answer, Request, Server
-from accord.model.item import Contact, Task
+from accord.model.item import Contact, Event, Task
 from accord.model.kinds import Kind
 from accord.model.observe import Completeness, Listing, Seen, Snapshot, Unchanged, Unknown
 from accord.model.parts import Attachment
+from accord.model.recurrence import Frequency, Override, RecurrenceRule
 from accord.ports import errors
 from accord.ports.adapter import Ask, Draft, Known, Mark, Question, Removal, Session, Written
 from accord.ports.clock import system_clock
@@ -136,6 +138,27 @@ def test_a_pull_with_little_to_say_is_one_message(house: Endpoint) -> None:
     pull = place.pull(first.cursor)
     assert adapter.requests == before + 1
     assert [type(one) for one in pull.observations.values()] == [Seen, Seen]
+
+
+def test_a_series_stays_one_item_with_its_changed_occurrences(house: Endpoint) -> None:
+    start = datetime(2027, 3, 1, 9)
+    series = Event(
+        uid="daily",
+        title="Daily",
+        start=start,
+        end=start + timedelta(hours=1),
+        rule=RecurrenceRule(frequency=Frequency.DAILY),
+        overrides=(Override(recurrence_id=start + timedelta(days=1), title="Other"),),
+    )
+    adapter = house.direct()
+    kinds = adapter.traits.kinds
+    place = Place(adapter.open("ann"), "event", Kind.EVENT, kinds[Kind.EVENT])
+    (made,) = place.create(series)
+    pull = place.pull()
+    assert list(pull.observations) == [made.ref]
+    found = pull.snapshot(made.ref)
+    assert found is not None
+    assert made.item == found.item == series
 
 
 def test_pages_are_asked_for_one_by_one(house: Endpoint) -> None:

@@ -53,7 +53,7 @@ def synced(world: World, item: Item = ADA, **options: Any) -> tuple[Phone, str, 
         options |= {"store": "calendar", "media_type": CALENDAR}
     phone = world.phone(**options)
     phone.sync()
-    (luid,) = phone.items
+    luid = min(phone.items)
     return phone, ref, luid
 
 

@@ -8,6 +8,7 @@ from accord.db import open_database
 from accord.db.migrate import upgrade
 from accord.model.kinds import Side
 from accord.state import State
+from accord.state.device_items import Shelf
 from tests.unit.state.build import NOW
 
 
@@ -42,4 +43,21 @@ def test_the_cursors_of_folders_go_and_those_of_links_stay(database_url: str) ->
     with state.read() as tx:
         assert tx.cursors.all() == {("a", Side.CRM): "17"}
         assert tx.cursors.get("a", Side.CRM, "anna/event") == "17"
+    database.close()
+
+
+def test_what_older_accords_stored_of_devices_is_of_unknown_origin(database_url: str) -> None:
+    database = open_database(database_url)
+    with database.begin(foreign_keys=False) as tx:
+        upgrade(tx, "accord.state", "0008")
+        tx.execute(
+            text(
+                'INSERT INTO state_device_items ("user", device, store, ref, luid, guid, version, '
+                "session) VALUES ('anna', 'phone', 'addressbook', 'r1', '1', 'r1', '7', 's')"
+            )
+        )
+    state = State(database)
+    with state.read() as tx:
+        (row,) = tx.device_items.by_luid(Shelf("anna", "phone", "addressbook"), ["1"]).values()
+        assert (row.ref, row.version, row.base, row.ours) == ("r1", "7", "", False)
     database.close()

@@ -60,7 +60,10 @@ class Heard:
 
             for name, refs in self._again.items():
                 store = self._turn.talk.stores[name]
-                rows = [DeviceItem(ref=ref, guid=guid(ref), session=store.mark) for ref in refs]
+                rows = [
+                    DeviceItem(ref=ref, guid=guid(ref), session=store.mark, ours=True)
+                    for ref in refs
+                ]
                 tx.device_items.put(self._turn.shelf(store), rows)
 
         if self._versions or self._gone or self._again:

@@ -24,6 +24,7 @@ from accord.interface.server.settings import InterfaceSettings
 from accord.interface.server.signin import SignIn
 from accord.interface.server.stores import STORES, Store
 from accord.interface.server.talk import StoreTalk, Talk
+from accord.interface.server.unfolding import MARK, Unfolded
 from accord.model import canonical
 from accord.model.item import Item
 from accord.model.kinds import Kind
@@ -77,7 +78,9 @@ class Turn:
     @cached_property
     def crm(self) -> Session:
         """Return the CRM as the user whose device this is; raises what `Adapter.open` does."""
-        return self.house.crm.open(self.talk.user)
+        session = self.house.crm.open(self.talk.user)
+        # Connectors keep items as they are.
+        return session if self.talk.connector is not None else Unfolded(session, self._held)
 
     @cached_property
     def devinf(self) -> DevInf | None:
@@ -92,6 +95,11 @@ class Turn:
         who = self.talk.user, self.talk.device
         self.house.state.run(lambda tx: tx.devices.put_devinf(*who, data))
         self.__dict__["devinf"] = devinf
+
+    def _held(self) -> list[str]:
+        shelf = Shelf(self.talk.user, self.talk.device, "calendar")
+        with self.house.state.read() as tx:
+            return tx.device_items.refs(shelf, containing=MARK)
 
     def shelf(self, store: StoreTalk) -> Shelf:
         """Return where the items of a device's store are kept."""

@@ -5,7 +5,7 @@ Only refs wait between messages; items are read when their turn comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ from accord.interface.server.change import guid
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import begin
 from accord.interface.server.talk import Candidate, Mode, Out, Part, Sent, StoreTalk
+from accord.interface.server.unfolding import series_of
 from accord.model import item as model
 from accord.model.observe import (
     Completeness,
@@ -109,6 +110,7 @@ def _take(turn: Turn, store: StoreTalk, seen: Iterable[Observation], found: dict
     seen = list(seen)
     with turn.house.state.read() as tx:
         rows = tx.device_items.by_ref(turn.shelf(store), [one.ref for one in seen])
+    unlinked = []
     for one in seen:
         row = rows.get(one.ref)
         if isinstance(one, Seen):
@@ -119,8 +121,25 @@ def _take(turn: Turn, store: StoreTalk, seen: Iterable[Observation], found: dict
             found[one.ref] = Out(one.ref, row.luid if row else None, vague=vague)
         elif isinstance(one, Deleted | OutOfScope | Moved):
             found.pop(one.ref, None)
-            if row is not None:
+            if row is not None and _stays(one, row):
+                unlinked.append(row)
+            elif row is not None:
                 found[one.ref] = Out(one.ref, row.luid, gone=True)
+    _unlink(turn, store, unlinked)
+
+
+def _stays(seen: Observation, row: DeviceItem) -> bool:
+    """Tell whether the device keeps an item that left its user's scope: one that it made."""
+    return isinstance(seen, OutOfScope) and row.luid is not None and not row.ours
+
+
+def _unlink(turn: Turn, store: StoreTalk, rows: Sequence[DeviceItem]) -> None:
+    for row in rows:
+        why = "it left the user's scope; the device keeps what it made itself"
+        turn.note(store, "unlinked", why, luid=row.luid or "", ref=row.ref)
+    if rows:
+        refs, shelf = [row.ref for row in rows], turn.shelf(store)
+        turn.house.state.run(lambda tx: tx.device_items.drop(shelf, refs))
 
 
 def _take_missing(turn: Turn, store: StoreTalk, found: dict[str, Out]) -> None:
@@ -172,7 +191,11 @@ def _sweep(turn: Turn, store: StoreTalk) -> None:
     lacked = [_lacked(store, Out(ref)) for ref in stays if ref not in mine]
     turn.house.state.run(lambda tx: tx.device_items.put(turn.shelf(store), lacked))
     if not store.merge:
-        _take_away(turn, store, [one for ref, one in candidates.items() if ref not in mine])
+        # A changed occurrence that this device never had isn't one that it did away with.
+        left = [
+            ref for ref in candidates if ref not in mine and (ref in rows or not series_of(ref))
+        ]
+        _take_away(turn, store, [candidates[ref] for ref in left])
 
 
 def _take_away(turn: Turn, store: StoreTalk, left: Sequence[Candidate]) -> None:
@@ -250,12 +273,15 @@ def _send_some(
     """
     now = {one.ref: one for one in turn.fetch(store, [o.ref for o in some if not o.gone])}
     has = turn.known(store, [out.ref for out in some if out.vague])
+    own = _own(turn, store, now)
     for at, out in enumerate(some):
         if room <= _LEAST:
             return some[at:], room
         found = now.get(out.ref)
         gone = out.gone or isinstance(found, Deleted | OutOfScope | Moved)
-        if gone:
+        if out.ref in own:
+            _unlink(turn, store, [own[out.ref]])
+        elif gone:
             room = _send_delete(turn, store, out, taken, room)
         elif isinstance(found, Seen):
             if found.snapshot.version == has.get(out.ref):
@@ -270,6 +296,16 @@ def _send_some(
         elif isinstance(found, Unknown):
             _unread(turn, store, out, taken, f"the CRM can't read it: {found.why}")
     return [], room
+
+
+def _own(turn: Turn, store: StoreTalk, now: Mapping[str, Observation]) -> dict[str, DeviceItem]:
+    """Return, of items that were just read, those that the device keeps out of its user's scope."""
+    left = [ref for ref, seen in now.items() if isinstance(seen, OutOfScope)]
+    if not left:
+        return {}
+    with turn.house.state.read() as tx:
+        rows = tx.device_items.by_ref(turn.shelf(store), left)
+    return {ref: row for ref, row in rows.items() if _stays(now[ref], row)}
 
 
 def _send_delete(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, room: int) -> int:
@@ -339,7 +375,7 @@ def _unsent(turn: Turn, store: StoreTalk, out: Out, taken: _Pass, why: str) -> N
 
 def _lacked(store: StoreTalk, out: Out) -> DeviceItem:
     """Return how it is remembered that a device lacks a new item: the next sync tries again."""
-    return DeviceItem(ref=out.ref, guid=guid(out.ref), session=store.mark)
+    return DeviceItem(ref=out.ref, guid=guid(out.ref), session=store.mark, ours=True)
 
 
 def _send_part(turn: Turn, store: StoreTalk, taken: _Pass, room: int) -> int:
@@ -396,7 +432,12 @@ def _took(
     if out.luid is None:
         taken.rows.append(
             DeviceItem(
-                ref=out.ref, guid=guid(out.ref), version=version, session=store.mark, base=base
+                ref=out.ref,
+                guid=guid(out.ref),
+                version=version,
+                session=store.mark,
+                base=base,
+                ours=True,
             )
         )
 

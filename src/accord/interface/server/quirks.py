@@ -1,7 +1,7 @@
 """What devices do to items that nobody edited, so that it isn't taken for an edit.
 
 They count otherwise, repeat a title as the text, turn HTML into text, and most hold one calendar
-entry per item: a series goes out without its changed occurrences, and these stay as they are.
+entry per item: a series goes out without its changed occurrences, which go beside it (`unfolding`).
 """
 
 from __future__ import annotations

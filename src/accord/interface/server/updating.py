@@ -148,7 +148,7 @@ def row(store: StoreTalk, op: Op, version: str) -> DeviceItem:
 
 def offer_again(turn: Turn, store: StoreTalk, ref: str) -> None:
     """Forget that the device has an item: it is offered as a new one."""
-    made = DeviceItem(ref=ref, guid=guid(ref), session=store.mark)
+    made = DeviceItem(ref=ref, guid=guid(ref), session=store.mark, ours=True)
     turn.house.state.run(lambda tx: tx.device_items.put(turn.shelf(store), [made]))
 
 
