@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-from accord.formats.html import says_the_same, to_text
 from accord.formats.ical.props import NAMESPACE, Extras, Props, checksum, first, raw
 from accord.formats.lines import Line, escape, parse, unescape
+from accord.model.html import says_the_same, to_text
 from accord.model.parts import Body, BodyType
 
 _DATA = "data:text/html"
