@@ -10,10 +10,11 @@ import pytest
 from accord.formats import windows_zones
 from accord.model.item import Contact, Event, Task
 from accord.model.kinds import Kind
-from accord.model.parts import Attendee, Person, Reply
+from accord.model.parts import Attendee, Body, Person, Reply
 from accord.model.recurrence import Frequency, RecurrenceRule
 from accord.sandbox.exchange.hand import LOUD, Hand, entry, weekly
 from accord.service.explain import explain
+from accord.service.undo import select, undo
 from tests.scenario.conftest import EnterExchange
 from tests.scenario.exchange import ExchangeStage, begins, berlin, clocks, own
 from tests.scenario.stage import MONDAY, meeting
@@ -259,6 +260,46 @@ def test_19_html_body_or_meeting_link_is_destroyed(enter_exchange: EnterExchange
     assert report.groupware.updated == 1
     assert hand.html(ref) == before
     assert hand.find("Call (moved)").text("Location") == "Room 1"
+    stage.quiet()
+
+
+def test_19_a_text_from_the_crm_destroys_html_body_or_meeting_link(
+    enter_exchange: EnterExchange,
+) -> None:
+    stage = enter_exchange("anna")
+    desk, hand = stage.desks["anna"], stage.hands["anna"]
+    link = "https://teams.example/l/meetup-join/19%3ameeting_abc?context=%7b%22Tid%22%7d"
+    ref = hand.add(own("Call"))
+    hand.set_html(ref, f'<html><body><p>Agenda</p><a href="{link}">Join</a><br>___</body></html>')
+    before = hand.html(ref)
+    stage.sync()
+    shared = stage.event("anna", "Call").body
+    desk.set("Call", body=Body(text="Bring samples\nfor 3 < 5"))
+    (written,) = stage.sync()
+    section = "<div>--- CRM ---<br>Bring samples<br>for 3 &lt; 5<br>--- /CRM ---</div>"
+    assert written.groupware.updated == 1
+    assert hand.html(ref) == before.replace("</body>", f"{section}</body>")
+    stage.quiet()
+    hand.set_html(ref, hand.html(ref).replace("samples", "<b>tea</b>"))
+    stage.sync()
+    assert stage.event("anna", "Call").body == Body(text="Bring tea\nfor 3 < 5")
+    stage.quiet()
+    hand.set_html(ref, hand.html(ref).replace("Agenda", "Agenda for all"))
+    stage.sync()
+    assert stage.event("anna", "Call").body == Body(text="Bring tea\nfor 3 < 5")
+    stage.quiet()
+    desk.set("Call", body=None)
+    stage.sync()
+    assert hand.html(ref) == before.replace("Agenda", "Agenda for all")
+    stage.quiet()
+    hand.set_html(ref, before)
+    stage.sync()
+    desk.set("Call", body=Body(text="Bring samples"))
+    (written,) = stage.sync()
+    assert "--- CRM ---" in hand.html(ref)
+    undo(stage.accord, select(stage.accord, written.run))
+    assert hand.html(ref) == before
+    assert stage.event("anna", "Call").body == shared
     stage.quiet()
 
 

@@ -16,11 +16,12 @@ from sqlalchemy import inspect
 from accord.db import Database
 from accord.model.item import Contact, Event, Task
 from accord.model.kinds import Kind
-from accord.model.parts import Reply
+from accord.model.parts import Body, Reply
 from accord.model.recurrence import Frequency, RecurrenceRule, Weekday
 from accord.sandbox.proxy import Instead, throttle
 from accord.sandbox.proxy import Reply as Answer
 from accord.service.explain import explain
+from accord.service.undo import select, undo
 from accord.state.codec import unpack
 from tests.scenario.conftest import Enter
 from tests.scenario.stage import (
@@ -326,6 +327,60 @@ def test_19_html_body_or_meeting_link_is_destroyed(enter: Enter) -> None:
     for each in body:
         assert each in text
     assert value(text, "LOCATION") == "Room 1"
+    stage.quiet()
+
+
+def test_19_a_text_from_the_crm_destroys_html_body_or_meeting_link(enter: Enter) -> None:
+    stage = enter("anna")
+    desk, box = stage.desks["anna"], stage.boxes["anna"]
+    link = "https://teams.example/l/meetup-join/19%3ameeting_abc?context=%7b%22Tid%22%7d"
+    plain = rf"DESCRIPTION:Agenda\n\nJoin: <{link}>\n________"
+    html = f'X-ALT-DESC;FMTTYPE=text/html:<p>Agenda</p><a href="{link}">Join:</a><br>________'
+    box.put("call.ics", entry("Call", 10, plain, html, f"X-MICROSOFT-SKYPETEAMSMEETINGURL:{link}"))
+    stage.sync()
+    desk.set("Call", body=Body(text="Bring samples\nfor 3 < 5"))
+    (written,) = stage.sync()
+    assert written.groupware.updated == 1
+    text = box.text("Call")
+    assert rf"{plain}\n\n--- CRM ---\nBring samples\nfor 3 < 5\n--- /CRM ---" in text
+    assert (
+        f"{html}<div>--- CRM ---<br>Bring samples<br>for 3 &lt\\; 5<br>--- /CRM ---</div>" in text
+    )
+    stage.quiet()
+    box.rewrite("Call", "samples", "tea")
+    stage.sync()
+    assert stage.event("anna", "Call").body == Body(text="Bring tea\nfor 3 < 5")
+    stage.quiet()
+    box.rewrite("Call", "Agenda", "Agenda for all")
+    stage.sync()
+    assert stage.event("anna", "Call").body == Body(text="Bring tea\nfor 3 < 5")
+    stage.quiet()
+    desk.set("Call", body=None)
+    stage.sync()
+    for each in (plain, html):
+        assert each.replace("Agenda", "Agenda for all") + "\r\n" in box.text("Call")
+    stage.quiet()
+
+
+def test_19_an_undo_brings_back_what_stood_there(enter: Enter) -> None:
+    stage = enter("anna")
+    desk, box = stage.desks["anna"], stage.boxes["anna"]
+    html = "X-ALT-DESC;FMTTYPE=text/html:<p>Agenda</p><table><tr><td>1</td></tr></table>"
+    box.put("talk.ics", entry("Talk", 10, html))
+    stage.sync()
+    shared = stage.event("anna", "Talk").body
+    desk.set("Talk", body=Body(text="Bring samples"))
+    (written,) = stage.sync()
+    assert "--- CRM ---" in box.text("Talk")
+    undo(stage.accord, select(stage.accord, written.run))
+    assert f"{html}\r\n" in box.text("Talk")
+    assert stage.event("anna", "Talk").body == shared
+    stage.quiet()
+    box.rewrite("Talk", "<p>Agenda</p>", "<p>Agenda</p><p>More</p>")
+    (written,) = stage.sync()
+    undo(stage.accord, select(stage.accord, written.run))
+    assert f"{html}\r\n" in box.text("Talk"), "a text that came from there goes back whole"
+    assert stage.event("anna", "Talk").body == shared
     stage.quiet()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from accord.engine.both import Both, Said, delete, skip, unpair
-from accord.engine.merge import shared_edits
+from accord.engine.merge import last, shared_edits
 from accord.engine.plan import Create, Frozen, Step, Update
 from accord.model.diff import changes, patch
 from accord.model.item import Event
@@ -118,7 +118,7 @@ def _resurrect(both: Both, gone: Side, edited: tuple[str, ...]) -> tuple[Step, .
         Create(
             side=gone,
             source=source,
-            item=both.policy.carried(gone, source.item),
+            item=both.policy.fresh(gone, source.item, last(both.pairing, gone)),
             pairing=both.pairing.id,
             why=f"{why}: the edit wins, silently",
         ),

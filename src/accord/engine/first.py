@@ -86,7 +86,7 @@ def newcomer(
     if side is Side.GROUPWARE and claimed:
         why = "a meeting that another participant's calendar brings into the CRM"
         return (msgspec.structs.replace(_skip(side, snapshot, why), parked="retry"),)
-    item = policy.carried(to, snapshot.item)
+    item = policy.fresh(to, snapshot.item)
     mails = (
         policy.mails(None, item) if to is Side.GROUPWARE and _announces(snapshot, policy) else ()
     )
@@ -130,16 +130,16 @@ def _compare(
     wanted = policy.carried(to, source.item)
     if to is Side.GROUPWARE and policy.invitation(target.item):
         return
-    back = policy.carried(to.other, target.item)
+    back = policy.over(to.other, policy.carried(to.other, target.item), source.item)
     there = policy.flows(to.other)
     differing = diff(source.item, back)
-    for name in diff(target.item, wanted, policy.flows(to)):
+    for name in diff(target.item, policy.over(to, wanted, target.item), policy.flows(to)):
         if name in there and name not in differing:
             continue
         if is_empty(target.item, name):
-            fills[to][name] = getattr(wanted, name)
+            fills[to][name] = getattr(policy.over(to, wanted, target.item), name)
         elif not is_empty(wanted, name):
-            mine, theirs = getattr(target.item, name), getattr(wanted, name)
+            mine, theirs = getattr(policy.sees(to, target.item), name), getattr(wanted, name)
             before, after = (theirs, mine) if to is Side.GROUPWARE else (mine, theirs)
             open_fields.append(FieldChange(field=name, before=before, after=after))
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from accord.engine.bodies import Stand, restored
 from accord.engine.clash import Always, Clashed, Judge, judge_of
 from accord.engine.entries import entries, joined
 from accord.engine.plan import Pairing
@@ -21,6 +22,7 @@ from accord.model.fields import FIELDS, Merge, same
 from accord.model.item import Event, Item, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Snapshot
+from accord.model.sections import keeps
 from accord.rules.rule import OneWay
 
 
@@ -42,7 +44,11 @@ class Merged(Struct, frozen=True, kw_only=True):
 
 
 class _Half(Struct, frozen=True, kw_only=True):
-    """Hold one side's view: its own base and present, and the other's as it would store them."""
+    """Hold one side's view: its own base and present, and the other's as it would store them.
+
+    `wanted` is the other's present item as it would stand here, over what does; `seen_before`
+    and `seen` are this side's own, as far as the other sees their bodies.
+    """
 
     side: Side
     flows: frozenset[str]
@@ -50,23 +56,29 @@ class _Half(Struct, frozen=True, kw_only=True):
     now: Item
     theirs_before: Item
     theirs_after: Item
+    wanted: Item
+    seen_before: Item
+    seen: Item
     incoming: frozenset[str]
     own: frozenset[str]
 
     def settled(self, field: str) -> bool:
         """Tell whether this side already holds what the other side has."""
         kind = kind_of(self.now)
-        return same(kind, field, getattr(self.now, field), getattr(self.theirs_after, field))
+        return same(kind, field, getattr(self.now, field), getattr(self.wanted, field))
 
 
-def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) -> Merged:
+def merge(
+    pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy, *, undo: bool = False
+) -> Merged:
     """Return what each side has to change so that both agree again.
 
-    `crm` and `groupware` are the present snapshots. Raises RuleFailed where a mapping fails.
+    `crm` and `groupware` are the present snapshots; an `undo` puts whole texts back. Raises
+    RuleFailed where a mapping fails.
     """
     invitation = policy.invitation(groupware.item)
     halves = {
-        side: _half(side, pairing, {Side.CRM: crm, Side.GROUPWARE: groupware}, policy, invitation)
+        side: _half(side, pairing, {Side.CRM: crm, Side.GROUPWARE: groupware}, policy, undo)
         for side in Side
     }
     patches: dict[Side, dict[str, Any]] = {Side.CRM: {}, Side.GROUPWARE: {}}
@@ -75,14 +87,14 @@ def merge(pairing: Pairing, crm: Snapshot, groupware: Snapshot, policy: Policy) 
     clashes: list[Clashed] = []
     for group in _groups(halves, contested):
         clashes += _merge_group(group, halves, patches, judge, contested)
-    restored = _restore(halves, patches, policy, invitation)
+    put_back = _restore(halves, patches, policy, invitation)
     if not pairing.content or invitation:
         _bring_reply(halves, patches, policy)
     return Merged(
         crm=patches[Side.CRM],
         groupware=patches[Side.GROUPWARE],
         clashes=tuple(clashes),
-        restored=restored,
+        restored=put_back,
         contested=tuple(sorted(contested | opened(clashes))),
     )
 
@@ -102,6 +114,9 @@ def merge_alike(base: Item, crm: Item, groupware: Item, winner: Side | None) -> 
             now=now[side],
             theirs_before=base,
             theirs_after=now[side.other],
+            wanted=now[side.other],
+            seen_before=base,
+            seen=now[side],
             incoming=frozenset(diff(base, now[side.other])),
             own=frozenset(diff(base, now[side])),
         )
@@ -125,6 +140,12 @@ def opened(clashes: Iterable[Clashed]) -> set[str]:
     return {change.field for clash in clashes if clash.winner is None for change in clash.fields}
 
 
+def last(pairing: Pairing, side: Side, now: Item | None = None) -> Stand:
+    """Return what is to be written over on one side of a pair: what stands, or last stood."""
+    item = pairing.side(side).item if now is None else now
+    return Stand(item, made=pairing.made is side)
+
+
 def open_fields(pairing: Pairing, fields: Iterable[str], policy: Policy) -> tuple[str, ...]:
     """Return in which of `fields` the two items of a pair disagree, as its bases have them.
 
@@ -133,7 +154,9 @@ def open_fields(pairing: Pairing, fields: Iterable[str], policy: Policy) -> tupl
     """
     disagreeing: dict[str, bool] = {}
     for to in Side:
-        stored, carried = pairing.side(to).item, policy.carried(to, pairing.side(to.other).item)
+        stored = pairing.side(to).item
+        carried = policy.carried(to, pairing.side(to.other).item)
+        carried = policy.over(to, carried, last(pairing, to))
         for name in sorted(policy.flows(to).intersection(fields)):
             disagreeing[name] = disagreeing.get(name, True) and not holds(stored, carried, name)
     return tuple(name for name, unlike in disagreeing.items() if unlike)
@@ -160,11 +183,11 @@ def _half(
     pairing: Pairing,
     now: dict[Side, Snapshot],
     policy: Policy,
-    invitation: bool,
+    undo: bool,
 ) -> _Half:
     flows = policy.flows(side)
     back = policy.flows(side.other)
-    if invitation and side is Side.GROUPWARE:
+    if side is Side.GROUPWARE and policy.invitation(now[side].item):
         flows = _personal(now[side].item, flows)
     if not pairing.content and side is Side.CRM:
         flows = frozenset()
@@ -174,6 +197,13 @@ def _half(
     base, present = pairing.side(side).item, now[side].item
     before = policy.carried_before(side, pairing.side(side.other).item)
     after = policy.carried(side, now[side.other].item)
+    stands = msgspec.structs.replace(
+        last(pairing, side, present),
+        known=before,
+        base=base if "body" in back else None,
+        back=undo,
+    )
+    seen_before, seen = policy.sees(side, base), policy.sees(side, present)
     return _Half(
         side=side,
         flows=flows,
@@ -181,8 +211,11 @@ def _half(
         now=present,
         theirs_before=before,
         theirs_after=after,
+        wanted=policy.over(side, after, stands),
+        seen_before=seen_before,
+        seen=seen,
         incoming=frozenset(diff(before, after, flows)),
-        own=frozenset(diff(base, present, flows | back)),
+        own=frozenset(diff(seen_before, seen, flows | back)),
     )
 
 
@@ -241,15 +274,20 @@ def _one_changed(group: tuple[str, ...], half: _Half, patch: dict[str, Any]) -> 
             continue
         if name in half.incoming:
             patch[name] = _combined(name, half, half.side.other)
-            if name in half.own and patch[name] == getattr(half.theirs_after, name):
-                lost.append(_at_stake(name, half))
+            if name in half.own and patch[name] == getattr(half.wanted, name):
+                lost += [] if _kept(name, half) else [_at_stake(name, half)]
         elif name in half.own:
-            patch[name] = getattr(half.theirs_after, name)
+            patch[name] = getattr(half.wanted, name)
             lost.append(_at_stake(name, half))
     if not lost:
         return ()
     why = f"the other side's value replaces an edit that does not travel from {half.side}"
     return (Clashed(group=_name(group, half), winner=half.side.other, fields=tuple(lost), why=why),)
+
+
+def _kept(name: str, half: _Half) -> bool:
+    """Tell whether an edit stands on beside the other side's value: in a body of its own."""
+    return name == "body" and keeps(getattr(half.now, name), getattr(half.wanted, name))
 
 
 def _both_changed(
@@ -270,7 +308,7 @@ def _both_changed(
     loser = groupware if winner is Side.CRM else crm
     taken = [f for f in group if f in loser.flows and not loser.settled(f)]
     for field in taken:
-        patches[loser.side][field] = getattr(loser.theirs_after, field)
+        patches[loser.side][field] = getattr(loser.wanted, field)
     fields = tuple(_at_stake(field, loser) for field in taken)
     return (Clashed(group=name, winner=winner, fields=fields, why=why),) if fields else ()
 
@@ -327,7 +365,7 @@ def _merge_entries(
 def _combined(name: str, half: _Half, winner: Side) -> Any:
     spec = FIELDS[kind_of(half.now)][name]
     if spec.merge is Merge.REPLACE:
-        return getattr(half.theirs_after, name)
+        return getattr(half.wanted, name)
     return _three_way(name, half, winner)[0]
 
 
@@ -340,13 +378,15 @@ def _three_way(
     """
     before = entries(name, half.theirs_before)
     after = entries(name, half.theirs_after)
-    base, now = entries(name, half.base), entries(name, half.now)
+    base, seen = entries(name, half.seen_before), entries(name, half.seen)
+    now, wanted = entries(name, half.now), entries(name, half.wanted)
     result, clashed = dict(now), False
     for key in {**before, **after}:
-        old, new = before.get(key), after.get(key)
-        if old == new:
+        if before.get(key) == after.get(key):
             continue
-        mine_changed = base.get(key) != now.get(key) or (contested and base.get(key) != old)
+        new = wanted.get(key)
+        mine_changed = base.get(key) != seen.get(key)
+        mine_changed |= contested and base.get(key) != before.get(key)
         if mine_changed and now.get(key) != new:
             clashed = True
             if winner is half.side or winner is None:
@@ -365,16 +405,18 @@ def _restore(
     invitation: bool,
 ) -> frozenset[str]:
     """Put back edits on the side that a field doesn't come from, where that is asked for."""
-    restored: set[str] = set()
+    put_back: set[str] = set()
     for side, half in halves.items():
         back = halves[side.other].flows
         for name in half.own - half.incoming - back - patches[side].keys():
             protected = invitation and side is Side.CRM and name in ORGANIZERS
             wanted = protected or policy.program.one_way(name) is OneWay.RESTORE
             if name in half.flows and wanted:
-                patches[side][name] = getattr(half.base, name)
-                restored.add(name)
-    return frozenset(restored)
+                body = name == "body" and side is Side.GROUPWARE
+                value = restored(half.base, half.now) if body else getattr(half.base, name)
+                patches[side][name] = value
+                put_back.add(name)
+    return frozenset(put_back)
 
 
 def _bring_reply(
@@ -412,6 +454,6 @@ def _name(group: tuple[str, ...], half: _Half) -> str:
 
 def _at_stake(name: str, half: _Half) -> FieldChange:
     """Return the CRM's value and the mailbox's, in the terms of the side that is looked at."""
-    here, there = getattr(half.now, name), getattr(half.theirs_after, name)
+    here, there = getattr(half.seen, name), getattr(half.theirs_after, name)
     crm, mailbox = (here, there) if half.side is Side.CRM else (there, here)
     return FieldChange(field=name, before=crm, after=mailbox)

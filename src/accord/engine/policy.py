@@ -9,6 +9,7 @@ import hashlib
 
 from msgspec import Struct
 
+from accord.engine.bodies import Stand, bare, laid, shown
 from accord.model.diff import diff, normalise
 from accord.model.item import Absence, Event, Item, Task, TaskStatus
 from accord.model.kinds import Side
@@ -51,16 +52,30 @@ class Policy(Struct, frozen=True, kw_only=True):
         return self.crm if side is Side.CRM else self.groupware
 
     def carried(self, to: Side, item: Item) -> Item:
-        """Return what `to` would store of the other side's `item`.
+        """Return what `to` would store of the other side's `item`, were there nothing yet.
 
         Raises RuleFailed where a mapping can't be worked out for this item.
         """
-        return normalise(self.program.project(to, item, self.facts), self.traits(to))
+        return self._carried(self.program, to, item)
 
     def carried_before(self, to: Side, item: Item) -> Item:
         """Return what `to` was to store of the other side's base `item` when it became the base."""
-        program = self.former or self.program
-        return normalise(program.project(to, item, self.facts), self.traits(to))
+        return self._carried(self.former or self.program, to, item)
+
+    def over(self, to: Side, carried: Item, stands: Item | Stand) -> Item:
+        """Return what was carried to `to` as it would stand there, over the item that does."""
+        if to is Side.CRM or "body" not in self.program.fields(to):
+            return carried
+        return laid(carried, stands if isinstance(stands, Stand) else Stand(item=stands))
+
+    def fresh(self, to: Side, item: Item, gone: Item | Stand | None = None) -> Item:
+        """Return what is to be created on `to` of the other side's `item`, after what is `gone`."""
+        carried = self.carried(to, item)
+        return self.over(to, carried, bare(carried) if gone is None else gone)
+
+    def sees(self, side: Side, item: Item) -> Item:
+        """Return an item of `side` with the bodies that the other side may see and change."""
+        return shown(item) if side is Side.GROUPWARE else item
 
     def flows(self, to: Side) -> frozenset[str]:
         """Return the fields that travel to `to` and can be written there."""
@@ -104,6 +119,10 @@ class Policy(Struct, frozen=True, kw_only=True):
     def changed_by(self, to: Side, stored: Item, wanted: Item) -> tuple[str, ...]:
         """Return the fields in which what `to` stores differs from what was carried there."""
         return diff(stored, wanted, self.flows(to))
+
+    def _carried(self, program: Program, to: Side, item: Item) -> Item:
+        seen = self.sees(to.other, item)
+        return normalise(program.project(to, seen, self.facts), self.traits(to))
 
     def past(self, item: Item) -> bool:
         """Tell whether an item lies behind us: over, or a task that is done or overdue.

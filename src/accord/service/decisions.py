@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.guard import mailing
-from accord.engine.merge import open_fields
+from accord.engine.merge import last, open_fields
 from accord.engine.plan import Conflict, Hold, Pairing, Plan, Step, Update
 from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
@@ -225,6 +225,7 @@ def _decided(
     loser, policy = winner.other, visit.policy
     updates = {s.side: s for s in reconcile(case, policy) if isinstance(s, Update)}
     carried = policy.carried(loser, now[winner].item)
+    carried = policy.over(loser, carried, last(pairing, loser, now[loser].item))
     names = [c.field for c in conflict.fields if c.field in policy.flows(loser)]
     other = updates.pop(loser, None)
     after = patch(

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from accord.engine.plan import Create, Delete, Pair, Unpair, Update
 from accord.engine.replies import UNDONE, Act, Decision, Due, Kept, decide
-from accord.formats.html import to_text
 from accord.model.diff import FieldChange
+from accord.model.html import to_text
 from accord.model.item import Absence
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen

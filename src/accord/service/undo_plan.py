@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.guard import mailing
+from accord.engine.merge import last
 from accord.engine.plan import (
     Create,
     Delete,
@@ -206,7 +207,7 @@ class _Planning:
     def _bring_both(self, entry: Entry, before: Snapshot) -> Planned:
         """Bring back both items of a pair, of which `entry` knows one as it was `before`."""
         policy, side = self._standing.policy, entry.side
-        items = {side: before.item, side.other: policy.carried(side.other, before.item)}
+        items = {side: before.item, side.other: policy.fresh(side.other, before.item)}
         gone = msgspec.structs.replace(before, marker="")
         record = gone if side is Side.CRM else Snapshot(
             ref=entry.counterpart, version=before.version, item=items[Side.CRM]
@@ -267,7 +268,7 @@ class _Planning:
         step = Create(
             side=side,
             source=there,
-            item=standing.policy.carried(side, wanted),
+            item=standing.policy.fresh(side, wanted, last(pairing, side)),
             pairing=pairing.id,
             why=f"{self._why}: the copy comes back",
             undoes=self._numbers,

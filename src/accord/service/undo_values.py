@@ -75,6 +75,7 @@ def carried(
         msgspec.structs.replace(now[Side.CRM], item=wanted[Side.CRM]),
         msgspec.structs.replace(now[Side.GROUPWARE], item=wanted[Side.GROUPWARE]),
         standing.policy,
+        undo=True,
     )
     found = {}
     for side in Side:
@@ -119,8 +120,8 @@ def _edited(standing: Standing, side: Side, before: Item) -> set[str]:
     policy = standing.policy
     base = policy.carried(side, pairing.side(side.other).item)
     now = policy.carried(side, there.item)
-    specs = FIELDS[kind_of(now)]
-    edited = [n for n in diff(base, now, policy.flows(side)) if not holds(now, before, n)]
+    former, specs = policy.sees(side, before), FIELDS[kind_of(now)]
+    edited = [n for n in diff(base, now, policy.flows(side)) if not holds(now, former, n)]
     return {specs[name].clash_group for name in edited}
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from accord.formats import ical, lines, tree, vcard
 from accord.formats.errors import Refused
-from accord.formats.html import says_the_same, to_text
 from accord.formats.limits import LIMITS, Limits
+from accord.model.html import says_the_same, to_text
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.occurrences import TooMany, first_and_last, occurrences

@@ -16,6 +16,7 @@ from accord.model.item import Event, Task, TaskStatus
 from accord.model.kinds import Kind
 from accord.model.parts import Attendee, Body, BodyType, Person, Privacy, Reminder, Reply, Role
 from accord.model.recurrence import Busy, EventStatus
+from accord.model.sections import write
 
 replace = msgspec.structs.replace
 
@@ -367,6 +368,29 @@ def test_a_body_that_nobody_edited_is_written_as_it_was_read():
     lines = written(replace(item, body=Body(text="<p>Other</p>", type=BodyType.HTML)))
     assert {"DESCRIPTION:Other", "X-ALT-DESC;FMTTYPE=text/html:<p>Other</p>"} <= set(lines)
     assert plain not in lines
+
+
+def test_the_plain_twin_keeps_what_stands_around_the_crms_section():
+    link = "https://teams.example/l/meetup-join/19%3aabc"
+    plain, html = f"Agenda\\n\\nJoin: <{link}>", f'<p>Agenda</p>Join: <a href="{link}">here</a>'
+    plain = plain.replace("Join:", "Join: here")
+    item = event(f"DESCRIPTION:{plain}", f"X-ALT-DESC;FMTTYPE=text/html:{html}")
+    first = replace(item, body=write(item.body, Body(text="Bring; samples"), item.body))
+    lines = written(first)
+    section = "--- CRM ---\\nBring\\; samples\\n--- /CRM ---"
+    assert f"DESCRIPTION:{plain}\\n\\n{section}" in lines
+    assert any(line.startswith(f"X-ALT-DESC;FMTTYPE=text/html:{html}<div>---") for line in lines)
+    again = ical.decode(ical.encode(first), Kind.EVENT)
+    assert isinstance(again, Event)
+    assert again.body == first.body
+    second = replace(again, body=write(again.body, Body(text="Pens"), first.body))
+    assert f"DESCRIPTION:{plain}\\n\\n--- CRM ---\\nPens\\n--- /CRM ---" in written(second)
+    third = replace(again, body=write(again.body, None, first.body))
+    assert {f"DESCRIPTION:{plain}", f"X-ALT-DESC;FMTTYPE=text/html:{html}"} <= set(written(third))
+    twin = replace(item, body=write(item.body, Body(text=f"Agenda\n\nJoin: here <{link}>"), None))
+    assert ical.decode(ical.encode(twin), Kind.EVENT).body == twin.body, "the twin is still one"
+    other = replace(again, body=Body(text="<p>Other</p>", type=BodyType.HTML))
+    assert "DESCRIPTION:Other" in written(other)
 
 
 def test_an_empty_line_beside_the_html_says_nothing():

@@ -2,7 +2,7 @@
 
 An HTML twin that no longer says what the plain text says is outdated: somebody edited the
 plain text with a program that knows no HTML. A body that nobody edited is written back
-exactly as it was read.
+exactly as it was read; where only the CRM's section changed, only that changes in the twin.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-from accord.formats.html import says_the_same, to_text
 from accord.formats.ical.props import NAMESPACE, Extras, Props, checksum, first, raw
 from accord.formats.lines import Line, escape, parse, unescape
+from accord.model.html import says_the_same, to_text
 from accord.model.parts import Body, BodyType
+from accord.model.sections import around, read, write
 
 _DATA = "data:text/html"
 _HTML = "X-ALT-DESC"
@@ -45,8 +46,23 @@ def body_lines(body: Body | None, extras: Mapping[str, object]) -> list[str]:
     if body.type is BodyType.TEXT:
         return [f"DESCRIPTION:{escape(body.text)}"]
     html = f"{_HTML};FMTTYPE=text/html:{escape(body.text)}"
-    text = to_text(body.text)
+    text = _twin(body, kept[1:] if isinstance(kept, tuple) else ())
     return [f"DESCRIPTION:{escape(text)}", html] if text else [html]
+
+
+def _twin(body: Body, kept: Iterable[object]) -> str:
+    """Return the plain twin of HTML: the one that stood there, where only the section changed."""
+    held = {line.name: line for line in (parse(text, 0) for text in map(str, kept))}
+    plain, html = held.get("DESCRIPTION"), held.get(_HTML)
+    text = unescape(plain.value) if plain is not None else ""
+    before = _choose(text, plain, html)
+    if not text.strip() or before is None or around(before) != around(body):
+        return to_text(body.text)
+    section = read(body) if around(body) is not body else None
+    twin = write(Body(text=text), section, None)
+    if twin is None or not says_the_same(twin.text, body.text):
+        return to_text(body.text)
+    return twin.text
 
 
 def _choose(text: str, plain: Line | None, html: Line | None) -> Body | None:

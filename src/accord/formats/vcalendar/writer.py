@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from accord.formats.errors import Refused
-from accord.formats.html import to_text
 from accord.formats.ical.events import MODELLED as EVENT_NAMES
 from accord.formats.ical.events import RECURRENCE_ID, SPLIT
 from accord.formats.ical.fields import PRIVACY_NAMES
@@ -24,6 +23,7 @@ from accord.formats.vcalendar.people import attendee_lines, person_line
 from accord.formats.vcalendar.translate import ALL_DAY, looks_all_day
 from accord.formats.vcalendar.write_rules import last_start, to_old
 from accord.formats.vcalendar.zones import same_distance, unlike, zone_lines
+from accord.model.html import to_text
 from accord.model.item import Event, Task
 from accord.model.occurrences import TooMany
 from accord.model.parts import BodyType, Privacy, links

@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from accord.formats.html import says_the_same
 from accord.model.fields import FIELDS
+from accord.model.html import says_the_same
 from accord.model.item import Event, Item, Task
 from accord.model.kinds import Kind
 from accord.model.occurrences import TooMany, starts_of

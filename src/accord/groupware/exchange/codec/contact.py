@@ -14,11 +14,11 @@ from typing import Any
 from exchangelib.indexed_properties import EmailAddress, PhoneNumber, PhysicalAddress
 from exchangelib.items import Contact as LibraryContact
 
-from accord.formats.html import to_text
 from accord.groupware.exchange.codec import parts, quick
 from accord.groupware.exchange.codec.kept import kept_text, with_kept
 from accord.groupware.exchange.codec.mended import UtcDate
 from accord.model.fields import FIELDS
+from accord.model.html import to_text
 from accord.model.item import Contact, Mailto, Phone, PostalAddress
 from accord.model.kinds import Kind
 from accord.model.parts import Attachment, Body, BodyType

@@ -16,8 +16,8 @@ from exchangelib.properties import HTMLBody
 from exchangelib.util import safe_xml_value
 
 from accord.formats import windows_zones
-from accord.formats.html import says_the_same
 from accord.groupware.exchange.codec.mended import ews_zone
+from accord.model.html import says_the_same
 from accord.model.parts import STORED, Attachment, Body, BodyType, Person, Privacy
 from accord.model.zones import instant, wall_clock
 

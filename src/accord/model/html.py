@@ -1,4 +1,4 @@
-"""HTML to plain text, for the plain twin of an HTML body; one pass, no parser to choke.
+"""What a reader sees of an HTML body: its text and its lines; one pass, no parser to choke.
 
 Not a sanitizer: nothing here makes foreign HTML safe to show.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from typing import NamedTuple
 
 _BREAKS = frozenset(
     [
@@ -41,26 +42,43 @@ _BREAKS = frozenset(
         "ul",
     ]
 )
+_BOUNDS = _BREAKS | {"aside", "body", "center", "html", "nav", "td", "th"}
 _HIDDEN = ("script", "style", "head", "title")
+_BLANK = " \t\r\n\f"
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _LINES = re.compile(r"[ \t]*\n[ \t]*")
 _WORD = re.compile(r"\w+")
-_TAG = re.compile(r"/?\s*([a-zA-Z][a-zA-Z0-9]*)")
+_TAG = re.compile(r"(/?)\s*([a-zA-Z][a-zA-Z0-9]*)")
+
+
+class Piece(NamedTuple):
+    """Be a tag, or what stands between two; `name` is the tag's, with `/` where it closes."""
+
+    start: int
+    end: int
+    is_tag: bool
+    name: str = ""
+
+
+class Line(NamedTuple):
+    """Be one line that a reader sees, and where in the HTML it begins and ends."""
+
+    text: str
+    start: int
+    end: int
 
 
 def to_text(html: str) -> str:
     """Return the text that a reader of the HTML sees, with line ends where blocks end."""
-    pieces: list[str] = []
-    for is_tag, piece in _pieces(html):
+    found: list[str] = []
+    for start, end, is_tag, name in pieces(html):
         if not is_tag:
-            pieces.append(_SPACE.sub(" ", unescape(piece)))
-            continue
-        match = _TAG.match(piece)
-        if match and match[1].lower() in _BREAKS:
-            pieces.append("\n")
-        elif match and match[1].lower() in ("td", "th"):
-            pieces.append(" ")
-    text = "".join(pieces).replace("\xa0", " ")
+            found.append(_SPACE.sub(" ", unescape(html[start:end])))
+        elif name.strip("/") in _BREAKS:
+            found.append("\n")
+        elif name.strip("/") in ("td", "th"):
+            found.append(" ")
+    text = "".join(found).replace("\xa0", " ")
     return re.sub(r"\n{3,}", "\n\n", _LINES.sub("\n", text)).strip()
 
 
@@ -85,20 +103,36 @@ def says_the_same(text: str, html: str) -> bool:
     return not left or left <= set(_WORD.findall(unescape(_attributes(html)).casefold()))
 
 
-def _attributes(html: str) -> str:
-    return " ".join(piece for is_tag, piece in _pieces(html) if is_tag)
+def lines(html: str) -> list[Line]:
+    """Return the lines that a reader sees, as a browser breaks them: an empty block is none."""
+    found: list[Line] = []
+    texts: list[str] = []
+    first = last = -1
+    for start, end, is_tag, name in [*pieces(html), Piece(len(html), len(html), True, "div")]:
+        if not is_tag:
+            shown = html[start:end]
+            texts.append(unescape(shown))
+            if shown.strip(_BLANK):
+                first = end - len(shown.lstrip(_BLANK)) if first < 0 else first
+                last = start + len(shown.rstrip(_BLANK))
+        elif name.strip("/") in _BOUNDS:
+            text = _SPACE.sub(" ", "".join(texts)).strip(_BLANK)
+            if text or name == "br":
+                found.append(Line(text.replace("\xa0", " "), first, last))
+            texts, first, last = [], -1, -1
+    return found
 
 
-def _pieces(html: str) -> Iterator[tuple[bool, str]]:
-    """Yield (is a tag, content) in order, leaving comments and hidden elements out."""
+def pieces(html: str) -> Iterator[Piece]:
+    """Yield tags and what stands between them, leaving comments and hidden elements out."""
     at, size = 0, len(html)
     while at < size:
         start = html.find("<", at)
         if start < 0:
-            yield False, html[at:]
+            yield Piece(at, size, is_tag=False)
             return
         if start > at:
-            yield False, html[at:start]
+            yield Piece(at, start, is_tag=False)
         if html.startswith("<!--", start):
             end = html.find("-->", start)
             if end < 0:
@@ -108,12 +142,16 @@ def _pieces(html: str) -> Iterator[tuple[bool, str]]:
         end = html.find(">", start)
         if end < 0:
             return
-        tag = html[start + 1 : end]
-        yield True, tag
+        match = _TAG.match(html, start + 1, end)
+        name = (match[1] + match[2].lower()) if match else ""
         at = end + 1
-        match = _TAG.match(tag)
-        if match and not tag.startswith("/") and match[1].lower() in _HIDDEN:
-            at = _closing(html, at, match[1])
+        yield Piece(start, at, is_tag=True, name=name)
+        if name in _HIDDEN:
+            at = _closing(html, at, name)
+
+
+def _attributes(html: str) -> str:
+    return " ".join(html[one.start + 1 : one.end - 1] for one in pieces(html) if one.is_tag)
 
 
 def _closing(html: str, at: int, name: str) -> int:
