@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.engine.files import File, compare
+from accord.engine.files import File, Sums, compare, steps_of
+from accord.engine.plan import Hung
 from accord.model.kinds import Side
+from tests.unit.engine.kit import event, pairing
 
 CRM, MAILBOX = Side.CRM, Side.GROUPWARE
 BOTH = frozenset(Side)
@@ -81,3 +83,35 @@ def test_what_only_one_side_ever_had_is_never_taken_off(
 ) -> None:
     sums = compare(base, {CRM: crm, MAILBOX: mailbox}, whole=BOTH, open_to=BOTH)
     assert (sums.loses[CRM] | sums.loses[MAILBOX]) <= base
+
+
+@pytest.mark.parametrize(
+    ("crm", "mailbox", "agreed", "apart"),
+    [("a", "", "", "a"), ("", "a", "", "a"), ("a", "a", "a", ""), ("", "", "", "")],
+)
+def test_what_is_to_stay_apart_does_so_while_one_side_alone_has_it(
+    crm: str, mailbox: str, agreed: str, apart: str
+) -> None:
+    held = {CRM: named(crm), MAILBOX: named(mailbox)}
+    sums = compare((), held, whole=BOTH, open_to=BOTH, apart=named("a"))
+    assert not any((*sums.lacks.values(), *sums.loses.values()))
+    assert (sums.agreed, sums.apart) == (named(agreed), named(apart))
+
+
+def test_what_comes_under_the_name_of_what_goes_replaces_it() -> None:
+    old, new = Hung(name="a", digest="a1", kept="k"), Hung(name="a", digest="a2", kept="k2")
+    gone, more = Hung(name="b", digest="b"), Hung(name="c", digest="c")
+    sums = Sums(
+        lacks={CRM: frozenset({File("a", "a2"), File("c", "c")}), MAILBOX: frozenset()},
+        loses={CRM: frozenset({File("a", "a1"), File("b", "b")}), MAILBOX: frozenset()},
+        agreed=frozenset(),
+    )
+    steps = steps_of(sums, {CRM: [old, gone], MAILBOX: [new, more, more]}, pairing(event()), "x")
+    assert [step.name for step in steps] == ["detach", "replace", "attach"], "room comes first"
+    bare = Hung(name="a", digest="a2")
+    assert [(step.before, step.after) for step in steps] == [
+        (gone, None),
+        (old, bare),
+        (None, more),
+    ]
+    assert {(step.side, step.ref, step.counterpart) for step in steps} == {(CRM, "c1", "g1")}
