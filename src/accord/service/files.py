@@ -37,7 +37,7 @@ def carry_files(visit: Visit, report: Report) -> None:
         waiting = tx.pending.by_link(visit.link.id, Cause.FILE)
     if waiting:
         forget_strays(visit, waiting)
-    held = report.held
+    before = report.held, report.files
     keys = sorted({*due, *(held_file(one).pairing for one in waiting if one.approved)})
     losing: dict[str, Losing] = {}
     for number, key in enumerate(keys):
@@ -50,7 +50,7 @@ def carry_files(visit: Visit, report: Report) -> None:
         verdict = judge(visit, steps, waiting)
         for key, lost in losing.items():
             _settle(visit, report, key, lost.known, verdict)
-    if report.held != held:
+    if (report.held, report.files) != before:
         end(visit, report)
 
 

@@ -23,9 +23,10 @@ from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
 from accord.model.parts import STORED, Attachment, files
 from accord.ports.adapter import Ask
-from accord.ports.attachments import Attachments
+from accord.ports.attachments import Attachments, KeepsFiles
 from accord.ports.errors import Gone, ItemError, Rejected
 from accord.service.files_guard import keep_held
+from accord.service.files_journal import enter
 from accord.service.ledger import Ledger
 from accord.service.opening import LEASE_SECONDS
 from accord.service.redaction import label_of
@@ -79,6 +80,7 @@ class PairFiles:
         self._spools: dict[File, BinaryIO] = {}
         self._made: dict[Side, dict[str, str]] = {side: {} for side in Side}
         self._waits: dict[str, Step] = {}
+        self._done: list[Refile] = []
         self._unjudged = False
         self._room = min(self._side(side).room for side in Side)
 
@@ -89,7 +91,7 @@ class PairFiles:
         """
         now = {side: self._fetch(side) for side in Side}
         if self._hidden(now[Side.GROUPWARE]):
-            self._keep(self._withdrawn(now[Side.CRM]))
+            self._keep(self._withdrawn(now[Side.CRM]), private=True)
             return None
         open_to = self._open_to(now)
         if not open_to or not self._room:
@@ -97,18 +99,27 @@ class PairFiles:
             return None
         with ExitStack() as self._stack:
             held = {side: self._told(side, now[side]) for side in Side}
+            self._done += self._made_good(held)
             sums = compare(
                 [File(*each) for each in self._known.agreed],
                 {side: [each.file for each in held[side]] for side in Side},
                 whole=self._whole,
                 open_to=open_to,
             )
-            hung = {side: [_hung(one) for one in held[side]] for side in Side}
+            hung = {side: [self._hung(side, one) for one in held[side]] for side in Side}
             label = label_of(self._pairing.crm.item)
             steps = steps_of(sums, hung, self._pairing, label)
             if self._verdict is None and any(step.before is not None for step in steps):
-                return Losing(steps=steps, known=self._learned(held))
+                known = self._known
+                learned = self._learned(held)
+                learned = msgspec.structs.replace(
+                    learned,
+                    crm=(*learned.crm, *known.crm),
+                    groupware=(*learned.groupware, *known.groupware),
+                )
+                return Losing(steps=steps, known=learned)
             chosen = [step for step in steps if self._allowed(step)]
+            self._begin(chosen)
             done = self._carry(chosen, held)
         after = dict(now)
         for side in {step.side for step in done}:
@@ -127,6 +138,28 @@ class PairFiles:
         elif not isinstance(judged, Refile):
             self._waits[mark] = judged
         return isinstance(judged, Refile)
+
+    def _begin(self, steps: Sequence[Refile]) -> None:
+        """Note what is about to be done: whoever comes after a kill enters what was done of it."""
+        if not steps:
+            return
+        doing = msgspec.structs.replace(self._known, doing=(*self._done, *steps))
+        with self._visit.state.begin() as tx:
+            if self._visit.lease is not None:
+                tx.leases.check(self._visit.lease)
+            tx.files.put(self._visit.link.id, self._pairing.id, doing, due=True)
+
+    def _made_good(self, held: dict[Side, list[_Read]]) -> list[Refile]:
+        """Return what was done of the steps that an earlier visit began and didn't enter."""
+        now = {side: {one.file for one in held[side]} for side in Side}
+        done = []
+        for step in self._known.doing:
+            there = now[step.side]
+            before = None if step.before and file_of(step.before) in there else step.before
+            after = step.after if step.after and file_of(step.after) in there else None
+            if before is not None or after is not None:
+                done.append(msgspec.structs.replace(step, before=before, after=after))
+        return done
 
     def _side(self, side: Side) -> Attachments:
         return cast(Attachments, self._visit.end(side).session)
@@ -147,8 +180,18 @@ class PairFiles:
         """Take out of the CRM what came with an entry that has turned private since."""
         end, agreed = self._visit.end(Side.CRM), set(self._known.agreed)
         for each in files(getattr(record.item, _FIELD, ())):
-            if (each.name, each.digest) in agreed:
-                self._side(Side.CRM).detach(end.folder, end.kind, record.ref, each.uri, forget=True)
+            if (each.name, each.digest) not in agreed:
+                continue
+            self._side(Side.CRM).detach(end.folder, end.kind, record.ref, each.uri, forget=True)
+            step = Refile(
+                side=Side.CRM,
+                pairing=self._pairing.id,
+                ref=record.ref,
+                counterpart=self._pairing.groupware.ref,
+                before=Hung(name="", digest=""),
+                why="the entry turned private: its files are its owner's alone",
+            )
+            self._done.append(step)
         return FilesOf()
 
     @property
@@ -314,8 +357,24 @@ class PairFiles:
             crm=(*learned.crm, *self._hung_now(Side.CRM, after)),
             groupware=(*learned.groupware, *self._hung_now(Side.GROUPWARE, after)),
             left=tuple(self._left),
+            doing=(),
         )
+        self._done += done
         self._keep(known, after)
+
+    def _hung(self, side: Side, one: _Read) -> Hung:
+        """Return a file as steps name it, with where its bytes stay once it is off."""
+        kept = ""
+        if isinstance(self._side(Side.CRM), KeepsFiles):
+            same = (each.uri for each in self._known.crm if (each.name, each.digest) == one.file)
+            kept = one.there.uri if side is Side.CRM else next(same, "")
+        return Hung(
+            name=one.file.name,
+            digest=one.file.digest,
+            size=one.size,
+            media_type=one.there.media_type,
+            kept=kept,
+        )
 
     def _learned(self, held: dict[Side, list[_Read]]) -> FilesOf:
         """Return what is known now with what each side's files were found to hold."""
@@ -331,8 +390,14 @@ class PairFiles:
             if digest:
                 yield Hanging(uri=each.uri, name=each.name, size=each.size, digest=digest)
 
-    def _keep(self, known: FilesOf, after: dict[Side, Snapshot] | None = None) -> None:
-        """Keep what is known, and the versions that carrying files made: nobody else's change."""
+    def _keep(
+        self,
+        known: FilesOf,
+        after: dict[Side, Snapshot] | None = None,
+        *,
+        private: bool = False,
+    ) -> None:
+        """Keep what is known, what was done, and the versions made by it: nobody else's change."""
         visit, pairing = self._visit, self._pairing
         ledger = Ledger(visit, self._report)
         values = {
@@ -349,20 +414,13 @@ class PairFiles:
             if values:
                 ledger.flush(tx)
             tx.files.put(visit.link.id, pairing.id, known, due=self._unjudged)
+            enter(tx, visit, self._done, after or {}, private=private)
+            self._report.files += len(self._done)
             self._report.held += keep_held(tx, visit, pairing.id, pairing.crm.ref, self._waits)
 
 
 def _is(one: _Read, file: Hung | None) -> bool:
     return file is not None and one.file == file_of(file)
-
-
-def _hung(one: _Read) -> Hung:
-    return Hung(
-        name=one.file.name,
-        digest=one.file.digest,
-        size=one.size,
-        media_type=one.there.media_type,
-    )
 
 
 def _hanging(one: _Read) -> Hanging:

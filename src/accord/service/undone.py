@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from accord.engine.plan import Create, Delete, Hold, Step, Update
+from accord.engine.plan import Create, Delete, Hold, Refile, Step, Update
 from accord.service.visit import Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Pending
@@ -20,7 +20,7 @@ from accord.state.state import Tx
 def undoes(step: Step) -> tuple[int, ...]:
     """Return the numbers of the journal entries that a step, or the step it holds, takes back."""
     effect = step.held if isinstance(step, Hold) else step
-    return effect.undoes if isinstance(effect, Create | Update | Delete) else ()
+    return effect.undoes if isinstance(effect, Create | Update | Delete | Refile) else ()
 
 
 def waiting_undo(pending: Pending, step: Step) -> Pending:

@@ -10,6 +10,7 @@ import pytest
 from accord.model.kinds import Side
 from accord.model.parts import STORED, Attachment
 from accord.ports.errors import Rejected
+from accord.rules.rule import GuardLimits
 from accord.service.decisions import approve, reject, waiting
 from accord.service.explain import explain
 from accord.service.standing import standing
@@ -123,6 +124,38 @@ def test_one_file_taken_off_is_not_held() -> None:
     assert names(world) == ([], []) and not world.pending()
 
 
+def test_many_small_visits_are_one_mass_deletion() -> None:
+    world = filled(size=3)
+    held = 0
+    for number in range(4):
+        strip(world, GROUPWARE, TITLES[number : number + 1])
+        held += world.sync().held
+        world.wait(minutes=5)
+    assert held == 3
+    (cause,) = {one.why for one in world.pending(Cause.FILE)}
+    assert cause.startswith(
+        "mass deletion: 12 of 36 files would be taken off on the crm side, 9 of"
+    )
+    world.wait(hours=1)
+    take(world, GROUPWARE, title=TITLES[8])
+    assert not world.sync().held, "an hour later it is forgotten"
+
+
+def test_many_links_of_one_target_are_one_mass_deletion() -> None:
+    users = ("alice", "bob", "carol")
+    world = filled(*users, count=9, guard=GuardLimits(target=6))
+    held = []
+    for user in users:
+        strip(world, GROUPWARE, TITLES[:3], user=user)
+        held.append(world.sync(user).held)
+    assert held == [0, 0, 3]
+    (cause,) = {one.why for one in world.pending(Cause.FILE, "carol")}
+    assert cause == (
+        "mass deletion: 9 files would be taken off on the crm side within an hour by all links of "
+        "the target (allowed: 6)"
+    )
+
+
 def test_files_that_others_take_the_place_of_count_too() -> None:
     world = filled()
     strip(world, GROUPWARE, TITLES)
@@ -175,3 +208,60 @@ def test_what_waits_goes_with_its_pair() -> None:
     world.sync()
     world.sync()
     assert len(world.pending(Cause.FILE)) == 11
+
+
+def test_files_of_one_item_wait_each_by_itself() -> None:
+    world = filled(count=1, size=2, guard=GuardLimits(deletes=0))
+    for number in range(2):
+        take(world, GROUPWARE, f"{number}.pdf")
+        world.sync()
+        assert len(ids(world)) == number + 1
+    (first, second) = ids(world)
+    reject(world.accord, [first])
+    approve(world.accord, [second])
+    assert len(content(world, CRM)) == 1 and not ids(world)
+
+
+def test_what_somebody_approved_does_not_count() -> None:
+    world = filled()
+    strip(world, GROUPWARE, TITLES[:11])
+    assert world.sync().held == 11
+    approve(world.accord, ids(world))
+    take(world, GROUPWARE, title=TITLES[11])
+    assert not world.sync().held
+    assert not content(world, CRM, title=TITLES[11])
+
+
+def test_what_is_held_counts_among_what_vanished() -> None:
+    world = filled(count=4, guard=GuardLimits(deletes=0))
+    strip(world, GROUPWARE, TITLES[:3])
+    world.sync()
+    assert {one.why.partition(":")[0] for one in world.pending(Cause.FILE)} == {"mass deletion"}
+    strip(world, GROUPWARE, TITLES[3:4])
+    world.sync()
+    newest = world.pending(Cause.FILE)
+    assert sum(one.why.startswith("emptied: none of the 4 known") for one in newest) == 1
+
+
+def test_what_nobody_has_judged_waits_for_the_next_visit(monkeypatch: Any) -> None:
+    world = filled()
+    take(world, GROUPWARE, title=TITLES[0])
+    monkeypatch.setattr("accord.service.files.judge", lambda *_: {})
+    world.sync()
+    monkeypatch.undo()
+    assert len(content(world, CRM, title=TITLES[0])) == 1
+    world.sync()
+    assert not content(world, CRM, title=TITLES[0])
+
+
+def test_what_waits_is_forgotten_where_a_pair_takes_part_no_more() -> None:
+    world = filled()
+    strip(world, GROUPWARE, TITLES)
+    world.sync()
+    elsewhere = world.mailbox().add_folder("Elsewhere", world.kind)
+    world.mailbox().move(item(world, GROUPWARE).ref, elsewhere)
+    world.sync()
+    assert [pair.frozen for pair in world.pairings() if pair.frozen]
+    world.sync()
+    assert len(world.pending(Cause.FILE)) == 11
+    assert content(world, CRM)
