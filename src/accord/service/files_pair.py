@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
@@ -21,10 +18,10 @@ from accord.engine.policy import Policy
 from accord.model.diff import diff
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
-from accord.model.parts import STORED, Attachment, files
+from accord.model.parts import STORED, files
 from accord.ports.adapter import Ask
-from accord.ports.attachments import Attachments, KeepsFiles
 from accord.ports.errors import Gone, ItemError, Rejected
+from accord.service.files_bytes import Bytes, Read, is_file
 from accord.service.files_guard import keep_held
 from accord.service.files_journal import enter
 from accord.service.ledger import Ledger
@@ -34,21 +31,7 @@ from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.files import FilesOf, Hanging
 
-_IN_MEMORY = 1_000_000
-"""Bytes of a file that are kept in memory on the way; more goes to a temporary file."""
-
-_AROUND = 65_536
-"""Bytes that a side may count as a file's beside its content."""
-
 _FIELD = "attachments"
-
-
-class _Read(Struct, frozen=True):
-    """Be one file on one side, with its content told."""
-
-    there: Attachment
-    file: File
-    size: int
 
 
 class Losing(Struct, frozen=True):
@@ -77,55 +60,128 @@ class PairFiles:
         self._verdict = verdict
         self._left: list[str] = []
         self._whole: set[Side] = set(Side)
-        self._spools: dict[File, BinaryIO] = {}
-        self._made: dict[Side, dict[str, str]] = {side: {} for side in Side}
         self._waits: dict[str, Step] = {}
         self._done: list[Refile] = []
+        self.open_to: set[Side] = set()
         self._unjudged = False
-        self._room = min(self._side(side).room for side in Side)
+        self._now: dict[Side, Snapshot] = {}
+        self._bytes = Bytes(visit, pairing)
 
     def settle(self) -> Losing | None:
         """Carry what is to be carried, and keep what agrees now.
 
         Where something would be lost of which there is no verdict, it is returned instead.
         """
-        now = {side: self._fetch(side) for side in Side}
+        now = self._now = {side: self._fetch(side) for side in Side}
         if self._hidden(now[Side.GROUPWARE]):
             self._keep(self._withdrawn(now[Side.CRM]), private=True)
             return None
         open_to = self._open_to(now)
-        if not open_to or not self._room:
+        if not open_to or not self._bytes.room:
             self._keep(self._known)
             return None
-        with ExitStack() as self._stack:
-            held = {side: self._told(side, now[side]) for side in Side}
+        apart = {File(*each) for each in self._known.apart}
+        with self._bytes.stack:
+            held = self._bytes.held = {side: self._told(side, now[side]) for side in Side}
             self._done += self._made_good(held)
             sums = compare(
                 [File(*each) for each in self._known.agreed],
                 {side: [each.file for each in held[side]] for side in Side},
                 whole=self._whole,
                 open_to=open_to,
+                apart=apart,
             )
             hung = {side: [self._hung(side, one) for one in held[side]] for side in Side}
             label = label_of(self._pairing.crm.item)
             steps = steps_of(sums, hung, self._pairing, label)
             if self._verdict is None and any(step.before is not None for step in steps):
-                known = self._known
-                learned = self._learned(held)
-                learned = msgspec.structs.replace(
-                    learned,
-                    crm=(*learned.crm, *known.crm),
-                    groupware=(*learned.groupware, *known.groupware),
-                )
-                return Losing(steps=steps, known=learned)
+                return Losing(steps=steps, known=self._learned(held, and_before=True))
             chosen = [step for step in steps if self._allowed(step)]
             self._begin(chosen)
             done = self._carry(chosen, held)
         after = dict(now)
         for side in {step.side for step in done}:
             after[side] = self._fetch(side)
-        self._finish(sums, steps, done, held, after)
+        self._finish(sums, steps, done, after)
         return None
+
+    @contextmanager
+    def looking(self) -> Iterator[dict[Side, list[Hung]]]:
+        """Look at the files on both sides, for an undo; raises Gone, or Rejected where it may not.
+
+        While that lasts, `open_to` tells where files may be hung on and taken off.
+        """
+        self._now = {side: self._fetch(side) for side in Side}
+        if self._hidden(self._now[Side.GROUPWARE]):
+            raise Rejected("the entry is private: its files are its owner's alone")
+        self.open_to = self._open_to(self._now)
+        with self._bytes.stack:
+            self._bytes.held = {side: self._told(side, self._now[side]) for side in Side}
+            if self._whole != set(Side):
+                raise Rejected("; ".join(self._left))
+            yield {side: [self._hung(side, one) for one in self._bytes.held[side]] for side in Side}
+
+    def perform(self, steps: Sequence[Refile]) -> dict[int, str]:
+        """Carry out the steps of an undo; return why some were not done, by their places.
+
+        What is then on one side alone stays so, unless a step failed: the next visit carries that.
+        """
+        failed = {}
+        for place, step in enumerate(steps):
+            if step.after is not None and not self._bytes.bring(step.after):
+                failed[place] = "its bytes can't be read any more"
+        chosen = [step for place, step in enumerate(steps) if place not in failed]
+        self._done += self._made_good(self._bytes.held)
+        self._begin(chosen)
+        done = self._carry(chosen, self._bytes.held)
+        marks = {fingerprint(step) for step in done}
+        why = "; ".join(self._left)
+        failed |= {
+            place: why
+            for place, step in enumerate(steps)
+            if place not in failed and fingerprint(step) not in marks
+        }
+        self._done += done
+        after = {side: self._fetch(side) for side in Side}
+        files_now = {side: {one.file for one in self._bytes.held[side]} for side in Side}
+        for step in done:
+            if step.before is not None:
+                files_now[step.side].discard(file_of(step.before))
+            if step.after is not None:
+                files_now[step.side].add(file_of(step.after))
+        named = [one for step in done for one in (step.before, step.after) if one is not None]
+        touched = {file_of(one) for one in named}
+        both = files_now[Side.CRM] & files_now[Side.GROUPWARE]
+        agreed = ({File(*each) for each in self._known.agreed} - touched) | (touched & both)
+        unsettled = {
+            file_of(one)
+            for place in failed
+            for one in (steps[place].before, steps[place].after)
+            if one is not None
+        }
+        apart = ({File(*each) for each in self._known.apart} | touched) - unsettled
+        known = self._after(after)
+        known = msgspec.structs.replace(
+            known,
+            agreed=_told(agreed),
+            apart=_told(apart & (files_now[Side.CRM] ^ files_now[Side.GROUPWARE])),
+        )
+        self._keep(known, after, judged=False)
+        return failed
+
+    def bring(self, hung: Hung) -> bool:
+        """Tell whether the bytes of a file can be had."""
+        return self._bytes.bring(hung)
+
+    def _after(self, after: dict[Side, Snapshot]) -> FilesOf:
+        """Return what is known once steps are done, whatever agrees now."""
+        learned = self._learned(self._bytes.held)
+        return msgspec.structs.replace(
+            learned,
+            crm=(*learned.crm, *self._hung_now(Side.CRM, after)),
+            groupware=(*learned.groupware, *self._hung_now(Side.GROUPWARE, after)),
+            doing=(),
+        )
 
     def _allowed(self, step: Refile) -> bool:
         """Tell whether a step may be done; note it where it waits, or nobody has judged it."""
@@ -149,7 +205,7 @@ class PairFiles:
                 tx.leases.check(self._visit.lease)
             tx.files.put(self._visit.link.id, self._pairing.id, doing, due=True)
 
-    def _made_good(self, held: dict[Side, list[_Read]]) -> list[Refile]:
+    def _made_good(self, held: dict[Side, list[Read]]) -> list[Refile]:
         """Return what was done of the steps that an earlier visit began and didn't enter."""
         now = {side: {one.file for one in held[side]} for side in Side}
         done = []
@@ -160,9 +216,6 @@ class PairFiles:
             if before is not None or after is not None:
                 done.append(msgspec.structs.replace(step, before=before, after=after))
         return done
-
-    def _side(self, side: Side) -> Attachments:
-        return cast(Attachments, self._visit.end(side).session)
 
     def _fetch(self, side: Side) -> Snapshot:
         end, ref = self._visit.end(side), self._pairing.side(side).ref
@@ -182,7 +235,9 @@ class PairFiles:
         for each in files(getattr(record.item, _FIELD, ())):
             if (each.name, each.digest) not in agreed:
                 continue
-            self._side(Side.CRM).detach(end.folder, end.kind, record.ref, each.uri, forget=True)
+            self._bytes.side(Side.CRM).detach(
+                end.folder, end.kind, record.ref, each.uri, forget=True
+            )
             step = Refile(
                 side=Side.CRM,
                 pairing=self._pairing.id,
@@ -212,11 +267,11 @@ class PairFiles:
             found.add(Side.GROUPWARE)
         return found
 
-    def _told(self, side: Side, snapshot: Snapshot) -> list[_Read]:
+    def _told(self, side: Side, snapshot: Snapshot) -> list[Read]:
         """Return the files on an item with their digests; what can't be told is left out."""
         past = self._known.crm if side is Side.CRM else self._known.groupware
         digests = {(one.uri, one.name, one.size): one.digest for one in past}
-        found: list[_Read] = []
+        found: list[Read] = []
         total = 0
         for each in files(getattr(snapshot.item, _FIELD, ())):
             if each.uri == STORED:
@@ -230,69 +285,41 @@ class PairFiles:
                 if digest:
                     size = each.size or 0
                 else:
-                    digest, size = self._fathom(side, snapshot.ref, each, self._room - total)
+                    digest, size = self._bytes.fathom(
+                        side, snapshot.ref, each, self._bytes.room - total
+                    )
             except ItemError as error:
                 self._whole.discard(side)
                 self._left.append(f"{each.name or 'a file'} in the {side.place}: {error}")
                 continue
             total += size
-            found.append(_Read(each, File(each.name, digest), size))
+            found.append(Read(each, File(each.name, digest), size))
         return found
 
-    def _fathom(self, side: Side, ref: str, each: Attachment, room: int) -> tuple[str, int]:
-        """Read a file and return its digest and length; it stays at hand."""
-        if (each.size or 0) > room + _AROUND:
-            raise self._too_large(each.size or 0)
-        spool = self._spool()
-        digest = hashlib.sha256()
-        for piece in self._pieces(side, ref, each.uri):
-            digest.update(piece)
-            spool.write(piece)
-            if spool.tell() > room:
-                raise self._too_large(max(each.size or 0, spool.tell()))
-        self._spools[File(each.name, digest.hexdigest())] = spool
-        return digest.hexdigest(), spool.tell()
-
-    def _too_large(self, size: int) -> Rejected:
-        return Rejected(
-            f"too large ({_megabytes(size)}): the files on one item may have "
-            f"{_megabytes(self._room)} together",
-            code="too-large",
-        )
-
-    def _pieces(self, side: Side, ref: str, uri: str) -> Iterator[bytes]:
-        end = self._visit.end(side)
-        return self._side(side).open_file(end.folder, end.kind, ref, uri)
-
-    def _spool(self) -> BinaryIO:
-        spool = cast(BinaryIO, SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
-        self._stack.callback(spool.close)
-        return spool
-
-    def _carry(self, steps: Sequence[Refile], held: dict[Side, list[_Read]]) -> list[Refile]:
+    def _carry(self, steps: Sequence[Refile], held: dict[Side, list[Read]]) -> list[Refile]:
         """Hang on and take off; return what was done, which may be less of a step."""
         total = {side: sum(one.size for one in held[side]) for side in Side}
         done: list[Refile] = []
         for step in steps:
-            mine = [one for one in held[step.side] if _is(one, step.before)]
-            new = next((one for one in held[step.side.other] if _is(one, step.after)), None)
+            mine = [one for one in held[step.side] if is_file(one, step.before)]
+            new = step.after
             goes, comes = sum(one.size for one in mine), new.size if new is not None else 0
-            room = self._side(step.side).room
+            room = self._bytes.side(step.side).room
             try:
                 if new is None:
-                    self._take_off(step.side, mine)
+                    self._bytes.take_off(step.side, mine)
                 elif total[step.side] - goes + comes > room:
-                    raise self._too_large(new.size)
+                    raise self._bytes.too_large(new.size)
                 elif total[step.side] + comes > room:
-                    self._take_off(step.side, mine)
+                    self._bytes.take_off(step.side, mine)
                     done.append(msgspec.structs.replace(step, after=None))
                     total[step.side] -= goes
                     goes = 0
-                    self._hang(step.side, new)
+                    self._bytes.hang(step.side, new)
                     done.pop()
                 else:
-                    self._hang(step.side, new)
-                    self._take_off(step.side, mine)
+                    self._bytes.hang(step.side, new)
+                    self._bytes.take_off(step.side, mine)
             except ItemError as error:
                 self._refused(step, error)
                 continue
@@ -300,41 +327,17 @@ class PairFiles:
             done.append(step)
         return done
 
-    def _take_off(self, side: Side, some: Sequence[_Read]) -> None:
-        end, ref = self._visit.end(side), self._pairing.side(side).ref
-        for one in some:
-            self._side(side).detach(end.folder, end.kind, ref, one.there.uri)
-
     def _refused(self, step: Refile, error: ItemError) -> None:
         if isinstance(error, Gone):
             raise error
         name = next((one.name for one in (step.after, step.before) if one and one.name), "a file")
         self._left.append(f"{name} for the {step.side.place}: {error}")
 
-    def _hang(self, side: Side, one: _Read) -> None:
-        end, ref = self._visit.end(side), self._pairing.side(side).ref
-        spool = self._spools.get(one.file)
-        if spool is None:
-            other = side.other
-            spool = self._spool()
-            for piece in self._pieces(other, self._pairing.side(other).ref, one.there.uri):
-                spool.write(piece)
-        file = Attachment(
-            name=one.file.name,
-            media_type=one.there.media_type,
-            size=one.size,
-            digest=one.file.digest,
-        )
-        uri = self._side(side).attach(end.folder, end.kind, ref, file, spool)
-        if uri:
-            self._made[side][uri] = one.file.digest
-
     def _finish(
         self,
         sums: Sums,
         steps: Sequence[Refile],
         done: Sequence[Refile],
-        held: dict[Side, list[_Read]],
         after: dict[Side, Snapshot],
     ) -> None:
         off = {(step.side, file_of(step.before)) for step in done if step.before is not None}
@@ -350,24 +353,19 @@ class PairFiles:
             if step.after is not None and (step.side, file_of(step.after)) not in on
         }
         agreed = (sums.agreed | kept) - missed
-        learned = self._learned(held)
         known = msgspec.structs.replace(
-            learned,
-            agreed=tuple(sorted((each.name, each.digest) for each in agreed)),
-            crm=(*learned.crm, *self._hung_now(Side.CRM, after)),
-            groupware=(*learned.groupware, *self._hung_now(Side.GROUPWARE, after)),
+            self._after(after),
+            agreed=_told(agreed),
             left=tuple(self._left),
-            doing=(),
+            apart=_told(sums.apart) if self._whole == set(Side) else self._known.apart,
         )
         self._done += done
         self._keep(known, after)
 
-    def _hung(self, side: Side, one: _Read) -> Hung:
+    def _hung(self, side: Side, one: Read) -> Hung:
         """Return a file as steps name it, with where its bytes stay once it is off."""
-        kept = ""
-        if isinstance(self._side(Side.CRM), KeepsFiles):
-            same = (each.uri for each in self._known.crm if (each.name, each.digest) == one.file)
-            kept = one.there.uri if side is Side.CRM else next(same, "")
+        past = (each.uri for each in self._known.crm if (each.name, each.digest) == one.file)
+        kept = self._bytes.kept(side, one, past)
         return Hung(
             name=one.file.name,
             digest=one.file.digest,
@@ -376,17 +374,18 @@ class PairFiles:
             kept=kept,
         )
 
-    def _learned(self, held: dict[Side, list[_Read]]) -> FilesOf:
-        """Return what is known now with what each side's files were found to hold."""
-        hanging = {side: tuple(_hanging(one) for one in held[side]) for side in Side}
-        return msgspec.structs.replace(
-            self._known, crm=hanging[Side.CRM], groupware=hanging[Side.GROUPWARE]
-        )
+    def _learned(self, held: dict[Side, list[Read]], *, and_before: bool = False) -> FilesOf:
+        """Return what is known with what each side's files are found to hold, `and_before` did."""
+        known = self._known
+        crm, mailbox = ([_hanging(one) for one in held[side]] for side in Side)
+        if and_before:
+            crm, mailbox = [*crm, *known.crm], [*mailbox, *known.groupware]
+        return msgspec.structs.replace(known, crm=tuple(crm), groupware=tuple(mailbox))
 
     def _hung_now(self, side: Side, after: dict[Side, Snapshot]) -> Iterator[Hanging]:
         """Yield what was hung on a side's item, as it is told there now."""
         for each in files(getattr(after[side].item, _FIELD, ())):
-            digest = self._made[side].get(each.uri)
+            digest = self._bytes.made[side].get(each.uri)
             if digest:
                 yield Hanging(uri=each.uri, name=each.name, size=each.size, digest=digest)
 
@@ -396,8 +395,12 @@ class PairFiles:
         after: dict[Side, Snapshot] | None = None,
         *,
         private: bool = False,
+        judged: bool = True,
     ) -> None:
-        """Keep what is known, what was done, and the versions made by it: nobody else's change."""
+        """Keep what is known, what was done, and the versions made by it: nobody else's change.
+
+        Unless everything was `judged`, what waits stays as it is.
+        """
         visit, pairing = self._visit, self._pairing
         ledger = Ledger(visit, self._report)
         values = {
@@ -413,20 +416,19 @@ class PairFiles:
                 visit.lease = tx.leases.renew(visit.lease, LEASE_SECONDS)
             if values:
                 ledger.flush(tx)
-            tx.files.put(visit.link.id, pairing.id, known, due=self._unjudged)
+            due = self._unjudged or not judged
+            tx.files.put(visit.link.id, pairing.id, known, due=due)
             enter(tx, visit, self._done, after or {}, private=private)
             self._report.files += len(self._done)
-            self._report.held += keep_held(tx, visit, pairing.id, pairing.crm.ref, self._waits)
+            if judged:
+                held = keep_held(tx, visit, pairing.id, pairing.crm.ref, self._waits)
+                self._report.held += held
 
 
-def _is(one: _Read, file: Hung | None) -> bool:
-    return file is not None and one.file == file_of(file)
+def _told(files: Iterable[File]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((each.name, each.digest) for each in files))
 
 
-def _hanging(one: _Read) -> Hanging:
+def _hanging(one: Read) -> Hanging:
     there = one.there
     return Hanging(uri=there.uri, name=there.name, size=there.size, digest=one.file.digest)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1024 / 1024:,.1f} MB"

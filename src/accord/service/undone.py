@@ -32,7 +32,9 @@ def waiting_undo(pending: Pending, step: Step) -> Pending:
         return pending
     effect = step.held
     fields = [change.field for change in effect.changes] if isinstance(effect, Update) else []
-    side = effect.side if isinstance(effect, Create | Update | Delete) else ""
+    if isinstance(effect, Refile):
+        fields = [one.name for one in (effect.before, effect.after) if one is not None]
+    side = effect.side if isinstance(effect, Create | Update | Delete | Refile) else ""
     what = f"{pending.link}\0{undoes(step)}\0{effect.name}\0{side}\0{sorted(fields)}"
     key = hashlib.sha256(what.encode()).hexdigest()[:12]
     return msgspec.structs.replace(pending, id=key, cause=Cause.UNDO)
