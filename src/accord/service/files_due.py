@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from msgspec import UNSET
+
 from accord.engine.plan import Pairing
 from accord.model.kinds import Side
 from accord.model.parts import Attachment, files
+from accord.model.recurrence import Override
 from accord.state.state import Tx
 
 
@@ -21,5 +24,12 @@ def expect_files(tx: Tx, link: str, pairings: Sequence[Pairing], removed: Collec
 
 
 def files_on(pairing: Pairing, side: Side) -> tuple[Attachment, ...]:
-    """Return the files that a side keeps with its item of a pair."""
-    return files(getattr(pairing.side(side).item, "attachments", ()))
+    """Return the files that a side keeps with its item of a pair, single occurrences included."""
+    item = pairing.side(side).item
+    single = [occurrence_files(each) for each in getattr(item, "overrides", ())]
+    return (*files(getattr(item, "attachments", ())), *(one for some in single for one in some))
+
+
+def occurrence_files(override: Override) -> tuple[Attachment, ...]:
+    """Return the files that a side keeps with a single occurrence of a series."""
+    return () if override.attachments is UNSET else files(override.attachments)

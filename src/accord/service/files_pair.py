@@ -22,6 +22,7 @@ from accord.model.parts import STORED, files
 from accord.ports.adapter import Ask
 from accord.ports.errors import Gone, ItemError, Rejected
 from accord.service.files_bytes import Bytes, Read, is_file
+from accord.service.files_due import occurrence_files
 from accord.service.files_guard import keep_held
 from accord.service.files_journal import enter
 from accord.service.ledger import Ledger
@@ -296,6 +297,19 @@ class PairFiles:
             found.append(Read(each, File(each.name, digest), size))
         return found
 
+    def _single(self) -> Iterator[str]:
+        """Yield, of each file that single occurrences alone have, why it stays there."""
+        for side, now in self._now.items():
+            usual = {(each.name, each.size) for each in files(getattr(now.item, _FIELD, ()))}
+            for override in getattr(now.item, "overrides", ()):
+                for each in occurrence_files(override):
+                    if (each.name, each.size) not in usual:
+                        yield (
+                            f"{each.name or 'a file'} on the occurrence of "
+                            f"{override.recurrence_id:%Y-%m-%d} in the {side.place}: files of "
+                            "single occurrences stay where they are"
+                        )
+
     def _carry(self, steps: Sequence[Refile], held: dict[Side, list[Read]]) -> list[Refile]:
         """Hang on and take off; return what was done, which may be less of a step."""
         total = {side: sum(one.size for one in held[side]) for side in Side}
@@ -356,7 +370,7 @@ class PairFiles:
         known = msgspec.structs.replace(
             self._after(after),
             agreed=_told(agreed),
-            left=tuple(self._left),
+            left=(*self._left, *self._single()),
             apart=_told(sums.apart) if self._whole == set(Side) else self._known.apart,
         )
         self._done += done
