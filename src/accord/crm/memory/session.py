@@ -152,6 +152,14 @@ class MemorySession(FilesInMemory, OpenSession):
         """Return our own clock: the store is in this process."""
         return OURS
 
+    def open_kept(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file that is on a record, or was taken off it."""
+        with self._filing(folder, ref, reading=True):
+            found = self._store.contents.get(uri)
+            if found is None:
+                raise Refused("not-there", f"no such file is kept for {ref}")
+        yield found
+
     # what stands behind the calls
 
     def _request(self) -> None:
