@@ -51,22 +51,24 @@ class Room(NamedTuple):
         return CACHE / self.name
 
 
+def service(*names: str) -> tuple[str, ...]:
+    return tuple(f"src/accord/service/{name}.py" for name in names)
+
+
+def service_tests(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/unit/service/test_{name}.py" for name in names)
+
+
 APPLY = ("apply", "writes", "commit")
-NOTICING = (*APPLY, "claims", "refused", "undo")
 ROOMS = {
     room.name: room
     for room in (
         Room("engine", ("src/accord/engine/*.py",), ("tests/unit/engine",)),
         Room("rules", ("src/accord/rules/*.py",), ("tests/unit/rules",)),
-        # last, for it takes longest: its tests synchronize whole worlds
-        Room(
-            "apply",
-            tuple(f"src/accord/service/{name}.py" for name in APPLY),
-            tuple(
-                f"tests/unit/service/test_{name}.py"
-                for name in (*APPLY, "claims", "refused", "undo")
-            ),
-        ),
+        # these take longest: their tests synchronize whole worlds
+        Room("recover", service("recover"), service_tests("recover", *APPLY, "lost_value")),
+        Room("ledger", service("ledger"), service_tests(*APPLY, "conflicts", "redaction")),
+        Room("apply", service(*APPLY), service_tests(*APPLY, "claims", "refused", "undo")),
     )
 }
 
