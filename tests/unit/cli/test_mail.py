@@ -10,9 +10,8 @@ import pytest
 
 from accord.groupware.exchange.wire import m, t
 from tests.contract.test_groupware_exchange import adapter_for
-from tests.exchange import ROBOT, House
+from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.test_who_is_busy import TARGET
 
 RAW = (
     b"From: Bob <bob@example.com>\r\nTo: alice@example.com\r\nSubject: Offer\r\n"
