@@ -51,22 +51,24 @@ class Room(NamedTuple):
         return CACHE / self.name
 
 
+def service(*names: str) -> tuple[str, ...]:
+    return tuple(f"src/accord/service/{name}.py" for name in names)
+
+
+def service_tests(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/unit/service/test_{name}.py" for name in names)
+
+
 APPLY = ("apply", "writes", "commit")
-NOTICING = (*APPLY, "claims", "refused", "undo")
 ROOMS = {
     room.name: room
     for room in (
         Room("engine", ("src/accord/engine/*.py",), ("tests/unit/engine",)),
         Room("rules", ("src/accord/rules/*.py",), ("tests/unit/rules",)),
-        # last, for it takes longest: its tests synchronize whole worlds
-        Room(
-            "apply",
-            tuple(f"src/accord/service/{name}.py" for name in APPLY),
-            tuple(
-                f"tests/unit/service/test_{name}.py"
-                for name in (*APPLY, "claims", "refused", "undo")
-            ),
-        ),
+        # these take longest: their tests synchronize whole worlds
+        Room("recover", service("recover"), service_tests("recover", *APPLY, "lost_value")),
+        Room("ledger", service("ledger"), service_tests(*APPLY, "conflicts", "redaction")),
+        Room("apply", service(*APPLY), service_tests(*APPLY, "claims", "refused", "undo")),
     )
 }
 
@@ -90,7 +92,7 @@ def main() -> int:
             sys.exit(f"no mutants of {room.name}: is there code in {', '.join(room.code)}?")
         print(f"{room.name}: {figures(found)}", flush=True)
         results |= found
-        alive += [from_diff(name, status, diff_of(room, name)) for name, status in living(found)]
+        alive += [read_mutant(room, name, status) for name, status in living(found)]
     finished = through and not UNTESTED & set(results.values())
     complete = finished and len(rooms) == len(ROOMS)
     verdict = judge(alive, load_reasons(EXPLAINED), complete=complete)
@@ -224,10 +226,12 @@ def living(results: dict[str, str]) -> list[tuple[str, str]]:
     return [pair for pair in results.items() if pair[1] not in KILLED | UNTESTED]
 
 
-def diff_of(room: Room, name: str) -> str:
+def read_mutant(room: Room, name: str, status: str) -> Mutant:
     os.chdir(room.workspace)
     reset_config()
-    return get_diff_for_mutant(name)
+    diff = get_diff_for_mutant(name)
+    source = diff.partition("\n")[0].removeprefix("--- ")
+    return from_diff(name, status, diff, (room.workspace / source).read_text(encoding="utf-8"))
 
 
 def figures(results: dict[str, str]) -> str:
@@ -238,6 +242,8 @@ def figures(results: dict[str, str]) -> str:
 
 
 def report(results: dict[str, str], verdict: Verdict) -> None:
+    for mutant in verdict.wording:
+        print(f"wording    {mutant.file}:{mutant.line} {mutant.name}: {mutant.now!r}")
     for mutant, why in verdict.explained:
         print(f"explained  {mutant.function}: {mutant.was!r} -> {mutant.now!r}: {why}")
     for key in verdict.stale:
@@ -245,7 +251,9 @@ def report(results: dict[str, str], verdict: Verdict) -> None:
     untouched = [mutant for mutant in verdict.unexplained if mutant.status == "no tests"]
     for mutant in verdict.unexplained:
         if mutant not in untouched:
-            print(f"\n# {mutant.status}: {mutant.name}\n{as_toml(mutant)}")
+            print(
+                f"\n# {mutant.file}:{mutant.line} {mutant.status}: {mutant.name}\n{as_toml(mutant)}"
+            )
     for function, number in Counter(mutant.function for mutant in untouched).items():
         print(f"untested   no unit test of the room runs {function} ({number} mutants)")
     print(

@@ -48,10 +48,47 @@ def test_reason_without_survivor_is_stale_only_in_a_complete_run() -> None:
     [
         ('why="held back"', 'why="XXheld backXX"', True),
         ('why="held back"', 'why="HELD BACK"', True),
+        ("why='held back'", "why='HELD BACK'", True),
         ('why="held back"', "why=None", False),
         ('code="held"', 'code="XXheldXX"', False),
         ('f(1, "held back")', 'f(2, "held back")', False),
         ('f("held back", "x")', 'f("held back", "XXxXX")', False),
+        ('name.replace("_", " ")', 'name.replace("_", "XX XX")', False),
+        # lines of a statement, of which others open and close
+        ('"held back",', '"HELD BACK",', True),
+        ('f(g("held back"),', 'f(g("HELD BACK"),', True),
+        ('"held back")], 1)', '"HELD BACK")], 1)', True),
+        ('"held back")], 1)', '"held back")], 2)', False),
+        ('"""held', '"""HELD', False),
+        # what an f-string computes is no text
+        ('f"{n} were {word}"', 'f"{n} WERE {word}"', True),
+        ('f"{n:>2} were"', 'f"{n:>3} were"', False),
+        ('f"{n!r} were"', 'f"{n!s} were"', False),
+        ('f"{n} were{m + 1}"', 'f"{n} were{m - 1}"', False),
+        ("f\"held: {why or 'no reason given'}\"", "f\"held: {why or 'NO REASON GIVEN'}\"", True),
+        ("f\"held: {why or 'no reason given'}\"", "f\"held: {why and 'no reason given'}\"", False),
+        ("f\"{', '.join(names)} stay\"", "f\"{', '.join(None)} stay\"", False),
+        # what stands between two literals is no text either
+        (
+            'if key != "rule" and key.casefold() in ("rule", "rules"):',
+            'if key != "rule" or key.casefold() in ("rule", "rules"):',
+            False,
+        ),
+        (
+            'return "conflict" if self.winner is None else "clash"',
+            'return "conflict" if self.winner is not None else "clash"',
+            False,
+        ),
+        (
+            'lasting = "rejected" if both.garbled else ""',
+            'lasting = "rejected" if (both.garbled) or True else ""',
+            False,
+        ),
+        (
+            'again = f"{step.pairing}/{step.source.version}" if step.pairing else ""',
+            'again = f"{step.pairing}/{step.source.version}" if (step.pairing) or True else ""',
+            False,
+        ),
     ],
 )
 def test_only_sentences_are_wording(was: str, now: str, wording: bool) -> None:
@@ -83,6 +120,44 @@ def test_diff_is_read() -> None:
     diff = "--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n def check():\n-    if n >= 1:\n+    if n > 1:\n x"
     mutant = from_diff("accord.engine.guard.x_check__mutmut_7", "survived", diff)
     assert mutant.key == ("accord.engine.guard.check", "if n >= 1:", "if n > 1:")
+
+
+SOURCE = """import os
+
+# first of all
+@cache
+def check():
+    return 1
+
+
+class Guard:
+    def check(self):
+        # in a method
+        if self.n >= 1:
+            return self.n
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "diff", "line"),
+    [
+        ("x_check__mutmut_1", " # first of all\n @cache\n def check():\n-    return 1", 6),
+        ("xǁGuardǁcheck__mutmut_2", " def check(self):\n     # in a method\n-    if", 12),
+    ],
+)
+def test_a_survivor_is_found_by_file_and_line(name: str, diff: str, line: int) -> None:
+    whole = (
+        f"--- src/accord/engine/guard.py\n+++ src/accord/engine/guard.py\n@@ -1,4 +1,4 @@\n{diff}"
+    )
+    mutant = from_diff(f"accord.engine.guard.{name}", "survived", whole, SOURCE)
+    assert (mutant.file, mutant.line) == ("src/accord/engine/guard.py", line)
+
+
+def test_survivors_in_the_wording_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "accord.engine.guard.x_check__mutmut_7"
+    said = Mutant("accord.engine.guard.check", '"a b"', '"A B"', name, "survived", "guard.py", 5)
+    program.report({name: "survived"}, judge([said], {}, complete=False))
+    assert f"wording    guard.py:5 {name}: '\"A B\"'" in capsys.readouterr().out
 
 
 def test_methods_are_named_with_their_class() -> None:

@@ -108,6 +108,12 @@ def test_what_is_put_back_is_named_beside_the_rest() -> None:
     )
 
 
+def test_all_that_is_put_back_is_named_one_by_one() -> None:
+    mine = {"title": "Mine", "location": "My room"}
+    answer = decide(pairing(meeting(EVE, OWNER, BOB)), CHANGED, SAME, crm_edit=mine)
+    assert found(answer, Update).why.startswith("location, title put back: ")
+
+
 # One side's changes.
 
 

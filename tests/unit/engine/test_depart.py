@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from accord.engine.plan import Create, Delete, Update
+from accord.engine.reconcile import Case, reconcile
 from accord.model.item import Event
 from accord.model.kinds import Direction
+from accord.model.observe import OutOfScope, Unchanged
 from accord.model.parts import Attendee, Body, Person, Reply
 from accord.rules.rule import Clash, FieldRule, Filters, Leaving, OneWay, Scope, Window
 from tests.unit.engine.kit import (
@@ -104,6 +106,11 @@ def test_an_unedited_copy_is_measured_by_its_own_base() -> None:
 def test_a_copy_withdrawn_by_reassignment_says_so() -> None:
     answer = decide(pairing(event(), made=GROUPWARE), LEFT, SAME)
     assert "left the user's scope: now with Bob; the unedited copy is withdrawn" in why(answer)
+
+
+def test_what_left_without_a_reason_is_given_none() -> None:
+    case = Case(pairing=pairing(event()), crm=OutOfScope(ref="c1"), groupware=Unchanged(ref="g1"))
+    assert why(reconcile(case, policy())) == "left the user's scope"
 
 
 def test_an_organizer_without_people_cancels_nothing() -> None:

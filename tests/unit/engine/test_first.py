@@ -170,6 +170,9 @@ def test_a_field_that_agrees_as_far_as_it_goes_hides_no_other() -> None:
 def test_a_fill_names_what_was_empty() -> None:
     (fill,) = meet(event(location="Room"), event())[1:]
     assert fill.why == "location was empty here and is filled in"
+    more = event(location="Room", body=Body(text="agenda"))
+    (fill,) = meet(more, event())[1:]
+    assert sorted(fill.why.split(" was ")[0].split(", ")) == ["body", "location"]
 
 
 def test_items_that_are_the_same_meet_though_new_ones_would_stay_outside() -> None:

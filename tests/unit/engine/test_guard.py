@@ -143,6 +143,12 @@ def test_mass_changes_are_held(count: int, held: bool) -> None:
         assert "mass change: 6 items would change on the groupware side" in answers[0].cause  # type: ignore[union-attr]
 
 
+def test_a_single_change_over_the_limit_is_told_as_one_item() -> None:
+    (hold,) = judged([update()], updates=0)
+    assert isinstance(hold, Hold)
+    assert "mass change: 1 item would change on the groupware side" in hold.cause
+
+
 def test_holding_never_blocks_the_rest() -> None:
     steps: list[Step] = [delete(n) for n in range(11)]
     steps += [create(), update(50), Skip(side=CRM, ref="s", why="skipped"), unpair()]

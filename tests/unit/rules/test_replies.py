@@ -81,6 +81,12 @@ def test_others_are_told_what_the_rule_has_for_them(audience: Audience) -> None:
     assert (silent.outside, silent.audience) == ("", Audience.NONE)
 
 
+def test_quotation_marks_stay_as_they_were_written() -> None:
+    """They need no escape between tags, and people may read the source of a reply."""
+    message = 'Ask for "Bob", he\'s in'
+    assert worded("{message}", away(message=message)) == message
+
+
 def test_a_message_that_names_the_kind_is_left_out() -> None:
     assert worded("{name} is away. {message}", away(message="SICK, sorry")) == "Anna is away."
     assert replies_for(said("{message}"), away(message="I am sick"), "Anna", HOME) is None
@@ -120,6 +126,13 @@ def rule(**replies: Any) -> Rule:
 def test_what_is_wrong_is_said(replies: dict[str, Any], message: str) -> None:
     (found,) = check(rule(**replies))
     assert found.message == message
+
+
+@pytest.mark.parametrize("word", ["kind", "nam"])
+def test_what_is_wrong_is_said_of_the_text_it_stands_in(word: str) -> None:
+    told = rule(inside="fine", outside=f"{{{word}}}", audience=Audience.ALL)
+    (found,) = check(told)
+    assert found.path.endswith("replies.outside")
 
 
 def test_replies_are_for_absences_on_servers_that_have_them() -> None:

@@ -98,6 +98,16 @@ def test_the_journal_tells_what_was_created_from_what() -> None:
     assert entry.version == world.mailbox().get(item).version
 
 
+def test_the_journal_tells_whose_work_was_brought_over() -> None:
+    world = WatchedWorld()
+    item = world.mailbox().add(event())
+    world.sync()
+    world.mailbox().edit(item.ref, title="New")
+    world.sync()
+    told = {entry.step: entry.actor for entry in world.journal()}
+    assert told == {"create": "alice@x.test", "update": "alice@x.test"}
+
+
 def test_a_copy_that_came_back_stands_for_the_old_pair() -> None:
     world, record, item = paired(crm={"restores": False})
     with world.state.begin() as tx:
