@@ -6,8 +6,7 @@ Everything is done by the wrapped session; this one only spoils, repeats, hides 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -39,6 +38,7 @@ from accord.ports.adapter import (
     Session,
     Written,
 )
+from accord.ports.session import OpenSession
 from accord.testing.hostility import Hostility, Trick
 from accord.testing.versions import Versions
 
@@ -63,7 +63,7 @@ T = TypeVar("T")
 V = TypeVar("V", bound=Versioned)
 
 
-class HostileSession:
+class HostileSession(OpenSession):
     """Be a session around another one; Retry stands for timeouts, resets and busy servers."""
 
     def __init__(
@@ -174,20 +174,8 @@ class HostileSession:
 
     def close(self) -> None:
         """Close the wrapped session."""
+        super().close()
         self._session.close()
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
 
     # listings
 

@@ -100,15 +100,21 @@ def running(folder: Path) -> Iterator[Service]:
         service.end(signal.SIGKILL)
 
 
-def set_up(
-    run: Run, house: House, folder: Path, databases: Databases, patch: pytest.MonkeyPatch
+@pytest.fixture
+def person(
+    run: Run,
+    house: House,
+    tmp_path: Path,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> str:
+    """The mailbox of alice, with whom Accord is set up."""
     person = house.person()
-    patch.setenv("MAIL_PASSWORD", "secret")
+    monkeypatch.setenv("MAIL_PASSWORD", "secret")
     run("init", "--database", databases.url())
     run("crm", "users", "add", "alice", "--address", person)
     text = TEXT.format(url=house.url, robot=ROBOT, person=person)
-    (folder / "company.toml").write_text(text)
+    (tmp_path / "company.toml").write_text(text)
     run("import", "company.toml")
     return person
 
@@ -138,13 +144,8 @@ class Outlook:
 
 
 def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
-    run: Run,
-    house: House,
-    tmp_path: Path,
-    databases: Databases,
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, house: House, tmp_path: Path, person: str
 ) -> None:
-    person = set_up(run, house, tmp_path, databases, monkeypatch)
     outlook = Outlook(house, person)
     run("crm", "put", "--as", "alice", stdin=event("from before"))
 
@@ -176,13 +177,8 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
 
 
 def test_a_phone_syncs_with_the_crm_meanwhile_and_it_goes_on_to_the_mailbox(
-    run: Run,
-    house: House,
-    tmp_path: Path,
-    databases: Databases,
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, house: House, tmp_path: Path, person: str
 ) -> None:
-    person = set_up(run, house, tmp_path, databases, monkeypatch)
     outlook = Outlook(house, person)
     config = tmp_path / "accord.toml"
     more = '\n[interface]\nlisten = "127.0.0.1:0"\n[run]\ninterface = true\n'
@@ -205,28 +201,14 @@ def test_a_phone_syncs_with_the_crm_meanwhile_and_it_goes_on_to_the_mailbox(
     outlook.adapter.close()
 
 
-def test_without_being_told_to_nobody_serves_crm_interface(
-    run: Run,
-    house: House,
-    tmp_path: Path,
-    databases: Databases,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    set_up(run, house, tmp_path, databases, monkeypatch)
+def test_without_being_told_to_nobody_serves_crm_interface(tmp_path: Path, person: str) -> None:
     with running(tmp_path) as service:
         assert service.told(running=True)
         assert service.end() == 0, service.errors
     assert not any("url" in row for row in service.rows)
 
 
-def test_a_second_signal_does_not_wait_for_what_hangs(
-    run: Run,
-    house: House,
-    tmp_path: Path,
-    databases: Databases,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    set_up(run, house, tmp_path, databases, monkeypatch)
+def test_a_second_signal_does_not_wait_for_what_hangs(tmp_path: Path, person: str) -> None:
     (tmp_path / "accord.toml").write_text(
         (tmp_path / "accord.toml").read_text() + "\n[run]\nworkers = 1\n"
     )

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from msgspec.structs import replace
 
@@ -45,6 +43,7 @@ from accord.ports.adapter import (
     Written,
 )
 from accord.ports.errors import Gone, ItemError, Rejected, Stale
+from accord.ports.session import OpenSession
 
 MARK = "#occurrence="
 """What stands in a ref, and in a uid, between the series and the moment of an occurrence."""
@@ -84,7 +83,7 @@ def unfolded(snapshot: Snapshot) -> dict[str, Snapshot]:
     return found
 
 
-class Unfolded:
+class Unfolded(OpenSession):
     """Be a user's CRM in which changed occurrences have refs; what changes one changes its series.
 
     `held` tells which of them a device has.
@@ -231,20 +230,8 @@ class Unfolded:
 
     def close(self) -> None:
         """Let go of the CRM."""
+        super().close()
         self._inner.close()
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the session."""
-        self.close()
 
 
 def _after(seen: Observation, held: Sequence[str]) -> Iterator[Observation]:
