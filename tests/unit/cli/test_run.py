@@ -208,7 +208,9 @@ def test_without_being_told_to_nobody_serves_crm_interface(tmp_path: Path, perso
     assert not any("url" in row for row in service.rows)
 
 
-def test_a_second_signal_does_not_wait_for_what_hangs(tmp_path: Path, person: str) -> None:
+def test_a_second_signal_does_not_wait_for_what_hangs(
+    house: House, tmp_path: Path, person: str
+) -> None:
     (tmp_path / "accord.toml").write_text(
         (tmp_path / "accord.toml").read_text() + "\n[run]\nworkers = 1\n"
     )
