@@ -72,6 +72,8 @@ def show_report(call: Call, report: Report) -> None:
     for count, word in ((report.paired, "paired"), (report.unpaired, "let go")):
         if count:
             parts.append(f"{count:,} {word}")
+    if report.files:
+        parts.append(f"{plural(report.files, 'file')} carried")
     nothing = "nothing done" if report.refused or report.replies else "nothing to do"
     text = ", ".join(parts) or nothing
     if report.observed and parts:

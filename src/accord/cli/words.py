@@ -57,11 +57,21 @@ def _words(value: Any) -> str:
 def _table(value: Mapping[str, Any]) -> str:
     """Return what distinguishes a part of an item: its address, text or whatever it says."""
     said = {name: each for name, each in value.items() if each not in (None, "", [], (), {}, False)}
+    if "digest" in said and "name" in said:
+        return _file(said)
     for name in ("address", "number", "text"):
         if name in said:
             rest = said.get("name") or said.get("type") or said.get("reply")
             return f"{said[name]}" + (f" ({_words(rest)})" if rest and name != "text" else "")
     return ", ".join(f"{name} {_words(each)}" for name, each in said.items()) or NOTHING
+
+
+def _file(said: Mapping[str, Any]) -> str:
+    """Return a file's name and size, and where its bytes are once it is taken off."""
+    size = said.get("size", 0)
+    large = f"{size / 1024 / 1024:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
+    kept = ", kept in the CRM" if said.get("kept") else ""
+    return f"{said['name']} ({large}{kept})"
 
 
 def _time(value: datetime) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from accord.engine.plan import Delete, Update, Writing
+from accord.engine.plan import Delete, Refile, Update, Writing
 from accord.model.kinds import Side
 from accord.rules.rule import GuardLimits
 
@@ -23,6 +24,8 @@ _FEW = 2
 
 class Extent(Struct, frozen=True, kw_only=True):
     """Be the numbers against which a plan is judged.
+
+    A plan about files is judged by numbers of files, in which the pairs' files stand for pairs.
 
     `pairings` is how many pairs of the link take part. `gone` says how many of them are no
     longer where they were, by the side they are missing on, held deletions included; `lost`
@@ -41,63 +44,88 @@ class Extent(Struct, frozen=True, kw_only=True):
 
 
 def excess(
-    fresh: Sequence[Writing], side: Side, limits: GuardLimits, extent: Extent
+    fresh: Sequence[Writing | Refile], side: Side, limits: GuardLimits, extent: Extent
 ) -> dict[str, str]:
-    """Return why the writes on `side` are too many, by kind of step; `mail` is one too."""
+    """Return why the writes on `side` are too many, by kind of step; `mail` is one too.
+
+    A `file` that is taken off counts, and one that another takes the place of.
+    """
     deletes = sum(isinstance(step, Delete) and step.side is side for step in fresh)
     updates = sum(isinstance(step, Update) and step.side is side for step in fresh)
-    mails = sum(bool(step.mails) for step in fresh)
+    mails = sum(not isinstance(step, Refile) and bool(step.mails) for step in fresh)
+    files = sum(_takes_off(step) and step.side is side for step in fresh)
     found = {
         "delete": deletes and _deletion(deletes, side, limits, extent),
+        "file": files and _deletion(files, side, limits, extent, _FILES),
         "update": _change(updates, side, limits),
         "mail": mails and _mail(mails, limits, extent),
     }
     return {name: why for name, why in found.items() if why}
 
 
-def _deletion(count: int, side: Side, limits: GuardLimits, extent: Extent) -> str:
+def _takes_off(step: Writing | Refile) -> bool:
+    return isinstance(step, Refile) and step.before is not None
+
+
+class _Words(NamedTuple):
+    """Say what is counted, and what becomes of it."""
+
+    things: str
+    past: str
+
+
+_ITEMS = _Words("items", "deleted")
+_FILES = _Words("files", "taken off")
+
+
+def _deletion(
+    count: int, side: Side, limits: GuardLimits, extent: Extent, words: _Words = _ITEMS
+) -> str:
     done = extent.deletes.get(side, 0)
     return (
-        _missing(side.other, done, limits, extent)
-        or _mass(count, side, done, limits, extent)
-        or _throughout(count, side, limits, extent)
+        _missing(side.other, done, limits, extent, words)
+        or _mass(count, side, done, limits, extent, words)
+        or _throughout(count, side, limits, extent, words)
     )
 
 
-def _missing(side: Side, done: int, limits: GuardLimits, extent: Extent) -> str:
+def _missing(side: Side, done: int, limits: GuardLimits, extent: Extent, words: _Words) -> str:
     """Return why what is missing on `side` looks like a place that vanished, not like deletions."""
     gone, known = extent.gone.get(side, 0), extent.pairings
     if side in extent.lost and gone >= _FEW and gone > limits.lost * known:
         return (
             f"history lost: {_PLACES[side]} was made anew or restored, or its history expired, and "
-            f"{gone} of the {known} known items are missing there (allowed: {limits.lost:.0%})"
+            f"{gone} of the {known} known {words.things} are missing there "
+            f"(allowed: {limits.lost:.0%})"
         )
     if 0 < gone >= known and gone + done >= limits.emptied:
-        all_of = f"none of the {gone + done} known items is left"
-        within = f", {done} of them deleted within the hour" if done else ""
+        all_of = f"none of the {gone + done} known {words.things} is left"
+        within = f", {done} of them {words.past} within the hour" if done else ""
         return f"emptied: {all_of} in {_PLACES[side]}{within}; was it emptied or made anew?"
     return ""
 
 
-def _mass(count: int, side: Side, done: int, limits: GuardLimits, extent: Extent) -> str:
+def _mass(
+    count: int, side: Side, done: int, limits: GuardLimits, extent: Extent, words: _Words
+) -> str:
     total, known = count + done, extent.pairings + done
     share = total / known if known >= _SMALL else 0.0
     if total <= limits.deletes and share <= limits.share:
         return ""
     within = f", {done} of them within the last hour" if done else ""
     return (
-        f"mass deletion: {total} of {known} items would be deleted on the {side} side{within} "
-        f"(allowed: {limits.deletes} or {limits.share:.0%})"
+        f"mass deletion: {total} of {known} {words.things} would be {words.past} on the {side} "
+        f"side{within} (allowed: {limits.deletes} or {limits.share:.0%})"
     )
 
 
-def _throughout(count: int, side: Side, limits: GuardLimits, extent: Extent) -> str:
+def _throughout(count: int, side: Side, limits: GuardLimits, extent: Extent, words: _Words) -> str:
     total = count + extent.all_deletes.get(side, 0)
     if total <= limits.target:
         return ""
     return (
-        f"mass deletion: {total} items would be deleted on the {side} side within an hour by all "
-        f"links of the target (allowed: {limits.target})"
+        f"mass deletion: {total} {words.things} would be {words.past} on the {side} side within an "
+        f"hour by all links of the target (allowed: {limits.target})"
     )
 
 

@@ -6,11 +6,14 @@ contact's photo is one file at most, and so a changed one takes the other's plac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from accord.engine.plan import Hung, Pairing, Refile
+from accord.model.files import PHOTO
 from accord.model.kinds import Side
 
 
@@ -22,11 +25,15 @@ class File(NamedTuple):
 
 
 class Sums(Struct, frozen=True, kw_only=True):
-    """Say what each side lacks and has too much, and what agrees once that is done."""
+    """Say what each side lacks and has too much, and what agrees once that is done.
+
+    `apart` are those that one side alone has, and is to have.
+    """
 
     lacks: dict[Side, frozenset[File]]
     loses: dict[Side, frozenset[File]]
     agreed: frozenset[File]
+    apart: frozenset[File] = frozenset()
 
 
 def compare(
@@ -35,15 +42,18 @@ def compare(
     *,
     whole: Collection[Side],
     open_to: Collection[Side],
+    apart: Collection[File] = (),
 ) -> Sums:
     """Return what is to be done on each side.
 
     What one side added, the other gets; what one side took off, the other loses, unless it was
     never agreed on. Only a `whole` side, all of whose files could be told, says by silence that
     one was taken off. Only sides that are `open_to` changes get and lose anything.
+    What is to stay `apart` is left alone while one side alone has it.
     """
-    base = frozenset(agreed)
-    now = {side: frozenset(held[side]) for side in Side}
+    alone = frozenset(apart) & (frozenset(held[Side.CRM]) ^ frozenset(held[Side.GROUPWARE]))
+    base = frozenset(agreed) - alone
+    now = {side: frozenset(held[side]) - alone for side in Side}
     lacks: dict[Side, frozenset[File]] = {}
     loses: dict[Side, frozenset[File]] = {}
     for side in Side:
@@ -55,7 +65,7 @@ def compare(
     after = {side: (now[side] | lacks[side]) - loses[side] for side in Side}
     both = after[Side.CRM] & after[Side.GROUPWARE]
     either = after[Side.CRM] | after[Side.GROUPWARE]
-    return Sums(lacks=lacks, loses=loses, agreed=both | (base & either))
+    return Sums(lacks=lacks, loses=loses, agreed=both | (base & either), apart=alone)
 
 
 class Ways(Struct, frozen=True, kw_only=True):
@@ -76,12 +86,14 @@ def compare_photo(
     seen: Mapping[Side, Collection[File]],
     held: Mapping[Side, Collection[File]],
     ways: Ways,
+    apart: Collection[File] = (),
 ) -> tuple[Sums, bool]:
     """Return what is to be done about two contacts' photos, and whether nobody's can be chosen.
 
     Each side holds one at most, and what it gets takes the place of what it has. `agreed` is the
     photo of both, in each form that a side keeps it in; `seen` is what each held when last looked
-    at, which counts where nothing was ever agreed on.
+    at, which counts where nothing was ever agreed on. What is to stay `apart` is left alone while
+    nothing else is there.
     """
     base = frozenset(agreed)
     now = {side: frozenset(held[side]) for side in Side}
@@ -89,12 +101,15 @@ def compare_photo(
     loses = dict(lacks)
     if now[Side.CRM] == now[Side.GROUPWARE]:
         return Sums(lacks=lacks, loses=loses, agreed=now[Side.CRM]), False
-    after = base
+    alone = frozenset(apart) & (now[Side.CRM] ^ now[Side.GROUPWARE])
+    if alone and alone == now[Side.CRM] | now[Side.GROUPWARE]:
+        return Sums(lacks=lacks, loses=loses, agreed=frozenset(), apart=alone), False
     source, clash = _photo_from(base, seen, now, ways)
-    if source is not None and source.other in ways.open_to:
-        lacks[source.other] = after = now[source]
-        loses[source.other] = frozenset() if now[source] else now[source.other]
-    return Sums(lacks=lacks, loses=loses, agreed=after), clash
+    if source is None or source.other not in ways.open_to:
+        return Sums(lacks=lacks, loses=loses, agreed=base, apart=alone), clash
+    lacks[source.other] = now[source]
+    loses[source.other] = frozenset() if now[source] else now[source.other]
+    return Sums(lacks=lacks, loses=loses, agreed=now[source]), clash
 
 
 def _photo_from(
@@ -124,3 +139,54 @@ def _photo_from(
         (only,) = ways.open_to
         return only.other, False
     return ways.winner, ways.winner is None
+
+
+def steps_of(
+    sums: Sums, held: Mapping[Side, Sequence[Hung]], pairing: Pairing, label: str
+) -> tuple[Refile, ...]:
+    """Return the steps that do what `sums` say; what comes under the name of what goes replaces it.
+
+    `held` are the files on both sides. What only goes comes first, so that there is room.
+    """
+    steps: list[Refile] = []
+    for side in Side:
+        goes = _chosen(held[side], sums.loses[side])
+        comes = [replace(each, kept="") for each in _chosen(held[side.other], sums.lacks[side])]
+        place = side.other.place
+        found: list[tuple[Hung | None, Hung | None, str]] = []
+        for each in goes:
+            other = next((one for one in comes if one.name == each.name), None)
+            if other is None:
+                found.insert(0, (each, None, f"the {_kind(each)} was taken off in the {place}"))
+            else:
+                comes.remove(other)
+                found.append((each, other, f"another {_kind(each)} took its place in the {place}"))
+        found += [(None, each, f"the {_kind(each)} was hung on in the {place}") for each in comes]
+        steps += [
+            Refile(
+                side=side,
+                pairing=pairing.id,
+                ref=pairing.side(side).ref,
+                counterpart=pairing.side(side.other).ref,
+                label=label,
+                before=before,
+                after=after,
+                why=why,
+            )
+            for before, after, why in found
+        ]
+    return tuple(steps)
+
+
+def file_of(hung: Hung) -> File:
+    """Return what makes a file the same on both sides."""
+    return File(hung.name, hung.digest)
+
+
+def _kind(hung: Hung) -> str:
+    return "photo" if hung.name == PHOTO else "file"
+
+
+def _chosen(held: Sequence[Hung], wanted: Collection[File]) -> list[Hung]:
+    """Return the wanted ones of some files, each once."""
+    return list({file_of(each): each for each in held if file_of(each) in wanted}.values())

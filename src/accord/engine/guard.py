@@ -14,7 +14,18 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.extent import Extent, excess
-from accord.engine.plan import Create, Delete, Hold, Plan, Skip, Step, Unpair, Update
+from accord.engine.plan import (
+    Create,
+    Delete,
+    Hold,
+    Hung,
+    Plan,
+    Refile,
+    Skip,
+    Step,
+    Unpair,
+    Update,
+)
 from accord.model.kinds import Side
 from accord.rules.rule import Invitations, Rule
 
@@ -38,7 +49,7 @@ def guard(plan: Plan, rule: Rule, extent: Extent, waiting: Waiting = NOTHING) ->
     """Return the plan with dangerous steps held; `extent` says what they add up to."""
     fresh = [
         step
-        for step in plan.writes
+        for step in (*plan.writes, *plan.files)
         if not (waiting.approved and fingerprint(step) in waiting.approved)
     ]
     too_many = {side: excess(fresh, side, rule.guard, extent) for side in Side}
@@ -77,6 +88,8 @@ def fingerprint(step: Step) -> str:
             what = ("delete", side, before.ref, before.version)
         case Unpair(crm=crm, groupware=groupware):
             what = ("unpair", crm, groupware)
+        case Refile(side=side, ref=ref, before=before, after=after):
+            what = (step.name, side, ref, _file(before), _file(after))
         case Hold(held=held):
             return fingerprint(held)
         case _:
@@ -95,6 +108,8 @@ def subject(step: Step) -> str:
             return f"delete {side} {before.ref}"
         case Unpair(crm=crm, groupware=groupware):
             return f"unpair {crm} {groupware}"
+        case Refile(side=side, ref=ref, before=Hung(name=name)):
+            return f"file {side} {ref} {name}"
         case Hold(held=held):
             return subject(held)
         case _:
@@ -103,7 +118,7 @@ def subject(step: Step) -> str:
 
 def _judge(step: Step, rule: Rule, too_many: dict[Side, dict[str, str]], waiting: Waiting) -> Step:
     effect = step.held if isinstance(step, Hold) else step
-    if not isinstance(effect, Create | Update | Delete | Unpair):
+    if not isinstance(effect, Create | Update | Delete | Unpair | Refile):
         return step
     mark = fingerprint(effect) if waiting.approved or waiting.refused else ""
     if mark in waiting.refused:
@@ -117,16 +132,20 @@ def _judge(step: Step, rule: Rule, too_many: dict[Side, dict[str, str]], waiting
 
 
 def _cause(
-    step: Create | Update | Delete | Unpair, rule: Rule, too_many: dict[Side, dict[str, str]]
+    step: Create | Update | Delete | Unpair | Refile,
+    rule: Rule,
+    too_many: dict[Side, dict[str, str]],
 ) -> str | None:
     if isinstance(step, Unpair):
         return None
     causes = too_many[step.side]
+    if isinstance(step, Refile):
+        return causes.get("file") if step.before is not None else None
     mass = causes.get(step.name) or (causes.get("mail") if step.mails else None)
     return mailing(step.mails, rule) or mass
 
 
-def _refused(step: Create | Update | Delete | Unpair) -> Skip:
+def _refused(step: Create | Update | Delete | Unpair | Refile) -> Skip:
     why = f"somebody said no to this: {step.why}"
     match step:
         case Create(source=snapshot, side=side):
@@ -139,5 +158,11 @@ def _refused(step: Create | Update | Delete | Unpair) -> Skip:
                 pairing=step.pairing,
                 why=why,
             )
+        case Refile(side=side, ref=ref):
+            return Skip(side=side, ref=ref, pairing=step.pairing, why=why)
         case Unpair():
             return Skip(side=Side.CRM, ref=step.crm, pairing=step.pairing, why=why)
+
+
+def _file(file: Hung | None) -> tuple[str, str] | None:
+    return None if file is None else (file.name, file.digest)

@@ -105,6 +105,47 @@ class Delete(_Writing, tag="delete", frozen=True, kw_only=True):
     mails: tuple[str, ...] = ()
 
 
+class Hung(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Be a file as a step names it: its name and what is in it.
+
+    `kept` is the uri under which the CRM keeps the bytes of one that is taken off; empty where
+    nobody is known to keep them.
+    """
+
+    name: str
+    digest: str
+    size: int = 0
+    media_type: str = ""
+    kept: str = ""
+
+
+class Refile(_Writing, tag="refile", frozen=True, kw_only=True):
+    """Take the file `before` off an item on `side`, or hang `after` on it, or both: replace it.
+
+    `ref` is the item's there, `counterpart` the other side's, `label` what people call it.
+    """
+
+    side: Side
+    pairing: str
+    ref: str
+    counterpart: str
+    label: str = ""
+    before: Hung | None = None
+    after: Hung | None = None
+
+    @property
+    def name(self) -> str:
+        """Return its name in plans and journal: `attach`, `detach` or `replace`."""
+        if self.before is None:
+            return "attach"
+        return "detach" if self.after is None else "replace"
+
+    @property
+    def changes(self) -> tuple[FieldChange, ...]:
+        """Return what the journal keeps: the file before and after."""
+        return (FieldChange(field="file", before=self.before, after=self.after),)
+
+
 class Pair(_Step, tag="pair", frozen=True, kw_only=True):
     """Record that two snapshots belong together; writes nothing on either side.
 
@@ -204,11 +245,11 @@ class Skip(_Step, tag="skip", frozen=True, kw_only=True):
 class Hold(_Step, tag="hold", frozen=True, kw_only=True):
     """Wait for approval before the `held` step is done; `cause` names the guard that spoke."""
 
-    held: Create | Update | Delete | Unpair
+    held: Create | Update | Delete | Unpair | Refile
     cause: str
 
 
-Step: TypeAlias = Create | Update | Delete | Pair | Unpair | Conflict | Skip | Hold
+Step: TypeAlias = Create | Update | Delete | Refile | Pair | Unpair | Conflict | Skip | Hold
 Writing: TypeAlias = Create | Update | Delete
 
 
@@ -222,6 +263,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     def writes(self) -> tuple[Writing, ...]:
         """Return the steps that write on a side."""
         return tuple(s for s in self.steps if isinstance(s, Create | Update | Delete))
+
+    @property
+    def files(self) -> tuple[Refile, ...]:
+        """Return the steps about files on items."""
+        return tuple(s for s in self.steps if isinstance(s, Refile))
 
     @property
     def mails(self) -> tuple[str, ...]:

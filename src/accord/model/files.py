@@ -7,6 +7,9 @@ from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind
 from accord.model.parts import Attachment, files
 
+PHOTO = "the photo"
+"""How every photo is called where files are compared: each side has a name of its own for them."""
+
 
 def file_field(kind: Kind) -> str:
     """Return the field that names an item's files; a contact has one of them at most."""

@@ -52,6 +52,18 @@ class Attachments(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """Be a session whose side keeps the bytes of files that were taken off."""
+
+    def open_kept(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file that hangs on an item, or did so.
+
+        Raises Gone where they aren't kept any more, and as `open_file` does for the item.
+        """
+        ...
+
+
 def without_files(draft: Draft) -> Draft:
     """Return a draft that names no files: they are hung on what is made of it."""
     item = draft.item

@@ -233,19 +233,20 @@ MEANINGS: dict[str, str] = {
     "replies.audience": "which others get an answer",
     "ownership": "the CRM user who owns tasks assigned to this address",
     "lookups": "an entry of a table for `lookup` and `lookupKey`",
-    "guard.deletes": "how many items of a side may be deleted within an hour; more wait for "
-    "approval",
-    "guard.share": "the part of all pairs that may be deleted within an hour, counted from ten "
-    "pairs up; more waits for approval",
+    "guard.deletes": "how many items of a side may be deleted within an hour, and how many files "
+    "taken off; more wait for approval",
+    "guard.share": "the part of all pairs that may be deleted within an hour, or of all their "
+    "files taken off, counted from ten up; more waits for approval",
     "guard.updates": "how many items of a side one run may change; more wait for approval",
     "guard.mails": "how many changes may mail people within an hour where `invitations` allows it; "
     "more wait for approval",
-    "guard.emptied": "from so many pairs on, the deletion of all of them waits for approval",
+    "guard.emptied": "from so many pairs on, the deletion of all of them waits for approval, and "
+    "from so many files on, that of all files",
     "guard.lost": "the part of all pairs that may be missing on a side whose history was lost "
     "(a folder made anew, a restored CRM, an expired cursor); where more are, and at least two, "
     "their deletion waits for approval",
     "guard.target": "how many items of a side all links of the target may delete within an hour, "
-    "and how often they may mail people; more waits for approval",
+    "how many files they may take off, and how often they may mail people; more waits for approval",
 }
 """What every key of a rule means, for the reference."""
 

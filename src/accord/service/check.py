@@ -279,6 +279,7 @@ def _unread(one: Pending) -> bool:
 _WAITING = {
     Cause.HELD: "held: `accord held`",
     Cause.UNDO: "to be undone: `accord held`",
+    Cause.FILE: "files held: `accord held`",
     Cause.CONFLICT: "in conflict: `accord conflicts`",
 }
 _SHOWN = 20

@@ -47,9 +47,9 @@ class Waiting(Struct, frozen=True, kw_only=True):
 def waiting(accord: Accord, cause: Cause, link: str = "") -> list[Waiting]:
     """Return what is pending for a cause, on all links or one; refused changes are left out.
 
-    What waits for approval may also be a step of an undo.
+    What waits for approval may also be about a file, or a step of an undo.
     """
-    causes = (cause, Cause.UNDO) if cause is Cause.HELD else (cause,)
+    causes = (cause, Cause.FILE, Cause.UNDO) if cause is Cause.HELD else (cause,)
     with accord.state.read() as tx:
         found = [
             one
@@ -181,7 +181,7 @@ def _label(tx: Tx, entry: Entry) -> str:
 
 
 def _held(pending: Pending | None, number: str) -> Pending:
-    if pending is None or pending.cause not in (Cause.HELD, Cause.UNDO):
+    if pending is None or pending.cause not in (Cause.HELD, Cause.FILE, Cause.UNDO):
         hint = "`accord held` lists what waits for approval"
         raise ConfigError(f"nothing is held under {number!r}", field="id", hint=hint)
     return pending

@@ -15,11 +15,12 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Snapshot
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
+from accord.service.files_guard import held_file
 from accord.service.mailbox_states import trouble
 from accord.service.meetings import is_meeting
 from accord.service.waiting import is_unwritable
 from accord.state.codec import decode_step
-from accord.state.records import Decision, Entry, Link, Pending
+from accord.state.records import Cause, Decision, Entry, Link, Pending
 from accord.state.state import Tx
 
 _HISTORY = 50
@@ -140,7 +141,7 @@ def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
             pairing.groupware if pairing else None, Side.GROUPWARE, groupware, decisions
         ),
         waiting=(
-            *(f"{one.cause}: {one.why}{_advice(link, pairing, one)}" for one in pending),
+            *(f"{_waits(one)}{_advice(link, pairing, one)}" for one in pending),
             *_left_out(tx, pairing),
             *(f"{found}; {found.hint}" for found in [trouble(tx, link.id)] if found is not None),
         ),
@@ -163,6 +164,16 @@ def _left_out(tx: Tx, pairing: Pairing | None) -> Iterable[str]:
     """Yield the files that aren't carried, each with the reason."""
     known = tx.files.get(pairing.id) if pairing is not None else None
     return () if known is None else (f"left out: {why}" for why in known.left)
+
+
+def _waits(pending: Pending) -> str:
+    """Return why something waits, and of files which one."""
+    if pending.cause is not Cause.FILE:
+        return f"{pending.cause}: {pending.why}"
+    step = held_file(pending)
+    name = step.before.name if step.before is not None else ""
+    said = "said no to" if pending.refused else "held"
+    return f"{said}: {step.name} {name} in the {step.side.place}: {pending.why}"
 
 
 def _advice(link: Link, pairing: Pairing | None, pending: Pending) -> str:

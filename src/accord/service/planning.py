@@ -37,7 +37,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     _load_policies(visit, cases)
     with visit.state.read() as tx:
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
-    waiting = _waiting(held)
+    waiting = waiting_of(held)
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
     gone = missing(held, apart=(RULE_CHANGED,))
     decided = [settled(_kept(visit, case, waiting, refs), gone) for case in cases]
@@ -75,7 +75,8 @@ def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
                 visit.policies[version] = policy
 
 
-def _waiting(held: Sequence[Pending]) -> Waiting:
+def waiting_of(held: Sequence[Pending]) -> Waiting:
+    """Return what people have and have not decided about what is held."""
     causes = {}
     for one in held:
         step = decode_step(one.step)

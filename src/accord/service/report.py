@@ -5,7 +5,18 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
-from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Plan, Skip, Unpair, Update
+from accord.engine.plan import (
+    Conflict,
+    Create,
+    Delete,
+    Hold,
+    Pair,
+    Plan,
+    Refile,
+    Skip,
+    Unpair,
+    Update,
+)
 from accord.engine.replies import Act
 from accord.model.diff import FieldChange
 from accord.model.kinds import Side
@@ -42,6 +53,7 @@ _ADDED = (
     "conflicts",
     "clashes",
     "unreadable",
+    "files",
     "requests",
     "seconds",
 )
@@ -52,7 +64,8 @@ class Report(Struct, kw_only=True):
 
     `paired`, `unpaired`, `held`, `conflicts` and `clashes` concern both sides together:
     `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable` were met
-    in a form that can't be read, and left alone. `requests` and `seconds`
+    in a form that can't be read, and left alone. `files` were hung on items, taken off or
+    replaced. `requests` and `seconds`
     are the link's share: what served several links is split among them, so that all reports of
     a run add up to what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how, `state` the
@@ -74,6 +87,7 @@ class Report(Struct, kw_only=True):
     conflicts: int = 0
     clashes: int = 0
     unreadable: int = 0
+    files: int = 0
     requests: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -135,6 +149,8 @@ class Report(Struct, kw_only=True):
                 case Skip(side=side):
                     self.side(side).skipped += 1
                     self.unreadable += step.name == "unreadable"
+                case Refile():
+                    self.files += 1
                 case Pair():
                     self.paired += 1
                 case Unpair():
@@ -168,6 +184,7 @@ class Report(Struct, kw_only=True):
             "conflicts": self.conflicts,
             "clashes": self.clashes,
             "unreadable": self.unreadable,
+            "files": self.files,
             "failed": self.failed,
             "requests": self.requests,
             "seconds": round(self.seconds, 3),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -20,11 +21,13 @@ from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply, create_keys
 from accord.service.begin import attend
+from accord.service.files_journal import FILE_STEPS
 from accord.service.opening import Options
 from accord.service.pull import confirm
 from accord.service.replies import STEPS, undo_replies
 from accord.service.report import Report
 from accord.service.sync import ROUNDS
+from accord.service.undo_files import FilesPlanned, cover, plan_files
 from accord.service.undo_plan import Approves, Planned, plan
 from accord.service.undo_shown import MOVING, Shown
 from accord.service.undo_stand import by_item, stand
@@ -33,7 +36,7 @@ from accord.state.records import Entry, Link
 from accord.state.state import Tx
 
 _MOST = 100_000
-_UNDOABLE = ("create", "update", "delete", "clash", *STEPS)
+_UNDOABLE = ("create", "update", "delete", "clash", *STEPS, *FILE_STEPS)
 
 
 class What(StrEnum):
@@ -162,21 +165,38 @@ def _undo_link(
     accord: Accord, link: Link, entries: Sequence[Entry], approves: Approves, *, dry: bool
 ) -> Report:
     answers = [entry for entry in entries if entry.step in STEPS]
-    entries = [entry for entry in entries if entry.step not in STEPS]
+    filed = [entry for entry in entries if entry.step in FILE_STEPS]
+    entries = [entry for entry in entries if entry.step not in (*STEPS, *FILE_STEPS)]
 
-    def decide(visit: Visit, report: Report) -> list[Planned]:
-        planned = _plans(visit, entries if dry else _open(visit, entries), approves)
-        report.plan = Plan(link=link.id, steps=tuple(s for one in planned for s in one.steps))
-        report.left = _told({n: why for one in planned for n, why in one.refused.items()})
+    def decide(visit: Visit, report: Report) -> _Both:
+        items = _plans(visit, entries if dry else _open(visit, entries), approves)
+        items, rest = cover(items, filed if dry else _open(visit, filed))
+        both = _Both(items, rest, plan_files(visit, rest, approves, report))
+        steps = [step for one in both.items for step in one.steps]
+        steps += [step for each in both.files for step in each.steps]
+        report.plan = Plan(link=link.id, steps=tuple(steps))
+        refused = [one.refused for one in both.items] + [one.left for one in both.files]
+        report.left = _told({n: why for some in refused for n, why in some.items()})
         if dry:
             undo_replies(visit, answers, report)
-        return planned
+        return both
 
-    def carry_out(visit: Visit, planned: list[Planned], report: Report) -> None:
-        _carry_out(visit, planned, approves, report)
+    def carry_out(visit: Visit, both: _Both, report: Report) -> None:
+        # Files go first: what is let go of with its item takes none any more.
+        done = plan_files(visit, both.filed, approves, report, both.files)
+        left = {n: why for one in done for n, why in one.left.items()}
+        _carry_out(visit, both.items, approves, report, filed, left)
         undo_replies(visit, _open(visit, answers), report)
 
     return attend(accord, link, Options(dry=dry, cause="undo"), decide, carry_out)
+
+
+class _Both(NamedTuple):
+    """Be what an undo does about items and, from the entries in `filed`, about files."""
+
+    items: list[Planned]
+    filed: list[Entry]
+    files: list[FilesPlanned]
 
 
 def _plans(visit: Visit, entries: Sequence[Entry], approves: Approves) -> list[Planned]:
@@ -184,19 +204,25 @@ def _plans(visit: Visit, entries: Sequence[Entry], approves: Approves) -> list[P
 
 
 def _carry_out(
-    visit: Visit, planned: Sequence[Planned], approves: Approves, report: Report
+    visit: Visit,
+    planned: Sequence[Planned],
+    approves: Approves,
+    report: Report,
+    filed: Sequence[Entry],
+    left: dict[int, str],
 ) -> None:
     """Write, and plan again what had changed meanwhile; say what is left in the end.
 
     Only what was written is marked as undone, by the step that wrote it. What a later round
-    would write otherwise than it was shown is left.
+    would write otherwise than it was shown is left. `filed` are entries about files,
+    and `left` says what is left of those.
     """
     shown = Shown(planned)
-    left: dict[int, str] = {}
     entries: list[Entry] = []
     for number in range(ROUNDS + 1):
         if number:
-            planned = [shown.only(one) for one in _plans(visit, entries, approves)]
+            planned, _ = cover(_plans(visit, entries, approves), _open(visit, filed))
+            planned = [shown.only(one) for one in planned]
         entries = _write(visit, planned, report)
         for one in planned:
             left |= one.left

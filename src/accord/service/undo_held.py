@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from accord.engine.plan import Hold, Step
+from accord.engine.plan import Hold, Refile, Step
 from accord.service.accord import Accord
 from accord.service.report import Report
 from accord.service.undo import undo_entries
@@ -46,11 +46,11 @@ def _unfinished(report: Report) -> bool:
     return bool(report.error or report.left or report.held or report.failed or report.observed)
 
 
-def _approved(shown: Sequence[Step]) -> Callable[[Sequence[Writing]], bool]:
+def _approved(shown: Sequence[Step]) -> Callable[[Sequence[Writing | Refile]], bool]:
     """Tell of steps whether each is one that was shown, the values it replaces included."""
     effects = [step.held for step in shown if isinstance(step, Hold)]
 
-    def approves(steps: Sequence[Writing]) -> bool:
+    def approves(steps: Sequence[Writing | Refile]) -> bool:
         return all(any(alike(step, effect) for effect in effects) for step in steps)
 
     return approves

@@ -19,6 +19,7 @@ from accord.engine.plan import (
     Frozen,
     Hold,
     Pairing,
+    Refile,
     Skip,
     Step,
     Unpair,
@@ -41,7 +42,7 @@ from accord.state.records import Entry
 ERASED = "the values were erased"
 
 Writing: TypeAlias = Create | Update | Delete
-Approves: TypeAlias = Callable[[Sequence[Writing]], bool]
+Approves: TypeAlias = Callable[[Sequence[Writing | Refile]], bool]
 """Tell whether somebody has said yes to just these steps, which would be held."""
 
 

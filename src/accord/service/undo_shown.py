@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from accord.engine.plan import Create, Delete, Step, Update
+from accord.engine.guard import fingerprint
+from accord.engine.plan import Create, Delete, Refile, Step, Update
 from accord.model.diff import diff
 from accord.model.fields import same
 from accord.model.item import kind_of
@@ -41,7 +42,7 @@ class Shown:
         return refusal(planned.entries, MOVING)
 
 
-def alike(step: Writing, shown: Step) -> bool:
+def alike(step: Writing | Refile, shown: Step) -> bool:
     """Tell whether a step writes just what was shown, over the very values it was to replace."""
     match step, shown:
         case Create(), Create():
@@ -49,6 +50,8 @@ def alike(step: Writing, shown: Step) -> bool:
         case Delete(), Delete():
             known = step.side is shown.side and step.before.ref == shown.before.ref
             return known and not diff(shown.before.item, step.before.item)
+        case Refile(), Refile():
+            return fingerprint(step) == fingerprint(shown)
         case Update(), Update():
             return _same_change(step, shown)
         case _:

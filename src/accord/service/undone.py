@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from accord.engine.plan import Create, Delete, Hold, Step, Update
+from accord.engine.plan import Create, Delete, Hold, Refile, Step, Update
 from accord.service.visit import Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Pending
@@ -20,7 +20,7 @@ from accord.state.state import Tx
 def undoes(step: Step) -> tuple[int, ...]:
     """Return the numbers of the journal entries that a step, or the step it holds, takes back."""
     effect = step.held if isinstance(step, Hold) else step
-    return effect.undoes if isinstance(effect, Create | Update | Delete) else ()
+    return effect.undoes if isinstance(effect, Create | Update | Delete | Refile) else ()
 
 
 def waiting_undo(pending: Pending, step: Step) -> Pending:
@@ -32,7 +32,9 @@ def waiting_undo(pending: Pending, step: Step) -> Pending:
         return pending
     effect = step.held
     fields = [change.field for change in effect.changes] if isinstance(effect, Update) else []
-    side = effect.side if isinstance(effect, Create | Update | Delete) else ""
+    if isinstance(effect, Refile):
+        fields = [one.name for one in (effect.before, effect.after) if one is not None]
+    side = effect.side if isinstance(effect, Create | Update | Delete | Refile) else ""
     what = f"{pending.link}\0{undoes(step)}\0{effect.name}\0{side}\0{sorted(fields)}"
     key = hashlib.sha256(what.encode()).hexdigest()[:12]
     return msgspec.structs.replace(pending, id=key, cause=Cause.UNDO)

@@ -17,6 +17,7 @@ from accord.engine.plan import (
     Hold,
     Pair,
     Plan,
+    Refile,
     Skip,
     Step,
     Unpair,
@@ -56,6 +57,11 @@ def step_view(step: Step) -> dict[str, Any]:
             view["fields"] = _changed(step)
         case Delete():
             view |= {"side": step.side, **_snapshot(step.before)}
+        case Refile():
+            view |= {"side": step.side, "ref": step.ref, "label": step.label or PRIVATE}
+            view["fields"] = [
+                {**msgspec.structs.asdict(each), "label": "file"} for each in step.changes
+            ]
         case Pair() | Conflict():
             view |= _item(step.crm.item)
             view |= {"crm": step.crm.ref, "groupware": step.groupware.ref}

@@ -13,8 +13,10 @@ from msgspec import Struct
 from sqlalchemy import delete, select, update
 
 from accord.db.tx import chunks
+from accord.engine.plan import Refile
+from accord.model.files import PHOTO
 from accord.state.context import Repository
-from accord.state.schema import FILES
+from accord.state.schema import FILES, PAIRINGS
 
 
 class Hanging(Struct, frozen=True, kw_only=True):
@@ -31,12 +33,16 @@ class FilesOf(Struct, frozen=True, kw_only=True):
 
     `agreed` holds name and digest of what both sides had last; `crm` and `groupware` what each
     side's files were found to hold, so that none is read twice; `left` why some were left out.
+    `doing` are the steps under way, of which it isn't known yet which were done; `apart` is what
+    an undo left on one side alone, name and digest: it stays there.
     """
 
     agreed: tuple[tuple[str, str], ...] = ()
     crm: tuple[Hanging, ...] = ()
     groupware: tuple[Hanging, ...] = ()
     left: tuple[str, ...] = ()
+    doing: tuple[Refile, ...] = ()
+    apart: tuple[tuple[str, str], ...] = ()
 
 
 class Files(Repository):
@@ -52,7 +58,8 @@ class Files(Repository):
     def put(self, link: str, pairing: str, known: FilesOf, *, due: bool = False) -> None:
         """Keep what is known; `due` asks to look at them again."""
         data = self._wrapped(pairing, known)
-        row = {"pairing": pairing, "link": link, "due": due, "data": data}
+        count = _count(known)
+        row = {"pairing": pairing, "link": link, "due": due, "data": data, "count": count}
         self.db.upsert(FILES, [row])
 
     def expect(self, link: str, holding: Iterable[str], others: Iterable[str]) -> None:
@@ -61,7 +68,13 @@ class Files(Repository):
         for part in chunks([*holding, *others]):
             self.db.execute(update(FILES).where(FILES.c.pairing.in_(part)).values(due=True))
         rows = [
-            {"pairing": one, "link": link, "due": True, "data": self._wrapped(one, FilesOf())}
+            {
+                "pairing": one,
+                "link": link,
+                "due": True,
+                "data": self._wrapped(one, FilesOf()),
+                "count": 0,
+            }
             for one in holding
         ]
         self.db.insert_new(FILES, rows)
@@ -70,6 +83,20 @@ class Files(Repository):
         """Return the pairs of a link that are to be looked at."""
         query = select(FILES.c.pairing).where(FILES.c.link == link, FILES.c.due)
         return list(self.db.execute(query.order_by(FILES.c.pairing)).scalars())
+
+    def agreed(self, link: str) -> int:
+        """Return how many files a link's pairs have that take part at present."""
+        query = (
+            select(FILES.c.pairing, FILES.c.count)
+            .join(PAIRINGS, PAIRINGS.c.id == FILES.c.pairing)
+            .where(FILES.c.link == link, FILES.c.count != 0, PAIRINGS.c.frozen == "")
+        )
+        counts = self.db.mapping(query)
+        for pairing, count in counts.items():
+            if count < 0:
+                known = self.get(pairing)
+                counts[pairing] = _count(known) if known else 0
+        return sum(counts.values())
 
     def remove_many(self, pairings: Sequence[str]) -> None:
         """Forget the files of pairs that are no more."""
@@ -80,3 +107,8 @@ class Files(Repository):
         private = self.context.keys is not None
         data = msgspec.json.encode(known)
         return self.context.wrap(data, f"files:{pairing}", private=private)
+
+
+def _count(known: FilesOf) -> int:
+    """Return how many files agree: a photo is one in whatever forms its sides keep it."""
+    return len({PHOTO if name == PHOTO else (name, digest) for name, digest in known.agreed})

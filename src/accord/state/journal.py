@@ -116,6 +116,13 @@ class Journal(Repository):
         """Return how many writes that mailed people there were since then, as `deleted` does."""
         return self._lately(literal_column("mails > 0"), target, since, apart)
 
+    def refiled(
+        self, target: str, since: datetime, apart: Collection[str] = ()
+    ) -> dict[tuple[str, Side], int]:
+        """Return how many files were taken off items since then, as `deleted` does."""
+        what: ColumnElement[bool] = literal_column("step IN ('detach', 'replace')")
+        return self._lately(what, target, since, apart)
+
     def _lately(
         self, what: ColumnElement[bool], target: str, since: datetime, apart: Collection[str]
     ) -> dict[tuple[str, Side], int]:

@@ -36,7 +36,7 @@ class PendingChanges(Repository):
         Changes given together don't replace each other.
         """
         for link, cause in sorted({(each.link, each.cause) for each in pending}):
-            if cause == Cause.UNDO:  # Each is a decision about its own entries.
+            if cause in (Cause.UNDO, Cause.FILE):  # Each is a decision of its own.
                 continue
             given = [each for each in pending if (each.link, each.cause) == (link, cause)]
             for side, name in _ATTRIBUTE.items():

@@ -24,13 +24,17 @@ class Mode(StrEnum):
 
 
 class Cause(StrEnum):
-    """Say why a change is pending; `undo` is a step of an undo that waits for approval."""
+    """Say why a change is pending.
+
+    `undo` is a step of an undo, `file` one about a file on an item, that waits for approval.
+    """
 
     HELD = "held"
     CONFLICT = "conflict"
     REJECTED = "rejected"
     RETRY = "retry"
     UNDO = "undo"
+    FILE = "file"
 
 
 class Target(Struct, frozen=True, kw_only=True):

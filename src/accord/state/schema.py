@@ -22,7 +22,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0009"
+HEAD = "0010"
 METADATA = new_metadata()
 
 
@@ -142,6 +142,8 @@ FILES = Table(
     _link(),
     Column("due", Boolean, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    # How many files agree, for the guard; -1 is to be counted.
+    Column("count", Integer, nullable=False, server_default="-1"),
     Index("ix_state_files_due", "link", "due"),
 )
 """What is known of the files on a pair's items; no key to the pair, whose row is often replaced."""
@@ -251,6 +253,7 @@ JOURNAL = Table(
     Index("ix_state_journal_user", "user", "id"),
     _lately("deleted", "step = 'delete'"),
     _lately("mailed", "mails > 0"),
+    _lately("refiled", "step IN ('detach', 'replace')"),
     sqlite_autoincrement=True,
 )
 attach(JOURNAL, changing="undone_by")

@@ -10,9 +10,9 @@ import pytest
 
 from accord.model.item import Item
 from accord.model.kinds import Kind
-from accord.model.parts import Attachment, files
+from accord.model.parts import STORED, Attachment, files
 from accord.ports import errors
-from accord.ports.attachments import Attachments
+from accord.ports.attachments import Attachments, KeepsFiles
 from accord.testing.base import Contract, only
 from accord.testing.place import Place, revise
 from accord.testing.samples import plain, title_field
@@ -72,6 +72,26 @@ class FilesContract(Contract):
         assert read(place, after.ref, after.item) == {"two": b"two"}
         with pytest.raises(errors.Gone):
             list(session(place).open_file(place.folder, place.kind, made.ref, gone.uri))
+
+    @only(Kind.EVENT, Kind.TASK)
+    def test_what_was_taken_off_is_kept_or_gone(self, place: Place) -> None:
+        """Where a side keeps the bytes, for that item alone, until it is told to forget them."""
+        kept = session(place)
+        if not isinstance(kept, KeepsFiles):
+            pytest.skip("this side keeps nothing")
+        (made,) = place.create(plain(place.kind, "with files"))
+        for name, forget in (("one", False), ("two", True)):
+            hang(place, made.ref, name, name.encode())
+            (file,) = held(place.read(made.ref).item)
+            kept.detach(place.folder, place.kind, made.ref, file.uri, forget=forget)
+            where = (place.folder, place.kind, made.ref, file.uri)
+            if forget:
+                with pytest.raises(errors.Gone):
+                    list(kept.open_kept(*where))
+            else:
+                assert b"".join(kept.open_kept(*where)) == b"one"
+        with pytest.raises(errors.Gone):
+            list(kept.open_kept(place.folder, place.kind, made.ref, f"{STORED}nowhere"))
 
     @only(Kind.EVENT, Kind.TASK)
     def test_nothing_is_hung_on_what_is_gone(self, place: Place) -> None:

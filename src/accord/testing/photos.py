@@ -11,6 +11,7 @@ from accord.model.files import files_of
 from accord.model.kinds import Kind
 from accord.model.parts import Attachment
 from accord.ports import errors
+from accord.ports.attachments import KeepsFiles
 from accord.testing.base import Contract, only
 from accord.testing.files import session
 from accord.testing.place import Place, revise
@@ -80,6 +81,22 @@ class PhotosContract(Contract):
         assert files_of(after.item) == ()
         with pytest.raises(errors.Gone):
             list(session(place).open_file(place.folder, place.kind, made.ref, gone.uri))
+
+    @only(Kind.CONTACT)
+    def test_a_former_photo_is_kept_or_gone(self, place: Place) -> None:
+        """Where a side keeps the bytes: of one that was replaced as of one that was taken off."""
+        kept = session(place)
+        if not isinstance(kept, KeepsFiles):
+            pytest.skip("this side keeps nothing")
+        (made,) = place.create(plain(place.kind, "with a photo"))
+        give(place, made.ref, JPEG)
+        (first,) = files_of(place.read(made.ref).item)
+        give(place, made.ref, PNG, "image/png")
+        (second,) = files_of(place.read(made.ref).item)
+        kept.detach(place.folder, place.kind, made.ref, second.uri)
+        for former, content in ((first, JPEG), (second, PNG)):
+            pieces = kept.open_kept(place.folder, place.kind, made.ref, former.uri)
+            assert b"".join(pieces) == content
 
     @only(Kind.CONTACT)
     def test_a_photo_makes_the_version_in_hand_stale(self, place: Place) -> None:

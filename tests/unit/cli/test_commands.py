@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -18,7 +19,7 @@ from accord.cli.commands import COMMANDS, NAMES
 from accord.groupware.memory import MemoryGroupware
 from accord.model.item import Event
 from accord.model.kinds import Kind
-from accord.model.parts import Privacy
+from accord.model.parts import Attachment, Privacy
 from tests.unit.cli.conftest import CONFIG, Run, event, govern
 
 DAY: dict[str, Any] = {"start": datetime(2027, 3, 1, 10), "end": datetime(2027, 3, 1, 11)}
@@ -476,6 +477,39 @@ def test_a_users_consent_is_given_listed_and_withdrawn(
 
 
 # deciding
+
+
+def test_files_are_told_held_and_undone(linked: Run, mailboxes: MemoryGroupware) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
+    govern(linked, rule)
+    put(linked, "Kick-off")
+    linked("sync", "alice-event")
+    (there,) = mailboxes.person("alice@x.test").list(Kind.EVENT)
+    with mailboxes.open("alice@x.test") as session:
+        where = ("calendar", Kind.EVENT, there.ref)
+        uri = session.attach(*where, Attachment(name="plan.pdf"), io.BytesIO(b"plan"))
+        assert "1 file carried" in linked("sync", "alice-event").out
+        told = linked("journal", "--limit", "1").out
+        assert "attach in the CRM: event" in told
+        assert "file: — → plan.pdf (4 bytes)" in told
+        session.detach(*where, uri)
+    assert "1 waits for approval" in linked("sync", "alice-event").out
+    out = linked("held").out
+    assert "held: detach in the CRM: Kick-off" in out
+    assert "file: plan.pdf (4 bytes, kept in the CRM) → —" in out
+    assert "mass deletion: 1 of 1 files would be taken off" in out
+    assert "held: detach plan.pdf in the CRM" in linked("explain", "Kick-off").out
+    (row,) = linked("held", "--json").rows
+    assert (row["label"], row["held"]["step"]) == ("Kick-off", "detach")
+    assert row["held"]["fields"][0]["before"]["name"] == "plan.pdf"
+    linked("held", "approve", row["id"])
+    step = linked("journal", "--limit", "1", "--json").row
+    assert (step["step"], step["fields"][0]["before"]["size"]) == ("detach", 4)
+    plan = linked("undo", str(step["id"]), "--plan").out
+    assert "attach in the CRM: Kick-off" in plan and "attach in the mailbox: Kick-off" in plan
+    assert "2 files carried" in linked("undo", str(step["id"]), "--yes").out
+    (there,) = mailboxes.person("alice@x.test").list(Kind.EVENT)
+    assert [each.name for each in there.item.attachments] == ["plan.pdf"]  # type: ignore[union-attr]
 
 
 def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: MemoryGroupware) -> None:

@@ -14,6 +14,7 @@ from accord.engine.plan import (
     Hold,
     Pair,
     Pairing,
+    Refile,
     Skip,
     Step,
     Unpair,
@@ -260,6 +261,8 @@ def _words(step: Step) -> str:
             return f"update {side}: {' '.join(sorted(c.field for c in found))}"
         case Delete(side=side):
             return f"delete {side}"
+        case Refile(side=side):
+            return f"{step.name} {side}"
         case Pair():
             return "pair"
         case Unpair(forget=True):

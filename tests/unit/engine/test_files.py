@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.engine.files import File, Ways, compare, compare_photo
+from accord.engine.files import File, Sums, Ways, compare, compare_photo, steps_of
+from accord.engine.plan import Hung
 from accord.model.kinds import Side
+from tests.unit.engine.kit import event, pairing
 
 CRM, MAILBOX = Side.CRM, Side.GROUPWARE
 BOTH = frozenset(Side)
@@ -85,6 +87,38 @@ def test_what_only_one_side_ever_had_is_never_taken_off(
     assert (sums.loses[CRM] | sums.loses[MAILBOX]) <= base
 
 
+@pytest.mark.parametrize(
+    ("crm", "mailbox", "agreed", "apart"),
+    [("a", "", "", "a"), ("", "a", "", "a"), ("a", "a", "a", ""), ("", "", "", "")],
+)
+def test_what_is_to_stay_apart_does_so_while_one_side_alone_has_it(
+    crm: str, mailbox: str, agreed: str, apart: str
+) -> None:
+    held = {CRM: named(crm), MAILBOX: named(mailbox)}
+    sums = compare((), held, whole=BOTH, open_to=BOTH, apart=named("a"))
+    assert not any((*sums.lacks.values(), *sums.loses.values()))
+    assert (sums.agreed, sums.apart) == (named(agreed), named(apart))
+
+
+def test_what_comes_under_the_name_of_what_goes_replaces_it() -> None:
+    old, new = Hung(name="a", digest="a1", kept="k"), Hung(name="a", digest="a2", kept="k2")
+    gone, more = Hung(name="b", digest="b"), Hung(name="c", digest="c")
+    sums = Sums(
+        lacks={CRM: frozenset({File("a", "a2"), File("c", "c")}), MAILBOX: frozenset()},
+        loses={CRM: frozenset({File("a", "a1"), File("b", "b")}), MAILBOX: frozenset()},
+        agreed=frozenset(),
+    )
+    steps = steps_of(sums, {CRM: [old, gone], MAILBOX: [new, more, more]}, pairing(event()), "x")
+    assert [step.name for step in steps] == ["detach", "replace", "attach"], "room comes first"
+    bare = Hung(name="a", digest="a2")
+    assert [(step.before, step.after) for step in steps] == [
+        (gone, None),
+        (old, bare),
+        (None, more),
+    ]
+    assert {(step.side, step.ref, step.counterpart) for step in steps} == {(CRM, "c1", "g1")}
+
+
 ASK = None
 PHOTOS = [
     # base, seen in CRM and mailbox, now in CRM and mailbox, open to, winner, restore;
@@ -141,6 +175,42 @@ def test_what_is_done_about_a_photo(row: tuple[Any, ...]) -> None:
     done = [each for side in (CRM, MAILBOX) for each in (sums.lacks[side], sums.loses[side])]
     assert [*done, sums.agreed] == [named(each) for each in wanted]
     assert clashes == clash
+
+
+@pytest.mark.parametrize(
+    # now in CRM and mailbox, apart; CRM gets, mailbox gets; agreed, apart
+    "row",
+    [
+        ("a", "", "a", "", "", "", "a"),
+        ("", "a", "a", "", "", "", "a"),
+        ("a", "b", "a b", "", "", "", "a b"),
+        ("a", "", "", "", "a", "a", ""),
+        ("a", "c", "a b", "c", "", "c", ""),
+        ("a", "", "b", "", "a", "a", ""),
+        ("a", "a", "a", "", "", "a", ""),
+        ("", "", "a", "", "", "", ""),
+    ],
+    ids=lambda row: " | ".join(row),
+)
+def test_what_an_undo_left_apart_stays_so_until_another_photo_comes(row: tuple[str, ...]) -> None:
+    crm, mailbox, apart, *wanted = row
+    sums, clash = compare_photo(
+        (),
+        {CRM: named("a"), MAILBOX: named("b")},
+        {CRM: named(crm), MAILBOX: named(mailbox)},
+        Ways(open_to=BOTH, winner=CRM),
+        named(apart),
+    )
+    told = [sums.lacks[CRM], sums.lacks[MAILBOX], sums.agreed, sums.apart]
+    assert (told, clash) == ([named(each) for each in wanted], False)
+
+
+def test_what_is_apart_stays_so_beside_what_may_not_come() -> None:
+    held = {CRM: named("a"), MAILBOX: named("b")}
+    ways = Ways(open_to={MAILBOX}, winner=CRM)
+    sums, _ = compare_photo((), {CRM: named("a"), MAILBOX: named("")}, held, ways, named("a"))
+    assert not any((*sums.lacks.values(), *sums.loses.values()))
+    assert sums.apart == named("a")
 
 
 FACE = st.sampled_from(["", "a", "b", "c"])

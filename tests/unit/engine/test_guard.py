@@ -14,8 +14,10 @@ from accord.engine.plan import (
     Create,
     Delete,
     Hold,
+    Hung,
     Pair,
     Plan,
+    Refile,
     Skip,
     Step,
     Unpair,
@@ -50,6 +52,18 @@ def create(number: int = 1, side: Side = GROUPWARE, **values: Any) -> Create:
     source = snap(event(), ref=f"n{number}", version=values.pop("version", "1"))
     item = values.pop("item", event())
     return Create(side=side, source=source, item=item, why="new", **values)
+
+
+def off(number: int = 1, side: Side = GROUPWARE, new: str = "") -> Refile:
+    return Refile(
+        side=side,
+        pairing=f"p{number}",
+        ref=f"x{number}",
+        counterpart=f"y{number}",
+        before=Hung(name="plan", digest="d"),
+        after=Hung(name="plan", digest=new) if new else None,
+        why="taken off",
+    )
 
 
 def unpair() -> Unpair:
@@ -512,3 +526,52 @@ def test_a_subject_is_the_act_and_the_item() -> None:
     assert len({subject(step) for step in subjects} - {""}) == len(subjects)
     assert subject(Hold(held=delete(), cause="mass", why="gone")) == subject(delete())
     assert subject(Skip(side=CRM, ref="s", why="x")) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "pairings", "limits", "held"),
+    [
+        (10, 100, {}, False),
+        (11, 100, {}, True),
+        (3, 10, {}, True),
+        (1, 100, {"deletes": 0}, True),
+        (9, 100, {"target": 8}, True),
+        (9, 100, {"target": 9}, False),
+    ],
+)
+@pytest.mark.parametrize("new", ["", "other"])
+def test_files_taken_off_are_counted_as_deletions_are(
+    count: int, pairings: int, limits: dict[str, Any], held: bool, new: str
+) -> None:
+    answers = judged([off(n, new=new) for n in range(count)], pairings, **limits)
+    assert kinds(answers) == ("H" if held else "R") * count
+
+
+def test_files_hung_on_are_never_held() -> None:
+    fresh: list[Step] = [
+        msgspec.structs.replace(off(n), before=None, after=Hung(name="a", digest="d"))
+        for n in range(1000)
+    ]
+    assert judged(fresh, deletes=0, updates=0) == fresh
+
+
+def test_files_of_which_none_is_left_are_held() -> None:
+    extent = Extent(pairings=4, gone={CRM: 4})
+    (hold, *_) = judged([off(n) for n in range(4)], extent=extent)
+    assert isinstance(hold, Hold)
+    assert (
+        hold.cause
+        == "emptied: none of the 4 known files is left in the CRM; was it emptied or made anew?"
+    )
+
+
+def test_a_file_is_approved_or_refused_whatever_else_becomes_of_the_item() -> None:
+    step = off()
+    approved = Waiting(approved=frozenset({fingerprint(step)}))
+    assert judged([step], waiting=approved, deletes=0) == [step]
+    refused = Waiting(refused=frozenset({fingerprint(step)}))
+    (answer,) = judged([step], waiting=refused)
+    assert isinstance(answer, Skip) and "said no" in answer.why
+    waiting = Waiting(held={subject(step): "emptied"})
+    assert kinds(judged([step, off(2)], waiting=waiting)) == "HR"
+    assert fingerprint(off()) != fingerprint(off(new="other")) != fingerprint(off(new="third"))

@@ -374,3 +374,10 @@ def test_a_changed_entry_of_hours_becomes_one_of_days() -> None:
     assert held.read() == days
     held.update(TALK, days)
     assert held.read() == TALK
+
+
+def test_files_that_are_there_but_not_told_are_not_none() -> None:
+    some = read(f"<HasAttachments>true</HasAttachments>{TIMES}")
+    assert [(each.uri, each.stored) for each in some.attachments] == [("stored:", True)]
+    for text in ("", "<HasAttachments>false</HasAttachments>"):
+        assert read(f"{text}{TIMES}").attachments == ()

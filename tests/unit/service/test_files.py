@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from collections.abc import Callable, Iterator
@@ -10,21 +11,25 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 from sqlalchemy import select
 
 from accord.crm.database import DatabaseCrm
 from accord.crm.database.admin import Administration
 from accord.crm.database.schema import FILES
 from accord.groupware.exchange import ExchangeAdapter
+from accord.groupware.exchange.client import Shape, field
 from accord.model.item import Event
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.model.parts import STORED, Attachment, Attendee, Person, files
+from accord.model.recurrence import Frequency, Override, RecurrenceRule
 from accord.ports.adapter import Ask, Draft, Revision
 from accord.ports.errors import Retry
 from accord.rules.rule import Rule, Scope
 from accord.service.bootstrap import open_accord
 from accord.service.explain import explain
+from accord.service.files_due import occurrence_files
 from accord.service.init import init
 from accord.service.report import Report
 from accord.service.sync import sync
@@ -417,6 +422,47 @@ def test_files_on_tasks_go_both_ways(world: Make) -> None:
     here.put(Side.GROUPWARE, "answer.txt", b"yes")
     here.sync()
     assert here.both() == {"plan.pdf": PLAN, "answer.txt": b"yes"}
+
+
+def occurrence_names(here: World, title: str = "Kick-off, once more") -> list[str]:
+    """Return the names of the files on the only changed occurrence in the mailbox."""
+    (override,) = here.item(Side.GROUPWARE).item.overrides  # type: ignore[union-attr]
+    assert override.title == title
+    return [each.name for each in occurrence_files(override)]
+
+
+@pytest.mark.parametrize("usual", [{}, {"agenda.pdf": b"agenda"}])
+def test_a_file_on_a_single_occurrence_stays_there_and_holds_nothing_up(
+    world: Make, usual: dict[str, bytes]
+) -> None:
+    here = world()
+    weekly = RecurrenceRule(frequency=Frequency.WEEKLY, count=4)
+    third = at("2030-03-15T10:00")
+    moved = Override(recurrence_id=third, title="Kick-off, once more")
+    here.add(Side.GROUPWARE, rule=weekly, overrides=(moved,))
+    for name, whole in usual.items():
+        here.put(Side.GROUPWARE, name, whole)
+    with here.hand.open(here.address) as session:
+        shape = Shape((field("calendar:ModifiedOccurrences"),))
+        (message,) = session._client.get([here.item(Side.GROUPWARE).ref], shape)
+        (one,) = message.all("Items", "*", "ModifiedOccurrences", "*", "ItemId")
+        content = base64.b64encode(b"map").decode()
+        assert session._client.attach(str(one.get("Id")), "map.pdf", "", content).error is None
+    assert "map.pdf" in occurrence_names(here)
+    here.sync()
+    assert here.both() == usual
+    (copy,) = here.item(Side.CRM).item.overrides  # type: ignore[union-attr]
+    assert (copy.title, copy.attachments) == ("Kick-off, once more", UNSET)
+    assert here.told() == (
+        "left out: map.pdf on the occurrence of 2030-03-15 in the mailbox: files of single "
+        "occurrences stay where they are"
+    )
+    here.quiet()
+    here.change(Side.CRM, overrides=(msgspec.structs.replace(copy, title="Once more"),))
+    here.put(Side.CRM, "more.txt", b"more")
+    here.sync()
+    assert "map.pdf" in occurrence_names(here, "Once more")
+    assert here.both() == {**usual, "more.txt": b"more"}
 
 
 def test_links_travel_as_a_field_beside_files(world: Make) -> None:

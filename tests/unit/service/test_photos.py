@@ -22,6 +22,7 @@ from accord.ports.errors import Rejected
 from accord.rules.rule import Clash, OneWay, Private
 from accord.sandbox.radicale import Radicale
 from accord.service.explain import explain
+from accord.service.undo import select, undo
 from accord.testing.photos import JPEG, PNG
 from tests.contract.test_groupware_dav import adapter_for as dav_for
 from tests.exchange import House
@@ -169,6 +170,23 @@ def test_a_photo_is_given_changed_and_taken_off(world: Make, side: Side) -> None
     assert here.faces() == [PNG, PNG]
 
 
+def test_a_photo_taken_off_in_the_mailbox_by_mistake_comes_back(world: Make) -> None:
+    here = world()
+    here.meet()
+    here.give(Side.CRM)
+    here.sync()
+    here.change(Side.CRM, nickname="Countess")  # or else the card is again what Accord wrote once
+    here.sync()
+    here.strip(Side.GROUPWARE)
+    run = here.sync().run
+    assert here.faces() == [None, None]
+    (report,) = undo(here.accord, select(here.accord, run))
+    assert not report.error and not report.left
+    assert here.faces() == [JPEG, JPEG]
+    here.quiet()
+    assert here.faces() == [JPEG, JPEG]
+
+
 def test_by_default_photos_go_out_only(world: Make) -> None:
     here = world(direction=Direction.OUTBOUND)
     here.meet()
@@ -299,6 +317,28 @@ def test_a_server_that_makes_pictures_its_own_gets_them_once(
     here.strip(Side.CRM)
     here.sync()
     assert here.faces() == [None, None]
+
+
+@pytest.mark.parametrize("world", ["dav"], indirect=True)
+def test_what_a_server_made_of_a_picture_is_undone_with_it(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = world()
+    pictured = photos.pictured
+
+    def resized(contact: Contact, file: Attachment, content: bytes) -> Contact:
+        return pictured(contact, file, content + b"smaller")
+
+    monkeypatch.setattr(photos, "pictured", resized)
+    here.meet()
+    here.sync()
+    here.give(Side.CRM)
+    run = here.sync().run
+    assert here.faces() == [JPEG, JPEG + b"smaller"]
+    (report,) = undo(here.accord, select(here.accord, run))
+    assert not report.error and not report.left and not report.held
+    assert here.faces() == [JPEG, None]
+    here.quiet()
 
 
 def test_the_photo_of_a_private_contact_stays_where_it_is(exchange: Make) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from accord.model.files import PHOTO
 from accord.state import State
 from accord.state.files import FilesOf, Hanging
 from accord.state.schema import FILES
+from tests.unit.state.build import pairing
 
 KNOWN = FilesOf(
     agreed=(("the merger.pdf", "d1"),),
@@ -54,3 +56,25 @@ def test_names_of_files_are_encrypted_also_after_the_key_was_changed(state: Stat
         (data,) = tx.db.execute(select(FILES.c.data)).scalars().all()
         assert b"merger" not in data
         assert tx.files.get("p1") == KNOWN
+
+
+def test_a_photo_counts_once_in_whatever_forms_its_sides_keep_it(state: State) -> None:
+    with state.begin() as tx:
+        tx.pairings.put_many("a", [pairing(1)])
+        tx.files.put("a", "p1", FilesOf(agreed=((PHOTO, "large"), (PHOTO, "small"))))
+        assert tx.files.agreed("a") == 1
+        tx.db.execute(update(FILES).values(count=-1))
+        assert tx.files.agreed("a") == 1
+
+
+def test_agreed_files_are_counted_where_their_pairs_take_part(state: State) -> None:
+    with state.begin() as tx:
+        tx.pairings.put_many("a", [pairing(1), pairing(2), pairing(3, frozen="scope")])
+        for number in (1, 2, 3):
+            tx.files.put("a", f"p{number}", KNOWN)
+        tx.files.expect("a", ["elsewhere"], [])
+        assert tx.files.agreed("a") == 2
+        assert tx.files.agreed("b") == 0
+        # Of what was kept before there was a count nothing is known.
+        tx.db.execute(update(FILES).values(count=-1))
+        assert tx.files.agreed("a") == 2

@@ -254,12 +254,13 @@ def test_writes_that_mail_are_counted_whatever_they_do(state: State) -> None:
         assert tx.journal.mailed("t1", NOW) == {("a", Side.CRM): 3}
 
 
-@pytest.mark.parametrize("what", ["deleted", "mailed"])
+@pytest.mark.parametrize("what", ["deleted", "mailed", "refiled"])
 def test_counting_reads_an_index_and_not_the_journal(state: State, what: str) -> None:
     furnish(state, "a")
     with state.begin() as tx:
         tx.journal.append_many([entry(f"c{n}") for n in range(2000)])
         tx.journal.append(entry("gone", step="delete", mails=1))
+        tx.journal.append(entry("bare", step="detach"))
         # PostgreSQL chooses by what it knows of a table, and of a new one it knows nothing.
         tx.journal.db.connection.exec_driver_sql("ANALYZE")
     with state.read() as tx:

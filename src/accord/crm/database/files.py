@@ -39,6 +39,25 @@ def read(store: Store, noun: Noun, user: str, ref: str, uri: str) -> Iterator[by
         item = _readable(tx, store, noun, user, ref)
         if all(each.uri != uri for each in files_of(item)):
             raise refusal("not-there", f"no such file is on {ref}")
+    yield from _pieces(store, uri)
+
+
+def read_kept(store: Store, noun: Noun, user: str, ref: str, uri: str) -> Iterator[bytes]:
+    """Yield the bytes of a file that is on a record or was; raises Gone or Denied."""
+    there = select(FILES.c.id).where(
+        FILES.c.id == uri.removeprefix(STORED),
+        FILES.c.kind == str(noun.kind),
+        FILES.c.ref == ref,
+        FILES.c.part == 0,
+    )
+    with store.read() as tx:
+        _readable(tx, store, noun, user, ref)
+        if tx.execute(there).first() is None:
+            raise refusal("not-there", f"no such file is kept for {ref}")
+    yield from _pieces(store, uri)
+
+
+def _pieces(store: Store, uri: str) -> Iterator[bytes]:
     part = 0
     while True:
         query = select(FILES.c.content).where(FILES.c.id == uri.removeprefix(STORED))

@@ -122,6 +122,10 @@ class DatabaseSession(OpenSession):
         """Yield the bytes of a file on a record that this user may read."""
         return files.read(self._store, self._noun(folder, kind), self._user, ref, uri)
 
+    def open_kept(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file that is on a record, or was taken off it."""
+        return files.read_kept(self._store, self._noun(folder, kind), self._user, ref, uri)
+
     def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
         """Hang a file on a record; one of the same name and content hangs there once."""
         noun = self._noun(folder, kind)

@@ -147,6 +147,14 @@ class MemorySession(FilesInMemory, OpenSession):
         _right_folder(folder, kind)
         return self._each([ref], self._restore)[0]
 
+    def open_kept(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file that is on a record, or was taken off it."""
+        with self._filing(folder, ref, reading=True):
+            found = self._store.contents.get(uri)
+            if found is None:
+                raise Refused("not-there", f"no such file is kept for {ref}")
+        yield found
+
     # what stands behind the calls
 
     def _request(self) -> None:

@@ -18,7 +18,8 @@ from accord.model.zones import UnknownZone
 from accord.ports.errors import Rejected
 
 PROPERTIES = (
-    *("subject", "sensitivity", "body", "text_body", "attachments", "categories", "importance"),
+    *("subject", "sensitivity", "body", "text_body", "attachments", "has_attachments"),
+    *("categories", "importance"),
     *("reminder_is_set", "reminder_minutes_before_start", "uid", "start", "end", "is_all_day"),
     *("legacy_free_busy_status", "location", "is_meeting", "is_cancelled", "my_response_type"),
     *("organizer", "required_attendees", "optional_attendees", "resources"),

@@ -130,7 +130,12 @@ def is_directory(address: str) -> bool:
 
 
 def attachments_of(item: Any) -> tuple[Attachment, ...]:
-    """Return the files on an item by reference; what a body shows inside is part of the body."""
+    """Return the files on an item by reference; what a body shows inside is part of the body.
+
+    Where the item says that it has files and names none, there is one of which nothing is told.
+    """
+    if not item.attachments and item.has_attachments:
+        return (Attachment(uri=STORED),)
     return tuple(
         attachment_of(each)
         for each in item.attachments or ()

@@ -28,7 +28,8 @@ from accord.model.zones import UnknownZone, instant
 from accord.ports.errors import Rejected
 
 PROPERTIES = (
-    *("subject", "sensitivity", "body", "text_body", "attachments", "categories", "importance"),
+    *("subject", "sensitivity", "body", "text_body", "attachments", "has_attachments"),
+    *("categories", "importance"),
     *("reminder_due_by", "reminder_is_set", "start_date", "due_date", "complete_date"),
     *("percent_complete", "status", "recurrence", "delegator"),
     *("accord_uid", "accord_kept", "accord_key", "accord_marker"),
