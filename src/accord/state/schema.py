@@ -28,13 +28,8 @@ METADATA = new_metadata()
 
 
 def _link(*, key: bool = False) -> Column[str]:
-    return Column(
-        "link",
-        Text,
-        ForeignKey("state_links.id", ondelete="CASCADE"),
-        primary_key=key,
-        nullable=False,
-    )
+    links = ForeignKey("state_links.id", ondelete="CASCADE")
+    return Column("link", Text, links, primary_key=key, nullable=False)
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -143,8 +138,7 @@ FILES = Table(
     _link(),
     Column("due", Boolean, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    # How many files agree, for the guard; -1 is to be counted.
-    Column("count", Integer, nullable=False, server_default="-1"),
+    Column("count", Integer, nullable=False, server_default="-1"),  # that agree; -1: unknown
     Index("ix_state_files_due", "link", "due"),
 )
 """What is known of the files on a pair's items; no key to the pair, whose row is often replaced."""
