@@ -34,7 +34,7 @@ def test_the_later_edit_wins(enter: Enter, later: str) -> None:
     stage.quiet()
 
 
-@pytest.mark.parametrize("ahead", [600, -600, None])
+@pytest.mark.parametrize("ahead", [-600, None])
 def test_nobody_wins_where_the_mailbox_server_has_another_time(
     enter: Enter, ahead: int | None
 ) -> None:
@@ -67,7 +67,7 @@ def test_the_later_edit_wins_with_exchange(enter_exchange: EnterExchange, later:
     stage.quiet()
 
 
-@pytest.mark.parametrize("ahead", [600, -600, None])
+@pytest.mark.parametrize("ahead", [-600, None])
 def test_nobody_wins_where_exchange_has_another_time(
     enter_exchange: EnterExchange, ahead: int | None
 ) -> None:
@@ -102,7 +102,7 @@ def _stays_open(stage: Stage, conflicts: int, ahead: int | None) -> None:
     assert stage.event("anna", "Visit").location == "CRM's"
     (told,) = explain(stage.accord, stage.desks["anna"].find("Visit").ref)
     assert "which edit is newer can't be told: the mailbox's " in told.why
-    words = {600: "s ahead of ours", -600: "s behind ours", None: "server doesn't tell its time"}
+    words = {-600: "s behind ours", None: "server doesn't tell its time"}
     assert told.why.endswith(words[ahead])
     found = check(stage.accord)
     (checked,) = (one for one in found if one.subject == "clock" and one.area != "crm")

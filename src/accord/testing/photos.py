@@ -87,7 +87,7 @@ class PhotosContract(Contract):
         """Where a side keeps the bytes: of one that was replaced as of one that was taken off."""
         kept = session(place)
         if not isinstance(kept, KeepsFiles):
-            pytest.skip("this side keeps nothing")
+            return  # and nobody asks such a side for them
         (made,) = place.create(plain(place.kind, "with a photo"))
         give(place, made.ref, JPEG)
         (first,) = files_of(place.read(made.ref).item)
