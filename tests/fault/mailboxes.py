@@ -25,7 +25,8 @@ ROBOT = "robot@example.test"
 WORD = "correct horse"
 LONG = 4
 """How many occurrences a series has, one a week."""
-_EVER = timedelta(days=700)
+_WEEK, _WEEKS = timedelta(days=7), 100
+"""What is looked at in one go, and how often: a view shows a thousand entries at most."""
 
 
 class Lost(Exception):
@@ -146,7 +147,8 @@ class ExchangeMailbox:
     def shown(self) -> dict[str, list[Shown]]:
         items = self._hand.found()
         days: dict[str, dict[str, str]] = {}
-        for each in self._hand.view(self._begin, self._begin + _EVER):
+        weeks = (self._begin + number * _WEEK for number in range(_WEEKS))
+        for each in (one for begin in weeks for one in self._hand.view(begin, begin + _WEEK)):
             if each.text("CalendarItemType") != "Single":
                 seen = days.setdefault(each.title, {})
                 seen[f"{each.start:%Y-%m-%d}"] = f"{each.start:%H:%M} {each.text('Location')}"
