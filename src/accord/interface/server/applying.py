@@ -12,7 +12,6 @@ from accord.formats.errors import Refused
 from accord.formats.syncml.status import StatusCode
 from accord.interface.server import render
 from accord.interface.server.change import Op, keep_to, refuse
-from accord.interface.server.devinf import put_back
 from accord.interface.server.house import Turn
 from accord.interface.server.identifying import identify
 from accord.interface.server.settings import Wins
@@ -25,6 +24,7 @@ from accord.interface.server.updating import (
     keep,
     lack,
     offer_again,
+    put_back,
     update,
     update_mail,
 )
@@ -34,6 +34,8 @@ from accord.model.observe import Deleted, Denied, Moved, OutOfScope, Seen, Snaps
 from accord.ports import errors
 from accord.ports.adapter import Draft, Removal, Revision, Written
 from accord.ports.errors import AccordError
+
+_NOT_THEIRS = "the user may not change it; the device gets it back"
 
 _Result: TypeAlias = Written | AccordError
 
@@ -113,7 +115,7 @@ def _decide(turn: Turn, store: StoreTalk, op: Op) -> None:
         turn.note(store, "conflict", "it left your scope", luid=op.luid, ref=op.ref, item=op.item)
         op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
     elif isinstance(now, Denied):
-        _put_back(turn, store, op)
+        put_back(turn, store, op, _NOT_THEIRS)
     else:
         _unread(op)
 
@@ -129,7 +131,7 @@ def _decide_delete(turn: Turn, store: StoreTalk, op: Op) -> None:
         return
     if not isinstance(op.now, Seen):
         if isinstance(op.now, Denied):
-            _put_back(turn, store, op)
+            put_back(turn, store, op, _NOT_THEIRS)
         elif isinstance(op.now, Deleted | OutOfScope | Moved):
             op.code = StatusCode.OK
         else:
@@ -195,7 +197,7 @@ def _changed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
             lack(store, op)
         elif isinstance(outcome, errors.Denied):
-            _put_back(turn, store, op)
+            put_back(turn, store, op, _NOT_THEIRS)
             lack(store, op)
         else:
             refuse(op, outcome)
@@ -222,16 +224,9 @@ def _removed(turn: Turn, store: StoreTalk, ops: Sequence[Op], outcomes: list[_Re
         elif isinstance(outcome, errors.Stale):
             op.code = StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
         elif isinstance(outcome, errors.Denied):
-            _put_back(turn, store, op)
+            put_back(turn, store, op, _NOT_THEIRS)
         else:
             refuse(op, outcome)
-
-
-def _put_back(turn: Turn, store: StoreTalk, op: Op) -> None:
-    """Refuse a change that the user may not make; the device gets back what the CRM has."""
-    why = "the user may not change it; the device gets it back"
-    turn.note(store, "refused", why, luid=op.luid, ref=op.ref, item=op.item)
-    op.code, op.noted = put_back(turn.devinf), True
 
 
 def _forget(turn: Turn, store: StoreTalk, ops: Sequence[Op]) -> None:

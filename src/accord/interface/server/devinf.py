@@ -122,14 +122,14 @@ def bearable(devinf: DevInf | None, code: StatusCode) -> StatusCode:
     return code if code in _BORNE else StatusCode.COMMAND_FAILED
 
 
-def put_back(devinf: DevInf | None) -> StatusCode:
+def denied(devinf: DevInf | None) -> StatusCode:
     """Return the status for a change that may not be, where the device gets back what there is.
 
     libsynthesis bears 419, and then takes that.
     """
-    denied = StatusCode.FORBIDDEN
-    borne = bearable(devinf, denied) is denied
-    return denied if borne else StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
+    code = StatusCode.FORBIDDEN
+    borne = bearable(devinf, code) is code
+    return code if borne else StatusCode.CONFLICT_RESOLVED_WITH_SERVER_DATA
 
 
 def _bare(uri: str) -> str:

@@ -15,7 +15,7 @@ from accord.formats.syncml.status import StatusCode
 from accord.formats.types import Format
 from accord.interface.server import quirks, render
 from accord.interface.server.change import Op, guid, key_of
-from accord.interface.server.devinf import put_back
+from accord.interface.server.devinf import denied
 from accord.interface.server.house import Turn
 from accord.interface.server.matching import alike
 from accord.interface.server.settings import Wins
@@ -95,10 +95,14 @@ def update_mail(turn: Turn, store: StoreTalk, op: Op, stored: Snapshot) -> None:
     if not values:
         agree(store, op, stored)
         return
-    why = "a mail stays as it was sent; the device gets it back"
-    turn.note(store, "refused", why, luid=op.luid, ref=op.ref, item=op.item)
-    op.code, op.noted = put_back(turn.devinf), True
+    put_back(turn, store, op, "a mail stays as it was sent; the device gets it back")
     lack(store, op)
+
+
+def put_back(turn: Turn, store: StoreTalk, op: Op, why: str) -> None:
+    """Refuse a change that may not be; the device gets back what the CRM has."""
+    turn.note(store, "refused", why, luid=op.luid, ref=op.ref, item=op.item)
+    op.code, op.noted = denied(turn.devinf), True
 
 
 def changed(turn: Turn, store: StoreTalk, op: Op, stored: Item) -> dict[str, Any]:
