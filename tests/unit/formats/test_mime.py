@@ -186,6 +186,21 @@ def test_a_parameter_whose_number_is_too_large_is_refused() -> None:
         sys.set_int_max_str_digits(limit)
 
 
+@pytest.mark.parametrize(
+    ("place", "called"),
+    [
+        ('attachment; filename="an offer.pdf"', "an offer.pdf"),
+        ("attachment; FileName=offer.pdf; size=3", "offer.pdf"),
+        ("attachment; filename*0=x; filename*=y", "application/pdf"),
+        ("attachment; filename*=punycode''" + "b" * 90_000, "application/pdf"),
+        ("attachment", "application/pdf"),
+    ],
+)
+def test_files_are_named_as_it_stands_there(place: str, called: str) -> None:
+    file = f"Content-Type: application/pdf\r\nContent-Disposition: {place}\r\n\r\nPDF"
+    assert mime.files(HEAD + parts(PLAIN + "\r\nHi", file)) == (called,)
+
+
 def test_a_file_with_a_long_name_passes() -> None:
     name = "".join(f"; name*{n}*={'%E8%AA%9E' * 7}" for n in range(36))
     assert len(name) > 2_500

@@ -131,6 +131,7 @@ class Parts:
 
 
 _PLACE = "Content-Disposition"
+_FILENAME = re.compile(r'\bfilename="?([^";]{1,200})', re.IGNORECASE)
 _SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature")
 
 
@@ -152,7 +153,9 @@ def _files(part: Parts, left: list[int], depth: int) -> Iterator[str]:
     kind = part.head.get_content_type()
     if _hangs_on(part) or (kind not in tuple(BodyType) and not kind.startswith("multipart/")):
         if kind not in _SIGNATURES:
-            yield _decoded(line(str(part.head.get_filename("")))) or kind
+            # As it stands: to decode a parameter can cost more, or meet a mad number.
+            named = _FILENAME.search(part.field(_PLACE))
+            yield _decoded(named[1]) if named else kind
         return
     for inner in _inside(part, kind, left, depth):
         yield from _files(inner, left, depth + 1)
