@@ -374,18 +374,61 @@ def test_what_an_exchange_replaced_is_kept_after_an_interruption(loser: Side) ->
     assert quiet(world)
 
 
+def cut_off_undo(world: WatchedWorld, run: str) -> list[tuple[str, str]]:
+    """Undo a run, dying when all is written and nothing entered yet; return what was written."""
+    world.calls.clear()
+    written: list[tuple[str, str]] = []
+
+    def over(point: str) -> bool:
+        written[:] = sorted((str(call.side), call.name) for call in world.calls)
+        return point == "before transaction" and bool(written)
+
+    world.mortal.die(over)
+    with pytest.raises(Crash):
+        undo(world.accord, select(world.accord, run))
+    world.restart()
+    return written
+
+
 @pytest.mark.parametrize("done", Side)
 def test_an_undo_that_was_cut_off_between_the_sides_travels_to_the_other(done: Side) -> None:
     world, (record,), _ = paired("Old")
     world.person().edit(record, title="New")
     run = world.sync().run
     world.answer(done.other, "update", Denied("not now"))
-    world.mortal.die(lambda point: point == "before transaction" and world.calls[-1:] != before)
-    before = world.calls[-1:]
-    with pytest.raises(Crash):
-        undo(world.accord, select(world.accord, run))
-    world.restart()
+    assert cut_off_undo(world, run) == [("crm", "update"), ("groupware", "update")]
     assert world.sync().error == ""
+    assert world.titles() == (["Old"], ["Old"])
+    assert quiet(world)
+
+
+def test_an_undo_that_wrote_to_both_sides_is_entered_after_an_interruption() -> None:
+    world, (record,), (item,) = paired("Old")
+    world.person().edit(record, title="New")
+    run = world.sync().run
+    assert cut_off_undo(world, run) == [("crm", "update"), ("groupware", "update")]
+    world.calls.clear()
+    # Dying again before either side is read shows what was entered by itself.
+    world.mortal.die(lambda point: point == "after transaction" and world.intents() == [])
+    with pytest.raises(Crash):
+        world.sync()
+    world.restart()
+    world.mailbox().edit(item, title="Newest")
+    assert world.sync().conflicts == 0
+    assert world.names() == ["update crm 1"]
+    assert world.titles() == (["Newest"], ["Newest"])
+    assert quiet(world)
+
+
+def test_an_undo_of_what_one_side_put_back_itself_is_no_reason_to_write_again() -> None:
+    world, (record,), _ = paired("Old")
+    world.person().edit(record, title="New")
+    run = world.sync().run
+    world.person().edit(record, title="Old")
+    assert cut_off_undo(world, run) == [("groupware", "update")]
+    world.calls.clear()
+    world.sync()
+    assert world.names() == []
     assert world.titles() == (["Old"], ["Old"])
     assert quiet(world)
 
