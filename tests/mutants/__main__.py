@@ -67,7 +67,11 @@ ROOMS = {
         Room("rules", ("src/accord/rules/*.py",), ("tests/unit/rules",)),
         # these take longest: their tests synchronize whole worlds
         Room("recover", service("recover"), service_tests("recover", *APPLY, "lost_value")),
-        Room("ledger", service("ledger"), service_tests(*APPLY, "conflicts", "redaction")),
+        Room(
+            "ledger",
+            service("ledger"),
+            service_tests("ledger", "ledger_pairs", *APPLY, "conflicts", "redaction"),
+        ),
         Room("apply", service(*APPLY), service_tests(*APPLY, "claims", "refused", "undo")),
     )
 }

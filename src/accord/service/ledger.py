@@ -24,6 +24,7 @@ from accord.engine.plan import (
     Unpair,
     Unread,
     Update,
+    Writing,
 )
 from accord.engine.policy import pairing_id
 from accord.engine.reconcile import Case, Said, said
@@ -169,9 +170,9 @@ class Ledger:
         if subject is not None:
             self._decide(step.side, ref, subject, step, after.version if after else "")
 
-    def failed(self, step: Step, case: Case, error: str, cause: Cause) -> None:
+    def failed(self, step: Writing, case: Case, error: str, cause: Cause) -> None:
         """Park a write that its side refused, and say why."""
-        side = getattr(step, "side", Side.GROUPWARE)
+        side = step.side
         self._report.side(side).failed += 1
         if not undoes(step):  # What an undo couldn't do is said at once, and stays undoable.
             self._park(step, case, cause, error)
@@ -180,7 +181,7 @@ class Ledger:
         here, there = (crm, groupware) if side is Side.CRM else (groupware, crm)
         self._enter(step, side, here, (), None, None, there, "", error=error)
 
-    def denied(self, step: Step, case: Case, error: str) -> None:
+    def denied(self, step: Writing, case: Case, error: str) -> None:
         """Park a write for which this user has no right; of a meeting another may have it."""
         self.failed(step, case, error, Cause.RETRY)
         if isinstance(step, Update) and step.side is Side.CRM and not undoes(step):
