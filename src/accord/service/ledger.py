@@ -163,7 +163,16 @@ class Ledger:
             case Delete():
                 counts.deleted += 1
         fields = step.changes if isinstance(step, Update) else ()
-        self._enter(step, step.side, ref, fields, before, after, counterpart, pairing)
+        self._enter(
+            step,
+            step.side,
+            ref,
+            counterpart,
+            pairing=pairing,
+            fields=fields,
+            before=before,
+            after=after,
+        )
         if step.undoes and not step.in_part:
             self._undone[len(self._entries) - 1] = step.undoes
         subject = after or before
@@ -177,9 +186,7 @@ class Ledger:
         if not undoes(step):  # What an undo couldn't do is said at once, and stays undoable.
             self._park(step, case, cause, error)
             self._not_made(step, step, error)
-        crm, groupware = _refs(case, step)
-        here, there = (crm, groupware) if side is Side.CRM else (groupware, crm)
-        self._enter(step, side, here, (), None, None, there, "", error=error)
+        self._enter(step, side, _ref(case, side), _ref(case, side.other), error=error)
 
     def denied(self, step: Writing, case: Case, error: str) -> None:
         """Park a write for which this user has no right; of a meeting another may have it."""
@@ -330,9 +337,7 @@ class Ledger:
         self.pair(pairing)
         if old is None:
             self._report.count_both("paired")
-            self._enter(
-                step, Side.CRM, step.crm.ref, (), None, None, step.groupware.ref, pairing.id
-            )
+            self._enter(step, Side.CRM, step.crm.ref, step.groupware.ref, pairing=pairing.id)
             self._decide(Side.CRM, step.crm.ref, step.crm, step, step.crm.version)
             self._decide(
                 Side.GROUPWARE, step.groupware.ref, step.groupware, step, step.groupware.version
@@ -352,14 +357,14 @@ class Ledger:
                 if not step.cause.returns:
                     standing = msgspec.structs.replace(
                         standing,
-                        crm=_present(case, Side.CRM),
-                        groupware=_present(case, Side.GROUPWARE),
+                        crm=_snapshot(case, Side.CRM) or standing.crm,
+                        groupware=_snapshot(case, Side.GROUPWARE) or standing.groupware,
                     )
             frozen = msgspec.structs.replace(standing, frozen=str(step.cause))
             self.pair(frozen)
             if lives_on(case):
                 self.leave(frozen)
-        self._enter(step, Side.CRM, step.crm, (), None, None, step.groupware, step.pairing)
+        self._enter(step, Side.CRM, step.crm, step.groupware, pairing=step.pairing)
         for side, ref in ((Side.CRM, step.crm), (Side.GROUPWARE, step.groupware)):
             self._decide(side, ref, _snapshot(case, side), step, "")
         self.settle(step.crm, step.groupware)
@@ -377,11 +382,10 @@ class Ledger:
             step,
             side,
             refs[side],
-            step.fields,
-            step.crm if side is Side.CRM else step.groupware,
-            None,
             refs[side.other],
-            step.pairing,
+            pairing=step.pairing,
+            fields=step.fields,
+            before=step.crm if side is Side.CRM else step.groupware,
         )
 
     def _not_made(self, held: Step, step: Step, why: str) -> None:
@@ -431,11 +435,12 @@ class Ledger:
         step: Step,
         side: Side,
         ref: str,
-        fields: tuple[FieldChange, ...],
-        before: Snapshot | None,
-        after: Snapshot | None,
         counterpart: str,
-        pairing: str,
+        *,
+        pairing: str = "",
+        fields: tuple[FieldChange, ...] = (),
+        before: Snapshot | None = None,
+        after: Snapshot | None = None,
         error: str = "",
     ) -> None:
         visit = self._visit
@@ -479,17 +484,14 @@ def _snapshot(case: Case, side: Side) -> Snapshot | None:
     return case.pairing.side(side) if case.pairing is not None else None
 
 
-def _present(case: Case, side: Side) -> Snapshot:
+def _ref(case: Case, side: Side) -> str:
     snapshot = _snapshot(case, side)
-    if snapshot is None:
-        raise LookupError(f"a paired case without a snapshot on the {side} side")
-    return snapshot
+    return snapshot.ref if snapshot is not None else ""
 
 
 def _refs(case: Case, step: Step) -> tuple[str, str]:
     """Return the CRM and groupware refs a step is about; empty where there is none yet."""
-    crm, groupware = _snapshot(case, Side.CRM), _snapshot(case, Side.GROUPWARE)
-    refs = {Side.CRM: crm.ref if crm else "", Side.GROUPWARE: groupware.ref if groupware else ""}
+    refs = {side: _ref(case, side) for side in Side}
     if isinstance(step, Skip) and not refs[step.side]:
         refs[step.side] = step.ref
     return refs[Side.CRM], refs[Side.GROUPWARE]

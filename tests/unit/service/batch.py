@@ -34,17 +34,25 @@ CHANGES = (FieldChange(field="title", before="There", after="Here"),)
 
 def entered(world: World, *acts: Callable[[Ledger], None]) -> Report:
     """Let a ledger of Alice's link gather what `acts` tell it, and write it in one batch."""
+    report = visited(world, *acts)
+    assert report.error == ""
+    return report
+
+
+def visited(
+    world: World, *acts: Callable[[Ledger], None], before: Callable[[Any], None] = lambda _: None
+) -> Report:
+    """Enter as `entered` does, right after `before` was told of the visit; errors are reported."""
 
     def carry_out(visit: Any, _: None, report: Report) -> None:
         ledger = Ledger(visit, report)
         for act in acts:
             act(ledger)
+        before(visit)
         with visit.state.begin() as tx:
             ledger.flush(tx)
 
-    report = attend(world.accord, world.link(), Options(), lambda *_: None, carry_out)
-    assert report.error == ""
-    return report
+    return attend(world.accord, world.link(), Options(), lambda *_: None, carry_out)
 
 
 def noted(step: Step, case: Case) -> Callable[[Ledger], None]:

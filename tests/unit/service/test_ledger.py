@@ -23,6 +23,7 @@ from accord.model.observe import Denied, Seen, Unknown
 from accord.rules.rule import Window
 from accord.service.ledger import Ledger
 from accord.state.codec import decode_step
+from accord.state.holder import take
 from accord.state.records import Cause, Pending
 from tests.unit.service.batch import (
     BOTH,
@@ -40,6 +41,7 @@ from tests.unit.service.batch import (
     noted,
     paired,
     plain,
+    visited,
 )
 from tests.unit.service.kit import CRM, GROUPWARE, SOON, START, World, event
 
@@ -359,6 +361,32 @@ def test_what_is_skipped_is_looked_at_again_when_it_enters_the_window() -> None:
     assert due(world, days=60) == [(GROUPWARE, "g1")]
 
 
+def test_what_enters_the_window_this_very_moment_was_looked_at() -> None:
+    world = LedgerWorld(rule={"window": Window(future=35)})
+    there = msgspec.structs.replace(THERE, item=event("There", start=SOON))
+    entered(world, noted(skip(), Case(groupware=Seen(there))))
+    assert due(world, days=100) == []
+
+
 def due(world: World, days: int) -> list[tuple[Side, str]]:
     with world.state.read() as tx:
         return tx.windows.due("alice", START + timedelta(days=days))
+
+
+# The folder's lease.
+
+
+def test_nothing_is_entered_once_another_process_has_taken_the_folder(world: LedgerWorld) -> None:
+    def overtake(visit: Any) -> None:
+        world.wait(hours=1)
+        with world.state.begin() as tx:
+            assert take(tx.leases, visit.lease.name, 60) is not None
+
+    write = create()
+    report = visited(
+        world,
+        lambda ledger: ledger.wrote(write, "g1", None, THERE, "c1", "p1"),
+        before=overtake,
+    )
+    assert report.error != ""
+    assert world.journal() == []

@@ -13,10 +13,12 @@ from accord.engine.plan import (
     Pair,
     Unpair,
 )
+from accord.engine.policy import pairing_id
 from accord.engine.reconcile import Case
 from accord.model.diff import patch
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Seen
+from accord.model.parts import STORED, Attachment
 from accord.state.codec import decode_step
 from accord.state.records import Cause
 from tests.unit.service.batch import (
@@ -109,6 +111,52 @@ def test_a_pair_that_was_let_go_and_met_again_in_one_batch_stands(world: LedgerW
     assert [pair.id for pair in world.pairings()] == ["p1"]
 
 
+def test_a_pair_that_was_let_go_and_met_again_moves_to_another_rule(world: LedgerWorld) -> None:
+    entered(
+        world,
+        lambda ledger: ledger.forget("p1"),
+        lambda ledger: ledger.pair(PAIRING),
+        lambda ledger: ledger.advance(PAIRING, "newer"),
+    )
+    assert [pair.rule for pair in world.pairings()] == ["newer"]
+
+
+def test_a_pair_whose_item_holds_files_is_looked_at_for_them_by_its_link(
+    world: LedgerWorld,
+) -> None:
+    plan = Attachment(name="plan.pdf", uri=f"{STORED}a1", size=3)
+    holding = msgspec.structs.replace(THERE, item=patch(THERE.item, {"attachments": (plan,)}))
+    entered(world, lambda ledger: ledger.pair(msgspec.structs.replace(PAIRING, groupware=holding)))
+    with world.state.read() as tx:
+        assert tx.files.due("alice") == ["p1"]
+    entered(world, lambda ledger: ledger.forget("p1"))
+    with world.state.read() as tx:
+        assert tx.files.due("alice") == []
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_older_pair_gives_way_to_a_new_one_of_the_same_item(
+    world: LedgerWorld, side: Side
+) -> None:
+    kept = {str(side): PAIRING.side(side)}
+    other = str(side.other)
+    foreign = msgspec.structs.replace(PAIRING.side(side.other), ref="x9")
+    older = msgspec.structs.replace(PAIRING, id="p0", **kept, **{other: foreign})
+    paired(world, older)
+    entered(world, lambda ledger: ledger.pair(PAIRING))
+    assert [pair.id for pair in world.pairings()] == ["p1"]
+
+
+def test_a_pair_just_entered_may_be_let_go_until_it_returns(world: LedgerWorld) -> None:
+    mine = msgspec.structs.replace(PAIRING, id=pairing_id("alice", "c1", "g1"))
+    entered(
+        world,
+        lambda ledger: ledger.pair(mine),
+        lambda ledger: ledger.freeze("c1", "g1", Frozen.MOVED),
+    )
+    assert world.pairings() == [msgspec.structs.replace(mine, frozen="moved")]
+
+
 def test_a_pair_that_was_met_and_let_go_in_one_batch_does_not(world: LedgerWorld) -> None:
     entered(world, lambda ledger: ledger.pair(PAIRING), lambda ledger: ledger.forget("p1"))
     assert world.pairings() == []
@@ -148,6 +196,14 @@ def test_a_pair_let_go_for_good_keeps_what_both_sides_hold_now(
             label=now.item.title,  # type: ignore[union-attr]
             step="unpair",
         )
+
+
+def test_a_pair_let_go_without_being_seen_keeps_its_bases(world: LedgerWorld) -> None:
+    case = Case(pairing=paired(world))
+    entered(world, noted(let_go(), case))
+    assert world.pairings() == [msgspec.structs.replace(PAIRING, frozen="unlinked")]
+    told = [world.decision(CRM, "c1"), world.decision(GROUPWARE, "g1")]
+    assert [one.label for one in told if one is not None] == ["Here", "There"]
 
 
 def test_a_pair_entered_in_the_same_batch_is_let_go_as_it_was_entered(world: LedgerWorld) -> None:
