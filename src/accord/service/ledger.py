@@ -283,7 +283,7 @@ class Ledger:
         tx.pending.settle(link, Side.GROUPWARE, {p.groupware.ref for p in self._ended})
         if visit.link.kind is Kind.EVENT:
             uids = {p.side(side).item.uid for p in self._ended for side in Side}
-            tx.claims.release_many(visit.instance, uids - {""}, link)
+            tx.claims.release_many(visit.instance, uids, link)
 
     def _journal(self, tx: Tx) -> None:
         snapshots = [s for _, before, after in self._entries for s in (before, after) if s]

@@ -22,6 +22,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Denied, Seen, Unknown
 from accord.rules.rule import Window
 from accord.service.ledger import Ledger
+from accord.service.report import Report
 from accord.state.codec import decode_step
 from accord.state.holder import take
 from accord.state.records import Cause, Pending
@@ -133,6 +134,29 @@ def test_an_entry_is_marked_as_undone_by_the_one_that_took_it_back(
     assert marked is not None
     assert marked.undone_by == (None if in_part else lines["g1"].id)
     assert [line.undone_by for line in lines.values()] == [None, None, None]
+
+
+def test_an_entry_undone_in_a_later_batch_of_a_run_is_marked_by_its_own_undoing(
+    world: LedgerWorld,
+) -> None:
+    entered(world, lambda ledger: ledger.wrote(create(), "g1", None, THERE, "c1", "p1"))
+    (first,) = world.journal()
+
+    def earlier(visit: Any) -> None:
+        ledger = Ledger(visit, Report(link="alice"))
+        ledger.wrote(change(), "g2", THERE, THERE, "c2", "p2")
+        with visit.state.begin() as tx:
+            ledger.flush(tx)
+
+    undoing = change(undoes=(first.id,))
+    visited(
+        world, lambda ledger: ledger.wrote(undoing, "g1", THERE, THERE, "c1", "p1"), before=earlier
+    )
+    (by,) = [line.id for line in world.journal() if line.ref == "g1" and line.id != first.id]
+    with world.state.read() as tx:
+        marked = tx.journal.get(first.id)
+    assert marked is not None
+    assert marked.undone_by == by
 
 
 # Refusals.

@@ -226,6 +226,36 @@ def test_a_pair_of_which_nothing_is_left_goes(world: LedgerWorld) -> None:
 
 
 @pytest.mark.parametrize("side", Side)
+def test_of_a_pair_of_which_nothing_is_left_nothing_waits(world: LedgerWorld, side: Side) -> None:
+    alone = Case(crm=Seen(HERE)) if side is CRM else Case(groupware=Seen(THERE))
+    fail = create(side.other)
+    entered(world, lambda ledger: ledger.failed(fail, alone, "x", Cause.RETRY))
+    entered(world, lambda ledger: ledger.end(paired(world)))
+    assert world.pending() == []
+
+
+def test_a_meeting_of_which_nothing_is_left_is_claimed_by_its_link_no_longer(
+    world: LedgerWorld,
+) -> None:
+    mine, claimed = world.crm.instance, {"u1": "alice", "u2": "alice", "u3": "alice"}
+    with world.state.begin() as tx:
+        for uid, link in claimed.items():
+            tx.claims.claim(mine, uid, link)
+    entered(world, lambda ledger: ledger.end(paired(world)))
+    with world.state.read() as tx:
+        assert set(tx.claims.get_many(mine, claimed)) == {"u3"}
+
+
+def test_a_meeting_that_another_link_claims_stays_so(world: LedgerWorld) -> None:
+    world.add_link("bob")
+    with world.state.begin() as tx:
+        tx.claims.claim(world.crm.instance, "u1", "bob")
+    entered(world, lambda ledger: ledger.end(paired(world)))
+    with world.state.read() as tx:
+        assert set(tx.claims.get_many(world.crm.instance, {"u1"})) == {"u1"}
+
+
+@pytest.mark.parametrize("side", Side)
 def test_what_is_let_go_waits_no_longer(world: LedgerWorld, side: Side) -> None:
     alone = Case(crm=Seen(HERE)) if side is CRM else Case(groupware=Seen(THERE))
     fail = create(side.other)
@@ -254,6 +284,7 @@ def test_a_meeting_passes_on_to_another_participant_while_its_record_lives(
     with world.state.read() as tx:
         claims = tx.claims.get_many(world.crm.instance, {"u1"})
     assert claims["u1"].link == ("bob" if passed else "alice")
+    assert [pair.content for pair in world.pairings()] == [not passed]
 
 
 # Conflicts.
