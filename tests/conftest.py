@@ -6,6 +6,7 @@ skips is a failure: a missing server must not look like a passing one.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Generator, Iterator
@@ -16,6 +17,9 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.fuzz.seeds import FRESH
+
+# Loading makes lasting objects; to look them through for garbage again and again takes time.
+gc.disable()
 
 pytest_plugins = ["tests.peers", "tests.databases", "tests.fuzz.tally"]
 
@@ -39,6 +43,14 @@ REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take longest, so that no process waits for another in the end."""
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in LONGEST))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, but not among what was loaded, and not at every turn."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

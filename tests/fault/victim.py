@@ -16,6 +16,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import exchangelib  # noqa: F401 (these three here so that a process finds them loaded)
+import httpcore2  # noqa: F401
+import truststore  # noqa: F401
 from stamina.instrumentation import set_on_retry_hooks
 
 from accord.crm.database.session import DatabaseSession

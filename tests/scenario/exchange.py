@@ -84,6 +84,7 @@ class ExchangeStage(Stage):
     def _text(self) -> str:
         lines = [
             "[[target]]", 'name = "mailboxes"', 'adapter = "exchange"',
+            'notifications = "pull"',  # the proxy holds a stream back until it ends
             f'url = "{self.proxy.url}"', 'auth = "basic"', f'user = "{CONNECTOR}"',
             'password = { file = "password" }', f'time_zone = "{self.home}"',
         ]  # fmt: skip
