@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from accord.groupware.exchange import build, watch_pull, watch_push, watch_streaming
+from accord.groupware.exchange import build, watch_check, watch_pull, watch_push, watch_streaming
 from accord.groupware.exchange.adapter import ExchangeAdapter
 from accord.groupware.exchange.watch import ExchangeWatch
 from accord.model.kinds import Kind
@@ -18,6 +18,7 @@ from accord.ports.watcher import FolderHint, Watched, Watcher
 from accord.sandbox.exchange.limits import Limits
 from accord.sandbox.exchange.streaming import Pace
 from accord.sandbox.process import free_port, until
+from accord.sandbox.proxy import Proxy
 from accord.testing.place import new_key
 from accord.testing.samples import plain
 from tests.exchange import ROBOT, House
@@ -460,3 +461,15 @@ def test_check_says_which_way_works_and_why_none_better(scene: Scene) -> None:
     fine, detail = said(scene, house, notifications="streaming")
     assert not fine
     assert "looks by the clock" in detail
+
+
+def test_check_finds_what_holds_a_stream_back_until_its_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_check, "_SILENCE", 0.3)
+    house = scene.house()
+    with Proxy(house.url) as proxy:
+        fine, detail = said(scene, house, url=proxy.url)
+    assert fine
+    assert detail.startswith("pull: ")
+    assert "not better, because streaming: nothing came for 0.3 s: a proxy on the way may" in detail

@@ -254,6 +254,9 @@ class Http:
                     yield Held(response)
                 finally:
                     response.close()
+            except httpx2.ReadTimeout as error:
+                told = f"nothing came for {silence:g} s: a proxy on the way may hold it back"
+                raise Retry(told, after=60.0, code="held-back") from error
             except httpx2.HTTPError as error:
                 raise unreached(error, what, url) from error
 
