@@ -616,6 +616,20 @@ def test_what_the_guard_holds_is_only_withdrawn_when_that_is_said(
     assert _titles(mailboxes) == []
 
 
+def test_a_target_whose_certificate_is_not_checked_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("init")
+    monkeypatch.setenv("PW", "secret")
+    (tmp_path / "mail.toml").write_text(
+        '[[target]]\nname = "mail"\nadapter = "dav"\nurl = "https://mail.test/"\nuser = "anna"\n'
+        'password = { env = "PW" }\nverify = false\n'
+    )
+    assert "NOT CHECKED" in run("import", "mail.toml").err
+    assert "NOT CHECKED" in run("targets").out
+    assert run("targets", "--json").row["unchecked"] is True
+
+
 def test_a_target_goes_once_no_link_uses_it(linked: Run) -> None:
     assert linked("targets", "--json").row == {"name": "company", "adapter": "memory", "links": 2}
     result = linked("targets", "remove", "company", "--yes", code=exits.WRONG)
