@@ -17,6 +17,8 @@ from accord.crm.memory import build as memory
 from accord.crm.syncml import SyncmlCrm
 from accord.testing import CrmContract
 from accord.testing.crm import RightsContract, SyncListContract
+from accord.testing.files import FilesContract
+from accord.testing.photos import PhotosContract
 from tests.connector import Endpoint, endpoint
 from tests.contract.test_crm_database import AdministratorsHand
 from tests.contract.test_crm_memory import USERS, PersonHand
@@ -36,7 +38,7 @@ def crm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseCrm]:
         yield made
 
 
-class TestMemory(CrmContract, RightsContract, SyncListContract):
+class TestMemory(CrmContract, RightsContract, SyncListContract, FilesContract, PhotosContract):
     """In front of the CRM in memory, whose pages are small."""
 
     crm_settings: ClassVar[dict[str, Any]] = {"page": 4}
@@ -65,7 +67,7 @@ class TestMemoryInSmallMessages(TestMemory):
     client_settings: ClassVar[dict[str, Any]] = {"max_message": 8_000}
 
 
-class TestDatabase(CrmContract, RightsContract, SyncListContract):
+class TestDatabase(CrmContract, RightsContract, SyncListContract, FilesContract, PhotosContract):
     """In front of the built-in CRM."""
 
     @pytest.fixture

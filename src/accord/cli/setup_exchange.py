@@ -14,6 +14,7 @@ from accord.cli import exits, first
 from accord.cli.ask import asked
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage
+from accord.ports.tls import UNCHECKED
 
 if TYPE_CHECKING:
     from accord.service.first_target import Account
@@ -29,8 +30,6 @@ Open this address in a browser on this machine and sign in as {who}:
 {url}
 
 Waiting for the answer on {redirect} (from elsewhere: ssh -L {port}:localhost:{port} THIS-HOST)."""
-
-LOUD = "THE CERTIFICATE IS NOT CHECKED: whoever is on the way can read passwords and items."
 
 
 def exchange(
@@ -108,7 +107,7 @@ def exchange(
     settings |= {key: value for key, value in more.items() if value}
     if without_check:
         settings["verify"] = False
-        call.note(LOUD, style="bold red", markup=False)
+        call.note(UNCHECKED, style="bold red", markup=False)
     if way.startswith("oauth2"):
         if not authority and not token_url:
             settings["authority"] = first.given(call, "", "--authority", "Authority of tokens")

@@ -10,6 +10,7 @@ from accord.cli import exits
 from accord.cli.ask import agreed
 from accord.cli.call import CallArgument
 from accord.cli.words import plural
+from accord.ports.tls import UNCHECKED, is_unchecked
 
 targets = App(name="targets", help="List targets; remove one without links.")
 
@@ -22,9 +23,12 @@ def list_(*, call: CallArgument) -> int:
         found = tx.targets.all()
         used = [link.target for link in tx.links.all()]
     for target in found:
-        count = used.count(target.id)
-        call.data({"name": target.name, "adapter": target.adapter, "links": count})
+        count, unchecked = used.count(target.id), is_unchecked(target.settings)
+        told = {"name": target.name, "adapter": target.adapter, "links": count}
+        call.data({**told, **({"unchecked": True} if unchecked else {})})
         call.say(f"{target.name}  {target.adapter}  {plural(count, 'link')}", markup=False)
+        if unchecked:
+            call.say(f"    {UNCHECKED}", style="bold red", markup=False)
     if not found:
         call.say("There are no targets yet; `accord import` makes them.")
     return exits.OK

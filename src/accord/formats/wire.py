@@ -39,6 +39,10 @@ MODEL = "connector"
 
 SEEN = "seen"
 
+PIECE = "piece"
+LAST_PIECE = "last"
+"""The sorts of the pieces of a file: what follows on it, or nothing."""
+
 T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -91,6 +95,28 @@ class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
     marker: str = ""
     notify: bool = False
+
+
+class Keeping(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Say how many bytes the files on one item may have together."""
+
+    room: int
+
+
+class NewFile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Be a file to hang on an item; `content` is in base64."""
+
+    name: str
+    content: str
+    media_type: str = ""
+    digest: str = ""
+
+
+class OldFile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Be a file to take off an item; `forget` its bytes, too, where they are kept."""
+
+    uri: str
+    forget: bool = False
 
 
 class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,7 +13,7 @@ from accord.ports.adapter import Finding
 from accord.ports.clock import AGREEING, Reading, differing
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
 from accord.ports.mailbox_state import ADVICE, MailboxState
-from accord.ports.tls import is_near
+from accord.ports.tls import UNCHECKED, is_near
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def encryption(url: str, *, verify: bool, good: str) -> Finding:
         return Finding(
             subject="encryption",
             ok=False,
-            detail="the certificate is NOT checked: anybody on the way can read passwords",
+            detail=UNCHECKED,
             hint="set verify = true, and ca_file if the server has an authority of its own",
         )
     local = is_near(parts.hostname)

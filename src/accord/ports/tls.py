@@ -7,8 +7,18 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
 from accord.ports.errors import ConfigError
+
+UNCHECKED = "THE CERTIFICATE IS NOT CHECKED: whoever is on the way can read passwords and items."
+"""What is said of a target whose administrator has switched the check off, wherever it is shown."""
+
+
+def is_unchecked(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the settings of a target have the server's certificate go unchecked."""
+    return settings.get("verify") is False and not str(settings.get("url")).startswith("http:")
 
 
 def is_near(host: str | None) -> bool:

@@ -21,6 +21,7 @@ from accord.service.begin import begin, end, enter
 from accord.service.cases import Gathered, again, gather
 from accord.service.ends import groupware_kind
 from accord.service.files import carry_files
+from accord.service.files_plan import foresee_files
 from accord.service.fresh import heard
 from accord.service.mailbox_states import note
 from accord.service.meter import Meter
@@ -202,7 +203,9 @@ def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
             _finish(visit, {Side.CRM: crm, Side.GROUPWARE: groupware}, gathered, report)
             carry_files(visit, report)
         else:
-            report.count_planned(plan)
+            steps = (*plan.steps, *foresee_files(visit, decided))
+            report.plan = Plan(link=visit.link.id, steps=steps)
+            report.count_planned(report.plan)
             answer(visit, decided, report)
             mailbox.charge(visit.link)
             end(visit, report)

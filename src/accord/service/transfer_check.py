@@ -11,9 +11,10 @@ from accord.model.kinds import Side
 from accord.model.traits import Traits
 from accord.ports.adapter import Adapter
 from accord.ports.errors import AccordError, ConfigError
+from accord.ports.tls import UNCHECKED, is_unchecked
 from accord.rules.check import check
 from accord.rules.defaults import kind_on
-from accord.rules.problem import Problem
+from accord.rules.problem import Problem, Severity
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.transfer_diff import Standing, Wanted
@@ -78,6 +79,11 @@ def _check_target(reading: Reading, name: str, built: _Built, standing: Standing
     except ConfigError as error:
         where = (*place, error.field) if error.field else place
         reading.wrong(where, str(error), hint=error.hint)
+        return
+    if is_unchecked(target.settings):
+        hint = "set verify = true, and ca_file if the server has an authority of its own"
+        where, more = (*place, "verify"), {"severity": Severity.WARNING, "hint": hint}
+        reading.problems.append(reading.source.problem(where, UNCHECKED, **more))
 
 
 def _used(target: Target, standing: Standing) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import accord
@@ -20,6 +21,7 @@ from accord.groupware.memory import MemoryGroupware
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.parts import Attachment, Privacy
+from accord.ports.adapter import Draft
 from tests.unit.cli.conftest import CONFIG, Run, event, govern
 
 DAY: dict[str, Any] = {"start": datetime(2027, 3, 1, 10), "end": datetime(2027, 3, 1, 11)}
@@ -480,6 +482,37 @@ def test_a_users_consent_is_given_listed_and_withdrawn(
 # deciding
 
 
+def test_a_plan_names_files_and_carries_none(linked: Run, mailboxes: MemoryGroupware) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
+    govern(linked, rule)
+    put(linked, "Kick-off")
+    linked("sync", "alice-event")
+    (there,) = mailboxes.person("alice@x.test").list(Kind.EVENT)
+    with mailboxes.open("alice@x.test") as session:
+        draft = Draft(item=msgspec.structs.replace(there.item, uid="new", title="New"), key="n")
+        (made,) = session.create("calendar", Kind.EVENT, [draft])
+        new = ("calendar", Kind.EVENT, made.ref)  # type: ignore[union-attr]
+        session.attach(*new, Attachment(name="with.pdf"), io.BytesIO(b"with it"))
+        assert "with.pdf" in linked("plan", "alice-event").out, "a create names its files"
+        linked("sync", "alice-event")
+        where = ("calendar", Kind.EVENT, there.ref)
+        uri = session.attach(*where, Attachment(name="plan.pdf"), io.BytesIO(b"plan"))
+        for _ in range(2):
+            told = linked("plan", "alice-event").out
+            assert "1 to attach" in told
+            assert "attach in the CRM: Kick-off" in told
+            assert "plan.pdf (4 bytes)" in told
+        row = linked("plan", "alice-event", "--json").row
+        assert "attach" in [step["step"] for step in row["steps"]] and row["files"] == 1
+        assert "1 file carried" in linked("sync", "alice-event").out
+        assert "nothing to do" in linked("plan", "alice-event").out
+        session.detach(*where, uri)
+    told = linked("plan", "alice-event").out
+    assert "held: detach in the CRM: Kick-off" in told
+    assert "mass deletion: 1 of 2 files would be taken off" in told
+    assert "nothing" in linked("held").out.lower()
+
+
 def test_files_are_told_held_and_undone(linked: Run, mailboxes: MemoryGroupware) -> None:
     rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
     govern(linked, rule)
@@ -614,6 +647,20 @@ def test_what_the_guard_holds_is_only_withdrawn_when_that_is_said(
     assert _titles(mailboxes) == ["Meeting"]
     assert linked(*remove, "--include-held", "--json").row["removed"] is True
     assert _titles(mailboxes) == []
+
+
+def test_a_target_whose_certificate_is_not_checked_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("init")
+    monkeypatch.setenv("PW", "secret")
+    (tmp_path / "mail.toml").write_text(
+        '[[target]]\nname = "mail"\nadapter = "dav"\nurl = "https://mail.test/"\nuser = "anna"\n'
+        'password = { env = "PW" }\nverify = false\n'
+    )
+    assert "NOT CHECKED" in run("import", "mail.toml").err
+    assert "NOT CHECKED" in run("targets").out
+    assert run("targets", "--json").row["unchecked"] is True
 
 
 def test_a_target_goes_once_no_link_uses_it(linked: Run) -> None:

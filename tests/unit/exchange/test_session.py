@@ -626,7 +626,7 @@ def test_an_unchecked_certificate_is_said_loudly() -> None:
     try:
         told = [each for each in rig.adapter.check(ALICE) if each.subject == "encryption"]
         assert [each.ok for each in told] == [False]
-        assert "NOT checked" in told[0].detail
+        assert "NOT CHECKED" in told[0].detail
     finally:
         rig.close()
 

@@ -405,6 +405,14 @@ def test_a_secret_in_plain_text_is_warned_about(accord: Accord) -> None:
     assert SECRET not in repr(outcome)
 
 
+def test_a_certificate_that_is_not_checked_is_said_loudly(accord: Accord) -> None:
+    text = DAV.replace("http:", "https:").replace("password =", "verify = false\npassword =")
+    (warning,) = bring(accord, text).warnings
+    assert "NOT CHECKED" in warning.message and "ca_file" in warning.hint
+    assert warning.line == line_of(text, "verify")
+    assert bring(accord, text.replace("verify = false", "verify = true")).warnings == ()
+
+
 def test_a_person_without_any_password_is_noticed(accord: Accord) -> None:
     text = DAV.replace('password = { env = "PW" }', "") + LINK
     problem = only(accord, text)

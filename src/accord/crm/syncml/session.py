@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
-from accord.crm.syncml import reading, writing
+from accord.crm.syncml import files, reading, writing
 from accord.crm.syncml.talk import Link
 from accord.crm.syncml.writing import Op, Wrap
 from accord.model.kinds import Kind
 from accord.model.observe import Listing, Observation, Snapshot
+from accord.model.parts import Attachment
 from accord.ports.adapter import (
     Ask,
     Draft,
@@ -80,6 +82,32 @@ class SyncmlSession(OpenSession):
     def restore(self, folder: str, kind: Kind, ref: str) -> Outcome:
         """Bring a deleted item back under its own ref."""
         return self._push([writing.restore(ref, kind, folder)], None)[0]
+
+    @property
+    def room(self) -> int:
+        """Return how many bytes of files on one item fit through CRM.interface."""
+        self._check_open()
+        return files.keeping(self._link, self._user).room
+
+    def open_file(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file, a message's worth each time."""
+        self._check_open()
+        return files.pieces(self._link, self._user, (folder, kind, ref), uri)
+
+    def open_kept(self, folder: str, kind: Kind, ref: str, uri: str) -> Iterator[bytes]:
+        """Yield the bytes of a file that hangs on an item, or did so; Gone if none are kept."""
+        self._check_open()
+        return files.pieces(self._link, self._user, (folder, kind, ref), uri, kept=True)
+
+    def attach(self, folder: str, kind: Kind, ref: str, file: Attachment, content: BinaryIO) -> str:
+        """Hang a file on an item."""
+        self._check_open()
+        return files.attach(self._link, self._user, (folder, kind, ref), file, content)
+
+    def detach(self, folder: str, kind: Kind, ref: str, uri: str, *, forget: bool = False) -> None:
+        """Take a file off an item."""
+        self._check_open()
+        files.detach(self._link, self._user, (folder, kind, ref), uri, forget=forget)
 
     def clock(self) -> Reading | None:
         """Return what was seen last of the clock where CRM.interface is."""

@@ -95,6 +95,7 @@ class Link:
         self.most = _SMALL
         self.biggest = config.max_object
         self.instance, self.heard = "", 0.0
+        self.files: wire.Keeping | None = None
         self._lanes: list[Lane] = []
         self._lock = threading.Lock()
 

@@ -85,12 +85,12 @@ def delete(removal: Removal) -> Op:
 
 def mark(mark: Mark, kind: Kind, folder: str) -> Op:
     """Return the write that stores the other side's id."""
-    return _execute(address(kind, folder, mark.ref, do="mark"), wire.wish(marker=mark.marker) or "")
+    return execute(address(kind, folder, mark.ref, do="mark"), wire.wish(marker=mark.marker) or "")
 
 
 def restore(ref: str, kind: Kind, folder: str) -> Op:
     """Return the write that brings an item back."""
-    return _execute(address(kind, folder, ref, do="restore"), "")
+    return execute(address(kind, folder, ref, do="restore"), "")
 
 
 def push(talk: Talk, ops: Sequence[Op], wrap: Wrap | None) -> list[Outcome]:
@@ -173,6 +173,7 @@ def _versioned(ref: str, version: str) -> tuple[Item, int]:
     return Item(target=Location(name), meta=Meta(version=stands)), len(name) + len(stands)
 
 
-def _execute(uri: str, text: str) -> Op:
+def execute(uri: str, text: str) -> Op:
+    """Return the write that does something else with the item that an address names."""
     item = Item(target=Location(uri))
     return Op(m.Exec(cmd_id="1", meta=_JSON, items=(item,)), text, len(uri))

@@ -115,8 +115,13 @@ def snapshots(
     return {each.ref: _snapshot(shelf, each, exceptions.get(each.ref, ())) for each in items}
 
 
-def observe(shelf: Shelf, refs: Sequence[str]) -> dict[str, Observation | None]:
-    """Say what each ref holds, None where that is of another kind."""
+def observe(
+    shelf: Shelf, refs: Sequence[str], versions: Mapping[str, str] | None = None
+) -> dict[str, Observation | None]:
+    """Say what each ref holds, None where that is of another kind.
+
+    `versions` are those in which the server has just named them, as far as it did.
+    """
     loaded = load(shelf, refs)
     read = snapshots(shelf, loaded)
     answers: dict[str, Observation | None] = {}
@@ -129,7 +134,7 @@ def observe(shelf: Shelf, refs: Sequence[str]) -> dict[str, Observation | None]:
                 Seen(seen) if isinstance(seen, Snapshot) else _unreadable(shelf.kind, each, seen)
             )
         else:
-            answers[ref] = _trouble(ref, each)
+            answers[ref] = _trouble(ref, each, (versions or {}).get(ref, ""))
     return answers
 
 
@@ -246,13 +251,18 @@ def _unreadable(kind: Kind, each: Loaded, why: AccordError) -> Unknown:
     return Unknown(each.ref, str(why), each.version, uid, title, half=each.unfinished)
 
 
-def _trouble(ref: str, error: AccordError) -> Observation:
-    """Return what a refusal says about a ref; what may pass is asked again."""
+def _trouble(ref: str, error: AccordError, version: str) -> Observation:
+    """Return what a refusal says about a ref; what may pass is asked again.
+
+    What will not pass stays as it is in this version, and is read again once there is another.
+    """
     match error:
         case Gone():
             return Deleted(ref)
         case DeniedError():
             return Denied(ref, str(error))
+        case Rejected():
+            return Unknown(ref, str(error), version)
         case _:
             return Unknown(ref, str(error))
 

@@ -105,7 +105,8 @@ def _start(shelf: Shelf, part: Sequence[Changed], known: Known) -> _Page:
         and each.element in ("", own)
         and (not each.version or versions.get(each.ref) != each.version)
     ]
-    reading = shelf.client.http.pool.submit(observe, shelf, asked) if asked else None
+    told = {each.ref: each.version for each in part}
+    reading = shelf.client.http.pool.submit(observe, shelf, asked, told) if asked else None
     return _Page(part, versions, reading)
 
 

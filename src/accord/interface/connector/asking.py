@@ -17,12 +17,13 @@ from accord.formats.syncml import message as m
 from accord.formats.syncml.message import Item, Location, Meta
 from accord.formats.syncml.status import StatusCode
 from accord.formats.wire import Told
-from accord.interface.connector import room
+from accord.interface.connector import files, room
 from accord.interface.connector.places import Place, find, resource
 from accord.interface.connector.refusing import refuse, status_of
 from accord.interface.server.house import Turn
 from accord.interface.server.talk import Rest
 from accord.model.canonical import InvalidItem
+from accord.model.kinds import Kind
 from accord.model.observe import Seen, Unknown
 from accord.ports.adapter import Ask, Feed, People, Question
 from accord.ports.errors import AccordError, ConfigError, Denied, Rejected
@@ -121,8 +122,12 @@ def _answers(turn: Turn, uris: Sequence[str]) -> Iterator[tuple[str, Told]]:
                 yield uri, Told(_ANSWER, "", _resource(turn, uri))
             continue
         places = [_place(turn, uri) for uri in some]
-        for (kind, folder), same in groupby(places, lambda place: (place.kind, place.folder)):
+        for (kind, folder, file), same in groupby(places, _together):
             assert kind in traits.kinds
+            if file:
+                for place in same:
+                    yield place.ref, files.piece(turn, place)
+                continue
             asks = [
                 Ask(ref=p.ref, uid=p.more.get("uid", ""), marker=p.more.get("marker", ""))
                 for p in same
@@ -130,6 +135,11 @@ def _answers(turn: Turn, uris: Sequence[str]) -> Iterator[tuple[str, Told]]:
             for at in range(0, len(asks), _FETCH):
                 for one in turn.crm.fetch(folder, kind, asks[at : at + _FETCH]):
                     yield one.ref, _bounded(turn, one)
+
+
+def _together(place: Place) -> tuple[Kind, str, bool]:
+    """Return what places have in common that are answered together."""
+    return place.kind, place.folder, "file" in place.more
 
 
 def _bounded(turn: Turn, one: Any) -> Told:
@@ -170,6 +180,8 @@ def _resource(turn: Turn, uri: str) -> str:
             return wire.encode(crm.traits)
         case "folders" if turn.talk.user != CONNECTOR:
             return wire.encode(turn.crm.folders())
+        case "files" if turn.talk.user != CONNECTOR:
+            return wire.encode(files.keeping(turn))
         case "feed" | "people" | "check" if turn.talk.user != CONNECTOR:
             raise Denied(f"{turn.talk.user} may not ask for {name}", code="connector-only")
         case "feed":

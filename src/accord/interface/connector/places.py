@@ -1,6 +1,6 @@
 """What a connector's addresses name: a store with its folder and perhaps an item, or a resource.
 
-item/KIND[/REF][?folder=…]     ./instance  ./traits  ./folders  ./feed  ./people/…  ./check
+item/KIND[/REF][?folder=…]     ./instance  ./traits  ./folders  ./files  ./feed  ./people/…  ./check
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from accord.formats import wire
 from accord.formats.syncml import message as m
 from accord.formats.syncml.message import Command, Item
 from accord.formats.syncml.status import StatusCode
+from accord.interface.connector import files
 from accord.interface.connector.places import Place, find
 from accord.interface.connector.refusing import code_of, count, note, status_of
 from accord.interface.server.house import Turn
@@ -24,11 +25,12 @@ from accord.model.canonical import InvalidItem
 from accord.model.item import kind_of
 from accord.model.observe import Deleted, Moved, Seen, Snapshot, Unknown
 from accord.ports.adapter import Ask, Draft, Mark, Outcome, Removal, Revision, Written
-from accord.ports.errors import AccordError, Denied, Gone, Rejected, Stale
+from accord.ports.errors import AccordError, Denied, Gone, ItemError, Rejected, Stale
 from accord.ports.token import CONNECTOR
 
 _DONE = {"Add": "added", "Replace": "changed", "Delete": "deleted"}
 _CHANGES = (m.Add, m.Replace, m.Delete)
+_EXECUTED = ("mark", "restore", "attach", "detach")
 _LONGEST = 200
 
 T = TypeVar("T")
@@ -65,16 +67,20 @@ def sync(turn: Turn, command: m.Sync) -> None:
 
 
 def execute(turn: Turn, commands: Sequence[m.Exec]) -> None:
-    """Mark or restore items."""
+    """Mark or restore items, hang files on them or take them off."""
     ops = []
     for command in commands:
         item = command.items[0] if command.items else Item()
         uri = item.target.uri if item.target else ""
         place = _place(turn, uri)
-        if place is None or place.more.get("do") not in ("mark", "restore"):
+        if place is None or place.more.get("do") not in _EXECUTED:
             status_of(turn, command.cmd_id, "Exec", StatusCode.NOT_FOUND)
             continue
-        op = Op(command.cmd_id, "Exec", place.more["do"], place.ref, "", _text(item))
+        whole = _whole(turn, place, command, item, uri)
+        if isinstance(whole, StatusCode):
+            status_of(turn, command.cmd_id, "Exec", whole)
+            continue
+        op = Op(command.cmd_id, "Exec", place.more["do"], place.ref, "", whole)
         ops.append((place.kind, place.folder, op, place))
     for _, some in groupby(ops, lambda one: (one[0], one[1], one[2].name)):
         listed = list(some)
@@ -243,6 +249,17 @@ def _restore(turn: Turn, place: Place, ops: Sequence[Op]) -> None:
         op.made = turn.crm.restore(place.folder, place.kind, op.ref)
 
 
+def _refile(turn: Turn, place: Place, ops: Sequence[Op]) -> None:
+    act = files.attach if ops[0].name == "attach" else files.detach
+    for op in ops:
+        try:
+            op.made = act(turn, place, op.ref, op.text)
+        except InvalidItem as error:
+            op.made = Rejected(f"the file can't be read: {error}", code="malformed")
+        except ItemError as error:
+            op.made = error
+
+
 def _each(
     ops: Sequence[Op], read: Callable[[Op], T], do: Callable[[list[T]], list[Outcome]]
 ) -> None:
@@ -265,4 +282,6 @@ _WORK: dict[str, Callable[[Turn, Place, Sequence[Op]], None]] = {
     "Delete": _delete,
     "mark": _mark,
     "restore": _restore,
+    "attach": _refile,
+    "detach": _refile,
 }

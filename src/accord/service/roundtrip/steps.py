@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ import msgspec
 
 from accord.model.diff import changes, diff, normalise, patch
 from accord.model.fields import FIELDS
+from accord.model.files import files_of
 from accord.model.item import Item, kind_of
+from accord.model.kinds import Kind
 from accord.model.observe import Observation, Seen, Snapshot
-from accord.model.parts import Attachment, files
+from accord.model.parts import Attachment
 from accord.model.traits import KindTraits
 from accord.ports.adapter import Ask, Draft, Outcome, Question, Removal, Revision, Session, Written
 from accord.ports.attachments import Attachments
@@ -25,6 +28,11 @@ from accord.service.check import Checked
 from accord.service.roundtrip.things import Thing
 
 _CONTENT = bytes(range(256)) * 100
+_PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A picture of one point: a server may look whether it is one."""
+
 _LONGEST = 60
 """Characters of a value that are shown."""
 
@@ -78,7 +86,8 @@ def steps(trip: Trip, area: str) -> Iterator[Checked]:
     for name, step in _STEPS.items():
         if not _fits(trip, step):
             continue
-        subject = f"{trip.thing.label}: {name}"
+        shown = "photo" if step is _attach and trip.thing.kind is Kind.CONTACT else name
+        subject = f"{trip.thing.label}: {shown}"
         try:
             detail = step(trip)
         except Off as off:
@@ -96,10 +105,8 @@ def steps(trip: Trip, area: str) -> Iterator[Checked]:
 def _fits(trip: Trip, step: Callable[[Trip], str]) -> bool:
     """Tell whether a step can be tried: where others have items, changes are not listed."""
     if step is _attach:
-        session, item = trip.session, trip.thing.item
-        if not trip.traits.files or not isinstance(session, Attachments):
-            return False
-        return hasattr(item, "attachments") and session.room > 0
+        session = trip.session
+        return trip.traits.files and isinstance(session, Attachments) and session.room > 0
     return step is not _listed or trip.own
 
 
@@ -146,24 +153,26 @@ def _change(trip: Trip) -> str:
 
 
 def _attach(trip: Trip) -> str:
-    """Hang a file on the item, read it, and take it off again."""
+    """Hang a file on the item, or give a contact a photo; read it, and take it off again."""
+    photo = trip.thing.kind is Kind.CONTACT
+    content = _PICTURE if photo else _CONTENT
     session, place = trip.session, (trip.folder, trip.thing.kind, trip.ref)
     assert isinstance(session, Attachments)
     file = Attachment(
-        name="Größe & Maß.txt",
-        media_type="text/plain",
-        size=len(_CONTENT),
-        digest=hashlib.sha256(_CONTENT).hexdigest(),
+        name="photo" if photo else "Größe & Maß.txt",
+        media_type="image/png" if photo else "text/plain",
+        size=len(content),
+        digest=hashlib.sha256(content).hexdigest(),
     )
-    session.attach(*place, file, io.BytesIO(_CONTENT))
-    held = files(getattr(trip.read().item, "attachments", ()))
-    if [each.name for each in held] != [file.name]:
+    session.attach(*place, file, io.BytesIO(content))
+    held = files_of(trip.read().item)
+    if len(held) != 1 or not (photo or held[0].name == file.name):
         raise Off(f"it isn't there: {', '.join(each.name for each in held) or 'no file'}")
-    if b"".join(session.open_file(*place, held[0].uri)) != _CONTENT:
+    if b"".join(session.open_file(*place, held[0].uri)) != content:
         raise Off("its content came back otherwise")
     session.detach(*place, held[0].uri)
     trip.stands = trip.read()
-    if files(getattr(trip.stands.item, "attachments", ())):
+    if files_of(trip.stands.item):
         raise Off("it can't be taken off again", ends=False)
     return "hung on, read and taken off"
 
