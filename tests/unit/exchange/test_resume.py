@@ -18,7 +18,7 @@ from accord.model.kinds import Kind
 from accord.model.observe import Seen, Snapshot, Unknown
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
 from accord.ports.adapter import Ask, Revision
-from accord.ports.errors import Rejected
+from accord.ports.errors import Rejected, Stale
 from accord.ports.http import Unanswered
 from accord.testing.place import Place, done, revise
 from accord.testing.samples import BERLIN, at
@@ -130,6 +130,92 @@ def test_a_move_whose_occurrence_is_refused_is_taken_back(rig: Rig, half: bool) 
         assert isinstance(there, Seen)
         assert shape(there.snapshot.item) == shape(series())
     assert rig.exchange.mails() == []
+
+
+# What somebody does to an occurrence between the writes of one change.
+
+
+def placed(before: Snapshot) -> Revision:
+    """Ask for other places of two occurrences."""
+    there = {1: "Room 1b", 3: "Room 3b"}
+    overrides = tuple(Override(recurrence_id=DAYS[n], location=there[n]) for n in there)
+    return revise(before, overrides=overrides)
+
+
+def quicker(rig: Rig, place: Place, ref: str, part: bytes, number: int, turn: int = 1) -> None:
+    """Let a person change an occurrence right before a write that holds `part` for that time."""
+    left = [turn]
+
+    def meanwhile(name: str, body: bytes) -> httpx2.Response | None:
+        if name == "UpdateItem" and part in body:
+            left[0] -= 1
+            if left[0] == 0:
+                _by_hand(place, ref, number, "By hand")
+        return None
+
+    rig.bridge.before.append(meanwhile)
+
+
+def locations(place: Place, ref: str) -> list[Any]:
+    item = place.read(ref).item
+    assert isinstance(item, Event)
+    return [one.location for one in item.overrides]
+
+
+@pytest.mark.parametrize(
+    ("turn", "number", "there"),
+    [
+        (1, 2, ["By hand", "Room 3"]),
+        (1, 4, ["Room 1", "By hand"]),
+        (2, 4, ["Room 1b", "By hand"]),
+    ],
+)
+def test_an_occurrence_changed_between_the_writes_is_not_overwritten(
+    rig: Rig, turn: int, number: int, there: list[str]
+) -> None:
+    with rig.place(Kind.EVENT) as place:
+        (before,) = place.create(series())
+        quicker(rig, place, before.ref, b"OccurrenceItemId", number, turn)
+        (answer,) = place.update(placed(before))
+        assert isinstance(answer, Stale), answer
+        assert locations(place, before.ref) == there
+
+
+def test_an_occurrence_changed_before_the_last_write_shows_as_changed(rig: Rig) -> None:
+    with rig.place(Kind.EVENT) as place:
+        (before,) = place.create(series())
+        quicker(rig, place, before.ref, b"DeleteItemField", 2, turn=2)
+        written = done(place.update(placed(before))[0])
+        assert locations(place, before.ref) == ["By hand", "Room 3b"]
+        assert written.version not in ("", place.read(before.ref).version)
+
+
+def test_an_occurrence_of_a_moved_series_changed_between_the_writes_stays(rig: Rig) -> None:
+    with rig.place(Kind.EVENT) as place:
+        item = msgspec.structs.replace(series(), exdates=())
+        (before,) = place.create(item)
+        quicker(rig, place, before.ref, b"OccurrenceItemId", 4)
+        later = msgspec.structs.replace(series(LATER), exdates=())
+        changed = revise(before, start=later.start, end=later.end, overrides=later.overrides)
+        written = done(place.update(changed)[0])
+        assert locations(place, before.ref) == ["Room 1", "By hand"]
+        assert written.snapshot is not None
+
+
+def test_a_server_that_counts_occurrences_in_another_way_is_written_to_all_the_same(
+    rig: Rig,
+) -> None:
+    def conflict(name: str, body: bytes) -> httpx2.Response | None:
+        if name == "UpdateItem" and b"OccurrenceItemId" in body and b"NeverOverwrite" in body:
+            return httpx2.Response(200, content=said("ErrorIrresolvableConflict", name))
+        return None
+
+    with rig.place(Kind.EVENT) as place:
+        (before,) = place.create(series())
+        rig.bridge.before.append(conflict)
+        written = done(place.update(placed(before))[0])
+        assert locations(place, before.ref) == ["Room 1b", "Room 3b"]
+        assert written.version == place.read(before.ref).version
 
 
 def _by_hand(place: Place, ref: str, number: int, location: str) -> None:

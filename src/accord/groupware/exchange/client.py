@@ -343,9 +343,13 @@ class Client:
         return [wire.impersonating(self.principal)]
 
 
-def occurrence(master: str, number: int) -> Node:
-    """Return the id of an occurrence of a series by its number, counted from 1."""
-    return t("OccurrenceItemId", RecurringMasterId=master, InstanceIndex=str(number))
+def occurrence(master: str, number: int, version: str = "") -> Node:
+    """Return the id of an occurrence of a series by its number, counted from 1.
+
+    A series and its occurrences have one version (MS-OXWSCORE, OccurrenceItemIdType).
+    """
+    key = {"ChangeKey": version} if version else {}
+    return t("OccurrenceItemId", RecurringMasterId=master, InstanceIndex=str(number), **key)
 
 
 def own(name: str) -> Node:

@@ -7,7 +7,7 @@ and the last step, which may mail, gives the version that stands.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -16,18 +16,24 @@ from msgspec import Struct
 from accord.groupware.exchange import kinds, trees
 from accord.groupware.exchange.client import UNFINISHED, occurrence, own
 from accord.groupware.exchange.reading import Shelf
-from accord.groupware.exchange.wire import Node, t
+from accord.groupware.exchange.wire import Message, Node, t
 from accord.model.item import Item
 from accord.model.kinds import Kind
-from accord.ports.errors import AccordError, Gone
+from accord.ports.errors import AccordError, Gone, Stale
 
 
 class Job(Struct, frozen=True):
-    """Be one series, and what is to be done with its occurrences in this order."""
+    """Be one series, and what is to be done with its occurrences in this order.
+
+    With a `version` nothing is changed once somebody else has changed the series, which has that
+    version before; without one whatever stands there is overwritten. Deletions come first,
+    whatever stands there.
+    """
 
     ref: str
     changes: Sequence[Any]
     notify: bool
+    version: str = ""
 
 
 def wanted(shelf: Shelf, after: Item, before: Item | None = None) -> Sequence[Any]:
@@ -57,35 +63,86 @@ def finish(shelf: Shelf, jobs: Sequence[Job], batch: int) -> dict[str, str | Acc
             # What an earlier try deleted is deleted.
             if message.error is not None and not isinstance(message.error, Gone):
                 failed.setdefault(job.ref, message.error)
-    changed = [(job, each) for job in jobs for each in job.changes if each.properties]
-    for start in range(0, len(changed), batch):
-        some = changed[start : start + batch]
-        nodes = [_change(job, each) for job, each in some]
-        told = shelf.client.update(nodes, notify=False, overwrite=True)
+    cut = {job.ref for job, _ in deleted}
+    made = {job.ref: job.version for job in jobs if job.version and job.ref not in cut}
+    free = [(job, each) for job, each in _changed(jobs, failed) if job.ref not in made]
+    for start in range(0, len(free), batch):
+        some = free[start : start + batch]
+        told = shelf.client.update([_change(*each) for each in some], notify=False, overwrite=True)
         for (job, _), message in zip(some, told, strict=True):
             if message.error is not None:
                 failed.setdefault(job.ref, message.error)
+    _in_turn(shelf, [job for job in jobs if job.ref in made], made, failed, batch)
     done: dict[str, str | AccordError] = dict(failed)
     for notify in (False, True):
         rest = [job.ref for job in jobs if job.notify is notify and job.ref not in failed]
-        done |= _close(shelf, rest, notify)
+        done |= _close(shelf, [ref for ref in rest if ref not in made], notify)
+        done |= _close(shelf, [ref for ref in rest if ref in made], notify, made)
     return done
 
 
-def _close(shelf: Shelf, refs: Sequence[str], notify: bool) -> dict[str, str | AccordError]:
-    """Take the mark off; this is the write whose version is told."""
+def _changed(jobs: Sequence[Job], failed: dict[str, AccordError]) -> Iterator[tuple[Job, Any]]:
+    for job in jobs:
+        yield from (
+            (job, each) for each in job.changes if each.properties and job.ref not in failed
+        )
+
+
+def _in_turn(
+    shelf: Shelf,
+    jobs: Sequence[Job],
+    made: dict[str, str],
+    failed: dict[str, AccordError],
+    batch: int,
+) -> None:
+    """Change one occurrence of each series after the other, each in the version `made` last."""
+    left = {job.ref: (job, [each for each in job.changes if each.properties]) for job in jobs}
+    while turn := [(job, rest.pop(0)) for job, rest in left.values() if rest]:
+        for start in range(0, len(turn), batch):
+            some = turn[start : start + batch]
+            nodes = [_change(job, each, made[job.ref]) for job, each in some]
+            told = shelf.client.update(nodes, notify=False)
+            for (job, _), message in zip(some, told, strict=True):
+                made[job.ref] = _version(message)
+                if not made[job.ref]:
+                    untold = Stale("the server didn't tell the version that it made")
+                    failed.setdefault(job.ref, message.error or untold)
+                    left[job.ref][1].clear()
+
+
+def _close(
+    shelf: Shelf, refs: Sequence[str], notify: bool, made: Mapping[str, str] | None = None
+) -> dict[str, str | AccordError]:
+    """Take the mark off; this is the write whose version is told.
+
+    Where somebody else has changed a series since the version `made` last, that one is told, so
+    that what was changed shows as a change.
+    """
     if not refs:
         return {}
     updates = t("Updates", trees.clear_path(own(UNFINISHED)))
-    nodes = [t("ItemChange", t("ItemId", Id=ref), copy.deepcopy(updates)) for ref in refs]
-    told = shelf.client.update(nodes, notify, overwrite=True)
+    nodes = [_closing(ref, made, updates) for ref in refs]
+    told = shelf.client.update(nodes, notify, overwrite=made is None)
     done: dict[str, str | AccordError] = {}
     for ref, message in zip(refs, told, strict=True):
-        ids = message.all("Items", "*", "ItemId")
-        done[ref] = message.error or (str(ids[0].get("ChangeKey", "")) if ids else "")
+        done[ref] = message.error or _version(message)
+    if made is not None:
+        late = [ref for ref in refs if isinstance(done[ref], Stale)]
+        for ref, end in _close(shelf, late, notify).items():
+            done[ref] = end if isinstance(end, AccordError) else made[ref]
     return done
 
 
-def _change(job: Job, each: Any) -> Node:
+def _closing(ref: str, made: Mapping[str, str] | None, updates: Node) -> Node:
+    key = {} if made is None else {"ChangeKey": made[ref]}
+    return t("ItemChange", t("ItemId", Id=ref, **key), copy.deepcopy(updates))
+
+
+def _version(message: Message) -> str:
+    ids = [] if message.error is not None else message.all("Items", "*", "ItemId")
+    return str(ids[0].get("ChangeKey", "")) if ids else ""
+
+
+def _change(job: Job, each: Any, version: str = "") -> Node:
     updates = trees.updates(kinds.model(Kind.EVENT), each.properties)
-    return t("ItemChange", occurrence(job.ref, each.index), t("Updates", *updates))
+    return t("ItemChange", occurrence(job.ref, each.index, version), t("Updates", *updates))

@@ -7,6 +7,7 @@ here when the change is sent again, or takes it back where an occurrence is refu
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,8 +19,9 @@ from accord.groupware.exchange.reading import Loaded, load, snapshots
 from accord.groupware.exchange.wire import t
 from accord.model.item import Event, Item
 from accord.model.observe import Snapshot
+from accord.model.recurrence import Override
 from accord.ports.adapter import Revision
-from accord.ports.errors import AccordError, Gone, ItemError, Rejected
+from accord.ports.errors import AccordError, Gone, ItemError, Rejected, Stale
 
 _SERIES = ("rule", "start", "end", "time_zone", "end_time_zone", "all_day")
 
@@ -44,6 +46,35 @@ def complete(desk: Desk, revision: Revision) -> Answer:
     end = occurrences.finish(desk.shelf, [job], desk.batch)[revision.ref]
     if isinstance(end, ItemError) and not isinstance(end, Gone):
         return take_back(desk, revision, end)
+    return end if isinstance(end, AccordError) else Sent(revision.ref, end)
+
+
+def go_on(desk: Desk, revision: Revision, job: occurrences.Job, *, rewritten: bool) -> Answer:
+    """Write what is left of a series that isn't in the version any more that was made before.
+
+    Where an occurrence is neither as it was nor as it is to be, a person was quicker: all is
+    planned again. Where none is, the server merely counts its versions in another way.
+    """
+    if rewritten:
+        return complete(desk, revision)
+    there = load(desk.shelf, [revision.ref])[revision.ref]
+    if not isinstance(there, Loaded):
+        return there or Gone(f"{revision.ref}: it holds another kind of item now")
+    seen = snapshots(desk.shelf, {revision.ref: there})[revision.ref]
+    if not isinstance(seen, Snapshot):
+        return seen
+    left = []
+    for each in job.changes:
+        now, was, wanted = (
+            _occurrence_at(item, each.recurrence_id)
+            for item in (seen.item, revision.before, revision.after)
+        )
+        if now not in (was, wanted):
+            return Stale(f"{revision.ref}: an occurrence of it was changed meanwhile")
+        if now != wanted:
+            left.append(each)
+    again = replace(job, changes=left, version="")
+    end = occurrences.finish(desk.shelf, [again], desk.batch)[revision.ref]
     return end if isinstance(end, AccordError) else Sent(revision.ref, end)
 
 
@@ -79,3 +110,13 @@ def _missing(desk: Desk, after: Item, there: Item) -> tuple[Any, ...]:
     done = {*there.exdates, *(one.recurrence_id for one in there.overrides)}
     wanted = occurrences.wanted(desk.shelf, after)
     return tuple(each for each in wanted if each.recurrence_id not in done)
+
+
+def _occurrence_at(item: Item, recurrence_id: datetime) -> Override | bool | None:
+    """Return what a series says of one occurrence: None is nothing, False that it is off."""
+    if not isinstance(item, Event):
+        return None
+    if recurrence_id in item.exdates:
+        return False
+    found = (one for one in item.overrides if one.recurrence_id == recurrence_id)
+    return next(found, None)

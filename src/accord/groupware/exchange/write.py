@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from accord.groupware.exchange import kinds, occurrences, resume, trees
 from accord.groupware.exchange.client import KEY, MARKER, UNFINISHED, Shape, id_of, own
@@ -89,7 +91,7 @@ def _update(desk: Desk, group: Sequence[tuple[int, Revision]]) -> dict[int, Answ
     asked: list[tuple[int, str, Node]] = []
     idle: list[tuple[int, Revision]] = []
     jobs: dict[int, occurrences.Job] = {}
-    rewritten: dict[int, Revision] = {}
+    rewritten: set[int] = set()
     for number, revision in group:
         try:
             check_writable(desk)
@@ -110,7 +112,7 @@ def _update(desk: Desk, group: Sequence[tuple[int, Revision]]) -> dict[int, Answ
             updates = updates or [trees.clear_path(own(UNFINISHED))]
             if anew:
                 updates.append(occurrences.unfinished())
-                rewritten[number] = revision
+                rewritten.add(number)
         if updates:
             asked.append((number, revision.ref, _change(revision.ref, revision.version, updates)))
         else:
@@ -120,7 +122,7 @@ def _update(desk: Desk, group: Sequence[tuple[int, Revision]]) -> dict[int, Answ
         quiet = [each for each in asked if each[0] in jobs]
         answers |= _changed(desk, [e for e in asked if e not in quiet], notify=group[0][1].notify)
         answers |= _changed(desk, quiet, notify=False)
-        return answers | _occurred(desk, jobs, answers, rewritten)
+        return answers | _occurred(desk, jobs, answers, dict(group), rewritten)
     except Unanswered as unsure:
         settled = {number: each for number, each in answers.items() if number not in jobs}
         return settled | _decided(desk, group, settled, unsure)
@@ -130,20 +132,29 @@ def _occurred(
     desk: Desk,
     jobs: dict[int, occurrences.Job],
     answers: dict[int, Answer],
-    rewritten: dict[int, Revision],
+    revisions: Mapping[int, Revision],
+    rewritten: Collection[int],
 ) -> dict[int, Answer]:
     """Write the occurrences of the series that could be changed themselves.
 
-    A series that was `rewritten` for it is taken back if one of them is refused.
+    A series that was `rewritten` for it is taken back if one of them is refused. What a person has
+    made of one since is not overwritten.
     """
-    ready = {n: job for n, job in jobs.items() if isinstance(answers[n], Sent)}
+    ready: dict[int, occurrences.Job] = {}
+    for number, job in jobs.items():
+        answer = answers[number]
+        if isinstance(answer, Sent):
+            ready[number] = replace(job, version=answer.version)
     done = occurrences.finish(desk.shelf, list(ready.values()), desk.batch)
     told: dict[int, Answer] = {}
     for number, job in ready.items():
-        end = done[job.ref]
-        if number in rewritten and isinstance(end, ItemError) and not isinstance(end, Gone):
-            end = resume.take_back(desk, rewritten[number], end)
-        told[number] = end if isinstance(end, AccordError) else Sent(job.ref, end)
+        revision, end = revisions[number], done[job.ref]
+        if isinstance(end, Stale):
+            told[number] = resume.go_on(desk, revision, job, rewritten=number in rewritten)
+        elif number in rewritten and isinstance(end, ItemError) and not isinstance(end, Gone):
+            told[number] = resume.take_back(desk, revision, end)
+        else:
+            told[number] = end if isinstance(end, AccordError) else Sent(job.ref, end)
     return told
 
 
