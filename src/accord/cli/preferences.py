@@ -55,4 +55,6 @@ def _show(call: Call, one: Preference) -> None:
         usual = f"template {one.template} says {one.usual}" if one.usual else ""
         closed = "" if one.open else f"not open in template {one.template}"
         said += "".join(f"  ({part})" for part in (usual, closed) if part)
+    elif not one.open:
+        said += "  (no template is about it)"
     call.say(f"{one.matter}: {said}", markup=False)

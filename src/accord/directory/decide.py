@@ -199,6 +199,8 @@ class _Deciding:
     def _why_left(self, link: Link, template: Template | None) -> str:
         if link.user in self.wishes.members:
             return f"no template gives {link.user} {link.kind}s there any more"
+        if link.user in self.wishes.locked:
+            return f"{link.user} may no longer sign in"
         return f"{link.user} is no longer in {template.group if template else 'any group'}"
 
     def _trouble(self, wish: Wish, why: str) -> None:

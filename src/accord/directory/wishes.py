@@ -47,7 +47,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
 
     `members` are the users who match any template; `contacts` are contact modes by user.
     `unknown` names templates whose group the CRM doesn't know, `unsure` users and kinds without a
-    mailbox that is known: nobody leaves for that.
+    mailbox that is known: nobody leaves for that. `locked` may no longer sign in.
     """
 
     links: tuple[Wish, ...] = ()
@@ -55,6 +55,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     members: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     unsure: frozenset[tuple[str, Kind]] = frozenset()
+    locked: frozenset[str] = frozenset()
     troubles: tuple[Trouble, ...] = ()
 
 
@@ -90,6 +91,7 @@ def wishes_of(
         members=frozenset(members),
         unknown=unknown,
         unsure=frozenset((one.user, one.kind) for one in troubles if one.kind is not None),
+        locked=frozenset(card.name for card in cards if not card.active),
         troubles=tuple(troubles),
     )
 

@@ -26,7 +26,7 @@ from accord.state.templates import Given, Handover
 LEAVERS = 3
 """How many people may leave at once, where they aren't less than half of all."""
 
-_FIELDS = ("rule", "folder", "principal", "mode", "paused")
+_FIELDS = ("rule", "folder", "principal", "mode")
 
 
 class Done(Struct, kw_only=True):

@@ -144,7 +144,7 @@ def test_what_a_leaver_leaves_is_handed_over_once_somebody_agrees(firm: Run) -> 
     firm("templates", "apply")
     firm("crm", "users", "change", "alice", "--no-active")
     said = firm("templates", "apply").out
-    assert "- alice-event: pause, alice is no longer in sales" in said
+    assert "- alice-event: pause, alice may no longer sign in" in said
     assert "! alice (template sales): nobody is named to take over 2 appointments" in said
     assert "Nothing waits" in firm("templates", "handovers").out
     firm("preferences", "alice", "successor", "bob")
