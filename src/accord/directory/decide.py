@@ -106,11 +106,11 @@ class _Deciding:
 
     def _added(self, wish: Wish) -> Iterator[Act]:
         hand = self.by_hand.get((wish.user, wish.kind))
-        whose = self.mailboxes.get((wish.target, wish.principal.casefold(), wish.kind))
+        whose = self._whose(wish)
         if hand is not None:
             self._trouble(wish, f"the link {hand} was made by hand")
             return
-        if whose is not None and whose != wish.user:
+        if whose:
             self._trouble(wish, f"{whose} has a link to the mailbox {wish.principal}")
             return
         self.mailboxes[wish.target, wish.principal.casefold(), wish.kind] = wish.user
@@ -130,6 +130,11 @@ class _Deciding:
         given = _given(link, wish, held=FIRST if template.hold else "")
         yield Act(what=What.ADD, link=link, given=given, why=f"{wish.user} is in {template.group}")
 
+    def _whose(self, wish: Wish) -> str:
+        """Return whose the mailbox of a wish is already; empty where it is free, or theirs."""
+        found = self.mailboxes.get((wish.target, wish.principal.casefold(), wish.kind), wish.user)
+        return "" if found == wish.user else found
+
     def _name(self, wish: Wish) -> str:
         name = f"{wish.user}-{wish.kind}"
         number = 1
@@ -143,21 +148,7 @@ class _Deciding:
         """Bring what the template owns of a link to what it says now."""
         back = given.left is not None
         paired = link.id in self.standing.paired
-        changes: dict[str, str] = {}
-        for field in (*LASTING, "rule"):
-            now = getattr(wish, field)
-            if now == getattr(given, field) or getattr(link, field) != getattr(given, field):
-                continue
-            if field == "rule" and paired:
-                continue
-            if paired:
-                why = (
-                    f"{link.name} has synchronized {getattr(link, field) or 'the usual folder'}; "
-                    f"it doesn't follow to {now or 'the usual one'}"
-                )
-                self._trouble(wish, why)
-            else:
-                changes[field] = now
+        changes = self._changes(wish, link, given, paired=paired)
         after = replace(link, **changes)
         owned = replace(given, template=wish.template, left=None, paused=False, **changes)
         rule_next = ""
@@ -180,6 +171,28 @@ class _Deciding:
         else:
             what, why = What.CHANGE, f"the template {wish.template} says so"
         yield Act(what=what, link=after, given=owned, why=why, before=link)
+
+    def _changes(self, wish: Wish, link: Link, given: Given, *, paired: bool) -> dict[str, str]:
+        """Return the fields that the template may change at once; a link with pairs has none."""
+        changes: dict[str, str] = {}
+        for field in (*LASTING, "rule"):
+            now = getattr(wish, field)
+            if now == getattr(given, field) or getattr(link, field) != getattr(given, field):
+                continue
+            if field == "rule" and paired:
+                continue
+            whose = self._whose(wish) if field == "principal" else ""
+            if whose:
+                self._trouble(wish, f"{whose} has a link to the mailbox {now}")
+            elif paired:
+                why = (
+                    f"{link.name} has synchronized {getattr(link, field) or 'the usual folder'}; "
+                    f"it doesn't follow to {now or 'the usual one'}"
+                )
+                self._trouble(wish, why)
+            else:
+                changes[field] = now
+        return changes
 
     def _left(self, link: Link, given: Given) -> Iterator[Act]:
         template = self.templates.get(given.template)

@@ -13,18 +13,22 @@ from msgspec import Struct
 from accord.directory.decide import Act, Standing, What, decide
 from accord.directory.wishes import Trouble, Wishes, wishes_of
 from accord.model.kinds import Side
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import AccordError, Busy, ConfigError
 from accord.ports.fault import contained
 from accord.ports.users import ContactModes, Enrolled, UserCard
 from accord.service.accord import Accord
 from accord.service.first_plans import keep_plan, waiting
 from accord.service.leavers import offer, part
+from accord.state.holder import take
 from accord.state.records import Entry, Link
 from accord.state.state import Tx
 from accord.state.templates import Given, Handover
 
 LEAVERS = 3
 """How many people may leave at once, where they aren't less than half of all."""
+
+LEASE_SECONDS = 3600.0
+"""For how long at most an initialization keeps others from beginning; a dead one doesn't."""
 
 _FIELDS = ("rule", "folder", "principal", "mode")
 
@@ -71,8 +75,22 @@ def initialize(
 
     Where very many people leave at once nobody is parted from, unless `leavers` says that it is
     meant: a group emptied by mistake costs nothing. Raises ConfigError for a CRM that doesn't
-    list its users.
+    list its users, and Busy while another initialization is at work.
     """
+    if dry:
+        return _initialize(accord, dry=True, leavers=leavers, by=by)
+    with accord.state.begin() as tx:
+        lease = take(tx.leases, "initialization", LEASE_SECONDS)
+    if lease is None:
+        raise Busy("another user initialization is at work", after=LEASE_SECONDS)
+    try:
+        return _initialize(accord, dry=False, leavers=leavers, by=by)
+    finally:
+        with accord.state.begin() as tx:
+            tx.leases.release(lease)
+
+
+def _initialize(accord: Accord, *, dry: bool, leavers: bool, by: str) -> Initialization:
     cards, groups = enrolled(accord)
     with accord.state.read() as tx:
         templates = tx.templates.all()

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from accord.directory.decide import decide
 from accord.groupware.memory.store import Mailbox
-from accord.model.kinds import Kind
-from accord.ports.errors import ConfigError
+from accord.model.kinds import Kind, Side
+from accord.ports.errors import Busy, ConfigError
 from accord.rules.rule import Rule, Scope
 from accord.service.first_plans import approve, waiting
 from accord.service.initialize import Initialization, initialize
 from accord.service.standing import pause_all, pause_links, set_mode
-from accord.state.records import Mode
+from accord.state.holder import take
+from accord.state.records import Mode, Target
 from accord.state.templates import Open, Template
 from tests.unit.service.kit import World, event
 
@@ -237,6 +239,7 @@ def test_another_rule_for_what_is_paired_waits_for_approval() -> None:
     firm.template(hold=False, rules={"event": "other"})
     result = firm.begin()
     assert [(one.what, one.changes) for one in result.done] == [("hold", {"rule": ("r", "other")})]
+    assert result.troubles == []
     assert firm.link("alice-event").rule == "r", "it goes on under the rule in force"
     assert firm.did() == []
     (one,) = firm.approve()
@@ -246,6 +249,17 @@ def test_another_rule_for_what_is_paired_waits_for_approval() -> None:
     assert firm.did() == [("hold", "alice-event")]
     firm.template(hold=False, rules={"event": "other"})
     assert firm.did() == [("change", "alice-event")] and waiting(firm.accord) == []
+
+
+def test_a_rule_set_by_hand_stays_in_what_is_paired() -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    firm.template(hold=False)
+    firm.begin()
+    firm.sync("alice-event")
+    firm.change_link("alice-event", rule="tasks")
+    firm.template(hold=False, rules={"event": "other"})
+    assert firm.did() == [] and firm.link("alice-event").rule == "tasks"
 
 
 def test_what_is_paired_does_not_follow_to_another_mailbox() -> None:
@@ -281,6 +295,89 @@ def test_who_leaves_is_paused_comes_back_or_is_withdrawn_in_time() -> None:
     assert list(firm.names()) == ["bob-event"]
     assert firm.titles()[1] == ["Own"]
     assert firm.did() == []
+
+
+def test_without_a_time_nobody_is_withdrawn() -> None:
+    firm = Firm("alice")
+    firm.template(withdraw_after=None)
+    firm.begin()
+    firm.crm.put_group("sales")
+    firm.begin()
+    firm.wait(days=1000)
+    assert firm.did() == [] and firm.names() == {"alice-event": ("observe", True)}
+
+
+def test_on_another_target_a_new_link_takes_a_name_that_is_free() -> None:
+    firm = Firm("alice")
+    firm.template()
+    firm.begin()
+    with firm.state.begin() as tx:
+        tx.targets.put(Target(id="u", name="other", adapter="memory", side=Side.GROUPWARE))
+    firm.template(target="u")
+    assert firm.did() == [("add", "alice-event-2"), ("pause", "alice-event")]
+    assert firm.did() == []
+    firm.template()
+    assert firm.did() == [("resume", "alice-event"), ("pause", "alice-event-2")]
+
+
+def test_nobody_moves_into_the_mailbox_of_somebody_else() -> None:
+    firm = Firm("alice", "bob")
+    firm.template()
+    firm.begin()
+    firm.template(aliases={"bob": "alice@x.test"})
+    result = firm.begin()
+    assert result.done == [] and firm.link("bob-event").principal == "bob@x.test"
+    assert result.troubles[0].why == "alice has a link to the mailbox alice@x.test"
+
+
+def test_two_initializations_do_not_meet() -> None:
+    firm = Firm("alice")
+    firm.template()
+    with firm.state.begin() as tx:
+        lease = take(tx.leases, "initialization", 60)
+    assert lease is not None
+    with pytest.raises(Busy, match="another user initialization"):
+        firm.begin()
+    assert firm.begin(dry=True).done
+    with firm.state.begin() as tx:
+        tx.leases.release(lease)
+    assert firm.did() == [("add", "alice-event")]
+
+
+def test_what_changes_while_it_decides_is_left_for_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    firm = Firm("alice")
+    firm.template()
+    firm.begin()
+    firm.template(rules={"event": "other"})
+
+    def meddled(*given: Any) -> Any:
+        decided = decide(*given)
+        firm.change_link("alice-event", mode=Mode.PILOT)
+        return decided
+
+    monkeypatch.setattr("accord.service.initialize.decide", meddled)
+    (done,) = firm.begin().done
+    assert "changed meanwhile" in done.error
+    assert firm.link("alice-event").mode is Mode.PILOT and firm.link("alice-event").rule == "r"
+
+
+def test_few_may_leave_however_small_the_firm() -> None:
+    firm = Firm("alice", "bob", "carol")
+    firm.template()
+    firm.begin()
+    firm.crm.put_group("sales")
+    assert len(firm.did()) == 3
+
+
+def test_of_many_some_may_leave() -> None:
+    users = [f"user{number}" for number in range(9)]
+    firm = Firm(*users)
+    firm.template()
+    firm.begin()
+    firm.crm.put_group("sales", *users[4:])
+    assert len(firm.did()) == 4
 
 
 def test_a_leaver_the_crm_no_longer_lets_in_is_withdrawn_all_the_same() -> None:
