@@ -179,6 +179,7 @@ def test_a_handover_that_changed_is_offered_anew(firm: Run) -> None:
     assert firm("crm", "list", "event", "--as", "bob", "--json").rows == []
     firm("templates", "handovers", "reject", "alice")
     assert firm("crm", "list", "event", "--as", "bob", "--json").rows == []
+    add(firm, "alice", "Later")
     assert "1 handover waits" not in firm("templates", "apply").out
 
 
