@@ -39,7 +39,8 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 TOKENS = ROOT / "docs" / "tokens.md"
 INTERFACE = ROOT / "docs" / "interface.md"
 OWN_CRM = ROOT / "docs" / "own-crm.md"
-PLAYED = (README, OPERATIONS, TOKENS, INTERFACE, OWN_CRM)
+TEMPLATES = ROOT / "docs" / "templates.md"
+PLAYED = (README, OPERATIONS, TOKENS, INTERFACE, OWN_CRM, TEMPLATES)
 PASSWORD = "correct horse"
 
 REPLACED = {
@@ -124,6 +125,14 @@ def test_tokens_and_interface(server: Radicale, tmp_path: Path) -> None:
         reader.read(README)
         reader.read(TOKENS)
         reader.read(INTERFACE)
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(900)
+def test_templates(server: Radicale, tmp_path: Path) -> None:
+    with closing(Reader(tmp_path, server)) as reader:
+        reader.read(README)
+        reader.read(TEMPLATES)
 
 
 @pytest.mark.peer

@@ -12,10 +12,20 @@ and `accord sync`. Every command knows `--json`.
 COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Set up": (
         ("init", "setup:init", "Write a commented accord.toml, the key file and the database."),
-        ("import", "transfer:import_", "Bring targets, links and rules of a file into Accord."),
-        ("export", "transfer:export", "Print targets, links and rules, without secrets."),
+        (
+            "import",
+            "transfer:import_",
+            "Bring targets, links and rules of a file into Accord.",
+        ),
+        (
+            "export",
+            "transfer:export",
+            "Print targets, links and rules, without secrets.",
+        ),
         ("check", "check:check", "Test every connection; say what is wrong and how to mend it."),
         ("keys", "keys:keys", "Renew the key that encrypts secrets and private entries."),
+        ("templates", "templates:templates", "Give links to all members of a CRM group."),
+        ("preferences", "preferences:preferences", "Show and note what a person prefers."),
         ("rules", "rules:rules", "List, show and explain rules; put a changed one into force."),
     ),
     "Work": (

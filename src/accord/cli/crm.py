@@ -79,6 +79,9 @@ def put(
     owner: Annotated[str, Parameter(help="Whose a new record is.")] = "",
     visibility: Annotated[str, Parameter(help="private, participants, group or everyone.")] = "",
     group: Annotated[str, Parameter(help="The group it belongs to.")] = "",
+    group_writes: Annotated[
+        bool, Parameter(help="Its group may change it; a task that names nobody is theirs to do.")
+    ] = False,
     call: CallArgument,
 ) -> int:
     """Create or change records given as canonical JSON.
@@ -90,7 +93,16 @@ def put(
     given = list(_items(_text(call, file)))
     if ref and len(given) != 1:
         raise Usage("--ref names one record, but the input holds several items")
-    place = {"owner": owner, "visibility": visibility, "group": group}
+    if group_writes and not group:
+        raise Usage("--group-writes: which group?", "name it with --group")
+    if group_writes and not visibility:
+        visibility = "group"
+    place: dict[str, str | bool] = {
+        "owner": owner,
+        "visibility": visibility,
+        "group": group,
+        "group_writes": group_writes,
+    }
     chosen = {name: value for name, value in place.items() if value}
     with records(call) as crm:
         for known, item in given:

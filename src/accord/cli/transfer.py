@@ -28,7 +28,7 @@ def import_(
     plan: Annotated[bool, Parameter(help="Only say what would change.")] = False,
     call: CallArgument,
 ) -> int:
-    """Bring targets, links and rules of a file into Accord.
+    """Bring targets, links, templates and rules of a file into Accord.
 
     What the file doesn't mention stays as it is. Of a rule that links use already a draft is
     made: `accord plan` shows what it would change, `accord rules activate` puts it into force.
@@ -63,7 +63,7 @@ def export(
     output: Annotated[Path | None, Parameter(help="Write into this file instead.")] = None,
     call: CallArgument,
 ) -> int:
-    """Print targets, links and rules as text, without secrets.
+    """Print targets, links, templates and rules as text, without secrets.
 
     `accord import` reads it again; secrets stay in the database and needn't be given anew.
     """

@@ -219,14 +219,19 @@ class Program:
         return facts.is_owner(event.organizer.address)
 
     def _assigned(self, item: Item, facts: Facts) -> Item:
-        """Put the assignee's address in the CRM in place of the one the rule maps."""
+        """Put the assignee's main address in the CRM in place of one the CRM doesn't know.
+
+        That is one the rule maps, or the address of their mailbox.
+        """
         if not isinstance(item, Task) or item.assignee is None:
             return item
-        user = _folded(self.rule.ownership).get(item.assignee.address.casefold())
+        folded = item.assignee.address.casefold()
+        user = _folded(self.rule.ownership).get(folded) or facts.aliases.get(folded)
         known = sorted(address for address, name in facts.users.items() if name == user)
-        if user is None or not known:
+        home = facts.homes.get(user or "") or next(iter(known), "")
+        if not user or not home:
             return item
-        return replace(item, assignee=Person(address=known[0], name=item.assignee.name))
+        return replace(item, assignee=Person(address=home, name=item.assignee.name))
 
     def _user(self, address: str, facts: Facts) -> str | None:
         folded = address.casefold()

@@ -140,10 +140,10 @@ def _read(path: Path) -> _File:
 
 def _with_places(problems: list[Problem], data: Mapping[str, Any]) -> list[Problem]:
     """Say where to put what belongs into the database."""
-    stray = {"target", "link", "rule"} & data.keys()
+    stray = {"target", "link", "rule", "template"} & data.keys()
     if not stray:
         return problems
-    hint = "put targets, links and rules into a file of their own and `accord import` it"
+    hint = "put targets, links, rules and templates into a file of their own and `accord import` it"
     return [
         Problem(message=p.message, path=p.path, file=p.file, line=p.line, hint=hint)
         if p.path in stray

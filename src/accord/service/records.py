@@ -42,7 +42,7 @@ class Records:
         with self._open(user) as session:
             return _shown(session, kind, ref)
 
-    def put(self, user: str, item: Item, ref: str = "", **place: str) -> Snapshot:
+    def put(self, user: str, item: Item, ref: str = "", **place: str | bool) -> Snapshot:
         """Create an item, or make the record `ref` equal to it; returns what is stored.
 
         The port has no word for whose a record is: raises ConfigError where `place` says so.

@@ -133,6 +133,10 @@ def _unused(tx: Tx, name: str) -> Target:
     if links:
         detail = f"links still use {target.name}: {', '.join(links)}"
         raise ConfigError(detail, field="target", hint="`accord links remove` removes them")
+    templates = [one.name for one in tx.templates.all() if one.target == target.id]
+    if templates:
+        detail = f"templates still use {target.name}: {', '.join(templates)}"
+        raise ConfigError(detail, field="target", hint="`accord templates remove` removes them")
     return target
 
 

@@ -1,4 +1,4 @@
-"""One readable TOML text for targets, links, rules and mappings: import with a plan, and export.
+"""One readable TOML text for targets, links, templates and rules: import with a plan, and export.
 
 A changed rule that links use becomes a draft: they go on under the version in force until
 somebody activates the draft (`drafts`). Import adds and changes; it removes nothing.
@@ -26,6 +26,7 @@ from accord.service.transfer_diff import (
     differences,
 )
 from accord.service.transfer_export import export
+from accord.service.transfer_templates import read_templates
 from accord.service.transfer_text import DEFAULT_RULES, Reading, read_links, read_targets
 from accord.state.records import Link
 from accord.state.state import Tx
@@ -43,7 +44,9 @@ def import_(
     folder: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Bring targets, links and rules of a text into the database; with `plan` only say what.
+    """Bring what a text says of targets, links, rules and templates into the database.
+
+    With `plan` only say what would change.
 
     `folder` is where relative files in the text begin. Raises RuleErrors with everything that
     is wrong, each with file, line and hint; then nothing was stored.
@@ -72,19 +75,22 @@ def _standing(tx: Tx) -> Standing:
     rules = {name: tx.rules.active(name) for name in tx.rules.names()}
     drafts = {name: tx.rules.draft(name) for name in rules}
     links = {link.name: link for link in tx.links.all()}
+    names = {link.id: link.name for link in links.values()}
     return Standing(
         targets={target.name: target for target in tx.targets.all()},
         links=links,
         rules={name: rule for name, rule in rules.items() if rule is not None},
         drafts={name: rule for name, rule in drafts.items() if rule is not None},
         paired=frozenset(name for name, link in links.items() if tx.pairings.count(link.id)),
+        templates={template.name: template for template in tx.templates.all()},
+        owned=frozenset(names[given.link] for given in tx.given_links.all()),
     )
 
 
 def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
     for key in reading.source.data:
-        if key not in ("target", "link", "rule"):
-            hint = "the text holds [[target]], [[link]] and [[rule]]"
+        if key not in ("target", "link", "rule", "template"):
+            hint = "the text holds [[target]], [[link]], [[rule]] and [[template]]"
             reading.wrong((key,), f"there is no table {key[:60]!r}", hint=hint)
     read_targets(reading, standing.targets)
     targets = {name: target for name, (target, _) in reading.targets.items()}
@@ -98,7 +104,16 @@ def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
     for rule in rules.values():
         _check_owners(accord, reading, rule)
     made = _make_rules(reading, links, standing.rules | rules)
-    return Wanted(targets=targets, links=links, rules=rules | made, made=frozenset(made))
+    known = standing.rules | rules | made
+    templates, more = read_templates(accord, reading, standing.targets | targets, known)
+    made |= more
+    return Wanted(
+        targets=targets,
+        links=links,
+        rules=rules | made,
+        made=frozenset(made),
+        templates=templates,
+    )
 
 
 def _addresses(accord: Accord) -> Callable[[str], str]:
@@ -155,6 +170,9 @@ def _store(tx: Tx, wanted: Wanted, standing: Standing, by: str) -> None:
         if not becomes_draft(rule, standing):
             tx.rules.activate(rule.name, version, by)
     tx.links.put_many(list(wanted.links.values()))
+    tx.given_links.disown(link.id for name, link in wanted.links.items() if name in standing.owned)
+    for template in wanted.templates.values():
+        tx.templates.put(template)
 
 
 def _require(reading: Reading) -> None:

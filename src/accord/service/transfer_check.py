@@ -18,6 +18,7 @@ from accord.rules.problem import Problem, Severity
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.transfer_diff import Standing, Wanted
+from accord.service.transfer_templates import check_kinds
 from accord.service.transfer_text import Reading
 from accord.state.records import Link, Target
 
@@ -33,6 +34,7 @@ def check_import(accord: Accord, reading: Reading, wanted: Wanted, standing: Sta
             return
         for name, link in wanted.links.items():
             _check_link(reading, name, link, built, standing)
+        check_kinds(reading, wanted.templates, built.adapter)
         reading.problems += _check_rules(accord, reading, wanted, standing, built)
 
 
@@ -128,9 +130,10 @@ def _check_rules(
         touched = [link for link in used if fresh or link.name in wanted.links]
         source = reading.source if _written(reading, rule) else None
         yield from _misfits(reading, rule, used)
-        for target in sorted({link.target for link in touched}):
+        given = {t.target for t in wanted.templates.values() if rule.name in t.rules.values()}
+        for target in sorted({link.target for link in touched} | given):
             yield from check(rule, records, built.traits(target), source)
-        if fresh and not used:
+        if fresh and not used and not given:
             yield from check(rule, records, None, source)
 
 

@@ -13,9 +13,12 @@ from msgspec import Struct
 
 from accord.rules.problem import Problem
 from accord.rules.rule import Rule
+from accord.service.transfer_templates import template_view
 from accord.state.records import Link, Target
+from accord.state.templates import Template
 
 HIDDEN = "(secret)"
+TAKEN = "from now on it is a link made by hand, and its template leaves it alone"
 
 
 class Turn(Struct, frozen=True, kw_only=True):
@@ -27,7 +30,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """Be one thing the import adds or changes: `what` is target, link or rule."""
+    """Be one thing the import adds or changes: `what` is target, link, rule or template."""
 
     action: str
     what: str
@@ -49,13 +52,18 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """Be what is stored, by name; of rules the versions in force, and those that wait."""
+    """Be what is stored, by name; of rules the versions in force, and those that wait.
+
+    `owned` are the links that templates made.
+    """
 
     targets: dict[str, Target]
     links: dict[str, Link]
     rules: dict[str, Rule]
     drafts: dict[str, Rule]
     paired: frozenset[str]
+    templates: dict[str, Template] = {}
+    owned: frozenset[str] = frozenset()
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -65,6 +73,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     links: dict[str, Link]
     rules: dict[str, Rule]
     made: frozenset[str]
+    templates: dict[str, Template] = {}
 
 
 def differences(wanted: Wanted, standing: Standing) -> Iterator[Difference]:
@@ -75,9 +84,19 @@ def differences(wanted: Wanted, standing: Standing) -> Iterator[Difference]:
         yield from _difference("target", name, _target_view(old), _target_view(target))
     for rule in wanted.rules.values():
         yield from _rule_difference(rule, wanted, standing)
+    for name, template in wanted.templates.items():
+        known = standing.templates.get(name)
+        views = template_view(known, targets), template_view(template, targets)
+        note = "links follow with the next user initialization: `accord templates apply`"
+        yield from _difference("template", name, *views, note)
     for name, link in wanted.links.items():
         before = standing.links.get(name)
-        yield from _difference("link", name, _link_view(before, targets), _link_view(link, targets))
+        note = TAKEN if name in standing.owned else ""
+        views = _link_view(before, targets), _link_view(link, targets)
+        found = list(_difference("link", name, *views, note))
+        if note and not found:
+            found = [Difference(action="change", what="link", name=name, note=note)]
+        yield from found
 
 
 def becomes_draft(rule: Rule, standing: Standing) -> bool:

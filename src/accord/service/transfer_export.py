@@ -9,20 +9,29 @@ from accord.ports.settings import Setting, SettingType
 from accord.rules.render import render_key, render_rules, render_value
 from accord.service import registry
 from accord.service.accord import Accord
+from accord.service.transfer_templates import render_template
 from accord.service.transfer_text import DEFAULT_RULES
 from accord.state.records import Link, Mode, Target
 
 HEADER = "# Accord: targets, links and rules, for `accord import`. Secrets are left out."
+MADE = "# Templates make {} more: `accord links` lists them."
 
 
 def export(accord: Accord) -> str:
-    """Return targets, links and the rules in force as text; defaults and secrets are left out."""
+    """Return targets, links, templates and the rules in force as text, without secrets.
+
+    Defaults are left out, and so are links that templates make.
+    """
     with accord.state.read() as tx:
-        targets, links = tx.targets.all(), tx.links.all()
+        targets, links, templates = tx.targets.all(), tx.links.all(), tx.templates.all()
+        given = {one.link for one in tx.given_links.all()}
         active = [tx.rules.active(name) for name in tx.rules.names()]
     names = {target.id: target.name for target in targets}
     blocks = [HEADER, *(_target(target) for target in targets)]
-    blocks += [_link(link, names[link.target]) for link in links]
+    blocks += [_link(link, names[link.target]) for link in links if link.id not in given]
+    blocks += [render_template(one, names[one.target]) for one in templates]
+    if given:
+        blocks.append(MADE.format("1 link" if len(given) == 1 else f"{len(given)} links"))
     rules = [rule for rule in active if rule is not None]
     if rules:
         blocks.append(render_rules(rules).rstrip("\n"))

@@ -76,9 +76,9 @@ def read_targets(reading: Reading, standing: Mapping[str, Target]) -> None:
 
     A table of secrets is merged name by name. What is given as false is taken away.
     """
-    for number, table in enumerate(_tables(reading, "target")):
+    for number, table in enumerate(tables(reading, "target")):
         place: Place = ("target", number)
-        name = _name(reading, table, place)
+        name = name_of(reading, table, place)
         adapter = table.get("adapter")
         if not isinstance(adapter, str):
             hint = f"use one of: {', '.join(registry.GROUPWARE)}"
@@ -115,7 +115,7 @@ def read_links(
     address_of: Callable[[str], str],
 ) -> None:
     """Read all `[[link]]`; `address_of` gives a CRM user's main address, or raises AccordError."""
-    for number, table in enumerate(_tables(reading, "link")):
+    for number, table in enumerate(tables(reading, "link")):
         place: Place = ("link", number)
         given = read(LinkTable, table, place, reading.source, reading.problems)
         if given is None:
@@ -134,7 +134,8 @@ def read_links(
                 _add_link(reading, standing, link, place)
 
 
-def _tables(reading: Reading, key: str) -> list[dict[str, Any]]:
+def tables(reading: Reading, key: str) -> list[dict[str, Any]]:
+    """Return all tables of a name; note where they aren't tables."""
     found = reading.source.data.get(key, [])
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         reading.wrong((key,), "must be tables", hint=f"write [[{key}]]")
@@ -142,7 +143,8 @@ def _tables(reading: Reading, key: str) -> list[dict[str, Any]]:
     return found
 
 
-def _name(reading: Reading, table: Mapping[str, Any], place: Place) -> str:
+def name_of(reading: Reading, table: Mapping[str, Any], place: Place) -> str:
+    """Return the name that a table gives; empty, and noted, where it gives none."""
     name = table.get("name")
     if name is None:
         reading.wrong(place, "name is missing", hint="add name = …")

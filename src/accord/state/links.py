@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, select, update
 
-from accord.db.tx import AnyRow
+from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Kind
 from accord.state.context import Repository
 from accord.state.records import Link, Mode
@@ -44,6 +44,16 @@ class Links(Repository):
     def by_user(self, user: str) -> list[Link]:
         """Return the links of one CRM user."""
         return self._where(LINKS.c.user == user)
+
+    def by_mailbox(self, target: str, principals: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return whose links work in mailboxes of a target, by the mailbox casefolded."""
+        found: dict[str, set[str]] = {}
+        for some in chunks(sorted({*principals, *(each.casefold() for each in principals)})):
+            query = select(LINKS.c.principal, LINKS.c.user).distinct()
+            where = (LINKS.c.target == target, LINKS.c.principal.in_(some))
+            for principal, user in self.db.execute(query.where(*where)):
+                found.setdefault(principal.casefold(), set()).add(user)
+        return {principal: frozenset(users) for principal, users in found.items()}
 
     def pause(self, key: str, paused: bool = True) -> bool:
         """Stop or resume one link; tell whether there is one."""

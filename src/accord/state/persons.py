@@ -77,3 +77,12 @@ class Preferences(Repository):
             rows = self.db.execute(query.where(column.user.in_(part)))
             chosen |= {row.user: row.value for row in rows}
         return chosen
+
+    def all(self) -> dict[str, dict[str, str]]:
+        """Return what every user chose, by matter."""
+        column = PREFERENCES.c
+        query = select(column.user, column.matter, column.value)
+        chosen: dict[str, dict[str, str]] = {}
+        for row in self.db.execute(query.order_by(column.user, column.matter)):
+            chosen.setdefault(row.user, {})[row.matter] = row.value
+        return chosen

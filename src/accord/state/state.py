@@ -40,6 +40,7 @@ from accord.state.secrets import Keys
 from accord.state.settings import Settings
 from accord.state.sync_sessions import SyncLog, SyncSessions
 from accord.state.targets import Targets
+from accord.state.templates import GivenLinks, Handovers, Templates
 from accord.state.token_keys import TokenKeys
 from accord.state.token_log import Failures, TokenLog
 from accord.state.token_marks import Revocations, TokenUses
@@ -120,6 +121,16 @@ class Tx:
     def files(self) -> Files:
         """Return what is known of files on paired items."""
         return Files(self.context)
+
+    @cached_property
+    def given_links(self) -> GivenLinks:
+        """Return which links templates made."""
+        return GivenLinks(self.context)
+
+    @cached_property
+    def handovers(self) -> Handovers:
+        """Return what leavers' successors are offered."""
+        return Handovers(self.context)
 
     @cached_property
     def instances(self) -> Instances:
@@ -205,6 +216,11 @@ class Tx:
     def targets(self) -> Targets:
         """Return targets."""
         return Targets(self.context)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Return link templates."""
+        return Templates(self.context)
 
     @cached_property
     def token_keys(self) -> TokenKeys:

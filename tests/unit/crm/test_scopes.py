@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accord.crm.database import DatabaseCrm
 from accord.crm.database.store import Store
+from accord.model.item import Task, TaskStatus
 from accord.model.kinds import Kind
 from accord.model.observe import Completeness, Deleted, OutOfScope, Seen, Unknown
 from accord.model.observe import Denied as DeniedHere
@@ -32,6 +35,57 @@ def test_a_reassigned_task_leaves_its_old_assignee(office: Office) -> None:
     done(office.edit(office.ann, back, assignee=None))
     assert task.ref in office.pull(office.ann, Kind.TASK, cursors[office.ann]).seen
     assert isinstance(office.fetch(office.carl, Kind.TASK, task.ref), OutOfScope)
+
+
+def groups_task(office: Office, *members: str, **values: Any) -> str:
+    """Make a group's task in Ann's name and return its ref."""
+    group = f"team-{office.tag}"
+    office.admin.put_group(group, *members)
+    place: dict[str, Any] = {"visibility": "group", "group": group, "group_writes": True}
+    place |= values
+    return office.admin.put(office.ann, office.task(), **place).ref
+
+
+def test_a_groups_task_is_every_members_and_anybody_completes_it(office: Office) -> None:
+    ref = groups_task(office, office.bob, office.carl)
+    cursors = {u: office.pull(u, Kind.TASK).cursor for u in (office.bob, office.carl)}
+    task = office.see(office.bob, Kind.TASK, ref)
+    assert isinstance(office.fetch(office.ann, Kind.TASK, ref), OutOfScope)
+    assert isinstance(office.fetch(office.dora, Kind.TASK, ref), OutOfScope)
+    done(office.edit(office.bob, task, status=TaskStatus.COMPLETED, percent=100))
+    told = office.pull(office.carl, Kind.TASK, cursors[office.carl]).said[ref]
+    assert isinstance(told, Seen)
+    assert isinstance(told.snapshot.item, Task) and told.snapshot.item.percent == 100
+
+
+def test_a_groups_task_follows_its_members_and_whoever_takes_it(office: Office) -> None:
+    ref = groups_task(office, office.bob, office.carl)
+    cursors = {
+        u: office.pull(u, Kind.TASK).cursor
+        for u in (office.ann, office.bob, office.carl, office.dora)
+    }
+    office.admin.put_group(f"team-{office.tag}", office.carl, office.dora)
+    assert ref in office.pull(office.dora, Kind.TASK, cursors[office.dora]).seen
+    left = office.pull(office.bob, Kind.TASK, cursors[office.bob]).said[ref]
+    assert isinstance(left, OutOfScope)
+    task = office.see(office.carl, Kind.TASK, ref)
+    done(office.edit(office.carl, task, assignee=Person(address=address(office.carl))))
+    assert isinstance(office.fetch(office.dora, Kind.TASK, ref), OutOfScope)
+    assert ref in office.pull(office.carl, Kind.TASK, cursors[office.carl]).seen
+    back = office.admin.show(office.ann, Kind.TASK, ref)
+    done(office.edit(office.ann, back, assignee=None))
+    assert ref in office.pull(office.dora, Kind.TASK, cursors[office.dora]).seen
+    office.admin.put_group(f"team-{office.tag}")
+    assert ref in office.pull(office.ann, Kind.TASK, cursors[office.ann]).seen, (
+        "nobody else is left"
+    )
+
+
+@pytest.mark.parametrize("place", [{"group_writes": False}, {"visibility": "everyone"}])
+def test_a_task_that_a_group_only_sees_is_its_owners(office: Office, place: dict[str, Any]) -> None:
+    ref = groups_task(office, office.bob, **place)
+    assert ref in office.pull(office.ann, Kind.TASK).seen
+    assert isinstance(office.fetch(office.bob, Kind.TASK, ref), OutOfScope)
 
 
 def test_the_assignee_does_the_task_but_does_not_delete_it(office: Office) -> None:

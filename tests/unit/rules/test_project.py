@@ -680,10 +680,13 @@ class TestOwnership:
             direction=Direction.BOTH,
             ownership={"info@firm.example": "bob", "x@y": "gone"},
         )
+        homes = {"bob": "bb@firm.example", "zoe": "zoe@firm.example"}
+        aliases = {"z@mail.example": "zoe", "h@mail": "homeless"}
+        facts = msgspec.structs.replace(FACTS, homes=homes, aliases=aliases)
 
         def assignee(side: Side, address: str) -> str:
             item = task(assignee=Person(address=address, name="N"))
-            person = rule.project(side, item, FACTS).assignee
+            person = rule.project(side, item, facts).assignee
             assert person is not None
             assert person.name == "N"
             return str(person.address)
@@ -691,6 +694,9 @@ class TestOwnership:
         assert assignee(CRM, "INFO@firm.example") == "bb@firm.example"
         assert assignee(CRM, "zoe@elsewhere.example") == "zoe@elsewhere.example"
         assert assignee(CRM, "x@y") == "x@y"
+        assert assignee(CRM, "Z@mail.example") == "zoe@firm.example"
+        assert assignee(CRM, "h@mail") == "h@mail"
+        assert assignee(GROUPWARE, "z@mail.example") == "z@mail.example"
         assert assignee(GROUPWARE, "info@firm.example") == "info@firm.example"
         assert rule.project(CRM, task(), FACTS).assignee is None
 

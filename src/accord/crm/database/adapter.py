@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from accord.crm.database import counter, feed, people
+from accord.crm.database import counter, feed, handing, people, users
 from accord.crm.database.session import DatabaseSession
 from accord.crm.database.store import Store
 from accord.crm.database.traits import TRAITS
-from accord.crm.database.viewer import Viewer
-from accord.db import Database, migrate
+from accord.crm.database.users import Changes
+from accord.crm.database.viewer import CONTACT_MODES, Viewer
+from accord.db import Database, Tx, migrate
+from accord.model.observe import Snapshot
 from accord.model.parts import Person
 from accord.model.traits import Traits
-from accord.ports.adapter import Finding, Hint
+from accord.ports.adapter import Finding, Hint, Outcome
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import AccordError
+from accord.ports.users import UserCard
 
 PACKAGE = "accord.crm.database"
 
@@ -94,6 +98,42 @@ class DatabaseCrm:
         """Return the users who are in a group with this one."""
         with self.store.read(single=True) as tx:
             return people.teammates(tx, user)
+
+    def cards(self) -> tuple[UserCard, ...]:
+        """Return all users by name, those who may no longer sign in included."""
+        with self.store.read() as tx:
+            found = users.users(tx)
+        names = ("name", "display_name", "addresses", "groups", "active", "contacts")
+        return tuple(UserCard(**{name: getattr(one, name) for name in names}) for one in found)
+
+    def group_names(self) -> frozenset[str]:
+        """Return the names of all groups."""
+        with self.store.read() as tx:
+            return frozenset(users.groups(tx))
+
+    @property
+    def contact_modes(self) -> tuple[str, ...]:
+        """Return the words for which contacts a user has."""
+        return CONTACT_MODES
+
+    def choose_contacts(self, user: str, mode: str) -> None:
+        """Say which contacts a user has; raises ConfigError for a stranger, and another word."""
+        changes = Changes(contacts=mode)
+
+        def work(tx: Tx) -> None:
+            users.user_id(tx, user)
+            users.put_user(tx, self.store, user, changes)
+
+        self.store.run(work)
+
+    def ahead(self, user: str, since: datetime) -> tuple[Snapshot, ...]:
+        """Return the appointments a user owns that aren't over at `since`."""
+        with self.store.read() as tx:
+            return handing.ahead(tx, user, since)
+
+    def hand_over(self, user: str, to: str, versions: Mapping[str, str]) -> list[Outcome]:
+        """Give a user's appointments to another, each only in the version given."""
+        return self.store.run(lambda tx: handing.hand_over(tx, self.store, user, to, versions))
 
     def settle(self) -> str:
         """Say that the database has moved here for good; returns the instance id it keeps."""

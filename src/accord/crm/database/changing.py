@@ -116,6 +116,7 @@ def write(tx: Tx, store: Store, noun: Noun, viewer: Viewer, edits: Sequence[Edit
                 second=who,
                 users=users,
                 visibility=record.visibility,
+                group=scopes.team_of(record.group, record.group_writes, record.visibility),
             )
         )
     _update(tx, noun, changed)

@@ -15,7 +15,7 @@ from sqlalchemy import Select, Update, bindparam, or_, select, update
 
 from accord.crm.database.records import Record
 from accord.crm.database.rights import Visibility
-from accord.crm.database.schema import SCOPES, USERS
+from accord.crm.database.schema import MEMBERS, SCOPES, USERS
 from accord.db import Tx
 from accord.db.tx import chunks
 from accord.model.kinds import Kind
@@ -28,7 +28,10 @@ TOUCHED = "touched"
 
 
 class Holding(Struct, frozen=True, kw_only=True):
-    """Be what decides whose a record is, and the revision in which that was settled."""
+    """Be what decides whose a record is, and the revision in which that was settled.
+
+    `group` is the one whose members a task is for while nobody is assigned (`team_of`).
+    """
 
     ref: str
     revision: int
@@ -36,6 +39,12 @@ class Holding(Struct, frozen=True, kw_only=True):
     second: int | None
     users: frozenset[int]
     visibility: str
+    group: int | None = None
+
+
+def team_of(group: int | None, group_writes: bool, visibility: str) -> int | None:
+    """Return the group that does a task: one whose members see it and may change it."""
+    return group if group_writes and visibility == Visibility.GROUP else None
 
 
 def holding(record: Record, revision: int) -> Holding:
@@ -47,15 +56,21 @@ def holding(record: Record, revision: int) -> Holding:
         second=record.second,
         users=record.users,
         visibility=record.visibility,
+        group=team_of(record.group, record.group_writes, record.visibility),
     )
 
 
-def audience(kind: Kind, held: Holding) -> dict[int, str]:
-    """Return the users in whose scope a record is, and how; empty for contacts."""
+def audience(kind: Kind, held: Holding, team: frozenset[int] = frozenset()) -> dict[int, str]:
+    """Return the users in whose scope a record is, and how; empty for contacts.
+
+    `team` are the members of the holding's group: whose task it is while nobody is assigned.
+    """
     match kind:
         case Kind.EVENT:
             seconds = frozenset() if held.second is None else frozenset({held.second})
             states = dict.fromkeys(held.users | seconds, IN)
+        case Kind.TASK if held.second is None and team:
+            return {held.owner: OWNED, **dict.fromkeys(team, IN)}
         case Kind.TASK:
             states = {held.owner: OWNED}
             states[held.owner if held.second is None else held.second] = IN
@@ -74,15 +89,18 @@ def audience(kind: Kind, held: Holding) -> dict[int, str]:
 
 def enter(tx: Tx, kind: Kind, held: Sequence[Holding]) -> None:
     """Put new records into the scopes of their users."""
-    tx.insert(SCOPES, [row for one in held for row in _rows(kind, one, audience(kind, one))])
+    teams = _teams(tx, kind, held)
+    rows = [_rows(kind, one, audience(kind, one, _team(one, teams))) for one in held]
+    tx.insert(SCOPES, [row for some in rows for row in some])
 
 
 def settle(tx: Tx, kind: Kind, held: Sequence[Holding]) -> None:
     """Bring the scopes of changed records up to date; whoever lost one keeps a trace of it."""
     before = present(tx, kind, [one.ref for one in held])
+    teams = _teams(tx, kind, held)
     rows = []
     for one in held:
-        now = audience(kind, one)
+        now = audience(kind, one, _team(one, teams))
         lost = {
             user: OUT
             for user, state in before.get(one.ref, {}).items()
@@ -129,6 +147,21 @@ def names(tx: Tx, users: Iterable[int]) -> dict[int, str]:
         )
         found.update((user, name) for user, name in rows)
     return found
+
+
+def _teams(tx: Tx, kind: Kind, held: Sequence[Holding]) -> dict[int, frozenset[int]]:
+    """Return the members of the groups that do tasks."""
+    wanted = {one.group for one in held if one.group is not None} if kind is Kind.TASK else set()
+    found: dict[int, set[int]] = {}
+    for some in chunks(sorted(wanted)):
+        query = select(MEMBERS.c.group_id, MEMBERS.c.user_id)
+        for group, user in tx.execute(query.where(MEMBERS.c.group_id.in_(some))):
+            found.setdefault(group, set()).add(user)
+    return {group: frozenset(users) for group, users in found.items()}
+
+
+def _team(held: Holding, teams: Mapping[int, frozenset[int]]) -> frozenset[int]:
+    return frozenset() if held.group is None else teams.get(held.group, frozenset())
 
 
 def _if_readable(held: Holding, user: int) -> str:

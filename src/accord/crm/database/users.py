@@ -145,6 +145,8 @@ def put_group(tx: Tx, store: Store, name: str, members: Collection[str]) -> None
     tx.execute(delete(MEMBERS).where(MEMBERS.c.group_id == group))
     tx.insert(MEMBERS, [{"group_id": group, "user_id": user} for user in sorted(after)])
     refresh(tx, store, sorted(before ^ after), Kind.CONTACT)
+    if before != after:
+        _rescope(tx, store, TASK, _done_by(tx, group))
 
 
 def groups(tx: Tx) -> dict[str, tuple[str, ...]]:
@@ -280,6 +282,12 @@ def _hand_over(tx: Tx, store: Store, addresses: Sequence[str]) -> None:
         _rescope(tx, store, EVENT, sorted(refs))
         tasks = tx.execute(select(TASKS.c.id).where(assigned)).scalars()
         _rescope(tx, store, TASK, sorted(tasks))
+
+
+def _done_by(tx: Tx, group: int) -> list[str]:
+    """Return the tasks that the members of a group do."""
+    named = (TASKS.c.group_id == group, TASKS.c.group_writes, TASKS.c.assignee_id.is_(None))
+    return sorted(tx.execute(select(TASKS.c.id).where(*named)).scalars())
 
 
 def _rescope(tx: Tx, store: Store, noun: Noun, refs: Sequence[str]) -> None:

@@ -221,4 +221,5 @@ def _held(one: Fresh, who: int | None, known: Known, common: dict[str, Any]) -> 
         second=who,
         users=users,
         visibility=common["visibility"],
+        group=scopes.team_of(common["group_id"], common["group_writes"], common["visibility"]),
     )

@@ -18,6 +18,7 @@ from accord.model.traits import Traits
 from accord.ports.adapter import Finding, Hint
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import AccordError, CursorExpired
+from accord.ports.users import UserCard
 
 
 class MemoryCrm:
@@ -64,6 +65,35 @@ class MemoryCrm:
         """Lock a user out, or let them in again."""
         with self.store.lock:
             (self.store.locked.add if locked else self.store.locked.discard)(user)
+
+    def put_group(self, name: str, *members: str) -> None:
+        """Make a group, or give it other members."""
+        with self.store.lock:
+            self.store.groups[name] = tuple(members)
+
+    def remove_group(self, name: str) -> None:
+        """Forget a group."""
+        with self.store.lock:
+            del self.store.groups[name]
+
+    def cards(self) -> tuple[UserCard, ...]:
+        """Return all users by name, those who are locked included."""
+        with self.store.lock:
+            groups = self.store.groups.items()
+            return tuple(
+                UserCard(
+                    name=name,
+                    addresses=addresses,
+                    groups=tuple(sorted(group for group, some in groups if name in some)),
+                    active=name not in self.store.locked,
+                )
+                for name, addresses in sorted(self.store.addresses.items())
+            )
+
+    def group_names(self) -> frozenset[str]:
+        """Return the names of all groups."""
+        with self.store.lock:
+            return frozenset(self.store.groups)
 
     def expire(self) -> None:
         """Lose every cursor given out so far."""

@@ -91,6 +91,7 @@ class Store:
         self.closed = bool(users)
         self.addresses = {name: tuple(text.split()) for name, text in users.items()}
         self.locked: set[str] = set()
+        self.groups: dict[str, tuple[str, ...]] = {}
         self.lock = threading.RLock()
         self.number = 0
         self.epoch = 0
@@ -199,7 +200,16 @@ class Store:
         """Leave the lock behind."""
         with self.lock:
             state = dict(self.__dict__)
-            for name in ("addresses", "locked", "records", "keys", "erased", "log", "contents"):
+            for name in (
+                "addresses",
+                "locked",
+                "groups",
+                "records",
+                "keys",
+                "erased",
+                "log",
+                "contents",
+            ):
                 state[name] = state[name].copy()
         del state["lock"]
         return state
