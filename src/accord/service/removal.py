@@ -225,7 +225,14 @@ def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:
 
 
 def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
-    """Remove a link and all that is kept of it but its journal; return how many pairs it had."""
+    return forget_all(tx, accord, link, by, f"the link {link.name} was removed")
+
+
+def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
+    """Remove a link and all that is kept of it but its journal; return how many pairs it had.
+
+    The journal's entry says `why`, and how many pairs that were.
+    """
     count = tx.pairings.count(link.id)
     open_writes = tx.intents.of_link(link.id)
     tx.intents.close_many([intent.id for intent in open_writes])
@@ -235,10 +242,10 @@ def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
     forget(tx, link.id)
     gone = (settled_key(link), withdrawn_key(link), told_key(link))
     for key in tx.settings.all():
-        if key in gone or key.startswith(f"folder/{link.id}/"):
+        if key in gone or key.startswith((f"folder/{link.id}/", f"mailbox-id/{link.id}/")):
             tx.settings.put(key, None)
     tx.links.remove(link.id)
-    why = f"the link {link.name} was removed with {count} {'pair' if count == 1 else 'pairs'}"
+    why += f" with {count} {'pair' if count == 1 else 'pairs'}"
     if open_writes:
         why += f"; how {len(open_writes)} of its writes ended was not known yet"
     entry = Entry(

@@ -71,6 +71,10 @@ class DavSession(OpenSession):
         config = self._server.config
         return folders.folders(config, folders.planned(config, self._place()))
 
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """Return what tells this person's collections from everybody else's."""
+        return self._place().ids
+
     def make_folder(self, name: str, kind: Kind) -> Folder:
         """Return the folder of that name for items of a kind, made where it isn't there yet.
 
