@@ -114,7 +114,8 @@ def mode(
 ) -> int:
     """Say how far links go, as in `accord mode alice active`: observe only plans, the others write.
 
-    pilot and active write alike; they tell the first few people from the rest.
+    A pilot link is watched: up to 20 changes on a side go by themselves in one visit. More than
+    that wait for approval (`accord held`), and so does everything that deletes or mails.
     """
     from accord.service.standing import set_mode
 

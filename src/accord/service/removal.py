@@ -30,6 +30,7 @@ from accord.service.locking import locked
 from accord.service.mailbox_states import forget
 from accord.service.meetings import take_over
 from accord.service.opening import Options, settled_key, silent, told_key, withdrawn_key
+from accord.service.pausing import require_going
 from accord.service.pull import confirm
 from accord.service.replies import take_back
 from accord.service.report import Report
@@ -184,6 +185,7 @@ def _guarded(visit: Visit, decided: Sequence[Decided], *, approved: bool) -> lis
 
 def _carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     """Delete the copies; the link is paused first, so that no visit makes them anew."""
+    visit.parting = True
     with visit.state.begin() as tx:
         tx.links.pause(visit.link.id)
     writing = _deleting(decided)
@@ -221,6 +223,7 @@ def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:
     for side in Side:
         end = visit.end(side)
         for some in chunks(refs[side], end.batch):
+            require_going(visit)
             end.session.mark(end.folder, end.kind, [Mark(ref=ref, marker="") for ref in some])
 
 
