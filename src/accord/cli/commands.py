@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("pause", "links:pause", "Stop all writes of a link, or of all."),
         ("resume", "links:resume", "Let a link, or all, write again."),
         ("mode", "links:mode", "Say how far a link goes: observe, pilot or active."),
+        ("withdraw", "links:withdraw", "Take a link's copies and markers away, and the link."),
     ),
     "Decide": (
         ("held", "decide:held", "List what waits for approval; approve or reject it."),

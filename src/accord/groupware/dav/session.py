@@ -217,7 +217,8 @@ class DavSession(OpenSession):
         self._check_open()
         readonly = not self._collection(folder, kind).writable if look else False
         others = self._others.setdefault((folder, kind), {})
-        return Shelf(folder=folder, kind=kind, readonly=readonly, others=others)
+        adopt = self._server.config.adopt
+        return Shelf(folder=folder, kind=kind, readonly=readonly, others=others, adopt=adopt)
 
     def _desk(self, folder: str, kind: Kind) -> write.Desk:
         lacking = self._planned(folder)

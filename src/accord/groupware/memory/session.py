@@ -221,7 +221,10 @@ class MemorySession(FilesInMemory, OpenSession):
     def _snapshot(self, entry: Entry) -> Snapshot:
         writable = self._box.folder(entry.folder).writable
         silent = entry.silent and self._store.traits.kinds[entry.kind].schedules
-        return msgspec.structs.replace(observe(entry), readonly=not writable, silent=silent)
+        foreign = entry.others.get(self._store.adopt, "")
+        return msgspec.structs.replace(
+            observe(entry), readonly=not writable, silent=silent, foreign=foreign
+        )
 
     def _written(self, entry: Entry) -> Written:
         return Written(ref=entry.ref, version=entry.version, snapshot=self._snapshot(entry))

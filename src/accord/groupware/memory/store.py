@@ -128,6 +128,7 @@ class Store:
         self.number = 0
         self.epoch = 0
         self.requests = 0
+        self.adopt = ""
         self.outbox: list[Mail] = []
         self.contents: dict[str, bytes] = {}
         self.room = 100_000_000
