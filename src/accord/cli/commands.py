@@ -16,6 +16,9 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("export", "transfer:export", "Print targets, links and rules, without secrets."),
         ("check", "check:check", "Test every connection; say what is wrong and how to mend it."),
         ("keys", "keys:keys", "Renew the key that encrypts secrets and private entries."),
+        ("backup", "safety:backup", "Back up Accord's own database."),
+        ("restore", "safety:restore", "Put a backup back, without those erased since."),
+        ("erase", "safety:erase", "Erase a person from copies, journal and backups."),
         ("rules", "rules:rules", "List, show and explain rules; put a changed one into force."),
     ),
     "Work": (

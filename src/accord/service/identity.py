@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from accord.db.whereabouts import file_of, whereabouts
 from accord.ports.errors import ConfigError
-from accord.service import witness
+from accord.service import erasures, witness
 from accord.service.accord import Accord
 from accord.state.records import Trouble
 
@@ -78,8 +78,10 @@ def accept(accord: Accord) -> None:
     """Take CRM, targets and Accord's own database for what they are now; cursors are dropped.
 
     The next visit lists everything anew, so that nothing is judged by a history that never was.
-    A target that can't be opened as it is set up is left as it was.
+    Whoever was erased is erased again first: an older database may still know them. A target that
+    can't be opened as it is set up is left as it was.
     """
+    erasures.replay(accord.state, accord.crm)
     with accord.state.read() as tx:
         targets = [target.id for target in tx.targets.all()]
     said = {
