@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "Look": (
         ("explain", "look:explain", "Say why an item did or did not synchronize."),
+        ("digest", "digest:digest", "Show which edits were lost, put back or refused."),
         ("journal", "look:journal", "List what was done, newest first."),
         ("busy", "busy:busy", "Show when colleagues are taken, and when they are free together."),
         ("mail", "mail:mail", "Look at a person's e-mails on a mail server; nothing is sent."),
