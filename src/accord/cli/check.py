@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from accord.cli import exits
+from accord.cli.ask import user
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage
 from accord.cli.words import plural
@@ -22,7 +23,8 @@ def check(
     accept: Annotated[
         bool,
         Parameter(
-            help="Accept a restored or copied CRM, and targets that moved, as those to work with."
+            help="Accept a restored or copied CRM, targets that moved, and mailboxes that took "
+            "over an address, as those to work with."
         ),
     ] = False,
     mailbox: Annotated[
@@ -49,16 +51,20 @@ def check(
     if target:
         raise Usage("--target goes with --mailbox")
     from accord.service.check import check as service
-    from accord.service.identity import accept as accept_crm
+    from accord.service.identity import accept as accept_systems
+    from accord.service.rebinding import rebind
 
     config = call.config()
     with call.accord() as accord:
         if accept:
-            accept_crm(accord)
+            accept_systems(accord)
+            moved = rebind(accord, by=user())
         faults = _told(call, service(accord, config))
     if _ended(call, faults) != exits.OK:
         return exits.FAILED
     if accept:
+        for link in moved:
+            call.say(f"{link.name} begins anew in another mailbox.", markup=False)
         call.say(
             "CRM and targets are accepted as they are now. Look at `accord plan --all-steps` "
             "before you synchronize: what they lack, or have in older versions, is told there."

@@ -12,20 +12,15 @@ and `accord sync`. Every command knows `--json`.
 COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Set up": (
         ("init", "setup:init", "Write a commented accord.toml, the key file and the database."),
-        (
-            "import",
-            "transfer:import_",
-            "Bring targets, links and rules of a file into Accord.",
-        ),
-        (
-            "export",
-            "transfer:export",
-            "Print targets, links and rules, without secrets.",
-        ),
+        ("import", "transfer:import_", "Bring targets, links and rules of a file into Accord."),
+        ("export", "transfer:export", "Print targets, links and rules, without secrets."),
         ("check", "check:check", "Test every connection; say what is wrong and how to mend it."),
         ("keys", "keys:keys", "Renew the key that encrypts secrets and private entries."),
         ("templates", "templates:templates", "Give links to all members of a CRM group."),
         ("preferences", "preferences:preferences", "Show and note what a person prefers."),
+        ("backup", "safety:backup", "Back up Accord's own database."),
+        ("restore", "safety:restore", "Put a backup back, without those erased since."),
+        ("erase", "safety:erase", "Erase a person from copies, journal and backups."),
         ("rules", "rules:rules", "List, show and explain rules; put a changed one into force."),
     ),
     "Work": (
@@ -36,6 +31,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("pause", "links:pause", "Stop all writes of a link, or of all."),
         ("resume", "links:resume", "Let a link, or all, write again."),
         ("mode", "links:mode", "Say how far a link goes: observe, pilot or active."),
+        ("withdraw", "links:withdraw", "Take a link's copies and markers away, and the link."),
     ),
     "Decide": (
         ("held", "decide:held", "List what waits for approval; approve or reject it."),
@@ -43,6 +39,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "Look": (
         ("explain", "look:explain", "Say why an item did or did not synchronize."),
+        ("digest", "digest:digest", "Show which edits were lost, put back or refused."),
         ("journal", "look:journal", "List what was done, newest first."),
         ("busy", "busy:busy", "Show when colleagues are taken, and when they are free together."),
         ("mail", "mail:mail", "Look at a person's e-mails on a mail server; nothing is sent."),

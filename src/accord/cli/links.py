@@ -91,6 +91,28 @@ def remove(
         return _removed(call, [_remove(accord, link) for link in chosen])
 
 
+def withdraw(
+    *names: Annotated[str, Parameter(help="Links, users or targets.", required=True)],
+    include_held: Annotated[bool, Parameter(help="Delete also what the guard would hold.")] = False,
+    even_paused: Annotated[
+        bool, Parameter(help="Also of links that are paused or only observe.")
+    ] = False,
+    plan: Annotated[bool, Parameter(help="Only show what would be done.")] = False,
+    yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
+    call: CallArgument,
+) -> int:
+    """Take Accord out of mailboxes and CRM again: the same as `links remove --withdraw`.
+
+    The copies that Accord made in the mailbox are deleted, unless somebody changed them there, and
+    its markers are taken off what stays, on both sides. Then the links are gone.
+    """
+    from accord.service.choose import choose
+
+    extent = _Extent(include_held=include_held, even_paused=even_paused)
+    with call.accord() as accord:
+        return _withdraw(call, accord, choose(accord, names), extent, plan=plan, yes=yes)
+
+
 def pause(*names: Names, all_links: All = False, call: CallArgument) -> int:
     """Stop all writes of some links, or of everything at once.
 
@@ -114,7 +136,8 @@ def mode(
 ) -> int:
     """Say how far links go, as in `accord mode alice active`: observe only plans, the others write.
 
-    pilot and active write alike; they tell the first few people from the rest.
+    A pilot link is watched: up to 20 changes on a side go by themselves in one visit. More than
+    that wait for approval (`accord held`), and so does everything that deletes or mails.
     """
     from accord.service.standing import set_mode
 

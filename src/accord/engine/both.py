@@ -28,6 +28,9 @@ from accord.model.observe import (
     Unknown,
 )
 
+PUT_BACK = " put back: only "
+"""In the reason of every write that takes back what somebody changed and may not."""
+
 
 class Said(StrEnum):
     """Name what a side says of a paired item, as far as the decision cares."""
@@ -121,7 +124,7 @@ def update(
     why = f"changed in the {side.other.place}"
     if put_back:
         names = ", ".join(sorted(put_back))
-        why = f"{names} put back: only the {side.other.place} may change that"
+        why = f"{names}{PUT_BACK}the {side.other.place} may change that"
         if len(put_back) < len(values):
             why += f"; the rest changed in the {side.other.place}"
     return Update(

@@ -22,6 +22,10 @@ _FEW = 2
 """So many at least must be missing where the history was lost, before anything follows."""
 
 
+PILOT = 20
+"""How many writes on a side go by themselves in one visit of a pilot link."""
+
+
 class Extent(Struct, frozen=True, kw_only=True):
     """Be the numbers against which a plan is judged.
 
@@ -61,6 +65,20 @@ def excess(
         "mail": mails and _mail(mails, limits, extent),
     }
     return {name: why for name, why in found.items() if why}
+
+
+def piloted(fresh: Sequence[Writing | Refile], side: Side) -> dict[str, str]:
+    """Return why writes on `side` wait for approval on a link that is watched, as `excess` does."""
+    count = sum(not isinstance(step, Refile) and step.side is side for step in fresh)
+    found = {
+        "delete": "pilot: nothing is deleted before you approve",
+        "file": "pilot: no file is taken off before you approve",
+        "mail": "pilot: nobody is mailed before you approve",
+    }
+    if count > PILOT:
+        many = f"pilot: {count} items would change on the {side} side at once (allowed: {PILOT})"
+        found |= {"create": many, "update": many}
+    return found
 
 
 def _takes_off(step: Writing | Refile) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 from msgspec import Struct
 
-from accord.engine.extent import Extent, excess
+from accord.engine.extent import Extent, excess, piloted
 from accord.engine.plan import (
     Create,
     Delete,
@@ -45,14 +45,21 @@ class Waiting(Struct, frozen=True, kw_only=True):
 NOTHING = Waiting()
 
 
-def guard(plan: Plan, rule: Rule, extent: Extent, waiting: Waiting = NOTHING) -> Plan:
-    """Return the plan with dangerous steps held; `extent` says what they add up to."""
+def guard(
+    plan: Plan, rule: Rule, extent: Extent, waiting: Waiting = NOTHING, *, pilot: bool = False
+) -> Plan:
+    """Return the plan with dangerous steps held; `extent` says what they add up to.
+
+    On a `pilot` link few changes at once go by themselves, and none that people can't take back.
+    """
     fresh = [
         step
         for step in (*plan.writes, *plan.files)
         if not (waiting.approved and fingerprint(step) in waiting.approved)
     ]
     too_many = {side: excess(fresh, side, rule.guard, extent) for side in Side}
+    if pilot:
+        too_many = {side: piloted(fresh, side) | causes for side, causes in too_many.items()}
     steps = tuple(_judge(step, rule, too_many, waiting) for step in plan.steps)
     return Plan(link=plan.link, steps=steps)
 

@@ -1,7 +1,8 @@
 """Find which items on both sides are the same thing before anything is created.
 
-Marker first, then uid, then a natural key that is unique on both sides; what is ambiguous is
-reported, never guessed. Contacts have no natural key: only marked ones are ours.
+Marker first, then the mark that another connector left, then uid, then a natural key that is unique
+on both sides; what is ambiguous is reported, never guessed. Contacts have no natural key: only
+marked ones are ours.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def match(
     right = {snapshot.ref: snapshot for snapshot in groupware}
     for name, crm_key, groupware_key in (
         ("marker", marker_of, lambda snapshot: snapshot.marker),
+        ("another connector's mark", lambda snapshot: snapshot.ref, lambda s: s.foreign),
         ("uid", _uid, _uid),
         ("title and time", _natural, _natural),
     ):

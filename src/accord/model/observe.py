@@ -22,13 +22,14 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     idempotency key it was created with, `modified` the side's own time of last change (UTC),
     `folder` where it lies, `by` who changed it last where the side tells. `readonly` says
     that this principal may read but not change it, `silent` that the server mails nobody
-    whatever is done to it.
+    whatever is done to it. `foreign` is the CRM record's id that another connector left on it.
     """
 
     ref: str
     version: str
     item: Item
     marker: str = ""
+    foreign: str = ""
     key: str = ""
     modified: datetime | None = None
     folder: str = ""

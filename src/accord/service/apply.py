@@ -21,11 +21,12 @@ from accord.engine.plan import (
 )
 from accord.model.kinds import Side
 from accord.ports.adapter import Outcome
-from accord.ports.errors import AccordError, ConfigError, Denied, Gone, ItemError
+from accord.ports.errors import AccordError, Denied, Gone, ItemError
 from accord.service.commit import advance, commit
 from accord.service.ledger import Ledger
 from accord.service.meetings import is_meeting
 from accord.service.opening import LEASE_SECONDS
+from accord.service.pausing import require_going
 from accord.service.report import Report
 from accord.service.visit import Decided, Visit, chunks
 from accord.service.writes import Job, write
@@ -176,8 +177,7 @@ def _open(visit: Visit, jobs: Sequence[Job]) -> dict[str, Outcome]:
     with visit.state.begin() as tx:
         if visit.lease is not None:
             visit.lease = tx.leases.renew(visit.lease, LEASE_SECONDS)
-        if tx.settings.get("paused"):
-            raise ConfigError("paused", hint="run `accord resume` to go on")
+        require_going(visit, tx)
         claims = tx.claims.claim_many(visit.instance, dict.fromkeys(meetings, ""), visit.link.id)
         for uid, claim in claims.items():
             if claim.link != visit.link.id:

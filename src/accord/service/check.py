@@ -21,7 +21,14 @@ from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.connector import is_elsewhere, key_file
-from accord.service.identity import CRM, instance_key, observe, revision
+from accord.service.identity import (
+    CRM,
+    MEANT,
+    instance_key,
+    observe,
+    own_trouble,
+    revision,
+)
 from accord.service.mailbox_states import trouble
 from accord.service.opening import find_folder
 from accord.state.codec import decode_step
@@ -43,6 +50,7 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     """Yield what was tested, as it is done: files, CRM, targets and people, rules, open work."""
     if config is not None:
         yield from _files(config)
+    yield _own(accord)
     answers = yield from _crm(accord)
     with accord.state.read() as tx:
         targets, links = tx.targets.all(), tx.links.all()
@@ -73,6 +81,13 @@ def _files(config: Config) -> Iterator[Checked]:
         yield _permission("database", path, "everybody's calendars")
     else:
         yield Checked(area="database", subject="server", ok=True, detail=config.shown_database)
+
+
+def _own(accord: Accord) -> Checked:
+    """Say whether Accord's own database is the one it was, as far as it ever was."""
+    wrong = own_trouble(accord)
+    detail, hint = (wrong, MEANT) if wrong else ("the one it was at the last visit", "")
+    return Checked(area="database", subject="identity", ok=not wrong, detail=detail, hint=hint)
 
 
 def _permission(area: str, path: Path, what: str) -> Checked:
@@ -124,7 +139,8 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
         yield from _findings(who, [one for one in found if one.subject not in _ABOUT_ALL])
         if all(one.ok for one in found if one.subject != "encryption"):
             yield from _folders(accord, who, some)
-    yield _instance(accord, area, instance_key(target.id), adapter.instance)
+    name = instance_key(target.id)
+    yield _instance(accord, area, name, adapter.instance, revision(accord, name))
 
 
 _ABOUT_ALL = ("connection", "encryption", "database", "interface")

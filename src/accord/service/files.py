@@ -14,12 +14,13 @@ import msgspec
 
 from accord.engine.plan import Step
 from accord.model.kinds import Side
-from accord.ports.errors import AccordError, ConfigError, Gone, ItemError
+from accord.ports.errors import AccordError, Gone, ItemError
 from accord.ports.fault import contained
 from accord.service.begin import end
 from accord.service.files_bytes import keeps
 from accord.service.files_guard import forget_strays, held_file, judge
 from accord.service.files_pair import Losing, PairFiles
+from accord.service.pausing import require_going
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.files import FilesOf
@@ -64,8 +65,7 @@ def _settle(
 ) -> Losing | None:
     """Settle the files of one pair; return what it would lose, where that isn't judged yet."""
     with visit.state.read() as tx:
-        if tx.settings.get("paused"):
-            raise ConfigError("paused", hint="run `accord resume` to go on")
+        require_going(visit, tx)
         pairing, kept = tx.pairings.get(key), tx.files.get(key) or FilesOf()
     if pairing is None:
         with visit.state.begin() as tx:

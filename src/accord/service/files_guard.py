@@ -16,14 +16,15 @@ from accord.service.extent import HOUR, WANTED
 from accord.service.planning import waiting_of
 from accord.service.visit import Visit
 from accord.state.codec import decode_step, encode_step
-from accord.state.records import Cause, Pending
+from accord.state.records import Cause, Mode, Pending
 from accord.state.state import Tx
 
 
 def judge(visit: Visit, steps: Sequence[Refile], waiting: Sequence[Pending]) -> dict[str, Step]:
     """Return what becomes of each step, by its fingerprint; `waiting` is what is held by now."""
     plan = Plan(link=visit.link.id, steps=tuple(steps))
-    guarded = guard(plan, visit.rule, _extent(visit, steps, waiting), waiting_of(waiting))
+    extent, pilot = _extent(visit, steps, waiting), visit.link.mode is Mode.PILOT
+    guarded = guard(plan, visit.rule, extent, waiting_of(waiting), pilot=pilot)
     return {fingerprint(step): one for step, one in zip(steps, guarded.steps, strict=True)}
 
 

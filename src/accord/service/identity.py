@@ -7,57 +7,97 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from accord.db.whereabouts import file_of, whereabouts
 from accord.ports.errors import ConfigError
+from accord.service import erasures, witness
 from accord.service.accord import Accord
 from accord.state.records import Trouble
 
 CRM = "crm"
+OWN = "accord"
+MEANT = (
+    "If that is meant, run `accord check --accept`, then look at `accord plan --all-steps` before "
+    "you synchronize"
+)
 _TARGET = "target/"
+_TABLE = "state_settings"
 
 
 def verify(accord: Accord, target: str = "") -> None:
-    """Note who the CRM and a target (its id) say they are; raises ConfigError for a stranger."""
-    said = {CRM: (accord.crm.instance, revision(accord))}
+    """Note who the CRM and a target (its id) say they are; raises ConfigError for a stranger.
+
+    Accord's own database comes first: what a copy, or an older one, knows of others is no measure.
+    """
+    said = {OWN: _own(accord), CRM: (accord.crm.instance, revision(accord))}
     if target:
-        said[instance_key(target)] = (accord.adapter(target).instance, 0)
+        said[instance_key(target)] = _said(accord, target)
     with accord.state.read() as tx:
-        news = [name for name, one in said.items() if not tx.instances.stands(name, *one)]
+        news = tx.instances.news(said)
+    if (wrong := _own_trouble(accord, moved=OWN in news)) is not None:
+        hint = f"{MEANT}; if this is a copy, let it never synchronize"
+        raise ConfigError(f"held: {wrong}", field="database", hint=hint)
     for name in news:
-        _known(accord, name, *said[name])
+        if name != OWN:
+            _known(accord, name, *said[name])
+
+
+def own_trouble(accord: Accord) -> str | None:
+    """Say what is wrong with where Accord's own database is and how far it has come, if anything.
+
+    What is seen for the first time is noted.
+    """
+    with accord.state.read() as tx:
+        news = tx.instances.news({OWN: _own(accord)})
+    return _own_trouble(accord, moved=bool(news))
+
+
+def attest(accord: Accord) -> None:
+    """Let the witness beside the database know how far it has come."""
+    if file_of(accord.state.database) is not None:
+        with accord.state.read() as tx:
+            newest = tx.journal.newest()
+        witness.tell(accord.state.database, newest)
 
 
 def observe(accord: Accord, name: str, instance: str, stand: int = 0) -> Trouble | None:
     """Note who a side says it is, at which revision; returns what is wrong, and then notes nothing.
 
-    Another process may note a higher revision before this one is; so the CRM is asked again before
+    Another process may note a higher revision before this one is; so a side is asked again before
     it is taken for one that went back.
     """
     with accord.state.begin() as tx:
         trouble = tx.instances.observe(name, instance, stand)
     if trouble is None or trouble.instance != instance:
         return trouble
-    stand = revision(accord)
+    stand = revision(accord, name)
     with accord.state.begin() as tx:
         return tx.instances.observe(name, instance, stand)
 
 
 def accept(accord: Accord) -> None:
-    """Take CRM and targets for what they say they are now; cursors from before are dropped.
+    """Take CRM, targets and Accord's own database for what they are now; cursors are dropped.
 
     The next visit lists everything anew, so that nothing is judged by a history that never was.
-    A target that can't be opened as it is set up is left as it was.
+    Whoever was erased is erased again first: an older database may still know them. A target that
+    can't be opened as it is set up is left as it was.
     """
+    erasures.replay(accord.state, accord.crm)
     with accord.state.read() as tx:
         targets = [target.id for target in tx.targets.all()]
-    instances = {CRM: accord.crm.instance}
+    said = {
+        OWN: _own(accord),
+        CRM: (accord.crm.instance, revision(accord)),
+    }
     for target in targets:
         with suppress(ConfigError):
-            instances[instance_key(target)] = accord.adapter(target).instance
+            said[instance_key(target)] = _said(accord, target)
     with accord.state.begin() as tx:
-        for name, instance in instances.items():
-            tx.instances.accept(name, instance, revision(accord) if name == CRM else 0)
+        for name, (instance, stand) in said.items():
+            tx.instances.accept(name, instance, stand)
         for link, side in tx.cursors.all():
             tx.cursors.drop(link, side)
+        newest = tx.journal.newest()
+    witness.tell(accord.state.database, newest, anew=True)
 
 
 def require_user(accord: Accord, user: str) -> None:
@@ -72,9 +112,33 @@ def instance_key(target: str) -> str:
     return f"{_TARGET}{target}"
 
 
-def revision(accord: Accord) -> int:
-    """Return the CRM's highest revision; 0 where it counts none."""
-    return int(getattr(accord.crm, "revision", 0))
+def revision(accord: Accord, name: str = CRM) -> int:
+    """Return the highest revision of the CRM, or of what state knows so; 0 where it counts none."""
+    side: object = accord.crm if name == CRM else accord.adapter(name.removeprefix(_TARGET))
+    return int(getattr(side, "revision", 0))
+
+
+def _own(accord: Accord) -> tuple[str, int]:
+    return whereabouts(accord.state.database, _TABLE), 0
+
+
+def _own_trouble(accord: Accord, *, moved: bool) -> str | None:
+    if moved:
+        with accord.state.begin() as tx:
+            if tx.instances.observe(OWN, *_own(accord)) is not None:
+                return "Accord's own database is a copy, or was put back"
+    seen = witness.seen(accord.state.database)
+    if not seen:
+        return None
+    with accord.state.read() as tx:
+        newest = tx.journal.newest()
+    if seen <= newest:
+        return None
+    return f"Accord's own database went back from journal entry {seen} to {newest}"
+
+
+def _said(accord: Accord, target: str) -> tuple[str, int]:
+    return accord.adapter(target).instance, revision(accord, instance_key(target))
 
 
 def _known(accord: Accord, name: str, instance: str, stand: int) -> None:
@@ -86,10 +150,7 @@ def _known(accord: Accord, name: str, instance: str, stand: int) -> None:
         with accord.state.read() as tx:
             target = tx.targets.get(name.removeprefix(_TARGET))
         why = why.replace(name, f"target {target.name if target else name}")
-    asked = "was a backup restored or a database copied" if name == CRM else "was it moved"
-    raise ConfigError(
-        f"held: {why}",
-        field=CRM if name == CRM else "target",
-        hint=f"{asked}? If that is meant, run `accord check --accept`, then look at `accord plan "
-        "--all-steps` before you synchronize",
-    )
+    moved = name != CRM and trouble.instance != trouble.seen_instance
+    asked = "was it moved" if moved else "was a backup restored or a database copied"
+    field = CRM if name == CRM else "target"
+    raise ConfigError(f"held: {why}", field=field, hint=f"{asked}? {MEANT}")

@@ -22,6 +22,7 @@ from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
+from accord.service.bindings import bind, binding_key, ids_of, recognize
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.visit import Progress, Stance, Visit
@@ -73,8 +74,12 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
     """Return the id of the folder a link works in; raises ConfigError where there is none.
 
     A link stays in the folder it began with: another default or a new calendar doesn't move it,
-    for then everything in the old one would look deleted.
+    for then everything in the old one would look deleted. Raises it, too, where the mailbox is
+    another one than the link is bound to.
     """
+    with accord.state.read() as tx:
+        kept = tx.settings.some(folder_key(link), binding_key(link))
+    recognize(session, link, kept.get(binding_key(link), {}))
     kind = groupware_kind(link.kind)
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
     if link.folder:
@@ -87,9 +92,7 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
             field="folder",
             hint=f"folders there: {names}",
         )
-    with accord.state.read() as tx:
-        former = tx.settings.get(folder_key(link), "")
-    if former:
+    if former := kept.get(folder_key(link), ""):
         if former in (folder.id for folder in fitting):
             return str(former)
         hint = "nothing follows from that: bring it back, or name another folder in the link"
@@ -138,7 +141,7 @@ def open_visit(
         trial = options.rules.get(link.rule)
         rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
         keys = (settled_key(link), withdrawn_key(link), folder_key(link), told_key(link))
-        kept = tx.settings.some(*keys, "paused")
+        kept = tx.settings.some(*keys, binding_key(link), "paused")
         cursor = tx.cursors.get(link.id, Side.CRM, place_of(link, Side.CRM))
         first = not cursor and not tx.pairings.count(link.id)
     if not options.dry and (kept.get("paused", False) or link.paused):
@@ -151,10 +154,11 @@ def open_visit(
     changed = bool(settled) and settled != rule.version
     ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
-    run, stance = "preview", _stance(link, options)
+    run, stance, ids = "preview", _stance(link, options), ids_of(session)
     if stance is not Stance.DRY:
         with accord.state.begin() as tx:
             run = tx.runs.start(link.id, options.cause)
+            bind(tx, link, kept.get(binding_key(link), {}), ids)
             if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:
                 tx.settings.put(folder_key(link), folder.folder)
     visit = Visit(

@@ -26,7 +26,7 @@ from accord.service.opening import learn
 from accord.service.returned import missing, settled
 from accord.service.visit import Decided, Visit
 from accord.state.codec import decode_step
-from accord.state.records import Cause, Pending
+from accord.state.records import Cause, Mode, Pending
 
 RULE_CHANGED = "rule change: nothing changes before you approve"
 
@@ -46,7 +46,8 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     decided += gathered.decided
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
     extent = extent_of(visit, flat, gathered, held)
-    guarded = iter(guard(flat, visit.rule, extent, waiting).steps)
+    pilot = visit.link.mode is Mode.PILOT
+    guarded = iter(guard(flat, visit.rule, extent, waiting, pilot=pilot).steps)
     return [
         msgspec.structs.replace(one, steps=tuple(next(guarded) for _ in one.steps))
         for one in decided

@@ -30,6 +30,7 @@ from accord.service.locking import locked
 from accord.service.mailbox_states import forget
 from accord.service.meetings import take_over
 from accord.service.opening import Options, settled_key, silent, told_key, withdrawn_key
+from accord.service.pausing import require_going
 from accord.service.pull import confirm
 from accord.service.replies import take_back
 from accord.service.report import Report
@@ -188,6 +189,7 @@ def _guarded(visit: Visit, decided: Sequence[Decided], *, approved: bool) -> lis
 
 def _carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     """Delete the copies; the link is paused first, so that no visit makes them anew."""
+    visit.parting = True
     with visit.state.begin() as tx:
         tx.links.pause(visit.link.id)
     writing = _deleting(decided)
@@ -225,11 +227,19 @@ def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:
     for side in Side:
         end = visit.end(side)
         for some in chunks(refs[side], end.batch):
+            require_going(visit)
             end.session.mark(end.folder, end.kind, [Mark(ref=ref, marker="") for ref in some])
 
 
 def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
-    """Remove a link and all that is kept of it but its journal; return how many pairs it had."""
+    return forget_all(tx, accord, link, by, f"the link {link.name} was removed")
+
+
+def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
+    """Remove a link and all that is kept of it but its journal; return how many pairs it had.
+
+    The journal's entry says `why`, and how many pairs that were.
+    """
     count = tx.pairings.count(link.id)
     open_writes = tx.intents.of_link(link.id)
     tx.intents.close_many([intent.id for intent in open_writes])
@@ -239,10 +249,10 @@ def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
     forget(tx, link.id)
     gone = (settled_key(link), withdrawn_key(link), told_key(link))
     for key in tx.settings.all():
-        if key in gone or key.startswith(f"folder/{link.id}/"):
+        if key in gone or key.startswith((f"folder/{link.id}/", f"mailbox-id/{link.id}/")):
             tx.settings.put(key, None)
     tx.links.remove(link.id)
-    why = f"the link {link.name} was removed with {count} {'pair' if count == 1 else 'pairs'}"
+    why += f" with {count} {'pair' if count == 1 else 'pairs'}"
     if open_writes:
         why += f"; how {len(open_writes)} of its writes ended was not known yet"
     entry = Entry(

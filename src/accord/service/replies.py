@@ -25,6 +25,7 @@ from accord.ports.errors import AccordError, AuthFailed, ItemError
 from accord.ports.replies import Answering
 from accord.rules.failure import RuleFailed
 from accord.rules.replies import next_absence, replies_for
+from accord.service.pausing import require_going
 from accord.service.report import Replied, Report
 from accord.service.visit import Decided, Visit
 from accord.state.records import Entry
@@ -92,6 +93,7 @@ def undo_replies(visit: Visit, entries: Sequence[Entry], report: Report) -> None
     decision = Decision(act=act, why=why, replies=wanted, kept=after)
     report.replies = Replied(act=act, why=why, fields=_fields(stands, wanted))
     if visit.writes:
+        require_going(visit)
         session.set_replies(wanted)
         _enter(visit, decision, oldest.counterpart, stands, undoes=[e.id for e in entries])
 
@@ -114,6 +116,8 @@ def _settle(
     visit: Visit, session: Answering, kept: Kept | None, due: Due | None, report: Report
 ) -> None:
     decision: Decision | None = None
+    if visit.writes:
+        require_going(visit)
     try:
         stands = session.replies()
         decision = decide(stands, kept, due, visit.now, same)

@@ -23,6 +23,7 @@ from accord.service.ends import groupware_kind
 from accord.service.files import carry_files
 from accord.service.files_plan import foresee_files
 from accord.service.fresh import heard
+from accord.service.identity import attest
 from accord.service.mailbox_states import note
 from accord.service.meter import Meter
 from accord.service.opening import Options, Place, find_folder, settled_key, silent
@@ -56,6 +57,7 @@ def sync(
         reports |= _visit_mailbox(accord, some, options, progress)
     if not options.dry:
         tidy(accord)
+        attest(accord)
     return [reports[link.id] for link in links]
 
 

@@ -57,6 +57,7 @@ class Visit(Struct, kw_only=True):
     `activating`, the rule has just changed and pairs move to its new version. A `full` visit
     lists everything and looks at what it skipped again, one that looks `anew` at everything.
     `withdrawn` are pairings whose private content the owner agrees no longer to share.
+    A `parting` visit takes its link's copies away, although the link is paused.
     `told` is the journal's entry up to which the last whole visit's pull told what became of
     what came, and that visit's run.
     """
@@ -79,6 +80,7 @@ class Visit(Struct, kw_only=True):
     anew: bool = False
     full: bool = False
     withdrawn: frozenset[str] = frozenset()
+    parting: bool = False
     told: tuple[int, str] | None = None
 
     @property

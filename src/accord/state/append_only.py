@@ -6,6 +6,8 @@ others only `undone_by` may ever change.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Table, event
@@ -43,6 +45,22 @@ _POSTGRES = (
         "FOR EACH STATEMENT EXECUTE FUNCTION {name}_refuse()"
     ),
 )
+
+
+@contextmanager
+def changeable(connection: Connection, table: Table, changing: str) -> Iterator[None]:
+    """Let this transaction change what stands in the table: only for what the law says must go."""
+    name = f"{table.name}_no_update"
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        yield
+        kept = ", ".join(f'"{column.name}"' for column in table.columns if column.name != changing)
+        text = _SQLITE[0].format(name=table.name, columns=kept, refusal=REFUSAL)
+        connection.exec_driver_sql(text)
+        return
+    connection.exec_driver_sql(f"ALTER TABLE {table.name} DISABLE TRIGGER {name}")
+    yield
+    connection.exec_driver_sql(f"ALTER TABLE {table.name} ENABLE TRIGGER {name}")
 
 
 def attach(table: Table, changing: str) -> None:

@@ -5,6 +5,8 @@ A cloned database or a restored backup is noticed here, before anything is infer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import delete, select
 
 from accord.state.context import Repository
@@ -15,11 +17,12 @@ from accord.state.schema import INSTANCES
 class Instances(Repository):
     """Keep each side's instance id and highest revision."""
 
-    def stands(self, name: str, instance: str, revision: int = 0) -> bool:
-        """Tell whether a side says just what is noted of it, so that there is nothing to note."""
-        query = select(INSTANCES.c.instance, INSTANCES.c.revision).where(INSTANCES.c.name == name)
-        known = self.db.execute(query).first()
-        return known is not None and tuple(known) == (instance, revision)
+    def news(self, said: Mapping[str, tuple[str, int]]) -> list[str]:
+        """Return the names of those that say anything else than what is noted of them."""
+        row = INSTANCES.c
+        query = select(row.name, row.instance, row.revision).where(row.name.in_(said))
+        known = {name: (instance, stand) for name, instance, stand in self.db.execute(query)}
+        return [name for name in said if known.get(name) != said[name]]
 
     def observe(self, name: str, instance: str, revision: int = 0) -> Trouble | None:
         """Note what a side says it is; returns what is wrong, and then notes nothing.

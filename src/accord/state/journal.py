@@ -90,6 +90,13 @@ class Journal(Repository):
         query = select(func.max(JOURNAL.c.id)).where(JOURNAL.c.link == link)
         return int(self.db.execute(query).scalar() or 0)
 
+    def newest(self) -> int:
+        """Return the highest id that was ever given, of entries that were pruned, too."""
+        kept = select(func.max(JOURNAL.c.id)).scalar_subquery()
+        floor = select(func.max(JOURNAL_FLOOR.c.floor)).scalar_subquery()
+        highest, lowest = self.db.execute(select(kept, floor)).one()
+        return max(int(highest or 0), int(lowest or 1) - 1)
+
     def met(self, link: str, after: int) -> list[Entry]:
         """Return what a link created or paired behind an entry, oldest first, without values."""
         entry = JOURNAL.c

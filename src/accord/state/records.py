@@ -16,7 +16,7 @@ from accord.model.kinds import Kind, Side
 
 
 class Mode(StrEnum):
-    """Say how far a link goes: plans only, watched closely, or in full use."""
+    """Say how far a link goes: plans only, few changes at once, or in full use."""
 
     OBSERVE = "observe"
     PILOT = "pilot"

@@ -31,6 +31,7 @@ from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
 from accord.state.persons import Consents, Erasures, Preferences
+from accord.state.purging import Purging
 from accord.state.renewals import Renewals
 from accord.state.replies import KeptReplies
 from accord.state.rotate import reseal
@@ -171,6 +172,11 @@ class Tx:
     def preferences(self) -> Preferences:
         """Return what users chose for themselves."""
         return Preferences(self.context)
+
+    @cached_property
+    def purging(self) -> Purging:
+        """Return the way to take a person out of everything."""
+        return Purging(self.context)
 
     @cached_property
     def replies(self) -> KeptReplies:

@@ -16,6 +16,7 @@ from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.ports.adapter import Adapter, Session
 from accord.ports.clock import Timed
+from accord.ports.identity import Identified
 from accord.testing.place import Hand, Place, SecondSession
 from accord.testing.samples import samples
 
@@ -132,6 +133,21 @@ class Contract:
         folders = session.folders()
         assert len({folder.id for folder in folders}) == len(folders) > 0
         assert all(folder.name for folder in folders)
+
+    def test_a_mailbox_says_who_it_is_without_asking(
+        self, adapter: Adapter, session: Session, principal: str
+    ) -> None:
+        """Its ids last from session to session, and each is said once."""
+        if not isinstance(session, Identified):
+            return
+        session.folders()
+        before = adapter.requests
+        told = session.identity()
+        assert adapter.requests == before
+        assert len({name for name, _ in told}) == len(told)
+        assert all(value for _, value in told)
+        with adapter.open(principal) as again:
+            assert isinstance(again, Identified) and again.identity() == told
 
     def test_requests_are_counted(self, adapter: Adapter, place: Place) -> None:
         """What a pull costs can be read off the adapter."""

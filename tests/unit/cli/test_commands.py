@@ -620,13 +620,17 @@ def test_a_link_is_removed_after_being_asked(linked: Run, mailboxes: MemoryGroup
     assert linked("links", "remove", code=exits.WRONG).err
 
 
+@pytest.mark.parametrize(
+    "remove",
+    [("links", "remove", "alice-event", "--withdraw"), ("withdraw", "alice-event")],
+    ids=["links remove", "withdraw"],
+)
 def test_a_withdrawal_deletes_copies_after_being_asked(
-    linked: Run, mailboxes: MemoryGroupware
+    linked: Run, mailboxes: MemoryGroupware, remove: tuple[str, ...]
 ) -> None:
     _synced(linked)
     mailboxes.person("alice@x.test").add(Event(title="Mine", **DAY))
     linked("sync", "alice-event")
-    remove = ("links", "remove", "alice-event", "--withdraw")
     assert "delete in the mailbox: Meeting" in linked(*remove, "--plan").out
     assert "--yes" in linked(*remove, code=exits.WRONG).err
     assert sorted(_titles(mailboxes)) == ["Meeting", "Mine"]

@@ -83,6 +83,23 @@ def test_everything_is_found_in_five_requests() -> None:
     assert (set(book.kinds), book.report) == ({Kind.CONTACT}, "A")
 
 
+def test_a_person_is_known_by_what_lasts_longest() -> None:
+    place, _ = discover(server())
+    assert place.ids == (("calendar home", "/c/alice/"), ("principal URL", "/p/alice/"))
+    lasting = "<D:resource-id><D:href>urn:uuid:{}</D:href></D:resource-id>"
+    answers = server()
+    answers["PROPFIND /p/alice/"] = multistatus(
+        found("/p/alice/", HOMES + lasting.format("principal"))
+    )
+    answers["PROPFIND /c/alice/"] = multistatus(
+        found("/c/alice/", lasting.format("home")),
+        found("/c/alice/office/", CALENDAR + lasting.format("a calendar's own")),
+    )
+    place, asked = discover(answers)
+    assert place.ids[:2] == (("home", "urn:uuid:home"), ("principal", "urn:uuid:principal"))
+    assert len(asked) == 5
+
+
 def test_the_well_known_addresses_are_tried_and_redirects_followed() -> None:
     answers = server()
     answers |= {

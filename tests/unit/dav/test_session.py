@@ -812,3 +812,23 @@ def empty_multiget(request: httpx2.Request) -> httpx2.Response | None:
     if request.method == "REPORT":
         return multistatus(refused(f"{CAL}1.ics", 404))
     return None
+
+
+# another connector was here before
+
+
+def test_the_mark_of_another_connector_is_told_where_its_property_is_named(
+    dav: FakeDav, opened: Open
+) -> None:
+    text = create_text(dav, opened)
+    dav.put(f"{CAL}theirs.ics", text.replace("END:VEVENT", "X-CRM-ID;X=1:4\\,711\nEND:VEVENT"))
+    for adopt, told in (("", ""), ("X-CRM-ID", "4,711"), ("X-OTHER", "")):
+        session = opened(dav, adopt=adopt)
+        seen = said(pull(session))["theirs.ics"]
+        assert isinstance(seen, Seen)
+        assert seen.snapshot.foreign == told
+
+
+def create_text(dav: FakeDav, opened: Open) -> str:
+    made = create(opened(dav), draft(uid="somebody's"))
+    return dav.items[made.ref][1]

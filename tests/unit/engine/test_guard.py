@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from accord.engine.extent import Extent
+from accord.engine.extent import PILOT, Extent
 from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
 from accord.engine.plan import (
     Conflict,
@@ -581,3 +581,17 @@ def test_a_file_is_approved_or_refused_whatever_else_becomes_of_the_item() -> No
     waiting = Waiting(held={subject(step): "emptied"})
     assert kinds(judged([step, off(2)], waiting=waiting)) == "HR"
     assert fingerprint(off()) != fingerprint(off(new="other")) != fingerprint(off(new="third"))
+
+
+def test_a_pilot_holds_what_deletes_or_mails_and_many_changes_at_once() -> None:
+    plan = Plan(link="l1", steps=(create(1), update(2), delete(3), off(4)))
+    rule, extent = rule_of(guard=GuardLimits(), invitations=Invitations.ALLOW), Extent(pairings=99)
+    assert kinds(list(guard(plan, rule, extent).steps)) == "CUDR"
+    assert kinds(list(guard(plan, rule, extent, pilot=True).steps)) == "CUHH"
+    few = Plan(link="l1", steps=tuple(create(n) for n in range(PILOT)))
+    assert kinds(list(guard(few, rule, extent, pilot=True).steps)) == "C" * PILOT
+    many = Plan(link="l1", steps=(*few.steps, update(99), create(100, side=CRM)))
+    held = list(guard(many, rule, extent, pilot=True).steps)
+    assert kinds(held) == "H" * (PILOT + 1) + "C"
+    mailing = Plan(link="l1", steps=(update(1, mails=(EVE,)),))
+    assert kinds(list(guard(mailing, rule, extent, pilot=True).steps)) == "H"

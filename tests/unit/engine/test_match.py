@@ -47,6 +47,26 @@ def test_the_marker_comes_first() -> None:
     assert refs(found) == expected(pairs=[("c1", "g2"), ("c2", "g1")])
 
 
+def test_what_another_connector_left_comes_after_our_marker_and_before_the_uid() -> None:
+    found = matched(
+        [one("c1", event("A", uid="u1")), one("c2", event("B")), one("c3", event("C", uid="u3"))],
+        [
+            one("g1", event("A", uid="u3"), foreign="c1"),
+            one("g2", event("B"), marker="crm/event/c2", foreign="c3"),
+            one("g3", event("D"), foreign="from another CRM"),
+        ],
+    )
+    assert refs(found) == expected(pairs=[("c2", "g2"), ("c1", "g1")], crm=["c3"], groupware=["g3"])
+
+
+def test_a_copied_mark_of_another_connector_is_listed() -> None:
+    found = matched(
+        [one("c1", event("A"))],
+        [one("g1", event("B"), foreign="c1"), one("g2", event("C"), foreign="c1")],
+    )
+    assert refs(found) == expected(ambiguous=[(["c1"], ["g1", "g2"])])
+
+
 def test_the_uid_comes_before_title_and_time() -> None:
     found = matched(
         [one("c1", event("A", uid="u1"))],

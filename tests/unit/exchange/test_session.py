@@ -785,3 +785,22 @@ def test_days_of_tasks_are_those_in_the_mailboxs_zone(zone: str) -> None:
             assert (found.start, found.due, found.all_day) == (day, day, True)
     finally:
         rig.close()
+
+
+# whose mailbox it is
+
+
+def test_a_reused_address_leads_to_another_mailbox(rig: Rig) -> None:
+    """The ids of folders that nobody can delete tell, whatever the address."""
+    with rig.adapter.open(ALICE) as session:
+        before = dict(session.identity())
+    assert list(before)[:2] == ["msgfolderroot", "calendar"]
+    store = rig.exchange.store
+    with store.writing():
+        store.run("UPDATE mailbox SET address = ? WHERE id = ?", "left@x.test", rig.alice.id)
+    rig.exchange.people.add(ALICE, "secret", login="alice.the.second")
+    rig.adapter.forget(ALICE)
+    with rig.adapter.open(ALICE) as session:
+        after = dict(session.identity())
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in before)

@@ -161,10 +161,10 @@ def test_a_side_that_stays_itself_is_no_trouble(state: State) -> None:
         for revision in (5, 5, 9, 9):
             assert tx.instances.observe("crm", "i1", revision) is None
         assert tx.instances.observe("mail", "i2") is None
-        assert tx.instances.stands("crm", "i1", 9)
-        assert tx.instances.stands("mail", "i2")
-        for news in (("crm", "i1", 10), ("crm", "i1", 8), ("crm", "i2", 9), ("other", "i1", 9)):
-            assert not tx.instances.stands(*news)
+        assert tx.instances.news({"crm": ("i1", 9), "mail": ("i2", 0)}) == []
+        for said in (("i1", 10), ("i1", 8), ("i2", 9)):
+            assert tx.instances.news({"mail": ("i2", 0), "crm": said}) == ["crm"]
+        assert tx.instances.news({"other": ("i1", 9)}) == ["other"]
 
 
 def test_another_instance_is_trouble_until_accepted(state: State) -> None:

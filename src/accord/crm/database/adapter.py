@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from accord.crm.database import counter, feed, handing, people, users
+from sqlalchemy import select
+
+from accord.crm.database import counter, feed, handing, people, removing, users
+from accord.crm.database.nouns import noun_of
 from accord.crm.database.session import DatabaseSession
 from accord.crm.database.store import Store
 from accord.crm.database.traits import TRAITS
 from accord.crm.database.users import Changes
 from accord.crm.database.viewer import CONTACT_MODES, Viewer
 from accord.db import Database, Tx, migrate
+from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
 from accord.model.parts import Person
 from accord.model.traits import Traits
@@ -93,6 +97,21 @@ class DatabaseCrm:
         """Return the one contact that has each address, casefolded."""
         with self.store.read(single=True) as tx:
             return people.contacts(tx, addresses)
+
+    def erase(self, kind: Kind, *refs: str) -> None:
+        """Remove the content of records for good, whoever owns them."""
+        noun = noun_of("", kind)
+        self.store.run(lambda tx: removing.erase(tx, self.store, noun, refs))
+
+    def erase_known(self, kind: Kind, known: Callable[[str], bool]) -> int:
+        """Erase all records of a kind that are known so by ref; return how many there were."""
+        table = noun_of("", kind).table
+        with self.store.read() as tx:
+            refs = list(tx.execute(select(table.c.id).where(table.c.erased.is_(False))).scalars())
+        found = [ref for ref in refs if known(ref)]
+        if found:
+            self.erase(kind, *found)
+        return len(found)
 
     def teammates(self, user: str) -> frozenset[str]:
         """Return the users who are in a group with this one."""

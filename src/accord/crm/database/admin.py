@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from accord.crm.database import access, business, feed, reading, removing, users, writing
+from accord.crm.database import access, business, feed, reading, users, writing
 from accord.crm.database.access import Access
 from accord.crm.database.adapter import DatabaseCrm
 from accord.crm.database.business import Tied
@@ -133,8 +133,7 @@ class Administration:
 
     def erase(self, kind: Kind, *refs: str) -> None:
         """Remove the content of records for good, as the law may ask for."""
-        noun = noun_of("", kind)
-        self._store.run(lambda tx: removing.erase(tx, self._store, noun, refs))
+        self.crm.erase(kind, *refs)
 
     # whose they are
 

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from accord.crm.memory.person import Person
 from accord.crm.memory.session import MemorySession
 from accord.crm.memory.store import Store
-from accord.model.item import Contact
+from accord.model.item import Contact, kind_of
+from accord.model.kinds import Kind
 from accord.model.parts import Person as Party
 from accord.model.traits import Traits
 from accord.ports.adapter import Finding, Hint
@@ -134,6 +135,21 @@ class MemoryCrm:
                     for mail in record.item.mails:
                         found.setdefault(mail.address.casefold(), set()).add(record.ref)
         return {a: next(iter(refs)) for a, refs in found.items() if a in wanted and len(refs) == 1}
+
+    def erase(self, kind: Kind, *refs: str) -> None:
+        """Remove the content of records for good, whoever owns them."""
+        with self.store.lock:
+            for ref in refs:
+                record = self.store.records.get(ref)
+                if record is not None and kind_of(record.item) is kind:
+                    self.store.erase(record)
+
+    def erase_known(self, kind: Kind, known: Callable[[str], bool]) -> int:
+        """Erase all records of a kind that are known so by ref; return how many there were."""
+        with self.store.lock:
+            refs = [ref for ref in self.store.records.keys() - self.store.erased if known(ref)]
+            self.erase(kind, *refs)
+        return len(refs)
 
     def check(self, principal: str = "") -> tuple[Finding, ...]:
         """Say whether the user is there and may sign in."""

@@ -40,12 +40,13 @@ _PRIVILEGES, _DEFAULT = (
     f"{DAV}current-user-privilege-set",
     f"{CAL}schedule-default-calendar-URL",
 )
+_RESOURCE_ID = f"{DAV}resource-id"
 _COMPONENT_SET = f"{CAL}supported-calendar-component-set"
 _CARD_DATA = f"{CARD}supported-address-data"
 
 _OF_START = (_PRINCIPAL, _TYPE)
-_OF_PRINCIPAL = (_CAL_HOME, _CARD_HOME, _ADDRESSES, _INBOX, _PRINCIPAL_URL)
-_OF_HOME = (_NAME, _TYPE, _REPORTS, _PRIVILEGES, _DEFAULT, _COMPONENT_SET, _CARD_DATA)
+_OF_PRINCIPAL = (_CAL_HOME, _CARD_HOME, _ADDRESSES, _INBOX, _PRINCIPAL_URL, _RESOURCE_ID)
+_OF_HOME = (_NAME, _TYPE, _REPORTS, _PRIVILEGES, _DEFAULT, _COMPONENT_SET, _CARD_DATA, _RESOURCE_ID)
 _WRITING = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
 
 
@@ -74,7 +75,8 @@ class Place(Struct, frozen=True, kw_only=True):
     """Be all that was discovered about one principal.
 
     `addresses` are bare and casefolded, empty where the server doesn't tell. `default` is the
-    calendar that the server puts invitations into.
+    calendar that the server puts invitations into. `ids` tell the person from every other, the
+    surest first.
     """
 
     principal: str
@@ -84,6 +86,7 @@ class Place(Struct, frozen=True, kw_only=True):
     addresses: frozenset[str]
     schedules: bool
     default: str = ""
+    ids: tuple[tuple[str, str], ...] = ()
 
     def collection(self, ref: str) -> Collection | None:
         """Return the collection of this ref; None where it isn't there."""
@@ -112,15 +115,23 @@ def discover(http: Http, auth: httpx2.Auth, login: Login) -> Place:
             code="no-home",
         )
     found: dict[str, Collection] = {}
-    default = ""
+    default, lasting = "", ""
     inboxes = entry.hrefs(_INBOX, http.home)
     for home in dict.fromkeys((*calendar_homes, *card_homes)):
         for each in _children(http, auth, home):
             default = next(iter(each.hrefs(_DEFAULT, http.home)), default)
             collection = _collection(each)
+            if each.ref == home:
+                lasting = lasting or _resource_id(each)
             if collection is not None and collection.ref not in inboxes:
                 found.setdefault(collection.ref, collection)
     home = next(iter((*calendar_homes, *card_homes)))
+    ids = {
+        "home": lasting,
+        "principal": _resource_id(entry),
+        "calendar home": next(iter(calendar_homes), ""),
+        "principal URL": principal,
+    }
     place = Place(
         principal=principal,
         calendar_homes=calendar_homes,
@@ -129,6 +140,7 @@ def discover(http: Http, auth: httpx2.Auth, login: Login) -> Place:
         addresses=_addresses(entry),
         schedules=bool(calendar_homes) and schedules(http, auth, home),
         default=default,
+        ids=tuple((name, value) for name, value in ids.items() if value),
     )
     fields = {"collections": len(found), "schedules": place.schedules}
     _log.debug("dav.discovered", extra=fields)
@@ -250,6 +262,12 @@ def _takes_vcard4(entry: Entry) -> bool:
         return False
     versions = {each.get("version") for each in found.iter(f"{CARD}address-data-type")}
     return "4.0" in versions and "3.0" not in versions
+
+
+def _resource_id(entry: Entry) -> str:
+    """Return the id that a place keeps wherever it moves, and never shares (RFC 5842 3.1)."""
+    found = entry.props.get(_RESOURCE_ID)
+    return "" if found is None else "".join(found.itertext()).strip()
 
 
 def _addresses(entry: Entry) -> frozenset[str]:

@@ -71,6 +71,10 @@ class DavSession(OpenSession):
         config = self._server.config
         return folders.folders(config, folders.planned(config, self._place()))
 
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """Return what tells this person's collections from everybody else's."""
+        return self._place().ids
+
     def make_folder(self, name: str, kind: Kind) -> Folder:
         """Return the folder of that name for items of a kind, made where it isn't there yet.
 
@@ -213,7 +217,8 @@ class DavSession(OpenSession):
         self._check_open()
         readonly = not self._collection(folder, kind).writable if look else False
         others = self._others.setdefault((folder, kind), {})
-        return Shelf(folder=folder, kind=kind, readonly=readonly, others=others)
+        adopt = self._server.config.adopt
+        return Shelf(folder=folder, kind=kind, readonly=readonly, others=others, adopt=adopt)
 
     def _desk(self, folder: str, kind: Kind) -> write.Desk:
         lacking = self._planned(folder)

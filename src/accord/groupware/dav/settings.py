@@ -124,6 +124,13 @@ SETTINGS = (
         help="auto believes what the server says of itself (calendar-auto-schedule)",
     ),
     Setting(
+        name="adopt",
+        label="Another connector's mark",
+        advanced=True,
+        help="the property, such as X-CRM-ID, in which it kept the CRM record's id on items; "
+        "they are paired by it",
+    ),
+    Setting(
         name="concurrency",
         label="Connections at once",
         type=SettingType.NUMBER,
@@ -167,6 +174,7 @@ class Config(Struct, frozen=True, kw_only=True):
     address_book: str
     create_missing: bool
     scheduling: str
+    adopt: str
     concurrency: int
     page: int
     timeout: float
@@ -240,6 +248,7 @@ _TEXTS = (
     "user",
     "password",
     "principal_path",
+    "adopt",
     "auth",
     "ca_file",
     "proxy",

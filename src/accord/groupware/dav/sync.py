@@ -36,12 +36,16 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 class Shelf(Struct, frozen=True, kw_only=True):
-    """Be one folder as one link reads it; `others` collects refs that hold another kind."""
+    """Be one folder as one link reads it; `others` collects refs that hold another kind.
+
+    `adopt` is the property in which another connector kept the CRM record's id.
+    """
 
     folder: str
     kind: Kind
     readonly: bool
     others: dict[str, str]
+    adopt: str = ""
 
     @property
     def letter(self) -> str:
@@ -97,6 +101,7 @@ def snapshot_of(shelf: Shelf, loaded: Loaded) -> Snapshot:
         version=loaded.version,
         item=content.item,
         marker=content.marker,
+        foreign=codec.value_of(loaded.text, shelf.adopt) if shelf.adopt else "",
         key=content.key,
         modified=loaded.modified or content.modified,
         folder=shelf.folder,

@@ -105,6 +105,15 @@ def folders(config: Config, place: Place) -> tuple[Folder, ...]:
     return tuple(sorted(listed, key=lambda f: (not f.default, f.name.casefold(), f.id)))
 
 
+def identity(place: Place) -> tuple[tuple[str, str], ...]:
+    """Return what tells this mailbox from every other: nobody can delete these folders.
+
+    Where only single folders are open to the account, the top one isn't seen.
+    """
+    lasting = (ROOT, *(form.role for form in FORMS.values()))
+    return tuple((role, place.roles[role]) for role in lasting if place.roles.get(role))
+
+
 def named(place: Place, name: str, kind: Kind) -> Found | None:
     """Return the folder of this name for items of a kind."""
     fit = [each for each in place.holding(kind) if not each.trash]

@@ -57,6 +57,10 @@ class ExchangeSession(OpenSession):
         """
         return folders.folders(self._server.config, self._place())
 
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """Return the ids of the folders that a mailbox has from its making to its end."""
+        return folders.identity(self._place())
+
     def make_folder(self, name: str, kind: Kind) -> Folder:
         """Return the folder of that name for items of a kind, made where it isn't there yet.
 

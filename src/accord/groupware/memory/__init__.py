@@ -21,4 +21,6 @@ __all__ = ["SETTINGS", "TRASH", "Mail", "MemoryGroupware", "Person", "build"]
 def build(settings: Mapping[str, Any]) -> MemoryGroupware:
     """Return an empty server; raises ConfigError for a setting that isn't right."""
     given = read(SETTINGS, settings, "memory")
-    return MemoryGroupware(traits(given), instance=given["instance"], people=given["principals"])
+    made = MemoryGroupware(traits(given), instance=given["instance"], people=given["principals"])
+    made.store.adopt = given["adopt"] or ""
+    return made

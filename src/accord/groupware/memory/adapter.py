@@ -62,6 +62,16 @@ class MemoryGroupware:
         with self.store.lock:
             return Person(self.store, self.store.mailbox(principal).principal)
 
+    def reassign(self, principal: str) -> Person:
+        """Give an address to somebody else, and return the new owner's hand."""
+        self.store.reassign(principal)
+        return self.person(principal)
+
+    @property
+    def revision(self) -> int:
+        """Return the number of the last change; a store put back from a backup shows less."""
+        return self.store.number
+
     def expire(self) -> None:
         """Lose every cursor given out so far."""
         self.store.expire()

@@ -67,6 +67,10 @@ class MemorySession(FilesInMemory, OpenSession):
         self._request()
         return tuple(f for f in self._box.folders.values() if f.id != TRASH)
 
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """Return which mailbox this is, whoever had its address before."""
+        return (("mailbox", f"{self._box.principal.casefold()}/{self._box.generation}"),)
+
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         """Yield pages: everything where the cursor is empty, else what the log holds since."""
         self._box.folder(folder)
@@ -217,7 +221,10 @@ class MemorySession(FilesInMemory, OpenSession):
     def _snapshot(self, entry: Entry) -> Snapshot:
         writable = self._box.folder(entry.folder).writable
         silent = entry.silent and self._store.traits.kinds[entry.kind].schedules
-        return msgspec.structs.replace(observe(entry), readonly=not writable, silent=silent)
+        foreign = entry.others.get(self._store.adopt, "")
+        return msgspec.structs.replace(
+            observe(entry), readonly=not writable, silent=silent, foreign=foreign
+        )
 
     def _written(self, entry: Entry) -> Written:
         return Written(ref=entry.ref, version=entry.version, snapshot=self._snapshot(entry))

@@ -55,6 +55,7 @@ SETTINGS = (
         default=False,
     ),
     Setting(name="uid_kept", label="Keeps given uids", type=SettingType.FLAG, default=True),
+    Setting(name="adopt", label="Another connector's mark"),
     Setting(name="page", label="Items on a page", type=SettingType.NUMBER, default=200),
     Setting(name="batch", label="Items in a write", type=SettingType.NUMBER, default=50),
 )

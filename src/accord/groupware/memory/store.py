@@ -75,9 +75,13 @@ class Mail(Struct, frozen=True, kw_only=True):
 class Mailbox:
     """Be one person's folders, entries and log."""
 
-    def __init__(self, principal: str, name: str = "") -> None:
-        """Start with an empty calendar, task list and contact folder."""
+    def __init__(self, principal: str, name: str = "", generation: int = 0) -> None:
+        """Start with an empty calendar, task list and contact folder.
+
+        `generation` tells one mailbox from another that had the address before.
+        """
         self.principal = principal
+        self.generation = generation
         self.name = name
         self.entries: dict[str, Entry] = {}
         self.log: list[Change] = []
@@ -124,6 +128,7 @@ class Store:
         self.number = 0
         self.epoch = 0
         self.requests = 0
+        self.adopt = ""
         self.outbox: list[Mail] = []
         self.contents: dict[str, bytes] = {}
         self.room = 100_000_000
@@ -137,6 +142,14 @@ class Store:
                 raise AuthFailed(f"there is no mailbox {principal!r}", code="unknown-principal")
             found = self.mailboxes[principal.casefold()] = Mailbox(principal)
         return found
+
+    def reassign(self, principal: str) -> Mailbox:
+        """Give an address to somebody else: the mailbox behind it is another one, and empty."""
+        with self.lock:
+            former = self.mailbox(principal)
+            fresh = Mailbox(former.principal, generation=self._next())
+            self.mailboxes[principal.casefold()] = fresh
+            return fresh
 
     def put(self, box: Mailbox, entry: Entry, by: str) -> Entry:
         """Store an entry in a new version and log it."""

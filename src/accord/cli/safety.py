@@ -1,0 +1,119 @@
+"""`accord backup`, `restore` and `erase`: what is kept of people, and what must go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from accord.cli import exits
+from accord.cli.ask import agreed, user
+from accord.cli.call import Call, CallArgument
+from accord.cli.words import plural
+
+if TYPE_CHECKING:
+    from accord.state.purging import Purged
+
+
+def backup(
+    file: Annotated[Path, Parameter(help="The file to write; it must not be there yet.")],
+    /,
+    *,
+    call: CallArgument,
+) -> int:
+    """Back up Accord's own database, while others go on working with it.
+
+    The key file and the list of erasures beside it are not in the backup: keep them, apart from
+    it. Without the key file passwords and private entries can't be read. PostgreSQL is backed up
+    with its own pg_dump.
+    """
+    from accord.service.backup import back_up
+
+    size = back_up(call.config(), _path(call, file))
+    call.data({"file": str(file), "bytes": size})
+    call.say(f"{file}: {size:,} bytes; keep the key file apart from it", markup=False)
+    return exits.OK
+
+
+def restore(
+    file: Annotated[Path, Parameter(help="A file that `accord backup` wrote.")],
+    /,
+    *,
+    yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
+    call: CallArgument,
+) -> int:
+    """Put a backup in the place of Accord's database. Stop everything that runs before.
+
+    Whoever was erased since is erased from it first. Then every visit is held until `accord check
+    --accept`; look at `accord plan --all-steps` before you synchronize. On SQLite the database
+    that was there is kept beside it.
+    """
+    from accord.service.backup import restore as service
+
+    config = call.config()
+    if not agreed(call, f"Put {file} in the place of {config.shown_database}?", yes=yes):
+        call.note("Nothing was changed.")
+        return exits.OK
+    done = service(config, _path(call, file))
+    call.data({"restored": str(file), "erased": done.purged, "former": done.former})
+    call.say(f"{file} was put back", markup=False)
+    if done.purged is not None:
+        call.say(f"erased from it: {_told(done.purged)}")
+    if done.former:
+        call.say(f"the database that was there is now {done.former}", markup=False)
+    call.say("Look at `accord plan --all-steps`, then run `accord check --accept`.")
+    return exits.OK
+
+
+def erase(
+    person: Annotated[str, Parameter(help="An e-mail address, or a CRM contact's ref.")],
+    /,
+    *,
+    plan: Annotated[bool, Parameter(help="Only show what would be erased.")] = False,
+    yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
+    call: CallArgument,
+) -> int:
+    """Erase a person: their CRM contact, its copies in mailboxes, and what Accord keeps of them.
+
+    Snapshots, before-images, journal texts, waiting changes and reports of visits are purged, and
+    can't be undone. What both sides agree on now, such as a meeting with the person, stays as it
+    stands there. The erasure is kept as keyed hashes, and repeated on every backup put back. Exit
+    code 1 says that something was left; mend it, and erase again.
+    """
+    from accord.service import erasing
+
+    with call.accord() as accord:
+        wanted = erasing.find(accord, person)
+        call.say("- " + ", ".join((*wanted.addresses, *wanted.contacts)), markup=False)
+        for link in wanted.links:
+            call.say(f"- copies of {link.name} go", markup=False)
+        call.say(f"{plural(wanted.copies, 'copy', 'copies')} in mailboxes", markup=False)
+        if plan:
+            links = [link.name for link in wanted.links]
+            call.data({"addresses": wanted.addresses, "contacts": wanted.contacts, "links": links})
+            return exits.OK
+        if not agreed(call, f"Erase {person} for good?", yes=yes):
+            call.note("Nothing was changed.")
+            return exits.OK
+        done = erasing.erase(accord, wanted, by=user())
+    call.data({"erased": done.purged, "left": done.left})
+    call.say(f"erased: {_told(done.purged)}")
+    for one in done.left:
+        call.note(f"left: {one}", markup=False)
+    return exits.FAILED if done.left else exits.OK
+
+
+def _told(purged: Purged) -> str:
+    counts = (
+        plural(purged.images, "image"),
+        f"what {plural(purged.entries, 'journal entry', 'journal entries')} told",
+        plural(purged.decisions, "decision"),
+        plural(purged.waiting, "waiting change"),
+    )
+    kept = plural(purged.kept, "snapshot")
+    return ", ".join(counts) + f"; {kept} of what stands on both sides still name them"
+
+
+def _path(call: Call, file: Path) -> Path:
+    return file if file.is_absolute() else call.here / file

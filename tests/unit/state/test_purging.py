@@ -1,0 +1,82 @@
+"""An erasure leaves no word of a person in any table, and the journal is append-only afterwards."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import exc, text
+
+from accord.engine.plan import Skip
+from accord.model.diff import FieldChange
+from accord.model.kinds import Side
+from accord.state import Decision, State
+from accord.state.codec import encode_step
+from accord.state.purging import ERASED, addresses_in
+from accord.state.records import Cause, Pending
+from tests.unit.state.build import NOW, entry, furnish, pairing, snapshot
+
+BOB = "bob@example.com"
+
+
+def fill(state: State) -> None:
+    """Let Bob be named in every place that tells of items, and Carol beside him."""
+    furnish(state, "a")
+    with state.begin() as tx:
+        tx.pairings.put_many("a", [pairing(1), pairing(2)])
+        old = tx.blobs.put_items([snapshot("c1", "0", title="Before")])[0]
+        named = FieldChange(field="attendees", before=None, after=f"mailto:{BOB.title()}")
+        tx.journal.append_many(
+            [
+                entry("c1", before=old, fields=(named,)),
+                entry("c2", why=f"the server would write to {BOB}", actor=BOB, error="sent"),
+                entry("c3", why="carol@example.com was added", fields=()),
+            ]
+        )
+        for ref, label in (("c1", f"Lunch with <{BOB}>"), ("c3", "Carol"), ("c9", "Nobody")):
+            one = Decision(link="a", side=Side.CRM, ref=ref, label=label, at=NOW)
+            tx.decisions.put_many([one])
+        for key, why in (("w1", f"for {BOB}"), ("w2", "for carol@example.com")):
+            step = encode_step(Skip(side=Side.CRM, ref="c1", why=why))
+            held = Pending(id=key, link="a", cause=Cause.HELD, step=step, at=NOW, ref_crm=key)
+            tx.pending.put(held)
+        run = tx.runs.start("a", "command")
+        tx.runs.finish(run, {"left": [BOB]}, f"{BOB} refused")
+
+
+def test_what_names_a_person_goes_and_nothing_else(state: State) -> None:
+    fill(state)
+    with state.begin() as tx:
+        done = tx.purging.purge({BOB}.__contains__)
+    assert (done.pairs, done.images, done.entries, done.decisions) == (0, 2, 1, 1)
+    assert (done.waiting, done.runs, done.kept) == (1, 1, 4)
+    with state.read() as tx:
+        first, second, third = reversed(tx.journal.query())
+        assert (first.fields, tx.blobs.get(first.before or "")) == ((), None)
+        assert (second.why, second.actor, second.error) == (ERASED, "", "sent")
+        assert third.why == "carol@example.com was added"
+        assert [one.ref for one in tx.decisions.all("a")] == ["c3", "c9"]
+        assert [one.id for one in tx.pending.all()] == ["w2"]
+        assert len(list(tx.pairings.all("a"))) == 2
+        (run,) = tx.runs.latest("a")
+        assert (run.error, run.counts) == ("", {})
+
+
+def test_pairs_of_their_record_go_with_all_images(state: State) -> None:
+    fill(state)
+    with state.begin() as tx:
+        done = tx.purging.purge({BOB, "c1"}.__contains__)
+    assert (done.pairs, done.kept) == (1, 2)
+    with state.read() as tx:
+        assert [pair.id for pair in tx.pairings.all("a")] == ["p2"]
+
+
+def test_the_journal_is_append_only_again(state: State) -> None:
+    fill(state)
+    with state.begin() as tx:
+        tx.purging.purge({BOB}.__contains__)
+    with pytest.raises(exc.DBAPIError, match="append-only"), state.begin() as tx:
+        tx.db.execute(text("UPDATE state_journal SET why = 'nothing happened' WHERE id = 3"))
+
+
+def test_addresses_are_found_wherever_they_stand() -> None:
+    found = addresses_in('"a":"mailto:Bob@Example.com","to <c.d+e@x-y.test>, f@g.test."')
+    assert found == {"bob@example.com", "c.d+e@x-y.test", "f@g.test"}
