@@ -43,6 +43,7 @@ def run(
     With --interface, or `interface = true` in `[run]`, devices and connectors can sync with the CRM
     meanwhile, as `accord interface` lets them.
     """
+    from accord.queue.memory import MemoryQueue
     from accord.service.run import Run, Watching
 
     config = call.config()
@@ -55,7 +56,7 @@ def run(
                 for report in what.reports:
                     _visited(call, what.cause, report)
 
-        service = Run(accord, config.run, tell)
+        service = Run(accord, config.run, tell, MemoryQueue())
         serving = config.run.interface if interface is None else interface
         with (
             _interface(call, accord, config) if serving else nullcontext(),
