@@ -47,7 +47,9 @@ class DurableQueue:
         """Open the database and make its tables; raises ConfigError."""
         self._database: Database = open_database(url)
         migrate(self._database, "accord.queue")
-        self._url = url
+        # Without the driver, of which DBOS has its own; whatever the address called the kind.
+        plain = self._database.engine.url.set(drivername=self._database.dialect)
+        self._url = plain.render_as_string(hide_password=False)
         self._folders = Folders(self._database, clock)
         self._executors = Executors(self._database, clock)
         self._me = myself()
