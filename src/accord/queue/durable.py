@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from itertools import count
+from queue import PriorityQueue
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -28,15 +29,18 @@ if TYPE_CHECKING:
 LOOK = 0.25
 """Seconds between two looks at what others have asked for."""
 
+_BREATH = 0.02
 _WATCH = 2.0
 _TIDY = 30.0
 _STALE = 60.0
+_LAST = 1_000
 
 
-class _Claimed(Struct, eq=False):
+class _Claimed(Struct, eq=False, order=False):
     """Be a run that DBOS gave to this process; `over` ends it there."""
 
-    job: Job
+    key: str
+    generation: int
     over: threading.Event
 
 
@@ -55,7 +59,8 @@ class DurableQueue:
         self._me = myself()
         self._engine: Engine | None = None
         self._workers = 0
-        self._handed: SimpleQueue[_Claimed | None] = SimpleQueue()
+        self._handed: PriorityQueue[tuple[int, int, _Claimed | None]] = PriorityQueue()
+        self._count = count()
         self._nudge = threading.Event()
         self._ending = threading.Event()
         self._open: set[threading.Event] = set()
@@ -74,6 +79,8 @@ class DurableQueue:
         full: bool = False,
     ) -> None:
         """Plan a run in so many seconds; one that is planned sooner stands."""
+        # To hand it over takes as long as what belongs together needs to arrive together.
+        after = after if after > SETTLE else min(after, 0.0)
         self._folders.ask(folder, cause, place, after, urgency, full=full)
         self._nudge.set()
 
@@ -129,7 +136,8 @@ class DurableQueue:
             for each in self._threads:
                 each.join()
             for _ in self._working:
-                self._handed.put(None)
+                # After all that was claimed: that is given back.
+                self._handed.put((_LAST, next(self._count), None))
             for each in self._working:
                 each.join()
         except BaseException:
@@ -138,39 +146,52 @@ class DurableQueue:
                 over.set()
             raise
         if self._engine is not None:
+            self._let_go()
             self._engine.stop()
             self._executors.leave(self._me)
         self._database.close()
 
-    def _claimed(self, key: str, generation: int) -> None:
+    def _let_go(self) -> None:
+        """Give back what DBOS claimed after the last worker had gone."""
+        while not self._handed.empty():
+            claimed = self._handed.get()[2]
+            if claimed is not None:
+                self._folders.take_back(Admitted(claimed.key, claimed.generation))
+                claimed.over.set()
+
+    def _claimed(self, key: str, generation: int, urgency: int) -> None:
         """Have a run done that DBOS gave to this process; called in its threads."""
-        if self._ending.is_set():
-            self._give_back(key, generation)
-            return
-        job = self._folders.begin(key, generation, self._me)
-        if job is None:
-            self._nudge.set()
-            return
-        claimed = _Claimed(job, threading.Event())
+        claimed = _Claimed(key, generation, threading.Event())
         self._open.add(claimed.over)
-        self._handed.put(claimed)
-        claimed.over.wait()
+        self._handed.put((urgency, next(self._count), claimed))
+        while not claimed.over.wait(1.0):
+            if self._closed and not any(each.is_alive() for each in self._working):
+                self._let_go()
         self._open.discard(claimed.over)
 
-    def _give_back(self, key: str, generation: int) -> None:
-        self._folders.take_back(Admitted(key, generation))
-
     def _work(self, work: Work) -> None:
-        while (claimed := self._handed.get()) is not None:
-            job = claimed.job
-            rest, why = 0.0, ""
+        while (claimed := self._handed.get()[2]) is not None:
             try:
-                rest = work(job)
-            except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
-                why = str(contained(error, f"visiting {job.folder}"))
-            self._done(job, rest, why)
-            claimed.over.set()
-            self._nudge.set()
+                self._do(work, claimed)
+            except Exception as error:  # noqa: BLE001 (the edge: it is handed over anew)
+                contained(error, "beginning a run")
+            finally:
+                claimed.over.set()
+                self._nudge.set()
+
+    def _do(self, work: Work, claimed: _Claimed) -> None:
+        if self._ending.is_set():
+            self._folders.take_back(Admitted(claimed.key, claimed.generation))
+            return
+        job = self._folders.begin(claimed.key, claimed.generation, self._me)
+        if job is None:
+            return
+        rest, why = 0.0, ""
+        try:
+            rest = work(job)
+        except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
+            why = str(contained(error, f"visiting {job.folder}"))
+        self._done(job, rest, why)
 
     def _done(self, job: Job, rest: float, why: str) -> None:
         """Note the end of a run, for as long as it takes: else nobody would begin the next."""
@@ -189,24 +210,23 @@ class DurableQueue:
 
     def _feeding(self) -> None:
         while not self._ending.is_set():
-            wait = LOOK
             try:
-                wait = self._feed()
+                self._feed()
             except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
                 contained(error, "handing over what is due")
-            self._nudge.wait(wait)
+            self._nudge.wait(LOOK)
             self._nudge.clear()
+            # What comes together is handed over together.
+            self._ending.wait(_BREATH)
 
-    def _feed(self) -> float:
-        """Hand over what is due, and return in how many seconds to look again."""
+    def _feed(self) -> None:
+        """Hand over what is due."""
         assert self._engine is not None
         some = self._folders.admit(max(self._executors.workers(), self._workers))
         if some:
             # In this order: what was handed over twice is one job, what was not would be none.
             self._engine.enqueue(some)
             self._folders.admitted(some)
-        soon = self._folders.due_in()
-        return LOOK if soon is None or soon <= 0 else min(soon, LOOK)
 
     # watching
 

@@ -17,7 +17,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
 from sqlalchemy import make_url
 
 from accord.ports.errors import ConfigError
-from accord.queue.folders import Admitted
+from accord.queue.folders import AHEAD, Admitted
 
 NAME = "accord"
 QUEUE = "visits"
@@ -34,15 +34,15 @@ _OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _ALIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _OLDEST_SQLITE = (3, 42, 0)
 
-Visit = Callable[[str, int], None]
+Visit = Callable[[str, int, int], None]
 _serving: list[Visit] = []
 
 
 @DBOS.workflow(name="visit")
-def _visit(folder: str, generation: int) -> None:
+def _visit(folder: str, generation: int, urgency: int) -> None:
     """Be one run. It records no steps of its own: whoever begins it again begins it whole."""
     for visit in _serving:
-        visit(folder, generation)
+        visit(folder, generation, urgency)
 
 
 class Engine:
@@ -59,7 +59,7 @@ class Engine:
             "application_version": VERSION,
             # Each process has its own: DBOS begins anew, when it starts, what its id left behind.
             "executor_id": executor,
-            "max_executor_threads": max(16, workers + 8),
+            "max_executor_threads": max(16, AHEAD * workers + 8),
             "log_level": "WARNING",
             "use_listen_notify": False,
         }
@@ -70,7 +70,8 @@ class Engine:
         DBOS.register_queue(
             QUEUE,
             partition_concurrency=1,
-            worker_concurrency=workers,
+            # A worker that is done finds the next run here, and needs not wait for the next poll.
+            worker_concurrency=AHEAD * workers,
             polling_interval_sec=POLL,
             on_conflict="always_update",
         )
@@ -91,6 +92,7 @@ class Engine:
                 },
                 each.id,
                 each.generation,
+                each.urgency,
             )
 
     def lost(self, some: Sequence[Admitted]) -> list[Admitted]:

@@ -6,6 +6,7 @@ Every call is one short transaction. `durable` hands over to DBOS what `admit` l
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -22,13 +23,18 @@ from accord.queue.schema import FOLDERS
 
 _F = FOLDERS.c
 _FORGET = 7 * 86_400.0
+_KNOWN = 1.0
+
+AHEAD = 2
+"""How many runs wait for each worker: DBOS looks for them only so often."""
 
 
 class Admitted(Struct, frozen=True):
-    """Be a run that may be handed to DBOS: of which folder, and which generation."""
+    """Be a run that may be handed to DBOS: of which folder, and which generation of it."""
 
     id: str
     generation: int
+    urgency: int = int(Urgency.DUE)
 
 
 class Folders:
@@ -38,6 +44,7 @@ class Folders:
         """Keep the database, which has the tables."""
         self._database = database
         self._clock = clock
+        self._known: tuple[set[str], float] = (set(), 0.0)
 
     def ask(
         self, folder: str, cause: str, place: str, after: float, urgency: Urgency, *, full: bool
@@ -86,31 +93,26 @@ class Folders:
     def admit(self, workers: int) -> list[Admitted]:
         """Return runs to hand over now, the most urgent first: as many as may begin soon.
 
-        DBOS minds priorities only within a partition, so no more than `workers` runs wait there,
-        and what is urgent waits for those alone.
+        DBOS minds priorities only within a partition, so few runs wait there, AHEAD for each
+        worker, and what is urgent waits for those alone.
         """
         now = self._clock()
+        found: list[Admitted] = []
         with self._database.read() as tx:
             under_way, waiting = self._under_way(tx)
-            most = room(workers, self._places(tx))
-            found: list[Admitted] = []
-            while (left := workers - waiting - len(found)) > 0:
-                full = [place for place, count in under_way.items() if count >= most]
-                some = self._next(tx, now, full, [each.id for each in found], left)
-                for row in some:
-                    if under_way[row.place] < most:
-                        under_way[row.place] += 1
-                        found.append(Admitted(row.id, row.generation))
-                if len(some) < left:
-                    break
+            places = self._places(tx)
+            most = room(workers, places) if len(places) > 1 else (AHEAD + 1) * workers
+            for urgency in Urgency:
+                while (left := AHEAD * workers - waiting - len(found)) > 0:
+                    full = [place for place, count in under_way.items() if count >= most]
+                    some = self._next(tx, now, urgency, full, [each.id for each in found], left)
+                    for row in some:
+                        if under_way[row.place] < most:
+                            under_way[row.place] += 1
+                            found.append(Admitted(row.id, row.generation, int(urgency)))
+                    if len(some) < left:
+                        break
         return found
-
-    def due_in(self) -> float | None:
-        """Return in how many seconds something will be due, None where nothing is planned."""
-        with self._database.read() as tx:
-            when = func.min(case((_F.rest > _F.due, _F.rest), else_=_F.due))
-            soonest = tx.execute(select(when).where(*_IDLE)).scalar()
-        return None if soonest is None else float(soonest) - self._clock()
 
     def admitted(self, some: Sequence[Admitted]) -> None:
         """Note what was handed over."""
@@ -247,28 +249,41 @@ class Folders:
     @staticmethod
     def _under_way(tx: Tx) -> tuple[Counter[str], int]:
         """Return how many runs each place has at once, and how many haven't begun."""
-        begun = _F.running > 0
-        query = select(_F.place, begun, func.count()).where(or_(begun, _WAITING))
-        rows = tx.execute(query.group_by(_F.place, begun)).all()
         counted: Counter[str] = Counter()
-        for place, _, count in rows:
-            counted[place] += count
-        return counted, sum(count for _, running, count in rows if not running)
+        waiting = 0
+        for condition in (_F.running > 0, and_(_WAITING, _F.running == 0)):
+            query = select(_F.place, func.count()).where(condition).group_by(_F.place)
+            waiting = 0
+            for place, count in tx.execute(query):
+                counted[place] += count
+                waiting += count
+        return counted, waiting
 
-    @staticmethod
-    def _places(tx: Tx) -> set[str]:
-        query = select(_F.place).where(or_(_F.due.is_not(None), _F.running > 0)).distinct()
-        return set(tx.execute(query.limit(2)).scalars())
+    def _places(self, tx: Tx) -> set[str]:
+        """Return two places, or all: so many are looked at that it isn't done each time."""
+        places, until = self._known
+        if time.monotonic() > until:
+            planned = or_(_F.due.is_not(None), _F.running > 0)
+            query = select(_F.place).where(planned).distinct().limit(2)
+            places = set(tx.execute(query).scalars())
+            self._known = places, time.monotonic() + _KNOWN
+        return places
 
     @staticmethod
     def _next(
-        tx: Tx, now: float, full: Collection[str], known: Collection[str], limit: int
+        tx: Tx,
+        now: float,
+        urgency: Urgency,
+        full: Collection[str],
+        known: Collection[str],
+        limit: int,
     ) -> Sequence[Any]:
         query = (
             select(_F.id, _F.generation, _F.place)
-            .where(*_IDLE, _F.due <= now, or_(_F.rest.is_(None), _F.rest <= now))
+            .where(_F.urgency == int(urgency), _F.due <= now, *_IDLE)
+            .where(or_(_F.rest.is_(None), _F.rest <= now))
             .where(_F.place.not_in(full), _F.id.not_in(known))
-            .order_by(_F.urgency, _F.due, _F.id)
+            .order_by(_F.due, _F.id)
             .limit(limit)
         )
         return tx.execute(query).all()
@@ -281,7 +296,6 @@ def key_of(folder: str) -> str:
 
 _WAITING: ColumnElement[bool] = and_(_F.admitted == _F.generation, _F.buried.is_(None))
 _IDLE: tuple[ColumnElement[bool], ...] = (
-    _F.due.is_not(None),
     _F.buried.is_(None),
     _F.running == 0,
     _F.admitted < _F.generation,

@@ -5,7 +5,7 @@ Read by the modules beside it and by `db.migrate`; a change here needs a migrati
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, Table, Text, false
+from sqlalchemy import Boolean, Column, Double, Index, Integer, Table, Text, false, text
 
 from accord.db import Line, new_metadata
 
@@ -57,8 +57,10 @@ FOLDERS = Table(
     _number("faults"),
     _moment("buried"),
     Column("why", Line, nullable=False, server_default=""),
-    Index("ix_queue_folders_due", "due"),
+    # Each look at the queue asks by these, and folders are many.
+    Index("ix_queue_folders_due", "urgency", "due"),
     Index("ix_queue_folders_running", "running"),
+    Index("ix_queue_folders_waiting", "id", sqlite_where=text("admitted = generation")),
 )
 
 EXECUTORS = Table(

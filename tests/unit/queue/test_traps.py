@@ -27,7 +27,7 @@ from accord.queue import engine as engines
 from accord.queue import executors
 from accord.queue.durable import DurableQueue
 from accord.queue.engine import QUEUE, VERSION, Engine, id_of
-from accord.queue.folders import Admitted, Folders, key_of
+from accord.queue.folders import AHEAD, Admitted, Folders, key_of
 from accord.sandbox.process import until
 from accord.testing.queue import Office
 from tests.databases import POSTGRES
@@ -116,7 +116,7 @@ def test_trap_1_runs_keep_their_order_where_the_clock_has_whole_seconds(url: str
     done: list[int] = []
     gate = threading.Event()
 
-    def visit(_: str, generation: int) -> None:
+    def visit(_: str, generation: int, __: int) -> None:
         done.append(generation)
         gate.wait(SOON)
 
@@ -251,7 +251,7 @@ def test_trap_4_no_limit_has_folders_claimed_one_at_a_time(url: str) -> None:
         assert found.limiter is None
         assert found.concurrency is None
         assert found.partition_limiter is None
-        assert (found.partition_concurrency, found.worker_concurrency) == (1, 8)
+        assert (found.partition_concurrency, found.worker_concurrency) == (1, 8 * AHEAD)
         office.gate = threading.Event()
         for number in range(8):
             queue.ask(f"folder{number}", "hint", after=0)
@@ -353,11 +353,11 @@ def test_trap_9_priorities_hold_across_folders(url: str) -> None:
             queue.ask(f"load{number:02}", "start", after=0, urgency=Urgency.LOAD)
         queue.ask("edit", "hint", after=0)
         some = queue._folders.admit(2)
-        assert len(some) == 2
+        assert len(some) == 2 * AHEAD
         assert some[0].id == key_of("edit")
         queue._folders.admitted(some)
         assert queue._folders.admit(2) == []
-        assert len(queue._folders.admit(3)) == 1
+        assert len(queue._folders.admit(3)) == AHEAD
 
 
 def test_what_was_lost_on_its_way_to_dbos_is_handed_over_anew(url: str) -> None:

@@ -41,8 +41,17 @@ def upgrade() -> None:
         _text("why"),
         sa.PrimaryKeyConstraint("id", name="pk_queue_folders"),
     )
-    op.create_index("ix_queue_folders_due", "queue_folders", ["due"], unique=False)
+    op.create_index("ix_queue_folders_due", "queue_folders", ["urgency", "due"], unique=False)
     op.create_index("ix_queue_folders_running", "queue_folders", ["running"], unique=False)
+    waiting = sa.text("admitted = generation")
+    op.create_index(
+        "ix_queue_folders_waiting",
+        "queue_folders",
+        ["id"],
+        unique=False,
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     op.create_table(
         "queue_executors",
         sa.Column("id", sa.Text(), nullable=False),
