@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, MetaData, create_engine
 from accord.crm.database import schema as crm_schema
 from accord.db import Database, migrate, open_database
 from accord.db import open as opening
+from accord.queue import schema as queue_schema
 from accord.sandbox.postgres import fresh_database
 from accord.state import State
 from accord.state import schema as state_schema
@@ -78,7 +79,7 @@ class Pool:
         url = self._stack.enter_context(fresh_database(self._server))
         with _OPENED.for_long():
             database = self._stack.enter_context(closing(open_database(url)))
-        for package in ("accord.state", "accord.crm.database"):
+        for package in ("accord.state", "accord.crm.database", "accord.queue"):
             migrate(database, package)
         return database
 
@@ -236,7 +237,7 @@ def empty(database: Database) -> None:
 
 
 def _tables() -> list[str]:
-    schemas = (crm_schema.METADATA, state_schema.METADATA)
+    schemas = (crm_schema.METADATA, state_schema.METADATA, queue_schema.METADATA)
     return [table.name for schema in schemas for table in reversed(schema.sorted_tables)]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
+from enum import StrEnum
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +26,20 @@ if TYPE_CHECKING:
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
+class Part(StrEnum):
+    """Be a part of the service that one process may do alone."""
+
+    WORKER = "worker"
+    LISTENER = "listener"
+    WEB = "web"
+
+
 def run(
+    part: Annotated[
+        Part | None,
+        Parameter(help="Do only this: visit folders, hear of changes, or serve CRM.interface."),
+    ] = None,
+    /,
     *,
     interface: Annotated[
         bool | None,
@@ -42,31 +57,60 @@ def run(
 
     With --interface, or `interface = true` in `[run]`, devices and connectors can sync with the CRM
     meanwhile, as `accord interface` lets them.
+
+    What is to be visited stands in a queue that outlasts this process (`accord queue`). Several
+    processes share the work: with `worker` one only visits folders, with `listener` it hears of
+    changes for the others, and with `web` it serves CRM.interface.
     """
-    from accord.service.run import Run, Watching
-
     config = call.config()
+    serving = config.run.interface if interface is None else interface
     with call.accord() as accord:
-
-        def tell(what: Visited | Watching) -> None:
-            if isinstance(what, Watching):
-                _watching(call, what)
-            else:
-                for report in what.reports:
-                    _visited(call, what.cause, report)
-
-        service = Run(accord, config.run, tell)
-        serving = config.run.interface if interface is None else interface
-        with (
-            _interface(call, accord, config) if serving else nullcontext(),
-            _stopping(service.stop),
-        ):
-            call.data({"running": True})
-            call.say("Running. Ctrl-C ends it.")
-            service.run()
-        call.data({"running": False})
-        call.say("Stopped.")
+        if part is Part.WEB:
+            _serve(call, accord, config)
+        else:
+            # Of several processes one serves: the one that is told to.
+            serves = serving if part is None else bool(interface)
+            with _interface(call, accord, config) if serves else nullcontext():
+                _run(call, accord, config, part)
     return exits.OK
+
+
+def _run(call: Call, accord: Accord, config: Config, part: Part | None) -> None:
+    from accord.service import run as running
+    from accord.service.bootstrap import open_queue
+
+    def tell(what: Visited | Watching) -> None:
+        if isinstance(what, running.Watching):
+            _watching(call, what)
+        else:
+            for report in what.reports:
+                _visited(call, what.cause, report)
+
+    parts = tuple(running.Part) if part is None else (running.Part(part.value),)
+    with closing(open_queue(config)) as queue:
+        service = running.Run(accord, config.run, tell, queue, parts)
+        with _stopping(service.stop):
+            _announce(call, part)
+            service.run()
+    call.data({"running": False})
+    call.say("Stopped.")
+
+
+def _serve(call: Call, accord: Accord, config: Config) -> None:
+    """Serve CRM.interface until a signal ends it."""
+    ended = threading.Event()
+    with _interface(call, accord, config), _stopping(ended.set):
+        _announce(call, Part.WEB)
+        while not ended.wait(0.2):
+            pass
+    call.data({"running": False})
+    call.say("Stopped.")
+
+
+def _announce(call: Call, part: Part | None) -> None:
+    call.data({"running": True} if part is None else {"running": True, "part": part.value})
+    what = f"Running as {part.value}" if part is not None else "Running"
+    call.say(f"{what}. Ctrl-C ends it.")
 
 
 @contextmanager

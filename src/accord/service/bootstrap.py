@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
 
 from accord.db import Database, open_database
 from accord.ports.adapter import Adapter
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
+from accord.ports.queue import Queue
 from accord.ports.token import TokenProvider
 from accord.service import connector, outside, registry
 from accord.service.accord import Accord, Crm
@@ -46,6 +50,26 @@ def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
         database.close()
         raise
     return Accord(state, crm, lambda target: _build(state, target), clock)
+
+
+def open_queue(config: Config) -> Queue:
+    """Return the queue of folders to visit, which other processes share; raises ConfigError.
+
+    On PostgreSQL it lives in state's database. On SQLite it has a file of its own beside state's:
+    a file has one writer at a time, and a queue writes all the time; whoever puts an old state
+    back has no old jobs with it. What is lost with the file, the next start asks for anew.
+    """
+    from accord.queue.durable import DurableQueue
+    from accord.queue.memory import MemoryQueue
+
+    url = make_url(config.database)
+    if url.get_backend_name() != "sqlite":
+        return DurableQueue(config.database)
+    if url.database in (None, "", ":memory:"):
+        return MemoryQueue()
+    state = Path(str(url.database))
+    file = state.with_name(f"{state.stem}-queue{state.suffix}")
+    return DurableQueue(url.set(database=str(file)).render_as_string(hide_password=False))
 
 
 def _build(state: State, target: Target) -> Adapter:

@@ -1,4 +1,4 @@
-"""Hear of changes on either side and put the folders concerned on the agenda.
+"""Hear of changes on either side and ask for visits of the folders concerned.
 
 A watch per target that can be watched (`ports.watcher`), and the CRM's feed (`ports.adapter.Feed`).
 What is heard says only where to look; `run` visits.
@@ -14,22 +14,25 @@ from accord.model.kinds import Kind
 from accord.ports.adapter import Feed
 from accord.ports.errors import AccordError, CursorExpired
 from accord.ports.fault import contained
+from accord.ports.queue import Urgency
 from accord.ports.watcher import POLL, Watch, Watcher, Way
 from accord.service.accord import Accord
-from accord.service.agenda import Agenda
 from accord.service.roster import Roster
 from accord.state.records import Target
 
 _log = logging.getLogger("accord.service.listen")
 _LONGEST_WAIT = 60.0
 
+Ask = Callable[[str, str, Urgency], None]
+"""Ask for a visit of a folder: its name, what causes that, and how urgent it is."""
+
 
 class Ears:
     """Hold the watches of all targets and the feed; calls come from the thread of `run`."""
 
-    def __init__(self, accord: Accord, agenda: Agenda, every: float) -> None:
+    def __init__(self, accord: Accord, ask: Ask, every: float) -> None:
         """Listen to nobody yet; the CRM is asked `every` so many seconds."""
-        self._accord, self._agenda, self._every = accord, agenda, every
+        self._accord, self._ask, self._every = accord, ask, every
         self._roster = Roster((), ())
         self._watches: dict[str, Watch] = {}
         self._threads: list[threading.Thread] = []
@@ -91,7 +94,7 @@ class Ears:
         for hint in watch.hints():
             cause = "hint" if hint.heard else "reconnected"
             for key in self._roster.of_mailbox(target.id, hint.principal, hint.folder):
-                self._agenda.ask(key, cause, urgent=hint.heard)
+                self._ask(key, cause, Urgency.EDIT if hint.heard else Urgency.DUE)
 
     # the CRM
 
@@ -130,14 +133,14 @@ class Ears:
         except CursorExpired:
             self._cursor = crm.hints("")[1]
             for key in list(self._roster.posts):
-                self._agenda.ask(key, "crm", urgent=False)
+                self._ask(key, "crm", Urgency.DUE)
             return
         seen: set[tuple[str, Kind]] = {
             (who, hint.kind) for hint in hints for who in hint.principals
         }
         for user, kind in seen:
             for key in self._roster.of_user(user, kind):
-                self._agenda.ask(key, "crm")
+                self._ask(key, "crm", Urgency.EDIT)
 
     def _start(self, name: str, work: Callable[[], None]) -> threading.Thread:
         self._threads = [each for each in self._threads if each.is_alive()]

@@ -1,22 +1,25 @@
 """Run: visit folders when something changed there, and on their intervals, until told to stop.
 
 Reading order: `Run.run` → `_work` → `_visit`. Links are visited by `sync`, as `accord sync` does.
+What is to be visited stands in a queue (`ports.queue`), which other processes may share.
 """
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import StrEnum
 
 from msgspec import Struct
 
 from accord.ports.errors import AuthFailed
 from accord.ports.fault import contained
+from accord.ports.queue import SETTLE, Job, Queue, Urgency
 from accord.ports.watcher import Way
+from accord.queue.backoff import backoff
 from accord.service.accord import Accord
-from accord.service.agenda import Agenda, Errand
 from accord.service.listen import Ears
 from accord.service.opening import Options
 from accord.service.report import Report
@@ -54,20 +57,36 @@ class Visited(Struct, frozen=True, kw_only=True):
 Tell = Callable[[Visited | Watching], None]
 
 
+class Part(StrEnum):
+    """Be what one process does of a run; several may share the work."""
+
+    WORKER = "worker"
+    """Visit folders."""
+    LISTENER = "listener"
+    """Hear of changes, and ask for visits."""
+
+
 class Run:
     """Keep everything in agreement from now on; `stop` may be called from anywhere."""
 
-    def __init__(self, accord: Accord, settings: RunSettings, tell: Tell) -> None:
+    def __init__(
+        self,
+        accord: Accord,
+        settings: RunSettings,
+        tell: Tell,
+        queue: Queue,
+        parts: Collection[Part] = tuple(Part),
+    ) -> None:
         """Prepare; `tell` hears of all that happens, one thing at a time."""
         self._accord, self._settings = accord, settings
+        self._queue, self._parts = queue, frozenset(parts)
         self._tell = tell
         self._telling = threading.Lock()
+        self._looking = threading.Lock()
         self._roster = Roster((), ())
-        self._agenda = Agenda(self._place, self._most)
-        self._ears = Ears(accord, self._agenda, settings.feed)
+        self._ears = Ears(accord, self._hear, settings.feed)
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
-        self._full_at: dict[str, float] = {}
         self._former: dict[str, Post] = {}
         self._refused: dict[str, int] = {}
         self._locked: dict[str, float] = {}
@@ -75,14 +94,10 @@ class Run:
 
     def run(self) -> None:
         """Visit every folder, then go by hints and intervals; returns when the last visit ended."""
-        workers = [
-            threading.Thread(target=self._work, name=f"visits-{number}", daemon=True)
-            for number in range(self._settings.workers)
-        ]
         try:
             self._look()
-            for each in workers:
-                each.start()
+            if Part.WORKER in self._parts:
+                self._queue.serve(self._work, self._settings.workers)
             looked = time.monotonic()
             while not self._stopped:
                 time.sleep(_TICK)
@@ -91,11 +106,8 @@ class Run:
                     looked = time.monotonic()
                 self._tell_ways()
         finally:
-            self._agenda.close()
             self._ears.close()
-            for each in workers:
-                if each.is_alive():
-                    each.join()
+            self._queue.close()
 
     def stop(self) -> None:
         """Begin nothing more; a flag, so that a signal's handler may set it."""
@@ -104,15 +116,15 @@ class Run:
     @property
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing due now."""
-        return self._agenda.idle
+        return self._queue.idle
 
     # links and targets
 
     def _look(self) -> None:
         """Read links and targets, and plan visits for what is new or changed."""
         try:
-            roster = read(self._accord)
-            self._take(roster)
+            with self._looking:
+                self._take(read(self._accord))
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
             contained(error, "reading links and targets")
 
@@ -132,16 +144,45 @@ class Run:
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
-        self._ears.cover(roster)
+        if Part.LISTENER in self._parts:
+            self._ears.cover(roster)
+            self._plan(before, changed)
+
+    def _plan(self, before: Roster, changed: Collection[str]) -> None:
+        """Ask for visits of what is new or changed since the roster `before`."""
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
-        for key, post in roster.posts.items():
+        settings = self._settings
+        for key, post in self._roster.posts.items():
             if post.target in changed or not known.issuperset(post.links):
-                self._agenda.wake(key)
-                self._agenda.ask(key, cause, urgent=False)
+                self._queue.wake(key)
+                self._ask(post, cause, Urgency.LOAD)
             elif key not in before.posts:
                 # Its folder has become known by the visit that was; the watch hints when it begins.
-                self._agenda.ask(key, "interval", after=self._settings.poll, urgent=False)
+                self._ask(post, "interval", Urgency.DUE, after=settings.poll)
+            elif Part.WORKER not in self._parts and not self._heard(post):
+                # Whoever visits doesn't know who is watched, and plans for those who are.
+                self._ask(post, "interval", Urgency.DUE, after=settings.poll)
+
+    def _heard(self, post: Post) -> bool:
+        return self._ears.watches(post.target, post.principal)
+
+    def _hear(self, key: str, cause: str, urgency: Urgency) -> None:
+        """Ask for a visit because somebody says that something changed."""
+        post = self._roster.posts.get(key)
+        if post is not None:
+            self._ask(post, cause, urgency)
+
+    def _ask(
+        self,
+        post: Post,
+        cause: str,
+        urgency: Urgency,
+        *,
+        after: float = SETTLE,
+        full: bool = False,
+    ) -> None:
+        self._queue.ask(post.key, cause, place=post.target, after=after, urgency=urgency, full=full)
 
     def _tell_ways(self) -> None:
         for target, ways in self._ears.ways().items():
@@ -157,66 +198,53 @@ class Run:
                 with self._telling:
                     self._tell(told)
 
-    def _place(self, key: str) -> str:
-        post = self._roster.posts.get(key)
-        return post.target if post is not None else ""
-
-    def _most(self) -> int:
-        """Return how many visits one target may have at once, so that others have room."""
-        alone = len(self._roster.targets) < 2
-        return self._settings.workers if alone else max(self._settings.workers - 1, 1)
-
     # visits
 
-    def _work(self) -> None:
-        while (errand := self._agenda.take()) is not None:
-            rest = 0.0
-            try:
-                post = self._roster.posts.get(errand.key)
-                if post is not None:
-                    rest = self._visit(post, errand)
-                else:
-                    self._pass_on(errand)
-            except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
-                contained(error, f"visiting {errand.key}")
-                rest = _LONGEST_REST
-            finally:
-                self._agenda.done(errand.key, rest=rest)
+    def _work(self, job: Job) -> float:
+        """Do a job of the queue; return for how long to leave its folder alone."""
+        post = self._roster.posts.get(job.folder)
+        if post is None and job.folder not in self._former:
+            # Another process may have asked for it, who knows of a link that is new.
+            self._look()
+            post = self._roster.posts.get(job.folder)
+        if post is not None:
+            return self._visit(post, job)
+        self._pass_on(job)
+        return 0.0
 
-    def _visit(self, post: Post, errand: Errand) -> float:
+    def _visit(self, post: Post, job: Job) -> float:
         """Visit a folder, plan the next visit, and return for how long to leave it alone."""
         if (locked := self._locked.get(post.target, 0.0) - time.monotonic()) > 0:
-            self._agenda.ask(post.key, errand.cause, after=locked, urgent=False, full=errand.full)
+            self._ask(post, job.cause, Urgency.DUE, after=locked, full=job.full)
             return locked
-        full = errand.full or self._full(post.key)
-        options = Options(full=full, cause=errand.cause)
+        full = job.full or self._full(job)
+        options = Options(full=full, cause=job.cause)
         reports = sync(self._accord, post.links, options)
         with self._telling:
-            self._tell(Visited(cause=errand.cause, reports=tuple(reports)))
+            self._tell(Visited(cause=job.cause, reports=tuple(reports)))
         rest = self._rest(post, reports)
         if any(report.busy for report in reports):
-            self._agenda.ask(post.key, errand.cause, after=_BUSY, urgent=False, full=full)
+            self._ask(post, job.cause, Urgency.DUE, after=_BUSY, full=full)
         settings = self._settings
-        heard = self._ears.watches(post.target, post.principal)
-        after = settings.interval if heard else min(settings.poll, settings.interval)
-        self._agenda.ask(post.key, "interval", after=rest or after, urgent=False)
+        alone = Part.LISTENER in self._parts and not self._heard(post)
+        after = min(settings.poll, settings.interval) if alone else settings.interval
+        self._ask(post, "interval", Urgency.DUE, after=rest or after)
         return rest
 
-    def _pass_on(self, errand: Errand) -> None:
+    def _pass_on(self, job: Job) -> None:
         """Give what was asked for a folder to the one by whose id its links go by now."""
-        former = self._former.pop(errand.key, None)
-        if former is not None and errand.cause != "interval":
+        former = self._former.pop(job.folder, None)
+        if former is not None and job.cause != "interval":
             for key in self._roster.of_mailbox(former.target, former.principal):
-                self._agenda.ask(key, errand.cause, after=0.0)
+                self._hear(key, job.cause, Urgency.EDIT)
 
-    def _full(self, key: str) -> bool:
-        """Tell whether a complete listing is due; the first ones are spread over time."""
-        now, every = time.monotonic(), self._settings.full
-        at = self._full_at.setdefault(key, now + every * random.uniform(0.5, 1.5))  # noqa: S311
-        if at > now:
+    def _full(self, job: Job) -> bool:
+        """Tell whether a complete listing is due: each folder has its own hour for that."""
+        if job.last is None:
             return False
-        self._full_at[key] = now + every
-        return True
+        now, every = time.time(), self._settings.full
+        phase = zlib.crc32(job.folder.encode()) / 2**32 * every
+        return (now + phase) // every > (now - job.last + phase) // every
 
     def _rest(self, post: Post, reports: Sequence[Report]) -> float:
         """Return for how long a folder is to be left alone after what went wrong, 0 if nothing."""
@@ -230,7 +258,7 @@ class Run:
             return _LOCKED_OUT
         failures = self._failures[post.key] = self._failures.get(post.key, 0) + 1
         told = max(report.after for report in failed)
-        return max(told, min(_FIRST_REST * 2.0 ** min(failures - 1, 10), _LONGEST_REST))
+        return max(told, backoff(failures, _FIRST_REST, _LONGEST_REST))
 
     def _note_refusal(self, target: str) -> None:
         """Count logins refused in a row: where all are, one account may stand for everybody."""

@@ -1,7 +1,7 @@
 """What adapter authors get: contract suites that prove an adapter, and a hostile one to fear.
 
-`GroupwareContract` and `CrmContract` are test classes for pytest; `accord.testing.hostile`
-needs no test tool.
+`GroupwareContract`, `CrmContract` and `QueueContract` are test classes for pytest;
+`accord.testing.hostile` needs no test tool.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from accord.testing.crm import CrmContract
     from accord.testing.groupware import GroupwareContract
     from accord.testing.hostile import Hostile, Hostility, Trick
+    from accord.testing.queue import QueueContract
 
 _HOMES = {
     "CrmContract": "accord.testing.crm",
     "GroupwareContract": "accord.testing.groupware",
     "Hostile": "accord.testing.hostile",
     "Hostility": "accord.testing.hostile",
+    "QueueContract": "accord.testing.queue",
     "Trick": "accord.testing.hostile",
 }
 
-_CASES = ("writing", "listing", "people", "files", "photos", "groupware", "crm")
+_CASES = ("writing", "listing", "people", "files", "photos", "groupware", "crm", "queue")
 
 __all__ = [
     "CrmContract",
     "GroupwareContract",
     "Hostile",
     "Hostility",
+    "QueueContract",
     "Trick",
 ]
 

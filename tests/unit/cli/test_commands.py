@@ -80,6 +80,14 @@ def test_a_visit_on_sqlite_loads_no_other_dialect() -> None:
     assert done.stdout.splitlines() == ["[]"]
 
 
+@pytest.mark.parametrize("words", [["sync", "--all"], ["queue"], ["links"], ["check"]])
+def test_only_a_run_loads_the_engine_of_its_queue(linked: Run, words: list[str]) -> None:
+    probe = f"import sys; from accord.cli.main import main; main({words!r})"
+    loaded = "; print([n for n in sys.modules if n.partition('.')[0] == 'dbos'])"
+    done = subprocess.run([sys.executable, "-c", probe + loaded], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
 def test_every_command_stands_where_the_table_says() -> None:
     from importlib import import_module
 

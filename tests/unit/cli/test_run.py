@@ -48,10 +48,10 @@ scope = "all"
 
 
 class Service:
-    """A running `accord run --json`, and what it printed so far."""
+    """A running `accord run --json`, or a part of it, and what it printed so far."""
 
-    def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "accord.cli.main", "run", "--json"]
+    def __init__(self, folder: Path, *words: str) -> None:
+        command = [sys.executable, "-m", "accord.cli.main", "run", *words, "--json"]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -92,8 +92,8 @@ def house() -> Iterator[House]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Service]:
-    service = Service(folder)
+def running(folder: Path, *words: str) -> Iterator[Service]:
+    service = Service(folder, *words)
     try:
         yield service
     finally:
@@ -199,6 +199,52 @@ def test_a_phone_syncs_with_the_crm_meanwhile_and_it_goes_on_to_the_mailbox(
     with pytest.raises(ConnectionError):
         phone.sync()
     outlook.adapter.close()
+
+
+def test_a_listener_and_workers_share_the_work_and_a_killed_worker_costs_time_only(
+    run: Run, house: House, tmp_path: Path, person: str
+) -> None:
+    outlook = Outlook(house, person)
+
+    def recorded() -> str:
+        return run("crm", "list", "--as", "alice").out
+
+    with running(tmp_path, "listener") as listener:
+        assert listener.told(part="listener")
+        run("crm", "put", "--as", "alice", stdin=event("first"))
+        with running(tmp_path, "worker") as worker:
+            assert until(lambda: "first" in outlook.titles(), SOON)
+            assert listener.told(way="streaming", principal=person)
+            outlook.write("second")
+            assert until(lambda: "second" in recorded(), SOON)
+            # In the middle of a visit, which the server asks to be patient with.
+            asked: list[bytes] = []
+            house.exchange.witness = lambda _, text: asked.append(text)
+            house.exchange.faults.plan("busy", operation="CreateItem", times=1, seconds=3.0)
+            run("crm", "put", "--as", "alice", stdin=event("third"))
+            assert until(lambda: any(b"CreateItem" in each for each in asked), SOON)
+            worker.end(signal.SIGKILL)
+        assert "third" not in outlook.titles()
+        assert run("queue", "--json").row["stage"] == "running"
+        with running(tmp_path, "worker") as worker:
+            assert until(lambda: "third" in outlook.titles(), SOON)
+            assert worker.end() == 0, worker.errors
+        assert listener.end() == 0, listener.errors
+    assert not any("cause" in row for row in listener.rows), "it visits nobody"
+    assert not any("way" in row for row in worker.rows), "it listens to nobody"
+    assert outlook.titles() == ["first", "second", "third"]
+    assert house.exchange.mails() == []
+    outlook.adapter.close()
+
+
+def test_a_part_of_its_own_serves_crm_interface(tmp_path: Path, person: str) -> None:
+    config = tmp_path / "accord.toml"
+    config.write_text(config.read_text() + '\n[interface]\nlisten = "127.0.0.1:0"\n')
+    with running(tmp_path, "web") as service:
+        assert service.told(part="web")
+        assert any("url" in row for row in service.rows)
+        assert service.end() == 0, service.errors
+    assert service.rows[-1] == {"running": False}
 
 
 def test_without_being_told_to_nobody_serves_crm_interface(tmp_path: Path, person: str) -> None:

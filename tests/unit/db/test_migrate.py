@@ -18,7 +18,7 @@ from accord.db import Database, TooNew, Tx, migrate, open_database
 from accord.db.draft import draft
 from accord.db.migrate import revision, stamp, upgrade
 
-PACKAGES = ["accord.state", "accord.crm.database"]
+PACKAGES = ["accord.state", "accord.crm.database", "accord.queue"]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from accord.crm.syncml import SyncmlCrm
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.watcher import FolderHint, Watched, Way
+from accord.queue.memory import MemoryQueue
 from accord.sandbox.process import until
 from accord.service import run as running
 from accord.service.accord import Accord
@@ -98,7 +99,7 @@ class Scene:
         self.accord = Accord(world.state, crm, lambda _: self.mailboxes, world.clock)
         self.visits: list[Visited] = []
         self.watching: list[Watching] = []
-        self.run = Run(self.accord, settings, self._hear)
+        self.run = Run(self.accord, settings, self._hear, MemoryQueue())
         self._thread = threading.Thread(target=self.run.run)
 
     def _hear(self, what: Visited | Watching) -> None:

@@ -1,0 +1,111 @@
+"""`accord queue`: what `accord run` is to visit, what it is at, and what it gave up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from accord.cli import exits
+from accord.cli.call import Call, CallArgument
+from accord.cli.errors import Usage
+from accord.cli.words import plural
+from accord.ports.queue import Stage
+
+if TYPE_CHECKING:
+    from accord.ports.queue import Queue
+    from accord.service.accord import Accord
+    from accord.service.queued import Queued
+
+queue = App(name="queue", help="Show what waits to be visited; revive what was buried.")
+
+Names = Annotated[str, Parameter(help="Links or mailboxes, as the list shows them.")]
+
+
+@queue.default
+@queue.command(name="list")
+def list_(
+    *,
+    planned: Annotated[bool, Parameter(help="Also what is to be visited later.")] = False,
+    call: CallArgument,
+) -> int:
+    """List the folders that wait to be visited, are being visited, or were buried.
+
+    Whoever waits longest comes first. A folder is buried, and visited no more, after five visits in
+    a row that ended in a fault of Accord's own, or three that ended the process.
+    """
+    stages = [stage for stage in Stage if planned or stage is not Stage.PLANNED]
+    _list(call, stages, "Nothing waits.")
+    return exits.OK
+
+
+@queue.command
+def buried(*, call: CallArgument) -> int:
+    """List the folders that are visited no more, and why."""
+    _list(call, [Stage.BURIED], "Nothing is buried.")
+    return exits.OK
+
+
+@queue.command
+def revive(
+    *names: Names,
+    everything: Annotated[bool, Parameter(name="--all", help="All that are buried.")] = False,
+    call: CallArgument,
+) -> int:
+    """Visit buried folders again, soon."""
+    from accord.service import queued
+
+    if bool(names) is everything:
+        raise Usage("which ones?", "name links or mailboxes, or say --all")
+    with _opened(call) as (accord, found):
+        revived = queued.revive(accord, found, names)
+    if names and not revived:
+        raise Usage("nothing of that is buried", "`accord queue buried` lists what is")
+    for folder in revived:
+        call.data({"revived": folder})
+    call.say(f"{plural(len(revived), 'folder')} will be visited again.")
+    return exits.OK
+
+
+@contextmanager
+def _opened(call: Call) -> Iterator[tuple[Accord, Queue]]:
+    from accord.service.bootstrap import open_queue
+
+    with call.accord() as accord, closing(open_queue(call.config())) as found:
+        yield accord, found
+
+
+def _list(call: Call, stages: list[Stage], none: str) -> None:
+    from accord.service.queued import queued
+
+    with _opened(call) as (accord, found):
+        rows = queued(accord, found, stages)
+    for row in rows:
+        call.data(row)
+        call.say(_line(row), markup=False)
+    if not rows:
+        call.say(none)
+
+
+def _line(row: Queued) -> str:
+    where = ", ".join(row.links) or row.folder
+    whose = f" of {row.principal} on {row.target}" if row.principal else ""
+    count = f", attempt {row.attempts}" if row.attempts > 1 else ""
+    if row.stage is Stage.PLANNED:
+        when = f"in {_time(-row.seconds)}"
+    elif row.stage is Stage.BURIED:
+        when, count = f"{_time(row.seconds)} ago", ""
+    else:
+        when = f"for {_time(row.seconds)}"
+    cause = f" ({row.cause})" if row.cause else ""
+    why = f": {row.why}" if row.why else ""
+    return f"{row.stage} {when}: {where}{whose}{cause}{count}{why}"
+
+
+def _time(seconds: float) -> str:
+    seconds = max(seconds, 0.0)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"

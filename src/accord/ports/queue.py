@@ -1,0 +1,130 @@
+"""The port for jobs: folders to visit, by whom asked for and when; what does them is behind it.
+
+A hundred hints become one run, and none is lost: what is asked for before a run begins is that
+run's, what is asked for while it is under way is the next one's. One run at a time per folder.
+`service/run` asks and works; the implementations are in `queue/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum, StrEnum
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+SETTLE = 0.1
+"""Seconds between the first hint and the run: what belongs together arrives together."""
+
+FAULTS = 5
+"""After so many runs in a row that ended in a fault of Accord's own, a folder is buried."""
+
+DEATHS = 3
+"""After so many workers that died in the same run, its folder is buried."""
+
+
+class Urgency(IntEnum):
+    """Say what goes before what; the lowest number goes first."""
+
+    EDIT = 1
+    """Somebody changed something and waits."""
+    DUE = 2
+    """Nobody asked for it just now."""
+    LOAD = 3
+    """Everything there is new: the first look at a folder, or one after a start."""
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """Be one run to do now: its folder, what caused it, and whether to list it completely.
+
+    `generation` rises with every run of a folder. `attempt` is more than 1 where a worker died
+    in this very run. `last` is how many seconds ago the run before this one began, None for the
+    first.
+    """
+
+    folder: str
+    generation: int
+    cause: str
+    full: bool = False
+    attempt: int = 1
+    last: float | None = None
+
+
+class Stage(StrEnum):
+    """Say where a folder is on its way."""
+
+    PLANNED = "planned"
+    """It is to be visited later."""
+    WAITING = "waiting"
+    """It is to be visited now, and nobody has begun."""
+    RUNNING = "running"
+    BURIED = "buried"
+    """It is not visited any more, until somebody revives it."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """Be one folder as it stands; moments are seconds from now, those ahead are positive.
+
+    `why` says for what it was buried.
+    """
+
+    folder: str
+    stage: Stage
+    cause: str
+    since: float
+    urgency: int = int(Urgency.DUE)
+    attempts: int = 0
+    why: str = ""
+
+
+Work: TypeAlias = Callable[[Job], float]
+"""Do a run and return for how many seconds to leave its folder alone, whatever is asked for."""
+
+
+class Queue(Protocol):
+    """Hold what is to be done, and have it done; safe to share between threads."""
+
+    def ask(
+        self,
+        folder: str,
+        cause: str,
+        *,
+        place: str = "",
+        after: float = SETTLE,
+        urgency: Urgency = Urgency.EDIT,
+        full: bool = False,
+    ) -> None:
+        """Plan a run in so many seconds; one that is planned sooner stands.
+
+        `place` is where the folder is: of several places none takes all workers.
+        """
+        ...
+
+    def wake(self, folder: str) -> None:
+        """Let a folder be left alone no longer: what stood against it may be mended."""
+        ...
+
+    def serve(self, work: Work, workers: int) -> None:
+        """Have runs done from now on, in so many threads; returns at once.
+
+        A run that raises is a fault: its folder is left alone for a while, each time for longer,
+        and buried after FAULTS of them.
+        """
+        ...
+
+    def close(self) -> None:
+        """Begin nothing more and return when what is under way has ended."""
+        ...
+
+    def entries(self, *stages: Stage) -> list[Entry]:
+        """Return the folders at these stages (all but planned ones), longest waiting first."""
+        ...
+
+    def revive(self, folders: Sequence[str] = ()) -> list[str]:
+        """Visit buried folders again (all, where none is named); return which were."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is under way and nothing to be done now."""
+        ...

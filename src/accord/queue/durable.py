@@ -1,0 +1,261 @@
+"""The queue that survives its processes and divides the work among them, on machines as many.
+
+Reading order: `ask` → `_feed` → (DBOS) → `_claimed` → `_work`. What is planned stands in tables
+of our own (`folders`); what is to begin soon is handed to DBOS (`engine`), which gives each run to
+one process, and one run of a folder at a time. Whoever only asks or looks needs no DBOS.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+from queue import PriorityQueue
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from accord.db import Database, migrate, open_database
+from accord.ports.fault import contained
+from accord.ports.queue import SETTLE, Entry, Job, Stage, Urgency, Work
+from accord.queue.executors import Executors
+from accord.queue.folders import Admitted, Folders
+from accord.state.holder import myself
+
+if TYPE_CHECKING:
+    from accord.queue.engine import Engine
+
+LOOK = 0.25
+"""Seconds between two looks at what others have asked for."""
+
+_BREATH = 0.02
+_WATCH = 2.0
+_TIDY = 30.0
+_STALE = 60.0
+_LAST = 1_000
+
+
+class _Claimed(Struct, eq=False, order=False):
+    """Be a run that DBOS gave to this process; `over` ends it there."""
+
+    key: str
+    generation: int
+    over: threading.Event
+
+
+class DurableQueue:
+    """Hold what is planned in a database."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        """Open the database and make its tables; raises ConfigError."""
+        self._database: Database = open_database(url)
+        migrate(self._database, "accord.queue")
+        # Without the driver, of which DBOS has its own; whatever the address called the kind.
+        plain = self._database.engine.url.set(drivername=self._database.dialect)
+        self._url = plain.render_as_string(hide_password=False)
+        self._folders = Folders(self._database, clock)
+        self._executors = Executors(self._database, clock)
+        self._me = myself()
+        self._engine: Engine | None = None
+        self._workers = 0
+        self._handed: PriorityQueue[tuple[int, int, _Claimed | None]] = PriorityQueue()
+        self._count = count()
+        self._nudge = threading.Event()
+        self._ending = threading.Event()
+        self._open: set[threading.Event] = set()
+        self._threads: list[threading.Thread] = []
+        self._working: list[threading.Thread] = []
+        self._closed = False
+
+    def ask(
+        self,
+        folder: str,
+        cause: str,
+        *,
+        place: str = "",
+        after: float = SETTLE,
+        urgency: Urgency = Urgency.EDIT,
+        full: bool = False,
+    ) -> None:
+        """Plan a run in so many seconds; one that is planned sooner stands."""
+        # To hand it over takes as long as what belongs together needs to arrive together.
+        after = after if after > SETTLE else min(after, 0.0)
+        self._folders.ask(folder, cause, place, after, urgency, full=full)
+        self._nudge.set()
+
+    def wake(self, folder: str) -> None:
+        """Let a folder be left alone no longer."""
+        self._folders.wake(folder)
+        self._nudge.set()
+
+    def entries(self, *stages: Stage) -> list[Entry]:
+        """Return the folders at these stages, longest waiting first."""
+        return self._folders.entries(stages or (Stage.WAITING, Stage.RUNNING, Stage.BURIED))
+
+    def revive(self, folders: Sequence[str] = ()) -> list[str]:
+        """Visit buried folders again; return which were."""
+        found = self._folders.revive(folders)
+        self._nudge.set()
+        return found
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is under way and nothing to be done now."""
+        return self._folders.idle()
+
+    # working
+
+    def serve(self, work: Work, workers: int) -> None:
+        """Have runs done from now on; raises ConfigError where DBOS can't work here."""
+        from accord.queue.engine import Engine
+
+        self._workers = workers
+        self._engine = Engine(self._url, self._me, workers, self._claimed)
+        self._watch()
+        # Daemons: a second signal ends the process, whatever hangs in them.
+        self._working = [
+            threading.Thread(target=self._work, args=(work,), name=f"visits-{n}", daemon=True)
+            for n in range(workers)
+        ]
+        others = {"feeding": self._feeding, "watching": self._watching}
+        self._threads = [
+            threading.Thread(target=each, name=name, daemon=True) for name, each in others.items()
+        ]
+        for each in (*self._working, *self._threads):
+            each.start()
+
+    def close(self) -> None:
+        """Begin nothing more and return when what is under way has ended."""
+        if self._closed:
+            return
+        self._closed = True
+        self._ending.set()
+        self._nudge.set()
+        try:
+            for each in self._threads:
+                each.join()
+            for _ in self._working:
+                # After all that was claimed: that is given back.
+                self._handed.put((_LAST, next(self._count), None))
+            for each in self._working:
+                each.join()
+        except BaseException:
+            # Somebody waits no longer; those who come after find what was under way.
+            for over in list(self._open):
+                over.set()
+            raise
+        if self._engine is not None:
+            self._let_go()
+            self._engine.stop()
+            self._executors.leave(self._me)
+        self._database.close()
+
+    def _let_go(self) -> None:
+        """Give back what DBOS claimed after the last worker had gone."""
+        while not self._handed.empty():
+            claimed = self._handed.get()[2]
+            if claimed is not None:
+                self._folders.take_back(Admitted(claimed.key, claimed.generation))
+                claimed.over.set()
+
+    def _claimed(self, key: str, generation: int, urgency: int) -> None:
+        """Have a run done that DBOS gave to this process; called in its threads."""
+        claimed = _Claimed(key, generation, threading.Event())
+        self._open.add(claimed.over)
+        self._handed.put((urgency, next(self._count), claimed))
+        while not claimed.over.wait(1.0):
+            if self._closed and not any(each.is_alive() for each in self._working):
+                self._let_go()
+        self._open.discard(claimed.over)
+
+    def _work(self, work: Work) -> None:
+        while (claimed := self._handed.get()[2]) is not None:
+            try:
+                self._do(work, claimed)
+            except Exception as error:  # noqa: BLE001 (the edge: it is handed over anew)
+                contained(error, "beginning a run")
+            finally:
+                claimed.over.set()
+                self._nudge.set()
+
+    def _do(self, work: Work, claimed: _Claimed) -> None:
+        if self._ending.is_set():
+            self._folders.take_back(Admitted(claimed.key, claimed.generation))
+            return
+        job = self._folders.begin(claimed.key, claimed.generation, self._me)
+        if job is None:
+            return
+        rest, why = 0.0, ""
+        try:
+            rest = work(job)
+        except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
+            why = str(contained(error, f"visiting {job.folder}"))
+        self._done(job, rest, why)
+
+    def _done(self, job: Job, rest: float, why: str) -> None:
+        """Note the end of a run, for as long as it takes: else nobody would begin the next."""
+        pause = 0.1
+        while True:
+            try:
+                self._folders.done(job, self._me, rest=rest, why=why)
+                return
+            except Exception as error:  # noqa: BLE001 (the edge: the database may come back)
+                contained(error, "noting the end of a run")
+            if self._ending.wait(pause):
+                return
+            pause = min(pause * 2, 5.0)
+
+    # handing over
+
+    def _feeding(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._feed()
+            except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+                contained(error, "handing over what is due")
+            self._nudge.wait(LOOK)
+            self._nudge.clear()
+            # What comes together is handed over together.
+            self._ending.wait(_BREATH)
+
+    def _feed(self) -> None:
+        """Hand over what is due."""
+        assert self._engine is not None
+        some = self._folders.admit(max(self._executors.workers(), self._workers))
+        if some:
+            # In this order: what was handed over twice is one job, what was not would be none.
+            self._engine.enqueue(some)
+            self._folders.admitted(some)
+
+    # watching
+
+    def _watching(self) -> None:
+        tidied = time.monotonic()
+        while not self._ending.wait(_WATCH):
+            try:
+                self._watch()
+                if time.monotonic() - tidied > _TIDY:
+                    self._tidy()
+                    tidied = time.monotonic()
+            except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+                contained(error, "watching over the queue")
+
+    def _watch(self) -> None:
+        """Give a sign of life, and take upon us what those left who give none."""
+        assert self._engine is not None
+        self._executors.live(self._me, self._workers)
+        for executor in self._executors.dead(self._me):
+            alive = self._engine.revive(executor)
+            self._folders.abandoned(executor, alive)
+            self._executors.leave(executor)
+
+    def _tidy(self) -> None:
+        """Look for what was lost on its way, and let go of what is over."""
+        assert self._engine is not None
+        stale = self._folders.stale(_STALE)
+        for each in self._engine.lost(stale) if stale else ():
+            self._folders.take_back(each)
+        while self._engine.sweep() and not self._ending.is_set():
+            pass
+        self._folders.forget()

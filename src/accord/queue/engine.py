@@ -1,0 +1,183 @@
+"""DBOS as the durable queue uses it; nothing else in Accord imports it.
+
+Its edges are sharp, and what is done about each is said where it is done. A process has one DBOS,
+so one engine at a time serves in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
+from sqlalchemy import make_url
+
+from accord.ports.errors import ConfigError
+from accord.queue.folders import AHEAD, Admitted
+
+NAME = "accord"
+QUEUE = "visits"
+VERSION = "accord-1"
+"""DBOS runs a job under the version it was made under, by default a digest of the code: each
+upgrade would leave jobs behind. Changes with the arguments of `_visit`, and with nothing else."""
+
+POLL = 0.1
+KEPT = timedelta(minutes=10)
+"""For how long finished jobs are kept: DBOS itself lets go of none."""
+
+_AT_ONCE = 1000
+_OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_ALIVE = ["ENQUEUED", "PENDING", "DELAYED"]
+_OLDEST_SQLITE = (3, 42, 0)
+
+Visit = Callable[[str, int, int], None]
+_serving: list[Visit] = []
+
+
+@DBOS.workflow(name="visit")
+def _visit(folder: str, generation: int, urgency: int) -> None:
+    """Be one run. It records no steps of its own: whoever begins it again begins it whole."""
+    for visit in _serving:
+        visit(folder, generation, urgency)
+
+
+class Engine:
+    """Hold jobs durably and give each to one process at a time."""
+
+    def __init__(self, url: str, executor: str, workers: int, visit: Visit) -> None:
+        """Launch DBOS on a database; `visit` is called in its threads. Raises ConfigError."""
+        require_clock(url)
+        self._executor = executor
+        _quieten()
+        config: DBOSConfig = {
+            "name": NAME,
+            "system_database_url": url,
+            "application_version": VERSION,
+            # Each process has its own: DBOS begins anew, when it starts, what its id left behind.
+            "executor_id": executor,
+            "max_executor_threads": max(16, AHEAD * workers + 8),
+            "log_level": "WARNING",
+            "use_listen_notify": False,
+        }
+        _serving[:] = [visit]
+        DBOS(config=config)
+        DBOS.launch()
+        # Neither a rate limit nor a global one: either has partitions claimed one at a time.
+        DBOS.register_queue(
+            QUEUE,
+            partition_concurrency=1,
+            # A worker that is done finds the next run here, and needs not wait for the next poll.
+            worker_concurrency=AHEAD * workers,
+            polling_interval_sec=POLL,
+            on_conflict="always_update",
+        )
+        self._client = DBOSClient(system_database_url=url, application_name=NAME)
+
+    def enqueue(self, some: Sequence[Admitted]) -> None:
+        """Hand over runs; one that was handed over before stays one."""
+        for each in some:
+            self._client.enqueue(
+                {
+                    "workflow_name": "visit",
+                    "queue_name": QUEUE,
+                    "workflow_id": id_of(each),
+                    "app_version": VERSION,
+                    "queue_partition_key": each.id,
+                    # The default is pickle, which runs what it reads.
+                    "serialization_type": WorkflowSerializationFormat.PORTABLE,
+                },
+                each.id,
+                each.generation,
+                each.urgency,
+            )
+
+    def lost(self, some: Sequence[Admitted]) -> list[Admitted]:
+        """Return those that DBOS neither holds nor does."""
+        ids = [id_of(each) for each in some]
+        found = self._client.list_workflows(
+            workflow_ids=ids, status=_ALIVE, load_input=False, load_output=False
+        )
+        alive = {each.workflow_id for each in found}
+        return [each for each in some if id_of(each) not in alive]
+
+    def under_way(self, executor: str) -> list[str]:
+        """Return the ids of jobs that a process has claimed and not ended."""
+        found = self._client.list_workflows(
+            status="PENDING",
+            executor_id=executor,
+            queue_name=QUEUE,
+            load_input=False,
+            load_output=False,
+        )
+        return [each.workflow_id for each in found]
+
+    def revive(self, executor: str) -> Collection[str]:
+        """Put back what a process that is gone had claimed; return the folders' ids.
+
+        DBOS leaves that to a product for sale. Where no queue is named, the jobs would go to one
+        of its own, in which folders have no order.
+        """
+        ids = self.under_way(executor)
+        if ids:
+            self._client.resume_workflows(ids, queue_name=QUEUE)
+        return {folder_of(each) for each in ids}
+
+    def sweep(self) -> int:
+        """Delete what ended some time ago; return how many."""
+        before = (datetime.now(UTC) - KEPT).isoformat()
+        found = self._client.list_workflows(
+            status=_OVER,
+            completed_before=before,
+            queue_name=QUEUE,
+            limit=_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        ids = [each.workflow_id for each in found]
+        if ids:
+            self._client.delete_workflows(ids)
+        return len(ids)
+
+    def stop(self) -> None:
+        """Claim nothing more, and put back what was claimed and not ended."""
+        deadline = time.monotonic() + 2.0
+        while self.under_way(self._executor) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        DBOS.destroy()
+        _serving.clear()
+        self.revive(self._executor)
+        self._client.destroy()
+
+
+def id_of(each: Admitted) -> str:
+    """Return a job's id; they sort by generation, for on SQLite its clock has whole seconds."""
+    return f"{each.id}:{each.generation:012}"
+
+
+def folder_of(job: str) -> str:
+    """Return the folder's id of a job's id."""
+    return job.partition(":")[0]
+
+
+def require_clock(url: str) -> None:
+    """Raise ConfigError where DBOS can't tell the time: it would crash when it starts."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return
+    if sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise ConfigError(
+            f"SQLite {sqlite3.sqlite_version} is too old for `accord run` under this Python",
+            field="database",
+            hint="use Python 3.11, SQLite 3.42 or newer, or PostgreSQL",
+        )
+
+
+def _quieten() -> None:
+    """Send what DBOS logs where our own logs go."""
+    logger = logging.getLogger("dbos")
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+    logger.propagate = True

@@ -1,0 +1,56 @@
+"""The processes that work on a queue, and which of them are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import delete, func, select, update
+
+from accord.db import Database
+from accord.queue.schema import EXECUTORS
+from accord.state.holder import is_dead
+
+LIFE = 20.0
+"""Seconds without a sign after which a process counts as gone."""
+
+_E = EXECUTORS.c
+
+
+class Executors:
+    """Keep who works here; names are those of `state.holder`."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        """Keep the database, which has the table."""
+        self._database = database
+        self._clock = clock
+
+    def live(self, name: str, workers: int) -> None:
+        """Give a sign of life."""
+        row = {"id": name, "workers": workers, "until": self._clock() + LIFE}
+        self._database.run(lambda tx: tx.upsert(EXECUTORS, [row]), durable=False)
+
+    def leave(self, name: str) -> None:
+        """Be gone, with nothing left under way."""
+        query = delete(EXECUTORS).where(_E.id == name)
+        self._database.run(lambda tx: tx.execute(query), durable=False)
+
+    def workers(self) -> int:
+        """Return how many runs all of them may do at once."""
+        with self._database.read() as tx:
+            query = select(func.sum(_E.workers)).where(_E.until > self._clock())
+            return int(tx.execute(query).scalar() or 0)
+
+    def dead(self, me: str) -> list[str]:
+        """Return those that are gone and that nobody else has taken upon them just now."""
+        now = self._clock()
+        with self._database.read() as tx:
+            rows = tx.execute(select(EXECUTORS).where(_E.id != me)).all()
+        # Somebody who took it upon them has noted that by 0 workers, and the time they have.
+        gone = [r for r in rows if r.until < now or (r.workers > 0 and is_dead(r.id))]
+        return [row.id for row in gone if self._claim(row.id, row.until)]
+
+    def _claim(self, name: str, until: float) -> bool:
+        """Take somebody's end upon us: another one does where we die of it, too."""
+        mine = (_E.id == name, _E.until == until)
+        query = update(EXECUTORS).where(*mine).values(until=self._clock() + LIFE, workers=0)
+        return self._database.run(lambda tx: tx.execute(query).rowcount > 0, durable=False)
