@@ -64,6 +64,7 @@ NOT_RUN = {
     r"python3 -m venv /opt/accord/\.venv": "make setup does the same",
     r"/opt/accord/\.venv/bin/pip install --require-hashes -r (?P<file>\S+)": "the lock exists",
     r"/opt/accord/\.venv/bin/pip install --no-deps /opt/accord": "make setup does the same",
+    r"accord run (?P<part>\w+) +#.*": "the part exists; others run each to its end",
     r"(sudo )?systemctl .* (?P<unit>\S+\.(timer|service))": "the unit is on the page; it is run",
 }
 """Commands that would change the machine: what is checked instead."""
@@ -407,6 +408,9 @@ class Reader:
             self._fail(command.line, "no such lock")
         if "unit" in named and f"```ini {named['unit']}\n" not in self.text:
             self._fail(command.line, "no such unit on the page")
+        part = named.get("part", "")
+        if part and self._execute(self._real(f"accord run {part} -h")).returncode:
+            self._fail(command.line, "no such part")
         if service := self._services.get(named.get("unit", "")):
             answers = "CRM.interface answers at …"
             self._start(Command(f"{service} &", (answers,), command.line))

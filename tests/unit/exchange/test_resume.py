@@ -199,7 +199,53 @@ def test_an_occurrence_of_a_moved_series_changed_between_the_writes_stays(rig: R
         changed = revise(before, start=later.start, end=later.end, overrides=later.overrides)
         written = done(place.update(changed)[0])
         assert locations(place, before.ref) == ["Room 1", "By hand"]
-        assert written.snapshot is not None
+        assert written.version != place.read(before.ref).version
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_what_else_is_changed_between_the_writes_shows_as_changed(rig: Rig, number: int) -> None:
+    """Where an occurrence is deleted there is no version to go by from then on."""
+    with rig.place(Kind.EVENT) as place:
+        (before,) = place.create(series())
+        quicker(rig, place, before.ref, b"DeleteItemField", number, turn=2)
+        asked = revise(before, exdates=(DAYS[0], DAYS[2]))
+        written = done(place.update(asked)[0])
+        assert written.version != place.read(before.ref).version
+        assert locations(place, before.ref)[0] == ("By hand" if number else "Room 1")
+
+
+def test_a_series_renamed_between_the_writes_is_planned_again(rig: Rig) -> None:
+    with rig.place(Kind.EVENT) as place:
+        (before,) = place.create(series())
+        quicker(rig, place, before.ref, b"OccurrenceItemId", 0)
+        (answer,) = place.update(placed(before))
+        assert isinstance(answer, Stale), answer
+        assert place.read(before.ref).item.title == "By hand"  # type: ignore[union-attr]
+        assert locations(place, before.ref) == ["Room 1", "Room 3"]
+
+
+def test_a_series_moved_by_hand_while_it_was_cut_off_shows_as_changed(rig: Rig) -> None:
+    with rig.place(Kind.EVENT) as place:
+        before, revision = cut_off(rig, place, 1)
+        _moved_by_hand(place, before.ref)
+        (there,) = place.fetch(Ask(ref=before.ref))
+        assert isinstance(there, Unknown)
+        again = msgspec.structs.replace(revision, version=there.version, half=True)
+        written = done(place.update(again)[0])
+        assert written.version != place.read(before.ref).version
+
+
+def test_very_many_occurrences_are_written_at_once(rig: Rig) -> None:
+    days = [BEGIN + timedelta(days=number) for number in range(30)]
+    rule = RecurrenceRule(frequency=Frequency.DAILY, count=30)
+    with rig.place(Kind.EVENT) as place:
+        plain = msgspec.structs.replace(series(), rule=rule, exdates=(), overrides=())
+        (before,) = place.create(plain)
+        sent = rig.bridge.names().count("UpdateItem")
+        rooms = tuple(Override(recurrence_id=day, location=f"Room {day.day}") for day in days)
+        done(place.update(revise(before, overrides=rooms))[0])
+        assert len(locations(place, before.ref)) == 30
+        assert rig.bridge.names().count("UpdateItem") - sent < 10
 
 
 def test_a_server_that_counts_occurrences_in_another_way_is_written_to_all_the_same(
@@ -218,12 +264,25 @@ def test_a_server_that_counts_occurrences_in_another_way_is_written_to_all_the_s
         assert written.version == place.read(before.ref).version
 
 
-def _by_hand(place: Place, ref: str, number: int, location: str) -> None:
-    """Write a place into an occurrence, as a person does."""
+def _moved_by_hand(place: Place, ref: str) -> None:
+    """Let the whole series be half an hour longer, as a person does."""
     assert isinstance(place.session, ExchangeSession)
-    value = t("SetItemField", field("calendar:Location"))
-    value.append(t("CalendarItem", t("Location", location)))
-    change = t("ItemChange", occurrence(ref, number), t("Updates", value))
+    end = (BEGIN + LATER + timedelta(hours=1, minutes=30)).isoformat() + "+01:00"
+    value = t("SetItemField", field("calendar:End"))
+    value.append(t("CalendarItem", t("End", end)))
+    change = t("ItemChange", t("ItemId", Id=ref), t("Updates", value))
+    (answer,) = place.session._client.update([change], notify=False, overwrite=True)
+    assert answer.error is None
+
+
+def _by_hand(place: Place, ref: str, number: int, text: str) -> None:
+    """Write a place into an occurrence, as a person does, or a title into the series (number 0)."""
+    assert isinstance(place.session, ExchangeSession)
+    name, path = ("Location", "calendar:Location") if number else ("Subject", "item:Subject")
+    value = t("SetItemField", field(path))
+    value.append(t("CalendarItem", t(name, text)))
+    which = occurrence(ref, number) if number else t("ItemId", Id=ref)
+    change = t("ItemChange", which, t("Updates", value))
     (answer,) = place.session._client.update([change], notify=False, overwrite=True)
     assert answer.error is None
 

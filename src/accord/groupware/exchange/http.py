@@ -256,7 +256,7 @@ class Http:
                     response.close()
             except httpx2.ReadTimeout as error:
                 told = f"nothing came for {silence:g} s: a proxy on the way may hold it back"
-                raise Retry(told, after=60.0, code="held-back") from error
+                raise Unanswered(told, after=15.0, code="held-back") from error
             except httpx2.HTTPError as error:
                 raise unreached(error, what, url) from error
 

@@ -22,12 +22,16 @@ from accord.model.kinds import Kind
 from accord.ports.errors import AccordError, Gone, Stale
 
 
+_TURNS = 10
+"""How many occurrences of a series are written one after the other, each in its version."""
+
+
 class Job(Struct, frozen=True):
     """Be one series, and what is to be done with its occurrences in this order.
 
     With a `version` nothing is changed once somebody else has changed the series, which has that
-    version before; without one whatever stands there is overwritten. Deletions come first,
-    whatever stands there.
+    version before. Without one whatever stands there is overwritten, and so it is where some are
+    deleted, which comes first, and where there are very many.
     """
 
     ref: str
@@ -64,7 +68,8 @@ def finish(shelf: Shelf, jobs: Sequence[Job], batch: int) -> dict[str, str | Acc
             if message.error is not None and not isinstance(message.error, Gone):
                 failed.setdefault(job.ref, message.error)
     cut = {job.ref for job, _ in deleted}
-    made = {job.ref: job.version for job in jobs if job.version and job.ref not in cut}
+    many = {job.ref for job in jobs if len(job.changes) > _TURNS}
+    made = {job.ref: job.version for job in jobs if job.version and job.ref not in cut | many}
     free = [(job, each) for job, each in _changed(jobs, failed) if job.ref not in made]
     for start in range(0, len(free), batch):
         some = free[start : start + batch]

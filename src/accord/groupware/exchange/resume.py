@@ -7,7 +7,6 @@ here when the change is sent again, or takes it back where an occurrence is refu
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,11 +14,11 @@ from msgspec.structs import replace
 from accord.groupware.exchange import kinds, occurrences, trees
 from accord.groupware.exchange.client import UNFINISHED, own
 from accord.groupware.exchange.desk import Answer, Desk, Sent, standing
+from accord.groupware.exchange.meanwhile import alike, occurrence_at, touched
 from accord.groupware.exchange.reading import Loaded, load, snapshots
 from accord.groupware.exchange.wire import t
 from accord.model.item import Event, Item
 from accord.model.observe import Snapshot
-from accord.model.recurrence import Override
 from accord.ports.adapter import Revision
 from accord.ports.errors import AccordError, Gone, ItemError, Rejected, Stale
 
@@ -42,11 +41,14 @@ def complete(desk: Desk, revision: Revision) -> Answer:
     if not there.unfinished:
         return standing(there, seen)
     missing = _missing(desk, revision.after, seen.item)
-    job = occurrences.Job(revision.ref, missing, revision.notify)
+    job = occurrences.Job(revision.ref, missing or (), revision.notify)
     end = occurrences.finish(desk.shelf, [job], desk.batch)[revision.ref]
     if isinstance(end, ItemError) and not isinstance(end, Gone):
         return take_back(desk, revision, end)
-    return end if isinstance(end, AccordError) else Sent(revision.ref, end)
+    if isinstance(end, AccordError):
+        return end
+    # Without a version what was sent is what is known, and what people did shows as a change.
+    return Sent(revision.ref, end if _as_sent(revision.after, seen.item, missing) else "")
 
 
 def go_on(desk: Desk, revision: Revision, job: occurrences.Job, *, rewritten: bool) -> Answer:
@@ -63,15 +65,17 @@ def go_on(desk: Desk, revision: Revision, job: occurrences.Job, *, rewritten: bo
     seen = snapshots(desk.shelf, {revision.ref: there})[revision.ref]
     if not isinstance(seen, Snapshot):
         return seen
+    if touched(revision, seen.item):
+        return Stale(f"{revision.ref}: it was changed meanwhile")
     left = []
     for each in job.changes:
         now, was, wanted = (
-            _occurrence_at(item, each.recurrence_id)
+            occurrence_at(item, each.recurrence_id)
             for item in (seen.item, revision.before, revision.after)
         )
-        if now not in (was, wanted):
+        if not alike(now, was) and not alike(now, wanted):
             return Stale(f"{revision.ref}: an occurrence of it was changed meanwhile")
-        if now != wanted:
+        if not alike(now, wanted):
             left.append(each)
     again = replace(job, changes=left, version="")
     end = occurrences.finish(desk.shelf, [again], desk.batch)[revision.ref]
@@ -101,22 +105,20 @@ def take_back(desk: Desk, revision: Revision, why: ItemError) -> AccordError:
     return refused if isinstance(end, str | ItemError) else end
 
 
-def _missing(desk: Desk, after: Item, there: Item) -> tuple[Any, ...]:
-    """Return what is still to be done with occurrences of a series as it stands."""
+def _missing(desk: Desk, after: Item, there: Item) -> tuple[Any, ...] | None:
+    """Return what is still to be done with occurrences of a series; None if it has other times."""
     if not (isinstance(after, Event) and isinstance(there, Event)):
-        return ()
+        return None
     if any(getattr(after, name) != getattr(there, name) for name in _SERIES):
-        return ()
+        return None
     done = {*there.exdates, *(one.recurrence_id for one in there.overrides)}
     wanted = occurrences.wanted(desk.shelf, after)
     return tuple(each for each in wanted if each.recurrence_id not in done)
 
 
-def _occurrence_at(item: Item, recurrence_id: datetime) -> Override | bool | None:
-    """Return what a series says of one occurrence: None is nothing, False that it is off."""
-    if not isinstance(item, Event):
-        return None
-    if recurrence_id in item.exdates:
+def _as_sent(after: Item, there: Item, missing: tuple[Any, ...] | None) -> bool:
+    """Tell whether what stands there of occurrences already is what is to stand there."""
+    if missing is None or not isinstance(there, Event):
         return False
-    found = (one for one in item.overrides if one.recurrence_id == recurrence_id)
-    return next(found, None)
+    done = [*there.exdates, *(one.recurrence_id for one in there.overrides)]
+    return all(alike(occurrence_at(after, each), occurrence_at(there, each)) for each in done)

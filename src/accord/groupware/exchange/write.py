@@ -25,6 +25,7 @@ from accord.groupware.exchange.desk import (
     side_by_side,
     standing,
 )
+from accord.groupware.exchange.meanwhile import honest
 from accord.groupware.exchange.reading import Loaded, load, snapshots, spoiled
 from accord.groupware.exchange.wire import Message, Node, t
 from accord.model.diff import changes
@@ -46,7 +47,8 @@ def update(desk: Desk, revisions: Sequence[Revision]) -> list[Outcome]:
     parts = groups(desk, whole, lambda each: each[1].notify)
     for told in side_by_side(desk, parts, lambda part: _update(desk, part)):
         answers |= told
-    return read_back(desk, [answers[number] for number in range(len(revisions))])
+    outcomes_ = read_back(desk, [answers[number] for number in range(len(revisions))])
+    return [honest(each, told) for each, told in zip(revisions, outcomes_, strict=True)]
 
 
 def delete(desk: Desk, removals: Sequence[Removal]) -> list[Outcome]:
