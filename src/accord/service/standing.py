@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accord.service.accord import Accord
 from accord.service.choose import choose
@@ -94,9 +94,10 @@ def pause_links(accord: Accord, words: Sequence[str], *, paused: bool) -> list[L
 
 
 def set_mode(accord: Accord, words: Sequence[str], mode: Mode) -> list[Link]:
-    """Say how far the chosen links go and return them; raises ConfigError as `choose` does."""
+    """Say how far the chosen links go and return them; raises ConfigError as `choose` does.
+
+    Nothing else of them is written, nor those that were removed meanwhile.
+    """
     chosen = choose(accord, words)
     with accord.state.begin() as tx:
-        changed = [msgspec.structs.replace(link, mode=mode) for link in chosen]
-        tx.links.put_many(changed)
-    return changed
+        return [replace(link, mode=mode) for link in chosen if tx.links.set_mode(link.id, mode)]

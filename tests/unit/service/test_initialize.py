@@ -13,7 +13,9 @@ from accord.ports.errors import Busy, ConfigError
 from accord.rules.rule import Rule, Scope
 from accord.service.first_plans import approve, waiting
 from accord.service.initialize import Initialization, initialize
+from accord.service.removal import remove_link
 from accord.service.standing import pause_all, pause_links, set_mode
+from accord.service.sync import preview
 from accord.state.holder import take
 from accord.state.records import Mode, Target
 from accord.state.templates import Open, Template
@@ -131,6 +133,40 @@ def test_nothing_is_approved_while_paused() -> None:
     pause_all(firm.accord, paused=True)
     with pytest.raises(ConfigError, match="everything is paused"):
         firm.approve()
+
+
+@pytest.mark.parametrize("meddle", ["pause", "leave", "remove", "mode"])
+def test_what_is_said_of_a_link_while_its_plan_is_made_stands(
+    monkeypatch: pytest.MonkeyPatch, meddle: str
+) -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    firm.template()
+    firm.begin()
+
+    def meddled(*given: Any) -> Any:
+        made = preview(*given)
+        if meddle == "pause":
+            pause_links(firm.accord, ["alice-event"], paused=True)
+        elif meddle == "leave":
+            firm.crm.put_group("sales")
+            assert firm.did() == [("pause", "alice-event")]
+        elif meddle == "mode":
+            set_mode(firm.accord, ["alice-event"], Mode.PILOT)
+        else:
+            remove_link(firm.accord, firm.link("alice-event"))
+        return made
+
+    monkeypatch.setattr("accord.service.first_plans.preview", meddled)
+    (one,) = firm.approve()
+    assert "changed meanwhile" in one.plan.error and one.report is None
+    assert firm.names() == {
+        "pause": {"alice-event": ("observe", True)},
+        "leave": {"alice-event": ("observe", True)},
+        "mode": {"alice-event": ("pilot", False)},
+        "remove": {},
+    }[meddle]
+    assert firm.mailbox().list(Kind.EVENT) == ()
 
 
 def test_a_link_let_go_by_hand_has_nothing_left_to_approve() -> None:
