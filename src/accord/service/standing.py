@@ -75,13 +75,14 @@ def standing(accord: Accord, words: Sequence[str] = ()) -> list[LinkStanding]:
     return found
 
 
-def pause_all(accord: Accord, *, paused: bool) -> None:
-    """Stop every write at once, or let all links write again."""
+def pause_all(accord: Accord, *, paused: bool) -> list[Link]:
+    """Stop every write at once, or end that stop; return the links that stay paused themselves.
+
+    Those were paused one by one, or because their users left, and that is ended one by one.
+    """
     with accord.state.begin() as tx:
         tx.settings.put("paused", True if paused else None)
-        if not paused:
-            for link in tx.links.all():
-                tx.links.pause(link.id, False)
+        return [link for link in tx.links.all() if link.paused]
 
 
 def pause_links(accord: Accord, words: Sequence[str], *, paused: bool) -> list[Link]:

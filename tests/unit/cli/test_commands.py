@@ -778,7 +778,7 @@ def test_links_can_be_paused_and_observed(linked: Run, mailboxes: MemoryGroupwar
     assert "paused" in linked("sync", "--all").err
     assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
     told = linked("resume", "--all").out
-    assert "1 link stays paused by itself: alice-task" in told
+    assert "still paused: alice-task; `accord resume LINK`" in told
     assert linked("resume", "--all", "--json").row == {
         "resumed": "all", "still_paused": ["alice-task"]
     }  # fmt: skip
