@@ -15,6 +15,7 @@ from accord.cli.errors import Usage
 from accord.cli.words import plural
 
 if TYPE_CHECKING:
+    from accord.service.accord import Accord
     from accord.service.check import Checked
 
 
@@ -23,10 +24,17 @@ def check(
     accept: Annotated[
         bool,
         Parameter(
-            help="Accept a restored or copied CRM, targets that moved, and mailboxes that took "
-            "over an address, as those to work with."
+            help="Accept a restored or copied CRM, and targets that moved, as those to work with."
         ),
     ] = False,
+    accept_mailbox: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative=(),
+            help="Accept the mailbox that answers now to the address of this link, or of all links "
+            "of this user or target; again for more. They begin anew there, and only observe.",
+        ),
+    ] = (),
     mailbox: Annotated[
         str,
         Parameter(
@@ -45,31 +53,49 @@ def check(
     code 1 says that something is wrong.
     """
     if mailbox:
-        if accept:
-            raise Usage("--mailbox and --accept exclude each other")
+        if accept or accept_mailbox:
+            raise Usage("--mailbox and accepting exclude each other")
         return _round_trip(call, mailbox, target)
     if target:
         raise Usage("--target goes with --mailbox")
     from accord.service.check import check as service
     from accord.service.identity import accept as accept_systems
-    from accord.service.rebinding import rebind
 
     config = call.config()
     with call.accord() as accord:
         if accept:
             accept_systems(accord)
-            moved = rebind(accord, by=user())
+        if accept_mailbox:
+            _rebind(call, accord, accept_mailbox)
         faults = _told(call, service(accord, config))
     if _ended(call, faults) != exits.OK:
         return exits.FAILED
     if accept:
-        for link in moved:
-            call.say(f"{link.name} begins anew in another mailbox.", markup=False)
         call.say(
             "CRM and targets are accepted as they are now. Look at `accord plan --all-steps` "
             "before you synchronize: what they lack, or have in older versions, is told there."
         )
     return exits.OK
+
+
+def _rebind(call: Call, accord: Accord, names: tuple[str, ...]) -> None:
+    """Let the named links begin anew, and say of each at once what became of it."""
+    from accord.service.choose import choose
+    from accord.service.rebinding import rebind
+
+    chosen = choose(accord, names)
+    moved = set()
+    for link in rebind(accord, chosen, by=user()):
+        moved.add(link.id)
+        call.data({"moved": link.name, "mode": link.mode})
+        call.say(
+            f"{link.name} begins anew in another mailbox, and only observes: look at `accord plan "
+            f"{link.name} --all-steps`, then `accord mode {link.name} active`.",
+            markup=False,
+        )
+    for link in chosen:
+        if link.id not in moved:
+            call.note(f"{link.name} stays with its mailbox: no other one answers to its address.")
 
 
 def _round_trip(call: Call, mailbox: str, target: str) -> int:

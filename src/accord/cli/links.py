@@ -122,7 +122,10 @@ def pause(*names: Names, all_links: All = False, call: CallArgument) -> int:
 
 
 def resume(*names: Names, all_links: All = False, call: CallArgument) -> int:
-    """Let links write again; with --all the stop of everything ends, and that of each link."""
+    """Let links write again; with --all the stop of everything ends.
+
+    Links that were paused by name, or because their users left, then stay so, and are named.
+    """
     return _set_paused(call, names, everything=all_links, paused=False)
 
 
@@ -163,9 +166,12 @@ def _set_paused(call: Call, names: tuple[str, ...], *, everything: bool, paused:
     word = "paused" if paused else "resumed"
     with call.accord() as accord:
         if everything:
-            pause_all(accord, paused=paused)
-            call.data({word: "all"})
+            still = [link.name for link in pause_all(accord, paused=paused) if not paused]
+            call.data({word: "all", "still_paused": still} if still else {word: "all"})
             call.say(f"everything {word}")
+            if still:
+                hint = "`accord resume LINK` lets one go on"
+                call.say(f"still paused: {', '.join(still)}; {hint}", markup=False)
             return exits.OK
         changed = pause_links(accord, names, paused=paused)
     call.data({word: [link.name for link in changed]})

@@ -205,7 +205,12 @@ class _Deciding:
         after_days = template.withdraw_after if template else None
         if after_days is None:
             return
-        if self.standing.now - given.left >= timedelta(days=after_days):
+        if not link.paused:
+            # Somebody let it go on although its user left, so it isn't ours to take apart.
+            why = f"{self._why_left(link, template)}, but {link.name} goes on: it isn't withdrawn"
+            trouble = Trouble(template=given.template, user=link.user, kind=link.kind, why=why)
+            self.troubles.append(trouble)
+        elif self.standing.now - given.left >= timedelta(days=after_days):
             why = f"{self._why_left(link, template)}, since {given.left:%Y-%m-%d}"
             yield Act(what=What.WITHDRAW, link=link, given=given, why=why, before=link)
 

@@ -1,6 +1,6 @@
 """Bind links to mailboxes, not to addresses: an address that somebody else has now isn't followed.
 
-A link's first visit notes the mailbox's lasting ids; `accord check --accept` takes another one.
+A link's first visit notes the mailbox's lasting ids; `accord check --accept-mailbox` takes others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def recognize(session: Session, link: Link, known: Mapping[str, str]) -> None:
             f"held: {link.principal} is another mailbox than before",
             field="mailbox",
             hint=f"was the address given to somebody else, or the mailbox moved? `accord links "
-            f"remove {link.name}` ends the link; if it is meant, `accord check --accept`",
+            f"remove {link.name}` ends the link; if it is meant, `accord check --accept-mailbox "
+            f"{link.name}` lets it begin anew there",
         )
 
 

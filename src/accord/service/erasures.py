@@ -35,8 +35,14 @@ class Erasing(Protocol):
 
 
 def remember(state: State, names: Iterable[str], by: str) -> None:
-    """Note an erasure of somebody's addresses and refs, in the file first, then in the database."""
-    key = _key(state, make=True)
+    """Note an erasure of somebody's addresses and refs, in the file first, then in the database.
+
+    Raises ConfigError where the file of earlier ones is gone.
+    """
+    with state.read() as tx:
+        first = not tx.erasures.all()
+    # Under a new key the hashes that are there would tell nobody any more, and silently so.
+    key = _key(state, make=first)
     hashes = tuple(sorted(_hash(key, name) for name in names))
     _append(_file(state), hashes)
     with state.begin() as tx:
@@ -74,8 +80,7 @@ def replay(state: State, crm: object = None) -> Purged | None:
         return None
     if isinstance(crm, Erasing):
         crm.erase_known(Kind.CONTACT, known)
-    with state.begin() as tx:
-        return tx.purging.purge(known)
+    return state.run(lambda tx: tx.purging.purge(known))
 
 
 def _hash(key: bytes, name: str) -> str:
@@ -101,7 +106,8 @@ def _key(state: State, *, make: bool = False) -> bytes:
         raise ConfigError(
             f"people were erased, and {file} is gone, which tells whom",
             field="key_file",
-            hint="bring it back from where you keep it, beside the key file",
+            hint="bring it back from where you keep it, or from the machine that erased first, "
+            "beside the key file",
         )
     return bytes.fromhex(lines[0])
 

@@ -113,13 +113,22 @@ def _approve(
         with accord.state.begin() as tx:
             tx.given_links.put_plan(link.id, prints)
         return approval
-    link = accord.state.run(lambda tx: _let_go(tx, accord, wanted, given, by))
+    try:
+        link = accord.state.run(lambda tx: _let_go(tx, accord, link, given, by))
+    except ConfigError as error:
+        plan.fail(error)
+        return approval
     (approval.report,) = sync(accord, [link], Options(cause="approval"))
     approval.link = link
     return approval
 
 
-def _let_go(tx: Tx, accord: Accord, wanted: Link, given: Given, by: str) -> Link:
+def _let_go(tx: Tx, accord: Accord, link: Link, given: Given, by: str) -> Link:
+    if tx.links.get(link.id) != link or tx.given_links.get(link.id) != given:
+        # Making the plan took its time: a pause, a leaver or a removal since then stands.
+        hint = "look at its plan again"
+        raise ConfigError(f"{link.name} was changed meanwhile", field="link", hint=hint)
+    wanted = proposed(link, given)
     modes = {one.name: one.mode for one in tx.templates.all()}
     if wanted.mode is Mode.OBSERVE:
         wanted = replace(wanted, mode=modes.get(given.template, Mode.ACTIVE))

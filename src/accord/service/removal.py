@@ -6,7 +6,7 @@ journal keeps what was done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -25,7 +25,9 @@ from accord.service.apply import apply
 from accord.service.begin import attend
 from accord.service.cases import Gathered
 from accord.service.counterparts import ask_for
+from accord.service.ends import back_marker, groupware_kind
 from accord.service.extent import extent_of
+from accord.service.identity import instance_key
 from accord.service.locking import locked
 from accord.service.mailbox_states import forget
 from accord.service.meetings import take_over
@@ -147,18 +149,47 @@ def _decide(visit: Visit) -> list[Decided]:
         pairings = list(tx.pairings.all(visit.link.id))
     copies = [p for p in pairings if p.made is Side.GROUPWARE and not p.frozen]
     now = confirm(visit.groupware, [ask_for(p.groupware) for p in copies])
+    shared = _shared(visit, copies)
     decided = []
     for pairing in copies:
-        step = _step(visit, pairing, now[pairing.groupware.ref])
+        ref = pairing.groupware.ref
+        step = _step(visit, pairing, now[ref], shared.get(ref, ""))
         if step is not None:
             decided.append(Decided(case=Case(pairing=pairing), steps=(step,)))
     return decided
 
 
-def _step(visit: Visit, pairing: Pairing, now: Observation) -> Step | None:
+def _shared(visit: Visit, pairings: Iterable[Pairing]) -> dict[str, str]:
+    """Return which mailbox items another link works with too, with its name.
+
+    It may reach the mailbox by another address, or as another target on the same server.
+    """
+    kind = groupware_kind(visit.link.kind)
+    with visit.state.read() as tx:
+        refs = [pairing.groupware.ref for pairing in pairings]
+        elsewhere = tx.pairings.elsewhere(visit.link.id, Side.GROUPWARE, refs)
+        if not elsewhere:
+            return {}
+        servers = tx.instances.alike(instance_key(visit.link.target))
+        near = {
+            link.id: link.name
+            for link in tx.links.all()
+            if instance_key(link.target) in servers and groupware_kind(link.kind) is kind
+        }
+    return {
+        ref: min(near[link] for link in links & near.keys())
+        for ref, links in elsewhere.items()
+        if links & near.keys()
+    }
+
+
+def _step(visit: Visit, pairing: Pairing, now: Observation, other: str) -> Step | None:
     base = pairing.groupware
     if not isinstance(now, Seen):
         return None
+    if other:
+        why = f"the link {other} works with it too: it stays"
+        return Skip(side=Side.GROUPWARE, ref=base.ref, pairing=pairing.id, why=why)
     kind = kind_of(base.item)
     changed = [
         name for name in diff(base.item, now.snapshot.item) if not FIELDS[kind][name].personal
@@ -210,9 +241,11 @@ def _part(
     """Take the markers off what stays and forget the link."""
     with visit.state.read() as tx:
         left = tx.pairings.get_many(pairing.id for pairing in pairings)
+    copies = [p for p in left.values() if p.made is Side.GROUPWARE]
+    shared = _shared(visit, copies)
     refs = {
-        Side.CRM: [pairing.crm.ref for pairing in pairings],
-        Side.GROUPWARE: [p.groupware.ref for p in left.values() if p.made is Side.GROUPWARE],
+        Side.CRM: _marked(visit, pairings),
+        Side.GROUPWARE: [p.groupware.ref for p in copies if p.groupware.ref not in shared],
     }
     _unmark(visit, refs)
     with visit.state.begin() as tx:
@@ -220,6 +253,17 @@ def _part(
             tx.leases.check(visit.lease)
         _forget(tx, accord, visit.link, by)
     report.count_both("unpaired", len(pairings) - report.unpaired)
+
+
+def _marked(visit: Visit, pairings: Sequence[Pairing]) -> list[str]:
+    """Return the records that carry this link's marker: there is one for all links of a user."""
+    now = confirm(visit.crm, [ask_for(pairing.crm) for pairing in pairings])
+    ours = back_marker(visit.link, "")
+    return [
+        one.snapshot.ref
+        for one in now.values()
+        if isinstance(one, Seen) and one.snapshot.marker.startswith(ours)
+    ]
 
 
 def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accord.service.accord import Accord
 from accord.service.choose import choose
@@ -75,13 +75,14 @@ def standing(accord: Accord, words: Sequence[str] = ()) -> list[LinkStanding]:
     return found
 
 
-def pause_all(accord: Accord, *, paused: bool) -> None:
-    """Stop every write at once, or let all links write again."""
+def pause_all(accord: Accord, *, paused: bool) -> list[Link]:
+    """Stop every write at once, or end that stop; return the links that stay paused themselves.
+
+    Those were paused one by one, or because their users left, and that is ended one by one.
+    """
     with accord.state.begin() as tx:
         tx.settings.put("paused", True if paused else None)
-        if not paused:
-            for link in tx.links.all():
-                tx.links.pause(link.id, False)
+        return [link for link in tx.links.all() if link.paused]
 
 
 def pause_links(accord: Accord, words: Sequence[str], *, paused: bool) -> list[Link]:
@@ -94,9 +95,10 @@ def pause_links(accord: Accord, words: Sequence[str], *, paused: bool) -> list[L
 
 
 def set_mode(accord: Accord, words: Sequence[str], mode: Mode) -> list[Link]:
-    """Say how far the chosen links go and return them; raises ConfigError as `choose` does."""
+    """Say how far the chosen links go and return them; raises ConfigError as `choose` does.
+
+    Nothing else of them is written, nor those that were removed meanwhile.
+    """
     chosen = choose(accord, words)
     with accord.state.begin() as tx:
-        changed = [msgspec.structs.replace(link, mode=mode) for link in chosen]
-        tx.links.put_many(changed)
-    return changed
+        return [replace(link, mode=mode) for link in chosen if tx.links.set_mode(link.id, mode)]

@@ -24,6 +24,12 @@ class Instances(Repository):
         known = {name: (instance, stand) for name, instance, stand in self.db.execute(query)}
         return [name for name in said if known.get(name) != said[name]]
 
+    def alike(self, name: str) -> set[str]:
+        """Return under which names the same system is known as under this one, itself included."""
+        row = INSTANCES.c
+        same = select(row.instance).where(row.name == name).scalar_subquery()
+        return {name, *self.db.execute(select(row.name).where(row.instance == same)).scalars()}
+
     def observe(self, name: str, instance: str, revision: int = 0) -> Trouble | None:
         """Note what a side says it is; returns what is wrong, and then notes nothing.
 

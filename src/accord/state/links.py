@@ -60,6 +60,11 @@ class Links(Repository):
         change = update(LINKS).where(LINKS.c.id == key).values(paused=paused)
         return self.db.execute(change).rowcount > 0
 
+    def set_mode(self, key: str, mode: Mode) -> bool:
+        """Say how far one link goes, and change nothing else; tell whether there is one."""
+        change = update(LINKS).where(LINKS.c.id == key).values(mode=mode.value)
+        return self.db.execute(change).rowcount > 0
+
     def remove(self, key: str) -> bool:
         """Forget a link with its pairings, decisions and pending changes; the journal stays.
 

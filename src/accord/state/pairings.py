@@ -125,6 +125,15 @@ class Pairings(Repository):
         query = select(_REF[side]).where(PAIRINGS.c.link == link)
         return set(self.db.execute(query).scalars())
 
+    def elsewhere(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, set[str]]:
+        """Return which other links have paired these refs of one side; no items read."""
+        found: dict[str, set[str]] = {}
+        query = select(_REF[side], PAIRINGS.c.link).where(PAIRINGS.c.link != link)
+        for part in chunks(sorted(set(refs))):
+            for ref, other in self.db.execute(query.where(_REF[side].in_(part))):
+                found.setdefault(ref, set()).add(other)
+        return found
+
     def by_uid(self, uid: str) -> list[tuple[str, str]]:
         """Return (link, pairing id) of every pairing of this uid."""
         return self._ids(PAIRINGS.c.uid == uid)

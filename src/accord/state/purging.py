@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, delete, select, update
 
 from accord.db.tx import chunks
 from accord.state.append_only import changeable
+from accord.state.blobs import Blobs
 from accord.state.codec import unpack
 from accord.state.context import SEALED, Repository
 from accord.state.schema import (
@@ -73,6 +74,11 @@ class Purging(Repository):
         )
         devices = self._devices(known, images)
         runs = self._runs(known)
+        # A visit may be pairing one of these just now: its transaction is waited for, and asked.
+        Blobs(self.context).freeze(images)
+        now_kept = self._standing() & images
+        kept |= now_kept
+        images -= now_kept
         gone = sum(
             self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part))).rowcount
             for part in chunks(sorted(images))
@@ -100,15 +106,18 @@ class Purging(Repository):
 
     def _images(self, known: Callable[[str], bool]) -> tuple[set[str], set[str]]:
         """Return the digests that pairs stand on, and of the others those that name the person."""
-        kept: set[str] = set()
-        for column in (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob):
-            kept |= set(self.db.execute(select(column)).scalars())
+        kept = self._standing()
         self._naming = {
             digest
             for digest, data in self._pages(BLOBS.c.digest, BLOBS.c.data)
             if self._names(known, data, digest)
         }
         return kept, self._naming - kept
+
+    def _standing(self) -> set[str]:
+        """Return the digests that pairs stand on at this moment."""
+        columns = (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob)
+        return {each for c in columns for each in self.db.execute(select(c)).scalars()}
 
     def _entries(self, known: Callable[[str], bool]) -> tuple[int, set[str]]:
         """Blank the journal's texts that name them; return of entries about them the images."""

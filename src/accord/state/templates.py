@@ -128,6 +128,12 @@ class GivenLinks(Repository):
         row = {"link": given.link, "template": given.template, "body": body}
         self.db.upsert(TEMPLATE_LINKS, [row])
 
+    def get(self, link: str) -> Given | None:
+        """Return what a template wrote into a link; None where it was made by hand."""
+        query = select(TEMPLATE_LINKS.c.body).where(TEMPLATE_LINKS.c.link == link)
+        body = self.db.execute(query).scalar()
+        return None if body is None else msgspec.json.decode(body, type=Given)
+
     def all(self) -> list[Given]:
         """Return what all templates wrote, by link."""
         query = select(TEMPLATE_LINKS.c.body).order_by(TEMPLATE_LINKS.c.link)

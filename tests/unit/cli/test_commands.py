@@ -244,6 +244,25 @@ def test_a_round_trip_through_a_mailbox_is_told_step_by_step(
     linked("check", "--mailbox", "test@x.test", "--target", "elsewhere", code=exits.WRONG)
 
 
+def test_only_named_links_begin_anew_in_another_mailbox(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    linked("sync", "--all")
+    mailboxes.reassign("alice@x.test")
+    assert "another mailbox than before" in linked("check", "--accept", code=exits.FAILED).out
+    assert "held: alice@x.test" in linked("sync", "alice-task", code=None).err
+    said = linked("check", "--accept-mailbox", "alice-event", code=exits.FAILED).out
+    assert "alice-event begins anew in another mailbox, and only observes" in said
+    assert "alice-task is" not in said and "--accept-mailbox alice-task" in said
+    modes = {row["name"]: row["mode"] for row in linked("links", "--json").rows}
+    assert modes == {"alice-event": "observe", "alice-task": "active"}
+    told = linked("check", "--accept-mailbox", "alice")
+    assert "alice-event stays with its mailbox" in told.err
+    assert "alice-task begins anew" in told.out
+    linked("check", "--accept-mailbox", "nobody", code=exits.WRONG)
+    linked("check", "--mailbox", "t@x.test", "--accept-mailbox", "alice", code=exits.WRONG)
+
+
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)  # a file has a mode
 def test_check_ends_with_a_verdict(linked: Run, tmp_path: Path) -> None:
     assert "All is well." in linked("check").out
@@ -753,11 +772,17 @@ def test_links_can_be_paused_and_observed(linked: Run, mailboxes: MemoryGroupwar
     for words in (["active"], ["alice", "--all", "active"]):
         assert "which links?" in linked("mode", *words, code=exits.WRONG).err
     assert "observe, pilot or active" in linked("mode", "alice", code=exits.WRONG).err
+    linked("pause", "alice-task")
     linked("pause", "--all")
     assert all(row["paused"] for row in linked("links", "--json").rows)
     assert "paused" in linked("sync", "--all").err
     assert mailboxes.person("alice@x.test").list(Kind.EVENT) == ()
-    linked("resume", "--all")
+    told = linked("resume", "--all").out
+    assert "still paused: alice-task; `accord resume LINK`" in told
+    assert linked("resume", "--all", "--json").row == {
+        "resumed": "all", "still_paused": ["alice-task"]
+    }  # fmt: skip
+    linked("resume", "alice-task")
     linked("sync", "--all")
     assert len(mailboxes.person("alice@x.test").list(Kind.EVENT)) == 1
     assert "1 paired" in linked("links", "alice-event").out

@@ -130,6 +130,20 @@ def test_the_hashes_tell_nobody(office: Run, tmp_path: Path) -> None:
     assert "which tells whom" in office("restore", "a.db", "--yes", code=exits.WRONG).err
 
 
+def test_an_erasure_makes_no_key_in_the_place_of_the_one_that_earlier_ones_need(
+    office: Run, tmp_path: Path
+) -> None:
+    office("erase", BOB, "--yes")
+    file = tmp_path / "accord.key.erasures"
+    kept = file.rename(tmp_path / "elsewhere")
+    refused = office("erase", "carol@client.test", "--yes", code=exits.WRONG)
+    assert "which tells whom" in refused.err and "beside the key file" in refused.err
+    assert not file.exists() and "Carol" in _told(office)
+    kept.rename(file)
+    office("erase", "carol@client.test", "--yes")
+    assert len(file.read_text().split()) > 2
+
+
 def test_what_waits_on_a_pause_is_said_and_done_by_erasing_again(
     office: Run, mailboxes: MemoryGroupware
 ) -> None:

@@ -43,6 +43,7 @@ def test_nothing_is_approved_where_nothing_is_written(
     assert "let it write first" in told.err
     linked("mode", "alice", "active")
     linked("resume", "--all")
+    linked("resume", "alice")
     linked("sync", "alice-event")
     assert linked("held", "--json").row["approved"] is False
     assert stand(linked, mailboxes) == before

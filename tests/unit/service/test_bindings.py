@@ -11,8 +11,11 @@ from accord.service.bindings import binding_key, is_strange
 from accord.service.check import check
 from accord.service.rebinding import rebind
 from accord.service.removal import remove_link, withdraw
-from accord.service.sync import preview
+from accord.service.standing import set_mode
+from accord.service.sync import preview, sync
+from accord.state.records import Mode
 from tests.unit.service.kit import World, event
+from tests.unit.service.test_initialize import Firm
 
 
 def paired() -> World:
@@ -58,7 +61,9 @@ def test_a_reused_address_is_held_and_nothing_of_it_is_read(dry: bool) -> None:
     world.person().add(event("New in the CRM"))
     report = world.sync(dry=dry)
     assert report.error == "held: alice@x.test is another mailbox than before"
-    assert "accord check --accept" in report.hint and report.action == "configure"
+    assert (
+        "accord check --accept-mailbox alice events" in report.hint and report.action == "configure"
+    )
     assert not report.plan
     assert world.titles() == (
         ["New in the CRM", "Review", "Theirs"],
@@ -80,19 +85,65 @@ def test_check_says_so() -> None:
     world = reassigned()
     said = [one for one in check(world.accord) if "another mailbox" in one.detail]
     assert [one.ok for one in said] == [False]
-    assert "accord check --accept" in said[0].hint
+    assert "accord check --accept-mailbox" in said[0].hint
 
 
 def test_an_accepted_one_begins_anew_and_nothing_is_deleted() -> None:
     world = reassigned()
-    assert [link.name for link in rebind(world.accord, by="root")] == [world.link().name]
+    world.person().add(event("New in the CRM"))
+    (moved,) = rebind(world.accord, [world.link()], by="root")
+    assert moved == world.link() and moved.mode is Mode.OBSERVE
     (entry,) = world.journal(step="remove")
     assert entry.why.endswith("left its former mailbox for another one with 2 pairs")
     assert entry.actor == "root"
-    assert rebind(world.accord) == []
+    assert list(rebind(world.accord, [world.link()])) == []
     assert not world.sync().error
-    assert world.titles() == (["Interview with a lawyer", "Review", "Theirs"],) * 2
+    assert world.titles()[1] == ["Interview with a lawyer"], "before somebody looked at its plan"
+    set_mode(world.accord, ["alice"], Mode.ACTIVE)
+    assert not world.sync().error
+    everything = ["Interview with a lawyer", "New in the CRM", "Review", "Theirs"]
+    assert world.titles() == (everything,) * 2
     assert not world.journal(step="delete")
+
+
+def test_only_the_links_that_are_named_move() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    for user in ("alice", "bob"):
+        world.groupware.reassign(f"{user}@x.test")
+    assert [one.user for one in rebind(world.accord, [world.link("bob")])] == ["bob"]
+    assert world.sync("alice").error.startswith("held:")
+    assert world.link("alice").mode is Mode.ACTIVE
+
+
+def test_a_link_of_a_template_stays_one() -> None:
+    firm = Firm("alice")
+    firm.template(hold=False)
+    firm.begin()
+    link = firm.link("alice-event")
+    sync(firm.accord, [link])
+    with firm.state.read() as tx:
+        before = tx.given_links.all()
+    firm.groupware.reassign("alice@x.test")
+    (moved,) = rebind(firm.accord, [link])
+    with firm.state.read() as tx:
+        assert tx.given_links.all() == before != []
+    firm.crm.put_group("sales")
+    assert firm.did(leavers=True) == [("pause", moved.name)]
+
+
+def test_what_was_said_of_a_link_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = reassigned()
+    stale = world.link()
+    world.change_link(paused=True)
+    list(rebind(world.accord, [stale]))
+    assert world.link().paused
+    world.groupware.reassign("alice@x.test")
+    before = world.link()
+    world.change_link(principal="bob@x.test")
+    monkeypatch.setattr("accord.service.rebinding.is_strange", lambda *_: True)
+    with pytest.raises(ConfigError, match="changed meanwhile"):
+        list(rebind(world.accord, [before]))
 
 
 def test_a_mailbox_that_can_not_be_asked_is_left_as_it_was() -> None:
@@ -103,7 +154,7 @@ def test_a_mailbox_that_can_not_be_asked_is_left_as_it_was() -> None:
 
     adapter: Any = world.accord.adapter("t")
     adapter.open = closed
-    assert rebind(world.accord) == []
+    assert list(rebind(world.accord, [world.link()])) == []
     del adapter.open
     assert world.sync().error.startswith("held:")
 

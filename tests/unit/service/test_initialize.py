@@ -13,7 +13,9 @@ from accord.ports.errors import Busy, ConfigError
 from accord.rules.rule import Rule, Scope
 from accord.service.first_plans import approve, waiting
 from accord.service.initialize import Initialization, initialize
+from accord.service.removal import remove_link
 from accord.service.standing import pause_all, pause_links, set_mode
+from accord.service.sync import preview
 from accord.state.holder import take
 from accord.state.records import Mode, Target
 from accord.state.templates import Open, Template
@@ -131,6 +133,43 @@ def test_nothing_is_approved_while_paused() -> None:
     pause_all(firm.accord, paused=True)
     with pytest.raises(ConfigError, match="everything is paused"):
         firm.approve()
+
+
+@pytest.mark.parametrize("meddle", ["pause", "leave", "remove", "mode"])
+def test_what_is_said_of_a_link_while_its_plan_is_made_stands(
+    monkeypatch: pytest.MonkeyPatch, meddle: str
+) -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    firm.template()
+    firm.begin()
+
+    def meddled(*given: Any) -> Any:
+        made = preview(*given)
+        if meddle == "pause":
+            pause_links(firm.accord, ["alice-event"], paused=True)
+        elif meddle == "leave":
+            firm.crm.put_group("sales")
+            assert firm.did() == [("pause", "alice-event")]
+        elif meddle == "mode":
+            set_mode(firm.accord, ["alice-event"], Mode.PILOT)
+        else:
+            remove_link(firm.accord, firm.link("alice-event"))
+        return made
+
+    monkeypatch.setattr("accord.service.first_plans.preview", meddled)
+    (one,) = firm.approve()
+    assert "changed meanwhile" in one.plan.error and one.report is None
+    assert (
+        firm.names()
+        == {
+            "pause": {"alice-event": ("observe", True)},
+            "leave": {"alice-event": ("observe", True)},
+            "mode": {"alice-event": ("pilot", False)},
+            "remove": {},
+        }[meddle]
+    )
+    assert firm.mailbox().list(Kind.EVENT) == ()
 
 
 def test_a_link_let_go_by_hand_has_nothing_left_to_approve() -> None:
@@ -295,6 +334,39 @@ def test_who_leaves_is_paused_comes_back_or_is_withdrawn_in_time() -> None:
     assert list(firm.names()) == ["bob-event"]
     assert firm.titles()[1] == ["Own"]
     assert firm.did() == []
+
+
+def test_a_leaver_stays_paused_when_everything_is_resumed() -> None:
+    firm = Firm("alice", "bob")
+    firm.template(hold=False)
+    firm.begin()
+    pause_links(firm.accord, ["bob-event"], paused=True)
+    firm.crm.put_group("sales", "bob")
+    firm.begin()
+    pause_all(firm.accord, paused=True)
+    still = pause_all(firm.accord, paused=False)
+    assert [link.name for link in still] == ["alice-event", "bob-event"]
+    assert firm.names() == {"alice-event": ("active", True), "bob-event": ("active", True)}
+
+
+def test_a_leavers_link_that_somebody_lets_go_on_is_not_withdrawn() -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    firm.template(hold=False, withdraw_after=14)
+    firm.begin()
+    firm.sync("alice-event")
+    firm.crm.put_group("sales")
+    firm.begin()
+    pause_links(firm.accord, ["alice-event"], paused=False)
+    firm.wait(days=15)
+    result = firm.begin()
+    assert result.done == [] and firm.names() == {"alice-event": ("active", False)}
+    assert [one.why for one in result.troubles if one.kind] == [
+        "alice is no longer in sales, but alice-event goes on: it isn't withdrawn"
+    ]
+    assert len(firm.items()) == 1
+    pause_links(firm.accord, ["alice-event"], paused=True)
+    assert firm.did() == [("withdraw", "alice-event")]
 
 
 def test_without_a_time_nobody_is_withdrawn() -> None:

@@ -109,6 +109,19 @@ def test_a_removed_link_writes_no_more() -> None:
     assert len(world.items()) == 2
 
 
+def test_a_mode_changes_nothing_else_of_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("alice", "bob")
+    stale = [world.link("alice"), world.link("bob")]
+    pause_links(world.accord, ["alice"], paused=True)
+    with world.state.begin() as tx:
+        tx.links.remove("bob")
+    monkeypatch.setattr("accord.service.standing.choose", lambda *_: stale)
+    assert [link.id for link in set_mode(world.accord, ["alice"], Mode.PILOT)] == ["alice"]
+    assert (world.link().mode, world.link().paused) == (Mode.PILOT, True)
+    with world.state.read() as tx:
+        assert tx.links.get("bob") is None
+
+
 # the first few people
 
 

@@ -8,11 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from accord.model.item import Event
+from accord.model.kinds import Side
 from accord.ports.errors import ConfigError, Retry
 from accord.rules.rule import GuardLimits
 from accord.service.locking import locked
 from accord.service.removal import remove_link, remove_target, withdraw
-from accord.state.records import Claim, Mode
+from accord.state.records import Claim, Mode, Target
 from tests.unit.service.kit import Crash, World, event
 
 
@@ -171,6 +172,56 @@ def test_a_withdrawal_that_dies_goes_on_and_nothing_is_made_anew() -> None:
         assert world.titles() == (["Mine", "One", "Two"], ["Mine"])
         assert traces(world) == []
     assert 5 < died < 20, "every point was met"
+
+
+def with_another_link(target: str) -> World:
+    """Return a world in which Bob's link works with what Alice's made, in her mailbox."""
+    world = World("alice", "bob")
+    world.person().add(event("Ours"))
+    with world.state.begin() as tx:
+        for name in ("t2", "t3"):
+            tx.targets.put(Target(id=name, name=name, adapter="any", side=Side.GROUPWARE))
+    world.change_link("bob", principal="bob@x.test", target=target)
+    world.sync("alice", "bob")
+    (pairing,) = world.pairings()
+    with world.state.begin() as tx:
+        tx.pairings.put("bob", replace(pairing, id="other", made=None))
+        tx.instances.accept("target/t3", "another server")
+    return world
+
+
+@pytest.mark.parametrize("target", ["t", "t2"])
+def test_a_copy_that_another_link_works_with_stays_with_its_marker(target: str) -> None:
+    world = with_another_link(target)
+    before = world.items()
+    planned = withdraw(world.accord, world.link(), dry=True)
+    assert planned.plan is not None
+    (step,) = planned.plan.steps
+    assert (step.name, step.why) == ("skip", "the link bob events works with it too: it stays")
+    report = withdraw(world.accord, world.link())
+    assert (report.error, report.groupware.deleted, report.unpaired) == ("", 0, 1)
+    assert world.items() == before and before[0].marker
+    assert traces(world) == [] and len(world.pairings("bob")) == 1
+
+
+def test_a_ref_that_another_server_uses_too_is_another_item() -> None:
+    world = with_another_link("t3")
+    assert withdraw(world.accord, world.link()).groupware.deleted == 1
+
+
+def test_a_marker_of_another_link_of_the_same_user_stays() -> None:
+    world = World("alice", "bob")
+    world.person().add(event("Ours"))
+    world.sync()
+    with world.state.begin() as tx:
+        tx.links.put(replace(world.link_in(tx, "bob"), user="alice"))
+    world.sync("bob")
+    (record,) = world.records()
+    assert record.marker.startswith("t/bob@x.test/")
+    assert not withdraw(world.accord, world.link()).error
+    assert world.records() == (record,) and traces(world) == []
+    assert not withdraw(world.accord, world.link("bob")).error
+    assert [one.marker for one in world.records()] == [""]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import exc, text
 
@@ -67,6 +69,22 @@ def test_pairs_of_their_record_go_with_all_images(state: State) -> None:
     assert (done.pairs, done.kept) == (1, 2)
     with state.read() as tx:
         assert [pair.id for pair in tx.pairings.all("a")] == ["p2"]
+
+
+def test_what_a_visit_pairs_meanwhile_keeps_its_snapshots(state: State) -> None:
+    fill(state)
+    before = snapshot("c1", "0", title="Before")
+    with ThreadPoolExecutor(1) as pool:
+        with state.begin() as tx:
+            tx.pairings.put("b", pairing(3, crm=before))
+            purge = pool.submit(state.run, lambda tx: tx.purging.purge({BOB}.__contains__))
+            with pytest.raises(TimeoutError):
+                purge.result(timeout=1)
+        done = purge.result(timeout=60)
+    assert done.images == 1
+    with state.read() as tx:
+        pair = tx.pairings.get("p3")
+        assert pair is not None and pair.crm == before
 
 
 def test_the_journal_is_append_only_again(state: State) -> None:

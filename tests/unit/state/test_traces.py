@@ -167,6 +167,15 @@ def test_a_side_that_stays_itself_is_no_trouble(state: State) -> None:
         assert tx.instances.news({"other": ("i1", 9)}) == ["other"]
 
 
+def test_one_system_is_known_under_many_names(state: State) -> None:
+    with state.begin() as tx:
+        for name, instance in (("a", "i1"), ("b", "i2"), ("c", "i1")):
+            tx.instances.accept(name, instance)
+        assert tx.instances.alike("a") == {"a", "c"}
+        assert tx.instances.alike("b") == {"b"}
+        assert tx.instances.alike("never seen") == {"never seen"}
+
+
 def test_another_instance_is_trouble_until_accepted(state: State) -> None:
     with state.begin() as tx:
         tx.instances.observe("crm", "i1", 5)
