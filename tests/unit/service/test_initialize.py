@@ -10,7 +10,7 @@ from accord.directory.decide import decide
 from accord.groupware.memory.store import Mailbox
 from accord.model.kinds import Kind, Side
 from accord.ports.errors import Busy, ConfigError
-from accord.rules.rule import Rule, Scope
+from accord.rules.rule import FieldRule, Rule, Scope
 from accord.service.first_plans import approve, waiting
 from accord.service.initialize import Initialization, initialize
 from accord.service.standing import pause_all, pause_links, set_mode
@@ -33,6 +33,9 @@ class Firm(World):
                 tx.rules.activate(rule.name, tx.rules.put(rule))
             other = Rule(name="other", kind=Kind.EVENT, scope=Scope.ALL, categories=("x",))
             tx.rules.activate("other", tx.rules.put(other))
+            fields = {"title": FieldRule(outbound="'Busy'")}
+            veiled = Rule(name="veiled", kind=Kind.EVENT, scope=Scope.ALL, fields=fields)
+            tx.rules.activate("veiled", tx.rules.put(veiled))
         self.crm.put_group("sales", *users)
 
     def template(self, name: str = "sales", **values: Any) -> None:
@@ -249,6 +252,24 @@ def test_another_rule_for_what_is_paired_waits_for_approval() -> None:
     assert firm.did() == [("hold", "alice-event")]
     firm.template(hold=False, rules={"event": "other"})
     assert firm.did() == [("change", "alice-event")] and waiting(firm.accord) == []
+
+
+def test_what_another_rule_would_do_is_shown_and_done_with_one_approval() -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    late = firm.person().add(event("Late"))
+    firm.template(hold=False)
+    firm.begin()
+    firm.sync("alice-event")
+    firm.template(hold=False, rules={"event": "veiled"})
+    assert firm.begin().done[0].steps == 2
+    firm.person().edit(late.ref, location="Room 5")
+    (one,) = firm.approve()
+    assert one.grown and one.report is None and firm.link("alice-event").rule == "r"
+    (one,) = firm.approve()
+    assert not one.grown and (one.report.groupware.updated, one.report.held) == (2, 0)
+    assert firm.pending(user="alice-event") == [] and firm.titles()[1] == ["Busy", "Busy"]
+    assert firm.link("alice-event").rule == "veiled"
 
 
 def test_a_rule_set_by_hand_stays_in_what_is_paired() -> None:
