@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from accord.directory.preferences import SUCCESSOR
 from accord.model.item import Event
 from accord.model.kinds import Kind, Side
-from accord.model.observe import Snapshot
+from accord.model.observe import Denied, Observation, Snapshot
 from accord.model.parts import Privacy
-from accord.ports.adapter import Folder, Mark, Outcome, Session
+from accord.ports.adapter import Ask, Folder, Mark, Outcome, Question, Session
 from accord.ports.errors import AuthFailed, ConfigError, Gone, ItemError
 from accord.ports.session import OpenSession
 from accord.ports.users import HandsOver
@@ -187,7 +187,7 @@ class _WithoutUser:
 
 
 class _Nobody(OpenSession):
-    """Be a session without a user: folders are there, and nothing is marked in them."""
+    """Be a session without a user: folders are there, nothing is seen in them or marked."""
 
     def __init__(self, crm: Crm) -> None:
         self._kinds = tuple(crm.traits.kinds)
@@ -197,6 +197,14 @@ class _Nobody(OpenSession):
             Folder(id=str(kind), name=str(kind), kinds=frozenset({kind}), default=True)
             for kind in self._kinds
         )
+
+    def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
+        return [Denied(ask.ref, "nobody may look at it in this name") for ask in asks]
+
+    def lookup(
+        self, folder: str, kind: Kind, questions: Sequence[Question]
+    ) -> list[tuple[Snapshot, ...]]:
+        return [() for _ in questions]
 
     def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
         return [Gone(f"nobody may touch {mark.ref} in this name") for mark in marks]

@@ -413,6 +413,25 @@ def test_a_leaver_the_crm_no_longer_lets_in_is_withdrawn_all_the_same() -> None:
     assert firm.mailbox().list(Kind.EVENT) == ()
 
 
+@pytest.mark.parametrize("open_write", ["create", "update"])
+def test_a_leaver_locked_out_amid_a_visit_is_withdrawn_all_the_same(open_write: str) -> None:
+    firm = Firm("alice", "bob")
+    firm.person().add(event("Review"))
+    firm.template(hold=False, withdraw_after=0)
+    firm.begin()
+    firm.sync("alice-event")
+    if open_write == "create":
+        firm.mailbox().add(event("Own"))
+    else:
+        firm.mailbox().edit(firm.items()[0].ref, title="Changed")
+    assert firm.crash(lambda point: point == f"before {open_write} on crm", "alice-event")
+    assert len(firm.intents()) == 1
+    firm.crm.lock_user("alice")
+    assert firm.did() == [("pause", "alice-event")]
+    assert firm.did() == [("withdraw", "alice-event")]
+    assert list(firm.names()) == ["bob-event"] and not firm.intents()
+
+
 def test_a_link_paused_by_hand_stays_so_when_its_user_is_back() -> None:
     firm = Firm("alice")
     firm.template(hold=False)
