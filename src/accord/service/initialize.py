@@ -18,7 +18,9 @@ from accord.ports.fault import contained
 from accord.ports.users import ContactModes, Enrolled, UserCard
 from accord.service.accord import Accord
 from accord.service.first_plans import keep_plan, waiting
+from accord.service.identity import verify
 from accord.service.leavers import offer, part
+from accord.service.pausing import require_unpaused
 from accord.state.holder import take
 from accord.state.records import Entry, Link
 from accord.state.state import Tx
@@ -75,7 +77,8 @@ def initialize(
 
     Where very many people leave at once nobody is parted from, unless `leavers` says that it is
     meant: a group emptied by mistake costs nothing. Raises ConfigError for a CRM that doesn't
-    list its users, and Busy while another initialization is at work.
+    list its users or is another one, and while everything is paused; Busy while another
+    initialization is at work.
     """
     if dry:
         return _initialize(accord, dry=True, leavers=leavers, by=by)
@@ -91,6 +94,9 @@ def initialize(
 
 
 def _initialize(accord: Accord, *, dry: bool, leavers: bool, by: str) -> Initialization:
+    if not dry:
+        verify(accord)
+        require_unpaused(accord)
     cards, groups = enrolled(accord)
     with accord.state.read() as tx:
         templates = tx.templates.all()
@@ -265,6 +271,7 @@ def _set_contacts(
         if dry:
             continue
         try:
+            require_unpaused(accord)
             crm.choose_contacts(card.name, mode)
         except AccordError as error:
             done.error = str(error)

@@ -384,6 +384,28 @@ def test_what_changes_while_it_decides_is_left_for_the_next_time(
     assert firm.link("alice-event").mode is Mode.PILOT and firm.link("alice-event").rule == "r"
 
 
+def test_while_everything_is_paused_nothing_is_done() -> None:
+    firm = Firm("alice")
+    firm.template()
+    pause_all(firm.accord, paused=True)
+    with pytest.raises(ConfigError, match="everything is paused"):
+        firm.begin()
+    assert firm.names() == {} and len(firm.begin(dry=True).done) == 1
+    pause_all(firm.accord, paused=False)
+    assert firm.did() == [("add", "alice-event")]
+
+
+def test_by_the_groups_of_another_crm_nobody_joins_or_leaves() -> None:
+    firm = Firm("alice")
+    firm.template(hold=False)
+    firm.begin()
+    firm.crm._instance = "another"
+    firm.crm.put_group("sales")
+    with pytest.raises(ConfigError, match="held: "):
+        firm.begin()
+    assert firm.names() == {"alice-event": ("active", False)}
+
+
 def test_few_may_leave_however_small_the_firm() -> None:
     firm = Firm("alice", "bob", "carol")
     firm.template()
