@@ -11,7 +11,7 @@ from accord.groupware.memory.store import Mailbox
 from accord.model.kinds import Kind, Side
 from accord.ports.errors import Busy, ConfigError
 from accord.rules.rule import FieldRule, Rule, Scope
-from accord.service.first_plans import approve, waiting
+from accord.service.first_plans import approve, keep_plan, waiting
 from accord.service.initialize import Initialization, initialize
 from accord.service.standing import pause_all, pause_links, set_mode
 from accord.state.holder import take
@@ -363,6 +363,20 @@ def test_two_initializations_do_not_meet() -> None:
     with firm.state.begin() as tx:
         tx.leases.release(lease)
     assert firm.did() == [("add", "alice-event")]
+
+
+def test_however_long_it_lasts_no_other_begins_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    firm = Firm("alice", "bob", "carol")
+    firm.template()
+
+    def slow(*given: Any) -> Any:
+        firm.wait(minutes=50)
+        with pytest.raises(Busy):
+            firm.begin()
+        return keep_plan(*given)
+
+    monkeypatch.setattr("accord.service.initialize.keep_plan", slow)
+    assert len(firm.did()) == 3
 
 
 def test_what_changes_while_it_decides_is_left_for_the_next_time(
