@@ -1,6 +1,6 @@
 """Back up Accord's own database, and put a backup back: erasures first, then it is held.
 
-SQLite is copied while others write; PostgreSQL is left to `pg_dump` and `pg_restore`.
+SQLite is copied while others write; PostgreSQL is left to `pg_dump`, `pg_restore` and `psql`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from msgspec import Struct
 from sqlalchemy import make_url
@@ -25,6 +27,25 @@ from accord.state.purging import Purged
 from accord.state.state import State
 
 _MAGIC = b"SQLite format 3\0"
+_PATIENCE = 1.0
+"""For how many seconds it is waited until nobody works with the former database any more."""
+
+_BEGIN = """
+BEGIN;
+SET client_min_messages = warning;
+DO $accord$
+DECLARE named text;
+BEGIN
+  FOR named IN SELECT c.oid::regclass::text FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+      AND c.relname ~ '^({ours})'
+  LOOP EXECUTE 'DROP TABLE IF EXISTS ' || named || ' CASCADE'; END LOOP;
+  FOR named IN SELECT p.oid::regprocedure::text FROM pg_proc p
+    WHERE p.pronamespace = current_schema()::regnamespace AND p.proname ~ '^({ours}).*_refuse$'
+  LOOP EXECUTE 'DROP FUNCTION IF EXISTS ' || named || ' CASCADE'; END LOOP;
+END $accord$;
+"""
+"""What goes before a dump: all that is Accord's goes, also what the dump doesn't know."""
 
 
 class Restored(Struct, frozen=True, kw_only=True):
@@ -65,7 +86,7 @@ def restore(config: Config, file: Path, clock: Clock = system_clock) -> Restored
         raise ConfigError(f"there is no file {file}", field="file")
     target = _sqlite(config)
     if target is None:
-        _call(config, "pg_restore", "--clean", "--if-exists", "--single-transaction", str(file))
+        _put_back(config, file)
         return Restored(purged=_replay(config, config.database, clock))
     fresh = target.with_name(f"{target.name}.restoring")
     _clear(fresh)
@@ -112,10 +133,17 @@ def _set_aside(target: Path) -> str:
     """Keep what was there under another name; what waits in its log comes along."""
     if not target.exists():
         return ""
+    try:
+        with closing(sqlite3.connect(target, timeout=_PATIENCE)) as old:
+            # This takes what waits in the log into the file, and works only if nobody else has it
+            # open: whoever did would go on with the former database.
+            old.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        hint = "stop `accord run` and whatever else has it open, then restore again"
+        detail = f"somebody works with {target}: {error}"
+        raise ConfigError(detail, field="database", hint=hint) from error
     former = target.with_name(f"{target.name}.former")
     _clear(former)
-    with closing(sqlite3.connect(target)) as old:
-        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     target.replace(former)
     _clear(target)
     return str(former)
@@ -146,25 +174,83 @@ def _sqlite(config: Config) -> Path | None:
     return Path(str(url.database))
 
 
+def _put_back(config: Config, file: Path) -> None:
+    """Put a dump in the place of all that is Accord's, in one transaction.
+
+    An upgrade may have made tables since that the dump doesn't know; they go, too. It is committed
+    only once the dump was read to its end.
+    """
+    reading, putting = _program("pg_restore"), _program("psql")
+    address, environment = _address(config)
+    ours = "state_|queue_"
+    if config.crm == "database:":
+        ours += "|crm_|database_revision$"
+    with (
+        TemporaryFile() as read_said,
+        TemporaryFile() as put_said,
+        subprocess.Popen(
+            [reading, "--clean", "--if-exists", "--file=-", str(file)],
+            stdout=subprocess.PIPE,
+            stderr=read_said,
+        ) as read,
+        subprocess.Popen(
+            [putting, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", address],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=put_said,
+        ) as put,
+    ):
+        assert read.stdout is not None and put.stdin is not None
+        # Where the pipe breaks psql has ended, and says why.
+        with suppress(BrokenPipeError):
+            put.stdin.write(_BEGIN.format(ours=ours).encode())
+            shutil.copyfileobj(read.stdout, put.stdin)
+            if read.wait() == 0:
+                put.stdin.write(b"COMMIT;\n")
+        with suppress(BrokenPipeError):
+            put.stdin.close()
+        if put.wait():
+            _fail("psql", _said(put_said))
+        if read.wait():
+            _fail("pg_restore", _said(read_said))
+
+
+def _said(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
 def _call(config: Config, tool: str, *options: str) -> None:
-    """Call a tool of PostgreSQL's; the password goes where no list of processes shows it."""
-    if shutil.which(tool) is None:
+    program = _program(tool)
+    address, environment = _address(config)
+    done = subprocess.run(
+        [program, *options, address], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        _fail(tool, done.stderr)
+
+
+def _program(tool: str) -> str:
+    found = shutil.which(tool)
+    if found is None:
         raise ConfigError(
             f"{tool} isn't installed here, and the database is on PostgreSQL",
             field="database",
             hint="install PostgreSQL's client programs of the server's version, or call them there",
         )
+    return found
+
+
+def _address(config: Config) -> tuple[str, dict[str, str]]:
+    """Return where the server is; the password goes where no list of processes shows it."""
     url = make_url(config.database).set(drivername="postgresql")
     shown = url.set(password=None).render_as_string(hide_password=False)
     environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
-    done = subprocess.run(
-        [tool, *options, f"--dbname={shown}"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = "; ".join(done.stderr.strip().splitlines()[-2:]) or "no reason given"
-        hint = "a server needs the programs of its own version, or of a later one"
-        raise ConfigError(f"{tool} failed: {said}", field="database", hint=hint)
+    return f"--dbname={shown}", environment
+
+
+def _fail(tool: str, stderr: str) -> None:
+    said = "; ".join(stderr.strip().splitlines()[-2:]) or "no reason given"
+    hint = "a server needs the programs of its own version, or of a later one"
+    raise ConfigError(f"{tool} failed: {said}", field="database", hint=hint)

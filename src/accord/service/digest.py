@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -20,8 +21,6 @@ from accord.state.state import Tx
 
 WEEK = timedelta(days=7)
 _KEY = "digest/"
-_MOST = 1000
-"""How many journal entries of a kind one digest looks at."""
 
 
 class Fate(StrEnum):
@@ -59,7 +58,9 @@ class Digest(Struct, frozen=True, kw_only=True):
 
 def digests(accord: Accord, *, user: str = "", since: datetime | None = None) -> tuple[Digest, ...]:
     """Return what there is to tell of the time since then (a week), for one user or all."""
-    return _collect(accord, user, lambda _: since or accord.clock() - WEEK)
+    known = _Known(since=since or accord.clock() - WEEK)
+    found = _collect(accord, user, lambda _: known)
+    return tuple(_digest(accord, name, lines) for name, (lines, _) in found.items() if lines)
 
 
 def tell(accord: Accord, send: Callable[[Digest], None]) -> int:
@@ -68,56 +69,84 @@ def tell(accord: Accord, send: Callable[[Digest], None]) -> int:
     What `send` raises for one keeps that one's digest for the next time, and ends the round.
     """
     with accord.state.read() as tx:
-        told = {key: value for key, value in tx.settings.all().items() if key.startswith(_KEY)}
-    now, first = accord.clock(), accord.clock() - WEEK
+        kept = {key: value for key, value in tx.settings.all().items() if key.startswith(_KEY)}
+    first = (accord.clock() - WEEK).isoformat()
+    found = _collect(accord, "", lambda user: _known(kept.get(_KEY + user, first)))
+    with accord.state.begin() as tx:
+        for name, (lines, known) in found.items():
+            if not lines:
+                _keep(tx, name, known)
+            elif _KEY + name not in kept:
+                # However often sending fails: it is told from here on.
+                tx.settings.put(_KEY + name, first)
+    told = 0
+    for name, (lines, known) in found.items():
+        if lines:
+            send(_digest(accord, name, lines))
+            told += 1
+            with accord.state.begin() as tx:
+                _keep(tx, name, known)
+    return told
 
-    def since(user: str) -> datetime:
-        last = told.get(_KEY + user)
-        return datetime.fromisoformat(last) if last else first
 
-    found = _collect(accord, "", since)
-    for one in found:
-        send(one)
-        with accord.state.begin() as tx:
-            tx.settings.put(_KEY + one.user, now.isoformat())
-    return len(found)
+class _Known(Struct, frozen=True, kw_only=True):
+    """Be how far somebody was told: the last entry by link, and the refusals that still stand.
+
+    By entries and not by moments: one bears the moment at which its visit began, and may be
+    entered long after that. Nothing is told of the time before `since`.
+    """
+
+    since: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    entries: dict[str, int] = {}
+    refused: frozenset[str] = frozenset()
 
 
-def _collect(accord: Accord, user: str, since: Callable[[str], datetime]) -> tuple[Digest, ...]:
+def _known(kept: Any) -> _Known:
+    if isinstance(kept, str):
+        return _Known(since=datetime.fromisoformat(kept))
+    return _Known(entries=kept["entries"], refused=frozenset(kept["refused"]))
+
+
+def _keep(tx: Tx, user: str, known: _Known) -> None:
+    told = {"entries": known.entries, "refused": sorted(known.refused)}
+    tx.settings.put(_KEY + user, told)
+
+
+def _collect(
+    accord: Accord, user: str, known: Callable[[str], _Known]
+) -> dict[str, tuple[list[Line], _Known]]:
+    """Return what is to be told to whom, and what they will know then."""
     with accord.state.read() as tx:
         by_user: dict[str, list[Link]] = {}
         for link in tx.links.by_user(user) if user else tx.links.all():
             by_user.setdefault(link.user, []).append(link)
-        lines = {
-            name: _lines(tx, links, since(name), accord.clock()) for name, links in by_user.items()
-        }
-    found = []
-    for name, told in sorted(lines.items()):
-        if told:
-            people = accord.crm.identities(name)
-            address = people[0].address if people else ""
-            found.append(Digest(user=name, address=address, lines=tuple(told)))
-    return tuple(found)
+        return {name: _lines(tx, by_user[name], known(name)) for name in sorted(by_user)}
 
 
-def _lines(tx: Tx, links: Sequence[Link], since: datetime, until: datetime) -> list[Line]:
-    lines = [
-        line
-        for link in links
-        for line in (*_of_journal(tx, link, since), *_refused(tx, link, since))
-        if line.at <= until
-    ]
-    return sorted(lines, key=lambda line: line.at, reverse=True)
+def _digest(accord: Accord, user: str, lines: Sequence[Line]) -> Digest:
+    people = accord.crm.identities(user)
+    return Digest(user=user, address=people[0].address if people else "", lines=tuple(lines))
 
 
-def _of_journal(tx: Tx, link: Link, since: datetime) -> Iterator[Line]:
-    for entry in tx.journal.query(link=link.id, step="clash", limit=_MOST):
-        if entry.at > since and entry.undone_by is None:
-            hint = f"`accord undo {entry.id}` brings it back"
-            yield _line(tx, link, entry, Fate.LOST, hint)
-    for entry in tx.journal.query(link=link.id, step="update", limit=_MOST):
-        if entry.at > since and PUT_BACK in entry.why and not entry.error:
-            yield _line(tx, link, entry, Fate.PUT_BACK, "")
+def _lines(tx: Tx, links: Sequence[Link], known: _Known) -> tuple[list[Line], _Known]:
+    lines: list[Line] = []
+    entries: dict[str, int] = {}
+    refused: set[str] = set()
+    for link in links:
+        entries[link.id] = newest = tx.journal.latest(link.id)
+        after = known.entries.get(link.id, 0)
+        for entry in tx.journal.overruled(link.id, PUT_BACK, known.since, after, newest):
+            lost = entry.step == "clash"
+            hint = f"`accord undo {entry.id}` brings it back" if lost else ""
+            fate = Fate.LOST if lost else Fate.PUT_BACK
+            lines.append(_line(tx, link, entry, fate, hint))
+        for one in tx.pending.by_link(link.id, Cause.REJECTED):
+            mark = f"{link.id}/{one.fingerprint}"
+            refused.add(mark)
+            if one.at > known.since and not one.refused and mark not in known.refused:
+                lines.append(_refusal(tx, link, one))
+    told = _Known(entries=entries, refused=frozenset(refused))
+    return sorted(lines, key=lambda line: line.at, reverse=True), told
 
 
 def _line(tx: Tx, link: Link, entry: Entry, fate: Fate, hint: str) -> Line:
@@ -135,22 +164,19 @@ def _line(tx: Tx, link: Link, entry: Entry, fate: Fate, hint: str) -> Line:
     )
 
 
-def _refused(tx: Tx, link: Link, since: datetime) -> Iterator[Line]:
-    """Yield the edits that the other side refuses still; each is told from when it was refused."""
-    for one in tx.pending.by_link(link.id, Cause.REJECTED):
-        if one.at <= since or one.refused:
-            continue
-        sides = tuple((s, r) for s, r in zip(Side, (one.ref_crm, one.ref_groupware), strict=True))
-        yield Line(
-            fate=Fate.REFUSED,
-            at=one.at,
-            link=link.name,
-            kind=str(link.kind),
-            made=_made(one),
-            label=_label(tx, link, sides),
-            why=one.why,
-            hint=f"`accord explain {one.ref_crm or one.ref_groupware}` says what helps",
-        )
+def _refusal(tx: Tx, link: Link, one: Pending) -> Line:
+    """Return what to tell of an edit that the other side refuses still."""
+    sides = tuple((s, r) for s, r in zip(Side, (one.ref_crm, one.ref_groupware), strict=True))
+    return Line(
+        fate=Fate.REFUSED,
+        at=one.at,
+        link=link.name,
+        kind=str(link.kind),
+        made=_made(one),
+        label=_label(tx, link, sides),
+        why=one.why,
+        hint=f"`accord explain {one.ref_crm or one.ref_groupware}` says what helps",
+    )
 
 
 def _made(one: Pending) -> str:

@@ -36,6 +36,7 @@ from accord.service.files_photo import (
 )
 from accord.service.ledger import Ledger
 from accord.service.opening import LEASE_SECONDS
+from accord.service.pausing import require_going
 from accord.service.redaction import label_of
 from accord.service.report import Report
 from accord.service.visit import Visit
@@ -359,6 +360,7 @@ class PairFiles:
             new = step.after
             goes, comes = sum(one.size for one in mine), new.size if new is not None else 0
             room = self._bytes.side(step.side).room
+            require_going(self._visit)
             try:
                 if new is None:
                     self._bytes.take_off(step.side, mine)

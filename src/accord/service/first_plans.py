@@ -12,10 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from accord.engine.guard import fingerprint
+from accord.engine.plan import Create, Delete, Hold, Unpair, Update
 from accord.model.kinds import Side
 from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.opening import Options
+from accord.service.planning import RULE_CHANGED
 from accord.service.report import Report
 from accord.service.sync import preview, sync
 from accord.state.records import Entry, Link, Mode
@@ -118,7 +120,8 @@ def _approve(
     except ConfigError as error:
         plan.fail(error)
         return approval
-    (approval.report,) = sync(accord, [link], Options(cause="approval"))
+    options = Options(cause="approval", approved=_of_rule(plan))
+    (approval.report,) = sync(accord, [link], options)
     approval.link = link
     return approval
 
@@ -152,5 +155,19 @@ def _let_go(tx: Tx, accord: Accord, link: Link, given: Given, by: str) -> Link:
 
 
 def _fingerprints(report: Report) -> frozenset[str]:
+    """Return what a plan would do, held or not: under another rule all of it is held."""
     assert report.plan is not None
-    return frozenset(fingerprint(step) for step in report.plan.writes)
+    effects = [step.held if isinstance(step, Hold) else step for step in report.plan.steps]
+    return frozenset(
+        fingerprint(step) for step in effects if isinstance(step, Create | Update | Delete | Unpair)
+    )
+
+
+def _of_rule(report: Report) -> frozenset[str]:
+    """Return what is held for nothing but another rule, which the yes to the plan is for."""
+    assert report.plan is not None
+    return frozenset(
+        fingerprint(step)
+        for step in report.plan.steps
+        if isinstance(step, Hold) and step.cause == RULE_CHANGED
+    )

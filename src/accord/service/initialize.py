@@ -6,7 +6,7 @@ stands in `directory`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -18,7 +18,9 @@ from accord.ports.fault import contained
 from accord.ports.users import ContactModes, Enrolled, UserCard
 from accord.service.accord import Accord
 from accord.service.first_plans import keep_plan, waiting
+from accord.service.identity import verify
 from accord.service.leavers import offer, part
+from accord.service.pausing import require_unpaused
 from accord.state.holder import take
 from accord.state.records import Entry, Link
 from accord.state.state import Tx
@@ -28,7 +30,7 @@ LEAVERS = 3
 """How many people may leave at once, where they aren't less than half of all."""
 
 LEASE_SECONDS = 3600.0
-"""For how long at most an initialization keeps others from beginning; a dead one doesn't."""
+"""For how long each step of an initialization keeps others from beginning."""
 
 _FIELDS = ("rule", "folder", "principal", "mode")
 
@@ -75,22 +77,35 @@ def initialize(
 
     Where very many people leave at once nobody is parted from, unless `leavers` says that it is
     meant: a group emptied by mistake costs nothing. Raises ConfigError for a CRM that doesn't
-    list its users, and Busy while another initialization is at work.
+    list its users or is another one, and while everything is paused; Busy while another
+    initialization is at work.
     """
     if dry:
-        return _initialize(accord, dry=True, leavers=leavers, by=by)
+        return _initialize(accord, lambda: None, dry=True, leavers=leavers, by=by)
     with accord.state.begin() as tx:
         lease = take(tx.leases, "initialization", LEASE_SECONDS)
     if lease is None:
         raise Busy("another user initialization is at work", after=LEASE_SECONDS)
+
+    def keep() -> None:
+        nonlocal lease
+        assert lease is not None
+        with accord.state.begin() as tx:
+            lease = tx.leases.renew(lease, LEASE_SECONDS)
+
     try:
-        return _initialize(accord, dry=False, leavers=leavers, by=by)
+        return _initialize(accord, keep, dry=False, leavers=leavers, by=by)
     finally:
         with accord.state.begin() as tx:
             tx.leases.release(lease)
 
 
-def _initialize(accord: Accord, *, dry: bool, leavers: bool, by: str) -> Initialization:
+def _initialize(
+    accord: Accord, keep: Callable[[], None], *, dry: bool, leavers: bool, by: str
+) -> Initialization:
+    if not dry:
+        verify(accord)
+        require_unpaused(accord)
     cards, groups = enrolled(accord)
     with accord.state.read() as tx:
         templates = tx.templates.all()
@@ -105,10 +120,11 @@ def _initialize(accord: Accord, *, dry: bool, leavers: bool, by: str) -> Initial
     else:
         result.held = ""
     for act in acts:
+        keep()
         result.done.append(_described(act) if dry else _carry_out(accord, act, by))
     result.done += _set_contacts(accord, wishes, cards, dry=dry)
     if not dry:
-        result.done += _make_plans(accord, {one.link for one in result.done})
+        result.done += _make_plans(accord, keep, {one.link for one in result.done})
         result.troubles += _offer(accord, wishes)
     with accord.state.read() as tx:
         result.offers = [one for one in tx.handovers.all() if not one.decided]
@@ -210,15 +226,16 @@ def _entry(accord: Accord, link: Link, given: Given, step: str, why: str, by: st
     )
 
 
-def _make_plans(accord: Accord, tried: set[str]) -> list[Done]:
+def _make_plans(accord: Accord, keep: Callable[[], None], tried: set[str]) -> list[Done]:
     """Make the plans that wait and could not be made when their links came into being."""
     made = []
+    with accord.state.read() as tx:
+        given = {one.link: one for one in tx.given_links.all()}
     for one in waiting(accord):
-        if one.steps is not None or one.link.name in tried:
+        if one.steps is not None or one.link.name in tried or one.link.id not in given:
             continue
-        with accord.state.read() as tx:
-            given = next(g for g in tx.given_links.all() if g.link == one.link.id)
-        steps, error = keep_plan(accord, given, one.link)
+        keep()
+        steps, error = keep_plan(accord, given[one.link.id], one.link)
         done = Done(
             what="plan",
             link=one.link.name,
@@ -265,6 +282,7 @@ def _set_contacts(
         if dry:
             continue
         try:
+            require_unpaused(accord)
             crm.choose_contacts(card.name, mode)
         except AccordError as error:
             done.error = str(error)

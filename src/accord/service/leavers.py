@@ -16,12 +16,13 @@ from accord.model.item import Event
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Denied, Observation, Snapshot
 from accord.model.parts import Privacy
-from accord.ports.adapter import Ask, Folder, Mark, Outcome, Session
+from accord.ports.adapter import Ask, Folder, Mark, Outcome, Question, Session
 from accord.ports.errors import AuthFailed, ConfigError, Gone, ItemError
 from accord.ports.session import OpenSession
 from accord.ports.users import HandsOver
 from accord.service.accord import Accord, Crm
-from accord.service.identity import require_user
+from accord.service.identity import require_user, verify
+from accord.service.pausing import require_unpaused
 from accord.service.removal import withdraw
 from accord.service.report import Report
 from accord.state.records import Entry, Link
@@ -73,6 +74,7 @@ def decide_handover(accord: Accord, user: str, *, approve: bool, by: str = "") -
 
     What lies ahead is looked at again first: where it has grown or changed since it was shown,
     nothing is done and the new offer waits. Nobody is mailed: who organizes a meeting stays.
+    Nothing is handed over while everything is paused, or where the CRM is another one.
     """
     with accord.state.read() as tx:
         found = next((one for one in tx.handovers.all() if one.user == user), None)
@@ -81,6 +83,8 @@ def decide_handover(accord: Accord, user: str, *, approve: bool, by: str = "") -
         raise ConfigError(f"nothing of {user}'s waits to be handed over", field="user", hint=hint)
     if not approve:
         return Decided(handover=_decided(accord, found, "rejected"))
+    verify(accord)
+    require_unpaused(accord)
     crm = accord.crm
     if not isinstance(crm, HandsOver):
         raise ConfigError("this CRM can't hand appointments over", field="crm")
@@ -187,7 +191,7 @@ class _WithoutUser:
 
 
 class _Nobody(OpenSession):
-    """Be a session without a user: folders are there, nothing in them is read or marked."""
+    """Be a session without a user: folders are there, nothing is seen in them or marked."""
 
     def __init__(self, crm: Crm) -> None:
         self._kinds = tuple(crm.traits.kinds)
@@ -199,7 +203,12 @@ class _Nobody(OpenSession):
         )
 
     def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
-        return [Denied(ref=ask.ref, why="nobody may read it in this name") for ask in asks]
+        return [Denied(ask.ref, "nobody may look at it in this name") for ask in asks]
+
+    def lookup(
+        self, folder: str, kind: Kind, questions: Sequence[Question]
+    ) -> list[tuple[Snapshot, ...]]:
+        return [() for _ in questions]
 
     def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
         return [Gone(f"nobody may touch {mark.ref} in this name") for mark in marks]

@@ -52,13 +52,17 @@ class Place(Struct, frozen=True, kw_only=True):
 class Options(Struct, frozen=True, kw_only=True):
     """Say how to work: `dry` writes nothing, `full` lists everything anew.
 
-    `rules` names versions of rules to be tried instead of those in force; only `dry`.
+    `rules` names versions of rules to be tried instead of those in force; only `dry`. `parting`
+    takes the links' copies away although they are paused. `approved` are fingerprints of steps of
+    another rule's plan that somebody said yes to.
     """
 
     dry: bool = False
     full: bool = False
     cause: str = "command"
     rules: dict[str, str] = {}
+    parting: bool = False
+    approved: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse to write under a rule that isn't in force."""
@@ -179,6 +183,8 @@ def open_visit(
         activating=changed,
         anew=changed or asked,
         full=options.full,
+        parting=options.parting,
+        approved=options.approved,
         withdrawn=frozenset(kept.get(withdrawn_key(link), ())),
         told=tuple(kept[told_key(link)]) if told_key(link) in kept else None,
     )

@@ -6,7 +6,8 @@ batch.
 
 from __future__ import annotations
 
-from accord.ports.errors import ConfigError
+from accord.ports.errors import ConfigError, Retry
+from accord.service.accord import Accord
 from accord.service.visit import Visit
 from accord.state.records import Mode
 from accord.state.state import Tx
@@ -15,7 +16,8 @@ from accord.state.state import Tx
 def require_going(visit: Visit, tx: Tx | None = None) -> None:
     """Raise ConfigError where everything, or the visit's link, may not write any more.
 
-    A withdrawal goes on although its link is paused: it has paused it itself.
+    Raises Retry where the link is a pilot by now and the visit's plan is none of a pilot's. A
+    withdrawal goes on although its link is paused: it has paused it itself.
     """
     if tx is None:
         with visit.state.read() as tx:
@@ -33,3 +35,13 @@ def require_going(visit: Visit, tx: Tx | None = None) -> None:
     if link.mode is Mode.OBSERVE:
         hint = "run `accord mode` to let it write"
         raise ConfigError("it only observes since a moment ago", field="mode", hint=hint)
+    if link.mode is Mode.PILOT and visit.link.mode is Mode.ACTIVE:
+        raise Retry("it is a pilot since a moment ago")
+
+
+def require_unpaused(accord: Accord) -> None:
+    """Raise ConfigError while everything is paused: for writes that no visit makes."""
+    with accord.state.read() as tx:
+        if tx.settings.get("paused"):
+            hint = "run `accord resume --all` to go on"
+            raise ConfigError("everything is paused: nothing was done", field="paused", hint=hint)

@@ -40,6 +40,8 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     with visit.state.read() as tx:
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
     waiting = waiting_of(held)
+    approved = waiting.approved | visit.approved
+    waiting = msgspec.structs.replace(waiting, approved=approved)
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
     gone = missing(held, apart=(RULE_CHANGED,))
     decided = [settled(_kept(visit, case, waiting, refs), gone) for case in cases]

@@ -23,6 +23,7 @@ from accord.service.commit import enter_create, enter_delete, undone_apart
 from accord.service.counterparts import ask_for
 from accord.service.ends import back_marker, marker_of
 from accord.service.ledger import Ledger
+from accord.service.pausing import require_going
 from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.visit import Visit, chunks
@@ -116,6 +117,7 @@ def _find_created(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, S
         ]
         if marks:
             end = visit.end(side)
+            require_going(visit)
             end.session.mark(end.folder, end.kind, marks)
     return found
 
@@ -203,6 +205,7 @@ def _complete(visit: Visit, steps: list[tuple[Intent, Step]], seen: dict[str, Ob
             )
             for _, step, there in half
         ]
+        require_going(visit)
         outcomes = end.session.update(end.folder, end.kind, revisions)
         for (intent, _, _), outcome in zip(half, outcomes, strict=True):
             if isinstance(outcome, Written) and outcome.snapshot is not None:

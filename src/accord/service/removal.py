@@ -100,7 +100,7 @@ def withdraw(
             _part(accord, visit, pairings, report, by)
 
     working = replace(link, paused=False, mode=Mode.ACTIVE)
-    options = Options(dry=dry, cause="withdrawal")
+    options = Options(dry=dry, cause="withdrawal", parting=True)
     return attend(accord, working, options, decide, carry_out, progress)
 
 
@@ -220,7 +220,6 @@ def _guarded(visit: Visit, decided: Sequence[Decided], *, approved: bool) -> lis
 
 def _carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     """Delete the copies; the link is paused first, so that no visit makes them anew."""
-    visit.parting = True
     with visit.state.begin() as tx:
         tx.links.pause(visit.link.id)
     writing = _deleting(decided)

@@ -57,7 +57,8 @@ class Visit(Struct, kw_only=True):
     `activating`, the rule has just changed and pairs move to its new version. A `full` visit
     lists everything and looks at what it skipped again, one that looks `anew` at everything.
     `withdrawn` are pairings whose private content the owner agrees no longer to share.
-    A `parting` visit takes its link's copies away, although the link is paused.
+    A `parting` visit takes its link's copies away, although the link is paused. `approved` are
+    fingerprints of steps that somebody said yes to, for this visit alone.
     `told` is the journal's entry up to which the last whole visit's pull told what became of
     what came, and that visit's run.
     """
@@ -81,6 +82,7 @@ class Visit(Struct, kw_only=True):
     full: bool = False
     withdrawn: frozenset[str] = frozenset()
     parting: bool = False
+    approved: frozenset[str] = frozenset()
     told: tuple[int, str] | None = None
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ColumnElement,
+    and_,
     delete,
     func,
     insert,
@@ -107,6 +108,29 @@ class Journal(Repository):
             entry.error == "",
         )
         return [_entry(row, {}) for row in self.db.execute(query.order_by(entry.id))]
+
+    def overruled(
+        self, link: str, put_back: str, since: datetime, after: int, upto: int
+    ) -> list[Entry]:
+        """Return what became of a link's edits that lost or were put back, newest first.
+
+        `put_back` is what the reason of the latter says. Only entries behind `after`, `upto` the
+        last; what was undone, or failed, is not among them.
+        """
+        entry = JOURNAL.c
+        lost = and_(entry.step == "clash", entry.undone_by.is_(None))
+        reason = entry.why.contains(put_back, autoescape=True)
+        back = and_(entry.step == "update", entry.error == "", reason)
+        query = select(JOURNAL).where(
+            entry.link == link,
+            entry.id > after,
+            entry.id <= upto,
+            entry.at > since,
+            or_(lost, back),
+        )
+        rows = self.db.execute(query.order_by(entry.id.desc())).all()
+        changed = self._blobs.get_many(row.fields for row in rows if row.fields)
+        return [_entry(row, changed) for row in rows]
 
     def deleted(
         self, target: str, since: datetime, apart: Collection[str] = ()

@@ -152,6 +152,10 @@ def test_what_a_leaver_leaves_is_handed_over_once_somebody_agrees(firm: Run) -> 
     listed = firm("templates", "handovers").out
     assert "alice → bob: 2 appointments; waits" in listed
     assert "Review" in listed and "Doctor" not in listed and "Past" not in listed
+    firm("pause", "--all")
+    paused = firm("templates", "handovers", "approve", "alice", code=None)
+    assert paused.code != 0 and "everything is paused" in paused.err
+    firm("resume", "--all")
     said = firm("templates", "handovers", "approve", "alice").out
     assert "alice: 2 appointments handed over to bob" in said
     titles = [

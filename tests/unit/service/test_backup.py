@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from accord.db import open_database
 from accord.db.whereabouts import whereabouts
@@ -62,12 +64,24 @@ def test_a_dump_is_put_back_without_who_was_erased_since(
             erasures.remember(state, ["bob@x.test"], "root")
             with state.begin() as tx:
                 tx.links.remove("a")
+            with state.database.begin() as raw:
+                # What an upgrade made since, which the dump knows nothing of.
+                made = "CREATE TABLE state_later (link TEXT REFERENCES state_links (id))"
+                raw.connection.exec_driver_sql(made)
         purged = restore(config, tmp_path / "dump").purged
         assert purged is not None and purged.decisions == 1
         with opened(config) as state:
             with state.read() as tx:
                 assert [one.ref for one in tx.decisions.all("a")] == ["c2"]
             assert whereabouts(state.database, "state_settings") != place
+            assert not inspect(state.database.engine).has_table("state_later")
+            with state.begin() as tx:
+                tx.links.remove("a")
+        (tmp_path / "broken").write_bytes((tmp_path / "dump").read_bytes()[:-20_000])
+        with pytest.raises(ConfigError, match="pg_restore failed"):
+            restore(config, tmp_path / "broken")
+        with opened(config) as state, state.read() as tx:
+            assert tx.links.all() == [] and tx.targets.get("t1") is not None
 
 
 @pytest.mark.parametrize("tool", ["pg_dump", "pg_restore"])
@@ -81,6 +95,29 @@ def test_where_its_programs_lack_it_is_said(
     with pytest.raises(ConfigError, match=f"{tool} isn't installed"):
         (restore if tool == "pg_restore" else back_up)(config, file)
     assert file.exists() is (tool == "pg_restore")
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_nothing_is_put_in_the_place_of_a_database_at_work(tmp_path: Path, reads: bool) -> None:
+    config = config_of(tmp_path, f"sqlite:///{tmp_path / 'accord.db'}")
+    with opened(config) as state, state.begin() as tx:
+        tx.targets.put(Target(id="t1", name="mail", adapter="dav", side=Side.GROUPWARE))
+    back_up(config, tmp_path / "copy")
+    with closing(sqlite3.connect(tmp_path / "accord.db")) as busy:
+        busy.execute("SELECT count(*) FROM state_targets").fetchone()
+        if reads:
+            busy.execute("BEGIN")
+            busy.execute("SELECT count(*) FROM state_targets").fetchone()
+        with opened(config) as state, state.begin() as tx:
+            tx.targets.put(Target(id="t2", name="more", adapter="dav", side=Side.GROUPWARE))
+        with pytest.raises(ConfigError, match="somebody works with"):
+            restore(config, tmp_path / "copy")
+    assert not (tmp_path / "accord.db.former").exists()
+    with opened(config) as state, state.read() as tx:
+        assert [one.id for one in tx.targets.all()] == ["t1", "t2"]
+    restore(config, tmp_path / "copy")
+    with opened(config) as state, state.read() as tx:
+        assert [one.id for one in tx.targets.all()] == ["t1"]
 
 
 def test_a_database_in_memory_has_none(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from accord.model.kinds import Direction
@@ -79,6 +80,59 @@ def test_a_round_tells_each_thing_once() -> None:
     assert len(sent[-1].lines) == 1
 
 
+def test_what_is_entered_by_a_visit_that_began_before_the_round_is_told() -> None:
+    world = WatchedWorld("alice", "bob")
+    record = world.person().add(event("Old"))
+    world.sync()
+    sent: list[Digest] = []
+
+    def clash(said: str) -> None:
+        world.wait(hours=1)
+        world.person().edit(record.ref, title=f"CRM {said}")
+        world.mailbox().edit(world.items()[0].ref, title=f"Mailbox {said}")
+        world.sync()
+
+    def meanwhile(phase: str, *_: int) -> None:
+        if phase == "reading" and not sent:
+            world.wait(seconds=1)
+            tell(world.accord, sent.append)
+
+    clash("once")
+    world.on_progress = meanwhile
+    clash("twice")
+    assert len(sent) == 1 and world.journal(step="clash")[0].at < world.now
+    assert tell(world.accord, sent.append) == 1
+    assert [len(one.lines) for one in sent] == [1, 1]
+    assert tell(world.accord, sent.append) == 0
+
+
+def test_what_was_put_back_is_told_however_much_was_written_since() -> None:
+    title = FieldRule(direction=Direction.OUTBOUND, one_way=OneWay.RESTORE)
+    world = World(rule={"fields": {"title": title}})
+    world.person().add(event("Ours"))
+    world.sync()
+    world.wait(hours=1)
+    world.mailbox().edit(world.items()[0].ref, title="Mine")
+    world.sync()
+    (put_back,) = world.journal(step="update")
+    with world.state.begin() as tx:
+        tx.journal.append_many([msgspec.structs.replace(put_back, fields=(), why="so")] * 1001)
+    assert [line.fate for one in digests(world.accord) for line in one.lines] == [Fate.PUT_BACK]
+
+
+def test_a_refusal_that_stands_is_told_once() -> None:
+    world = WatchedWorld()
+    record = world.person().add(event("Review"))
+    world.sync()
+    world.wait(hours=1)
+    world.person().edit(record.ref, location="Room 5")
+    world.answer(GROUPWARE, "update", Rejected("no places here"))
+    world.sync()
+    sent: list[Digest] = []
+    assert tell(world.accord, sent.append) == 1
+    assert tell(world.accord, sent.append) == 0
+
+
 def test_what_could_not_be_sent_is_told_the_next_time() -> None:
     world = clashed()
 
@@ -87,6 +141,7 @@ def test_what_could_not_be_sent_is_told_the_next_time() -> None:
 
     with pytest.raises(OSError, match="no mail server"):
         tell(world.accord, broken)
+    world.wait(days=10)
     sent: list[Digest] = []
     assert tell(world.accord, sent.append) == 1
 

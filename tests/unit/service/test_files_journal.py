@@ -12,6 +12,7 @@ from accord.model.kinds import Side
 from accord.model.parts import Privacy
 from accord.rules.rule import Private
 from accord.service.explain import explain
+from accord.service.standing import pause_all
 from accord.state.records import Entry
 from tests.unit.service.filing import content, filled, hang, item, take
 from tests.unit.service.kit import CRM, GROUPWARE, Crash, World
@@ -104,6 +105,32 @@ def test_what_was_done_before_a_kill_is_entered_after_it(monkeypatch: Any) -> No
     assert content(world, CRM) == content(world, GROUPWARE)
     world.sync()
     assert len(filed(world)) == known + 3
+
+
+def test_a_pause_is_heard_between_two_files(monkeypatch: Any) -> None:
+    world = filled(count=1)
+    hang(world, GROUPWARE, "new.pdf")
+    hang(world, GROUPWARE, "other.pdf")
+    known = len(filed(world))
+    session: Any = type(world.crm.open("alice"))
+    attach = session.attach
+
+    def then_paused(*given: Any) -> Any:
+        uri = attach(*given)
+        pause_all(world.accord, paused=True)
+        return uri
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "attach", then_paused)
+        assert world.sync().error == "paused"
+    assert len(content(world, CRM)) == 2 and len(filed(world)) == known
+    pause_all(world.accord, paused=False)
+    assert not world.sync().error
+    assert content(world, CRM) == content(world, GROUPWARE)
+    assert sorted(told(entry) for entry in filed(world)[known:]) == [
+        ("attach", CRM, "", "new.pdf"),
+        ("attach", CRM, "", "other.pdf"),
+    ]
 
 
 def test_a_pass_without_files_enters_nothing() -> None:

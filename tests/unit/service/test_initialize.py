@@ -10,8 +10,8 @@ from accord.directory.decide import decide
 from accord.groupware.memory.store import Mailbox
 from accord.model.kinds import Kind, Side
 from accord.ports.errors import Busy, ConfigError
-from accord.rules.rule import Rule, Scope
-from accord.service.first_plans import approve, waiting
+from accord.rules.rule import FieldRule, Rule, Scope
+from accord.service.first_plans import approve, keep_plan, waiting
 from accord.service.initialize import Initialization, initialize
 from accord.service.removal import remove_link
 from accord.service.standing import pause_all, pause_links, set_mode
@@ -35,6 +35,9 @@ class Firm(World):
                 tx.rules.activate(rule.name, tx.rules.put(rule))
             other = Rule(name="other", kind=Kind.EVENT, scope=Scope.ALL, categories=("x",))
             tx.rules.activate("other", tx.rules.put(other))
+            fields = {"title": FieldRule(outbound="'Busy'")}
+            veiled = Rule(name="veiled", kind=Kind.EVENT, scope=Scope.ALL, fields=fields)
+            tx.rules.activate("veiled", tx.rules.put(veiled))
         self.crm.put_group("sales", *users)
 
     def template(self, name: str = "sales", **values: Any) -> None:
@@ -290,6 +293,24 @@ def test_another_rule_for_what_is_paired_waits_for_approval() -> None:
     assert firm.did() == [("change", "alice-event")] and waiting(firm.accord) == []
 
 
+def test_what_another_rule_would_do_is_shown_and_done_with_one_approval() -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    late = firm.person().add(event("Late"))
+    firm.template(hold=False)
+    firm.begin()
+    firm.sync("alice-event")
+    firm.template(hold=False, rules={"event": "veiled"})
+    assert firm.begin().done[0].steps == 2
+    firm.person().edit(late.ref, location="Room 5")
+    (one,) = firm.approve()
+    assert one.grown and one.report is None and firm.link("alice-event").rule == "r"
+    (one,) = firm.approve()
+    assert not one.grown and (one.report.groupware.updated, one.report.held) == (2, 0)
+    assert firm.pending(user="alice-event") == [] and firm.titles()[1] == ["Busy", "Busy"]
+    assert firm.link("alice-event").rule == "veiled"
+
+
 def test_a_rule_set_by_hand_stays_in_what_is_paired() -> None:
     firm = Firm("alice")
     firm.person().add(event("Review"))
@@ -416,6 +437,20 @@ def test_two_initializations_do_not_meet() -> None:
     assert firm.did() == [("add", "alice-event")]
 
 
+def test_however_long_it_lasts_no_other_begins_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    firm = Firm("alice", "bob", "carol")
+    firm.template()
+
+    def slow(*given: Any) -> Any:
+        firm.wait(minutes=50)
+        with pytest.raises(Busy):
+            firm.begin()
+        return keep_plan(*given)
+
+    monkeypatch.setattr("accord.service.initialize.keep_plan", slow)
+    assert len(firm.did()) == 3
+
+
 def test_what_changes_while_it_decides_is_left_for_the_next_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -433,6 +468,28 @@ def test_what_changes_while_it_decides_is_left_for_the_next_time(
     (done,) = firm.begin().done
     assert "changed meanwhile" in done.error
     assert firm.link("alice-event").mode is Mode.PILOT and firm.link("alice-event").rule == "r"
+
+
+def test_while_everything_is_paused_nothing_is_done() -> None:
+    firm = Firm("alice")
+    firm.template()
+    pause_all(firm.accord, paused=True)
+    with pytest.raises(ConfigError, match="everything is paused"):
+        firm.begin()
+    assert firm.names() == {} and len(firm.begin(dry=True).done) == 1
+    pause_all(firm.accord, paused=False)
+    assert firm.did() == [("add", "alice-event")]
+
+
+def test_by_the_groups_of_another_crm_nobody_joins_or_leaves() -> None:
+    firm = Firm("alice")
+    firm.template(hold=False)
+    firm.begin()
+    firm.crm._instance = "another"
+    firm.crm.put_group("sales")
+    with pytest.raises(ConfigError, match="held: "):
+        firm.begin()
+    assert firm.names() == {"alice-event": ("active", False)}
 
 
 def test_few_may_leave_however_small_the_firm() -> None:
@@ -462,6 +519,25 @@ def test_a_leaver_the_crm_no_longer_lets_in_is_withdrawn_all_the_same() -> None:
     assert firm.did() == [("pause", "alice-event")]
     assert firm.did() == [("withdraw", "alice-event")]
     assert firm.mailbox().list(Kind.EVENT) == ()
+
+
+@pytest.mark.parametrize("open_write", ["create", "update"])
+def test_a_leaver_locked_out_amid_a_visit_is_withdrawn_all_the_same(open_write: str) -> None:
+    firm = Firm("alice", "bob")
+    firm.person().add(event("Review"))
+    firm.template(hold=False, withdraw_after=0)
+    firm.begin()
+    firm.sync("alice-event")
+    if open_write == "create":
+        firm.mailbox().add(event("Own"))
+    else:
+        firm.mailbox().edit(firm.items()[0].ref, title="Changed")
+    assert firm.crash(lambda point: point == f"before {open_write} on crm", "alice-event")
+    assert len(firm.intents()) == 1
+    firm.crm.lock_user("alice")
+    assert firm.did() == [("pause", "alice-event")]
+    assert firm.did() == [("withdraw", "alice-event")]
+    assert list(firm.names()) == ["bob-event"] and not firm.intents()
 
 
 def test_a_link_paused_by_hand_stays_so_when_its_user_is_back() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from accord.engine.plan import Hold
+from accord.groupware.memory.session import MemorySession as MailboxSession
+from accord.model.kinds import Kind
+from accord.model.observe import Unknown
 from accord.service.decisions import approve
 from accord.service.removal import withdraw
 from accord.service.standing import pause_all, pause_links, set_mode
@@ -61,6 +64,75 @@ def test_a_visit_under_way_stops_before_its_next_batch(stop: Stop, go_on: Stop, 
     go_on(world)
     assert not world.sync().error
     assert world.titles() == ([f"Entry {n}" for n in range(5)],) * 2
+
+
+def test_what_became_a_pilot_writes_no_more_by_the_plan_of_before() -> None:
+    world = busy()
+
+    def midway(phase: str, done: int, _: int) -> None:
+        if (phase, done) == ("writing", 2):
+            set_mode(world.accord, ["alice"], Mode.PILOT)
+
+    world.on_progress = midway
+    report = world.sync()
+    assert (report.error, report.action) == ("it is a pilot since a moment ago", "retry")
+    assert len(world.items()) == 2 and not world.intents()
+    world.on_progress = lambda *_: None
+    assert not world.sync().error
+    assert len(world.items()) == 5
+
+
+def test_nothing_is_marked_after_an_interruption_while_paused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.person().add(event())
+    assert world.crash(lambda point: point == "after create on groupware")
+    lookup = MailboxSession.lookup
+
+    def late(*given: Any) -> Any:
+        pause_all(world.accord, paused=True)
+        return lookup(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MailboxSession, "lookup", late)
+        assert world.sync().error == "paused"
+    assert world.records()[0].marker == "" and len(world.intents()) == 1
+    pause_all(world.accord, paused=False)
+    assert not world.sync().error
+    assert world.records()[0].marker and not world.intents()
+
+
+def test_nothing_cut_off_halfway_is_completed_while_paused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    record = world.person().add(event("Old"))
+    world.sync()
+    world.person().edit(record.ref, title="New")
+    assert world.crash(lambda point: point == "before update on groupware")
+    there = world.mailbox().touch(world.items()[0].ref)
+
+    def half(_: Any, __: str, ___: Kind, asks: Sequence[Any]) -> Any:
+        pause_all(world.accord, paused=True)
+        return [Unknown(one.ref, "cut off", there.version, half=True) for one in asks]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MailboxSession, "fetch", half)
+        assert world.sync().error == "paused"
+    assert world.titles() == (["New"], ["Old"]) and len(world.intents()) == 1
+    pause_all(world.accord, paused=False)
+    assert not world.sync().error
+    assert world.titles() == (["New"], ["New"])
+
+
+def test_a_paused_link_with_a_write_left_open_is_withdrawn_where_that_is_meant() -> None:
+    world = World()
+    world.person().add(event())
+    assert world.crash(lambda point: point == "after create on groupware")
+    pause_links(world.accord, ["alice"], paused=True)
+    assert not withdraw(world.accord, world.link(), even_paused=True).error
+    assert world.items() == () and not world.intents()
 
 
 def test_a_withdrawal_under_way_stops_with_everything() -> None:

@@ -21,7 +21,6 @@ from accord.model.item import Item
 from accord.model.kinds import Kind
 from accord.ports.errors import AccordError, Gone, Stale
 
-
 _TURNS = 10
 """How many occurrences of a series are written one after the other, each in its version."""
 
