@@ -40,6 +40,11 @@ class Executors:
             query = select(func.sum(_E.workers)).where(_E.until > self._clock())
             return int(tx.execute(query).scalar() or 0)
 
+    def names(self) -> set[str]:
+        """Return all who work here, or whose end nobody has taken upon them yet."""
+        with self._database.read() as tx:
+            return set(tx.execute(select(_E.id)).scalars())
+
     def dead(self, me: str) -> list[str]:
         """Return those that are gone and that nobody else has taken upon them just now."""
         now = self._clock()

@@ -187,20 +187,38 @@ class Folders:
             self._put(tx, key, values)
             return True
 
-        return self._database.run(end, durable=False)
+        # DBOS does a run that was ended once: were the end forgotten, nobody would note it again.
+        return self._database.run(end)
 
-    def abandoned(self, holder: str, alive: Collection[str]) -> int:
+    def holders(self) -> set[str]:
+        """Return those who have something under way."""
+        with self._database.read() as tx:
+            query = select(_F.holder).where(_F.running > 0).distinct()
+            return set(tx.execute(query).scalars())
+
+    def held(self, holder: str) -> list[Admitted]:
+        """Return what somebody has under way."""
+        with self._database.read() as tx:
+            query = select(_F.id, _F.running).where(_F.running > 0, _F.holder == holder)
+            return [Admitted(*row) for row in tx.execute(query)]
+
+    def abandoned(self, holder: str, alive: Collection[str] = ()) -> None:
         """Plan anew the runs of a holder who is gone, but for those that DBOS begins again."""
+        self.give_up(holder, [each for each in self.held(holder) if each.id not in alive])
+
+    def give_up(self, holder: str, some: Sequence[Admitted]) -> None:
+        """Plan these runs of a holder anew, where they aren't over."""
         now = self._clock()
 
-        def again(tx: Tx) -> int:
-            mine = select(_F.id).where(_F.running > 0, _F.holder == holder)
-            keys = [key for key in tx.execute(mine).scalars() if key not in alive]
-            for key in keys:
-                self._put(tx, key, _ENDED | {"due": now})
-            return len(keys)
+        def again(tx: Tx) -> None:
+            for each in some:
+                mine = (_F.id == each.id, _F.running == each.generation, _F.holder == holder)
+                row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
+                if row is not None:
+                    self._put(tx, each.id, _ENDED | {"due": now})
 
-        return self._database.run(again)
+        if some:
+            self._database.run(again)
 
     # to be looked at
 

@@ -21,7 +21,7 @@ import pytest
 from dbos import DBOSClient
 from sqlalchemy import create_engine, text
 
-from accord.ports.errors import ConfigError
+from accord.ports.errors import ConfigError, Retry
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
 from accord.queue import engine as engines
 from accord.queue import executors
@@ -376,3 +376,97 @@ def test_what_was_lost_on_its_way_to_dbos_is_handed_over_anew(url: str) -> None:
         assert engine.lost(some) == some
         queue._folders.take_back(some[0])
         assert until(lambda: len(office.ended) == 1, SOON)
+
+
+def test_a_run_whose_beginning_got_no_answer_is_planned_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk(url) as (queue, office):
+        begin = queue._folders.begin
+
+        def unanswered(key: str, generation: int, holder: str) -> Job | None:
+            begin(key, generation, holder)
+            monkeypatch.setattr(queue._folders, "begin", begin)
+            raise Retry("the database went away")
+
+        monkeypatch.setattr(queue._folders, "begin", unanswered)
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: bool(queue.entries(Stage.RUNNING)) and not queue._begun, SOON)
+        office.gate = threading.Event()
+        queue._tidy()
+        assert until(lambda: len(office.begun) == 1, SOON)
+        for _ in range(2):
+            queue._tidy()
+        assert [entry.stage for entry in queue.entries()] == [Stage.RUNNING], "it is under way"
+        office.gate.set()
+        assert until(lambda: queue.idle, SOON)
+        assert len(office.ended) == 1
+
+
+def test_a_run_whose_end_could_not_be_noted_is_planned_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk(url) as (queue, office):
+
+        def unanswered(*_: object, **__: object) -> bool:
+            queue._ending.set()
+            raise Retry("the database went away")
+
+        monkeypatch.setattr(queue._folders, "done", unanswered)
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: len(office.ended) == 1, SOON)
+    with closing(DurableQueue(url)) as later:
+        assert [entry.stage for entry in later.entries()] == [Stage.WAITING]
+
+
+def test_what_somebody_holds_of_whom_nothing_is_known_is_taken_over(url: str) -> None:
+    with closing(DurableQueue(url)) as asking, peer(url, "time.sleep(600)") as process:
+        assert line(process) == "ready"
+        asking.ask("a", "hint", after=0)
+        assert line(process) == "begun a 1 1"
+        process.kill()
+        process.wait()
+        ((name,),) = stored(url, "SELECT id FROM queue_executors")
+        asking._executors.leave(name)
+        with desk(url) as (queue, office):
+            queue._tidy()
+            assert not until(lambda: bool(office.begun), 0.5), "its sign of life may be on its way"
+            queue._tidy()
+            assert until(lambda: len(office.ended) == 1 and queue.idle, SOON)
+
+
+def test_what_was_claimed_here_and_is_not_known_here_is_claimed_anew(url: str) -> None:
+    back: list[set[str]] = []
+    with desk(url) as (queue, office), pytest.MonkeyPatch.context() as patch:
+        office.gate = threading.Event()
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: len(office.begun) == 1, SOON)
+        engine = queue._engine
+        assert engine is not None
+        patch.setattr(engine, "put_back", lambda jobs: back.append(set(jobs)))
+        for _ in range(2):
+            queue._tidy()
+        assert back == [set(), set()], "it is under way"
+        claimed = engine.under_way(queue._me)
+        patch.setattr(engine, "under_way", lambda _: [*claimed, "b:000000000001"])
+        for _ in range(2):
+            queue._tidy()
+        assert back[2:] == [set(), {"b:000000000001"}]
+        office.gate.set()
+
+
+def test_the_end_of_a_run_outlasts_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    durable: list[bool] = []
+    with closing(DurableQueue("sqlite://")) as queue:
+        run = queue._database.run
+
+        def noting(work: Any, **options: bool) -> Any:
+            durable.append(options.get("durable", True))
+            return run(work, **options)
+
+        queue.ask("a", "hint", after=0)
+        job = queue._folders.begin(key_of("a"), 1, "me")
+        assert job is not None
+        monkeypatch.setattr(queue._database, "run", noting)
+        assert queue._folders.done(job, "me")
+    assert durable == [True]
