@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from accord.ports.errors import AuthFailed, Retry
 from accord.ports.watcher import FolderHint, Watched, Way
 from accord.queue.memory import MemoryQueue
 from accord.sandbox.process import until
+from accord.service import listen
 from accord.service import run as running
 from accord.service.accord import Accord
 from accord.service.report import Report
@@ -197,6 +199,34 @@ def test_over_crm_interface_idle_links_cost_no_session(tmp_path: Path) -> None:
             world.person("user3").add(event("from the CRM"))
             assert scene.both(["from the CRM"], "user3")
             assert set(crm.opened) == {"user3"}
+
+
+def test_what_the_queue_could_not_take_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listen, "_FIRST_WAIT", 0.02)
+    world = World("alice", "bob")
+    with Scene(world) as scene:
+        assert scene.settled("alice", "bob")
+        queue, away = scene.run._queue, Counter[str]()
+        ask = queue.ask
+
+        def failing(folder: str, cause: str, **options: Any) -> None:
+            away[cause] += 1
+            if cause in ("hint", "crm") and away[cause] <= 2:
+                raise Retry("the database went away")
+            ask(folder, cause, **options)
+
+        monkeypatch.setattr(queue, "ask", failing)
+        world.mailbox("alice").add(event("from the mailbox"))
+        scene.watch.queue.put(FolderHint(principal="alice@x.test"))
+        assert scene.both(["from the mailbox"])
+        world.person("bob").add(event("from the CRM"))
+        assert scene.both(["from the CRM"], "bob")
+        world.mailbox("alice").add(event("later"))
+        scene.watch.queue.put(FolderHint(principal="alice@x.test"))
+        assert scene.both(["from the mailbox", "later"])
+    assert min(away["hint"], away["crm"]) > 2
 
 
 def test_a_hint_for_another_folder_or_stranger_visits_nobody() -> None:
