@@ -181,9 +181,10 @@ class Folders:
             values: dict[str, Any] = _ENDED | {"faults": faults, "rest": left}
             if faults >= FAULTS:
                 values |= {"buried": now, "why": why}
-            elif why and row.due is None:
-                values |= {"due": now, "urgency": int(Urgency.DUE), "cause": job.cause}
-                values["full"] = job.full
+            elif why:
+                values["full"] = row.full or job.full
+                if row.due is None:
+                    values |= {"due": now, "urgency": int(Urgency.DUE), "cause": job.cause}
             self._put(tx, key, values)
             return True
 
@@ -215,7 +216,7 @@ class Folders:
                 mine = (_F.id == each.id, _F.running == each.generation, _F.holder == holder)
                 row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
                 if row is not None:
-                    self._put(tx, each.id, _ENDED | {"due": now})
+                    self._put(tx, each.id, _ENDED | _again(row, now))
 
         if some:
             self._database.run(again)
@@ -351,6 +352,17 @@ def _taken(row: Any, now: float) -> dict[str, Any]:
         "due": None,
         "cause": "",
         "full": False,
+    }
+
+
+def _again(row: Any, now: float) -> dict[str, Any]:
+    """Return what to change where a run is planned anew: it is as if it had not begun."""
+    planned = row.due is not None and row.due <= now
+    return {
+        "due": now,
+        "cause": row.cause if planned else row.running_cause,
+        "full": row.full or row.running_full,
+        "began": row.before,
     }
 
 

@@ -166,6 +166,8 @@ class MemoryQueue:
                 known.buried, known.changed = why, now
             elif why and known.plan is None:
                 known.plan = _Plan(now, Urgency.DUE, job.cause, job.full)
+            elif why and known.plan is not None:
+                known.plan.full |= job.full
             self._changed.notify_all()
 
     def _begin(self, name: str) -> Job:

@@ -228,7 +228,9 @@ class Run:
         settings = self._settings
         alone = Part.LISTENER in self._parts and not self._heard(post)
         after = min(settings.poll, settings.interval) if alone else settings.interval
-        self._ask(post, "interval", Urgency.DUE, after=rest or after)
+        # A complete listing that failed is still due.
+        again = full and rest > 0
+        self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)
         return rest
 
     def _pass_on(self, job: Job) -> None:

@@ -455,6 +455,26 @@ def test_what_was_claimed_here_and_is_not_known_here_is_claimed_anew(url: str) -
         office.gate.set()
 
 
+def test_a_run_that_is_planned_anew_is_what_it_was() -> None:
+    now = [1000.0]
+    with closing(DurableQueue("sqlite://")) as queue:
+        folders = Folders(queue._database, lambda: now[0])
+        folders.ask("a", "interval", "", 0, Urgency.EDIT, full=False)
+        first = folders.begin(key_of("a"), 1, "me")
+        assert first is not None
+        folders.done(first, "me")
+        now[0] += 100
+        folders.ask("a", "hint", "", 0, Urgency.EDIT, full=True)
+        lost = folders.begin(key_of("a"), 2, "gone")
+        assert lost == Job(folder="a", generation=2, cause="hint", full=True, last=100.0)
+        now[0] += 10
+        folders.ask("a", "interval", "", 3600, Urgency.DUE, full=False)
+        folders.abandoned("gone")
+        again = folders.begin(key_of("a"), 3, "me")
+        # Whether a complete listing is due is told by when the run before began.
+        assert again == Job(folder="a", generation=3, cause="hint", full=True, last=110.0)
+
+
 def test_the_end_of_a_run_outlasts_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     durable: list[bool] = []
     with closing(DurableQueue("sqlite://")) as queue:

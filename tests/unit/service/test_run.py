@@ -390,6 +390,29 @@ def test_a_complete_listing_is_made_in_its_time() -> None:
     assert seen[0] is False
 
 
+def test_a_complete_listing_that_failed_is_made_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, bool]] = []
+    genuine: Callable[..., Any] = sync
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+
+    def spy(accord: Any, links: Any, options: Any) -> Any:
+        mailboxes.trouble = Retry("busy", after=0.05) if options.full and not seen else None
+        reports = genuine(accord, links, options)
+        if options.full or seen:
+            seen.append((options.full, bool(reports[0].error)))
+        return reports
+
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    monkeypatch.setattr(running, "sync", spy)
+    with Scene(world, PATIENT, mailboxes) as scene:
+        assert scene.settled()
+        (key,) = scene.run._roster.posts
+        scene.run._queue.ask(key, "interval", full=True)
+        assert until(lambda: len(seen) == 2, SOON)
+    assert seen == [(True, True), (True, False)]
+
+
 def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
     users = [f"user{number}" for number in range(12)]
     world = World(*users)
