@@ -144,9 +144,13 @@ class Run:
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
+        for key in roster.posts.keys() - before.posts.keys():
+            self._former.pop(key, None)
         if Part.LISTENER in self._parts:
             self._ears.cover(roster)
             self._plan(before, changed)
+        elif before.posts:
+            self._catch_up(before, changed)
 
     def _plan(self, before: Roster, changed: Collection[str]) -> None:
         """Ask for visits of what is new or changed since the roster `before`."""
@@ -163,6 +167,18 @@ class Run:
             elif Part.WORKER not in self._parts and not self._heard(post):
                 # Whoever visits doesn't know who is watched, and plans for those who are.
                 self._ask(post, "interval", Urgency.DUE, after=settings.poll)
+
+    def _catch_up(self, before: Roster, changed: Collection[str]) -> None:
+        """Ask once more for what a listener may have asked for while `before` was ours, as it was.
+
+        Folders that weren't in it need that not: who is to visit an unknown one looks first.
+        """
+        known = {link for post in before.posts.values() for link in post.links}
+        for key in self._roster.posts.keys() & before.posts.keys():
+            post = self._roster.posts[key]
+            if post.target in changed or not known.issuperset(post.links):
+                self._queue.wake(key)
+                self._ask(post, "changed", Urgency.LOAD)
 
     def _heard(self, post: Post) -> bool:
         return self._ears.watches(post.target, post.principal)
@@ -203,8 +219,8 @@ class Run:
     def _work(self, job: Job) -> float:
         """Do a job of the queue; return for how long to leave its folder alone."""
         post = self._roster.posts.get(job.folder)
-        if post is None and job.folder not in self._former:
-            # Another process may have asked for it, who knows of a link that is new.
+        if post is None:
+            # Another process may have asked for it, who knows of a link that is new, or back.
             self._look()
             post = self._roster.posts.get(job.folder)
         if post is not None:

@@ -15,6 +15,7 @@ import pytest
 
 from accord.crm.syncml import SyncmlCrm
 from accord.ports.errors import AuthFailed, Retry
+from accord.ports.queue import Job, Stage
 from accord.ports.watcher import FolderHint, Watched, Way
 from accord.queue.memory import MemoryQueue
 from accord.sandbox.process import until
@@ -22,9 +23,10 @@ from accord.service import listen
 from accord.service import run as running
 from accord.service.accord import Accord
 from accord.service.report import Report
-from accord.service.run import Run, Visited, Watching
+from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
+from accord.state.records import Mode
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
@@ -284,6 +286,43 @@ def test_links_may_come_be_paused_and_go_meanwhile() -> None:
         assert world.titles("bob")[1] == ["new"]
         world.change_link("bob", paused=False)
         assert until(lambda: world.titles("bob")[1] == ["new", "unseen"], SOON)
+
+
+def worker_of(scene: Scene) -> Run:
+    """A worker beside the scene, which looks when a test has it look."""
+    return Run(scene.accord, PATIENT, scene._hear, MemoryQueue(), [Part.WORKER])
+
+
+def test_a_worker_visits_a_folder_that_is_back_before_it_looked() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    worker = worker_of(scene)
+    worker._look()
+    (key,) = [key for key, post in worker._roster.posts.items() if post.links[0].id == "bob"]
+    world.change_link("bob", paused=True)
+    worker._look()
+    assert key in worker._former
+    world.person("bob").add(event("new"))
+    world.change_link("bob", paused=False)
+    worker._work(Job(folder=key, generation=1, cause="changed"))
+    assert scene.both(["new"], "bob")
+    assert worker._former == {}
+
+
+def test_a_worker_visits_again_what_it_visited_by_links_that_were_old() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    worker = worker_of(scene)
+    worker._look()
+    assert worker._queue.idle, "who listens asks for them"
+    world.change_link("bob", mode=Mode.OBSERVE)
+    (key,) = [key for key, post in worker._roster.posts.items() if post.links[0].id == "bob"]
+    worker._work(Job(folder=key, generation=1, cause="changed"))
+    worker._look()
+    (entry,) = worker._queue.entries(Stage.WAITING, Stage.PLANNED)
+    assert (entry.folder, entry.cause) == (key, "changed")
 
 
 def test_a_target_that_was_changed_is_watched_and_visited_anew() -> None:
