@@ -6,6 +6,7 @@ What is to be visited stands in a queue (`ports.queue`), which other processes m
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import zlib
@@ -54,6 +55,8 @@ class Visited(Struct, frozen=True, kw_only=True):
     reports: tuple[Report, ...]
 
 
+_log = logging.getLogger("accord.service.run")
+
 Tell = Callable[[Visited | Watching], None]
 
 
@@ -83,7 +86,7 @@ class Run:
         self._tell = tell
         self._telling = threading.Lock()
         self._looking = threading.Lock()
-        self._roster = Roster((), ())
+        self._roster = self._planned = Roster((), ())
         self._ears = Ears(accord, self._hear, settings.feed)
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
@@ -126,16 +129,12 @@ class Run:
             with self._looking:
                 self._take(read(self._accord))
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
-            contained(error, "reading links and targets")
+            trouble = contained(error, "reading links and targets")
+            _log.warning("run.look", extra={"why": str(trouble)})
 
     def _take(self, roster: Roster) -> None:
         before = self._roster
-        changed = {
-            key
-            for key, target in before.targets.items()
-            if key not in roster.targets or roster.targets[key] != target
-        }
-        for key in changed:
+        for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
             self._locked.pop(key, None)
@@ -148,12 +147,15 @@ class Run:
             self._former.pop(key, None)
         if Part.LISTENER in self._parts:
             self._ears.cover(roster)
-            self._plan(before, changed)
-        elif before.posts:
-            self._catch_up(before, changed)
+            self._plan(self._planned)
+        elif self._planned.posts:
+            self._catch_up(self._planned)
+        # Only now: what could not be asked for is asked for next time.
+        self._planned = roster
 
-    def _plan(self, before: Roster, changed: Collection[str]) -> None:
+    def _plan(self, before: Roster) -> None:
         """Ask for visits of what is new or changed since the roster `before`."""
+        changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
         settings = self._settings
@@ -168,11 +170,12 @@ class Run:
                 # Whoever visits doesn't know who is watched, and plans for those who are.
                 self._ask(post, "interval", Urgency.DUE, after=settings.poll)
 
-    def _catch_up(self, before: Roster, changed: Collection[str]) -> None:
+    def _catch_up(self, before: Roster) -> None:
         """Ask once more for what a listener may have asked for while `before` was ours, as it was.
 
         Folders that weren't in it need that not: who is to visit an unknown one looks first.
         """
+        changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         for key in self._roster.posts.keys() & before.posts.keys():
             post = self._roster.posts[key]
@@ -283,3 +286,9 @@ class Run:
         self._refused[target] = self._refused.get(target, 0) + 1
         if self._refused[target] >= _REFUSALS:
             self._locked[target] = time.monotonic() + _LOCKED_OUT
+
+
+def _changed(before: Roster, after: Roster) -> set[str]:
+    """Return the targets that are gone or have changed."""
+    targets = before.targets.items()
+    return {key for key, target in targets if after.targets.get(key) != target}

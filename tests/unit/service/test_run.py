@@ -288,6 +288,31 @@ def test_links_may_come_be_paused_and_go_meanwhile() -> None:
         assert until(lambda: world.titles("bob")[1] == ["new", "unseen"], SOON)
 
 
+@pytest.mark.parametrize("trouble", ["watching", "asking"])
+def test_links_that_came_during_trouble_are_visited_after_it(
+    trouble: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World("alice", "bob")
+    world.change_link("bob", paused=True)
+    # Nobody but the links themselves tells of what is new.
+    with Scene(world, RunSettings(interval=3600, poll=3600, feed=3600, workers=1)) as scene:
+        assert scene.settled()
+        failures: list[str] = []
+
+        def failing(*_: object, **__: object) -> None:
+            failures.append(trouble)
+            raise Retry("the database went away")
+
+        with monkeypatch.context() as patch:
+            where = scene.run._ears if trouble == "watching" else scene.run._queue
+            patch.setattr(where, "cover" if trouble == "watching" else "wake", failing)
+            world.person("bob").add(event("new"))
+            world.change_link("bob", paused=False)
+            assert until(lambda: len(failures) > 1, SOON)
+        assert until(lambda: world.titles("bob")[1] == ["new"], SOON)
+    assert any(getattr(each, "why", "") == "the database went away" for each in caplog.records)
+
+
 def worker_of(scene: Scene) -> Run:
     """A worker beside the scene, which looks when a test has it look."""
     return Run(scene.accord, PATIENT, scene._hear, MemoryQueue(), [Part.WORKER])
