@@ -62,7 +62,8 @@ class Ears:
 
     def ways(self) -> dict[str, Mapping[str, Way]]:
         """Return, by target, how each mailbox is watched just now."""
-        return {target: watch.ways() for target, watch in self._watches.items()}
+        # A list: whoever visits may look for links meanwhile, and find targets.
+        return {target: watch.ways() for target, watch in list(self._watches.items())}
 
     def watches(self, target: str, principal: str) -> bool:
         """Tell whether somebody's changes are heard of just now."""

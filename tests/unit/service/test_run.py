@@ -243,6 +243,21 @@ def test_a_hint_for_another_folder_or_stranger_visits_nobody() -> None:
         assert len(scene.visits) == before
 
 
+def test_targets_may_come_while_ways_are_told() -> None:
+    world = World("alice")
+    with Scene(world) as scene:
+        assert scene.settled()
+        ears = scene.run._ears
+
+        class Growing(FakeWatch):
+            def ways(self) -> Mapping[str, Way]:
+                ears._watches["new"] = FakeWatch()
+                return {}
+
+        ears._watches["growing"] = Growing()
+        assert "growing" in ears.ways()
+
+
 def test_what_is_not_heard_of_is_found_on_the_interval() -> None:
     world = World("alice")
     quick = RunSettings(interval=0.3, poll=0.3, feed=3600, workers=1)
