@@ -230,6 +230,22 @@ def test_trap_2_one_of_many_takes_a_death_upon_it() -> None:
         assert everybody.dead("other") == ["gone"], "me may have died of it"
 
 
+def test_trap_2_a_machine_whose_clock_is_wrong_takes_nobody_for_gone(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [0.0]
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + ahead[0])
+    with closing(DurableQueue(url)) as queue:
+        everybody = executors.Executors(queue._database, time.time)
+        everybody.live("well", 4)
+        ahead[0] = 3600
+        # Those who share a file share a machine.
+        gone = [] if url.startswith("postgres") else ["well"]
+        assert everybody.dead("me") == gone
+        assert everybody.workers() == 4 - 4 * len(gone)
+
+
 def test_trap_3_no_trigger_that_comes_in_the_middle_of_a_run_is_lost(url: str) -> None:
     """A job's deduplication id stays taken while it runs, generations rise when it begins."""
     with desk(url) as (queue, office):
