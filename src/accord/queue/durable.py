@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from accord.db import Database, migrate, open_database
+from accord.ports.errors import Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Entry, Job, Stage, Urgency, Work
 from accord.queue.executors import Executors
@@ -198,19 +199,21 @@ class DurableQueue:
             self._begun.discard(mine)
 
     def _carry_out(self, work: Work, job: Job) -> None:
-        rest, why = 0.0, ""
+        rest, why, busy = 0.0, "", False
         try:
             rest = work(job)
+        except Busy:
+            busy = True
         except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
             why = str(contained(error, f"visiting {job.folder}"))
-        self._done(job, rest, why)
+        self._done(job, rest, why, busy=busy)
 
-    def _done(self, job: Job, rest: float, why: str) -> None:
+    def _done(self, job: Job, rest: float, why: str, *, busy: bool) -> None:
         """Note the end of a run, for as long as it takes: else nobody would begin the next."""
         pause = 0.1
         while True:
             try:
-                self._folders.done(job, self._me, rest=rest, why=why)
+                self._folders.done(job, self._me, rest=rest, why=why, busy=busy)
                 return
             except Exception as error:  # noqa: BLE001 (the edge: the database may come back)
                 contained(error, "noting the end of a run")

@@ -167,8 +167,13 @@ class Folders:
 
         return self._database.run(take)
 
-    def done(self, job: Job, holder: str, *, rest: float = 0.0, why: str = "") -> bool:
-        """End a run, as it should end or by a fault; tell whether it was still this holder's."""
+    def done(
+        self, job: Job, holder: str, *, rest: float = 0.0, why: str = "", busy: bool = False
+    ) -> bool:
+        """End a run, as it should end or by a fault; tell whether it was still this holder's.
+
+        Whoever found another one at work, `busy`, knows nothing of what workers died of before.
+        """
         key, now = key_of(job.folder), self._clock()
 
         def end(tx: Tx) -> bool:
@@ -176,9 +181,11 @@ class Folders:
             row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
             if row is None:
                 return False
-            faults = row.faults + 1 if why else 0
+            faults = row.faults + bool(why) if why or busy else 0
             left = now + (backoff(faults) if why else rest) if why or rest > 0 else None
             values: dict[str, Any] = _ENDED | {"faults": faults, "rest": left}
+            if busy:
+                values["attempts"] = job.attempt - 1
             if faults >= FAULTS:
                 values |= {"buried": now, "why": why}
             elif why:
@@ -247,8 +254,9 @@ class Folders:
             query = select(_F.id, _F.folder).where(_F.buried.is_not(None))
             rows = tx.execute(query.where(_F.id.in_(keys)) if keys else query).all()
             plan = {"due": now, "urgency": int(Urgency.EDIT), "cause": "revived", "rest": None}
+            well = {"buried": None, "why": "", "faults": 0, "attempts": 0}
             for row in rows:
-                self._put(tx, row.id, plan | {"buried": None, "why": "", "faults": 0})
+                self._put(tx, row.id, plan | well)
             return sorted(row.folder for row in rows)
 
         return self._database.run(dig)
@@ -344,7 +352,7 @@ def _taken(row: Any, now: float) -> dict[str, Any]:
     return {
         "generation": row.generation + 1,
         "running": row.generation,
-        "attempts": 1,
+        "attempts": 1 + (0 if row.running else row.attempts),
         "began": now,
         "before": row.began,
         "running_cause": row.cause,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from accord.ports.errors import Busy
 from accord.ports.fault import contained
 from accord.ports.queue import FAULTS, SETTLE, Entry, Job, Stage, Urgency, Work
 from accord.queue.backoff import backoff
@@ -139,6 +140,8 @@ class MemoryQueue:
         while (job := self.take()) is not None:
             try:
                 rest = work(job)
+            except Busy:
+                self.done(job)
             except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
                 self.done(job, why=str(contained(error, f"visiting {job.folder}")))
             else:

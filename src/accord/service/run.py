@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from accord.ports.errors import AuthFailed
+from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
 from accord.ports.watcher import Way
@@ -250,6 +250,8 @@ class Run:
         # A complete listing that failed is still due.
         again = full and rest > 0
         self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)
+        if all(report.busy for report in reports):
+            raise Busy("another process is at work in this folder", after=_BUSY)
         return rest
 
     def _pass_on(self, job: Job) -> None:

@@ -200,6 +200,31 @@ def test_trap_2_a_run_that_kills_its_workers_is_buried(url: str) -> None:
             assert until(lambda: "poison" in office.folders(), SOON)
 
 
+def test_trap_2_deaths_count_on_where_the_dead_ones_hold_is_waited_for() -> None:
+    with closing(DurableQueue("sqlite://")) as queue:
+        folders, key = queue._folders, key_of("poison")
+        for death in range(1, DEATHS + 1):
+            folders.ask("poison", "hint", "", 0, Urgency.EDIT, full=False)
+            dying = folders.begin(key, death, "dead")
+            assert dying is not None
+            assert dying.attempt == death
+            # Whoever takes over finds the lease still standing.
+            again = folders.begin(key, death, "other")
+            if again is not None:
+                assert folders.done(again, "other", busy=True)
+        (entry,) = folders.entries([Stage.BURIED])
+        assert entry.attempts == DEATHS
+        folders.revive([])
+        revived = folders.begin(key, DEATHS + 1, "other")
+        assert revived is not None
+        assert revived.attempt == 1
+        folders.done(revived, "other")
+        folders.ask("poison", "hint", "", 0, Urgency.EDIT, full=False)
+        well = folders.begin(key, DEATHS + 2, "other")
+        assert well is not None
+        assert well.attempt == 1
+
+
 def test_trap_2_who_was_only_slow_ends_nothing_that_others_took_over(url: str) -> None:
     now = [1000.0]
     with closing(DurableQueue(url)) as queue:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from accord.crm.syncml import SyncmlCrm
-from accord.ports.errors import AuthFailed, Retry
+from accord.ports.errors import AuthFailed, Busy, Retry
 from accord.ports.queue import Job, Stage
 from accord.ports.watcher import FolderHint, Watched, Way
 from accord.queue.memory import MemoryQueue
@@ -426,6 +426,22 @@ def test_a_folder_in_which_another_run_is_at_work_is_visited_after_it() -> None:
             world.person("alice").add(event("meanwhile"))
             assert until(lambda: any(report.busy for report in scene.reports()), SOON)
         assert scene.both(["meanwhile"])
+
+
+def test_a_visit_that_finds_another_at_work_says_so_to_the_queue() -> None:
+    from accord.service.locking import locked
+
+    world = World("alice")
+    world.sync()
+    worker = worker_of(Scene(world))
+    worker._look()
+    (key,) = worker._roster.posts
+    job = Job(folder=key, generation=1, cause="hint")
+    with locked(world.accord, [world.link()]), pytest.raises(Busy):
+        worker._work(job)
+    (entry,) = worker._queue.entries(Stage.WAITING, Stage.PLANNED)
+    assert (entry.cause, entry.since < PATIENT.interval / 2) == ("hint", True)
+    assert worker._work(job) == 0.0
 
 
 def test_a_crm_that_loses_its_place_has_everything_looked_at() -> None:
