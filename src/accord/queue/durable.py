@@ -35,6 +35,7 @@ _WATCH = 2.0
 _TIDY = 30.0
 _STALE = 60.0
 _LAST = 1_000
+_SWEEPS = 5
 
 
 class _Claimed(Struct, eq=False, order=False):
@@ -114,6 +115,8 @@ class DurableQueue:
         from accord.queue.engine import Engine
 
         self._workers = workers
+        # Before anything is claimed: what is claimed by nobody who lives is taken over.
+        self._executors.live(self._me, workers)
         self._engine = Engine(self._url, self._me, workers, self._claimed)
         self._watch()
         # Daemons: a second signal ends the process, whatever hangs in them.
@@ -276,8 +279,10 @@ class DurableQueue:
         for each in self._engine.lost(stale) if stale else ():
             self._folders.take_back(each)
         self._heal()
-        while self._engine.sweep() and not self._ending.is_set():
-            pass
+        # Not all at once: a sign of life is due meanwhile.
+        for _ in range(_SWEEPS):
+            if not self._engine.sweep() or self._ending.is_set():
+                break
         self._folders.forget()
 
     def _heal(self) -> None:

@@ -531,3 +531,29 @@ def test_the_end_of_a_run_outlasts_a_power_cut(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(queue._database, "run", noting)
         assert queue._folders.done(job, "me")
     assert durable == [True]
+
+
+def test_whoever_claims_has_given_a_sign_of_life_and_gives_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[set[str]] = []
+    sweeps: list[int] = []
+    launch = engines.Engine
+
+    def noting(*given: Any) -> Engine:
+        known.append(queue._executors.names())
+        return launch(*given)
+
+    monkeypatch.setattr(engines, "Engine", noting)
+    with closing(DurableQueue(f"sqlite:///{tmp_path}/queue.db")) as queue:
+        queue.serve(Office().work, 1)
+        assert known == [{queue._me}]
+
+        def endless(_: Engine) -> int:
+            sweeps.append(1)
+            assert len(sweeps) < 50
+            return 1000
+
+        monkeypatch.setattr(launch, "sweep", endless)
+        queue._tidy()
+    assert len(sweeps) < 50
