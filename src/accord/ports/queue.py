@@ -108,7 +108,8 @@ class Queue(Protocol):
         """Have runs done from now on, in so many threads; returns at once.
 
         A run that raises is a fault: its folder is left alone for a while, each time for longer,
-        and buried after FAULTS of them.
+        and buried after FAULTS of them. One that raises Busy found another at work there, and
+        asked for the next: it is no fault, and as if it had not been where workers died before.
         """
         ...
 

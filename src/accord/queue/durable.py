@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from accord.db import Database, migrate, open_database
+from accord.ports.errors import Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Entry, Job, Stage, Urgency, Work
 from accord.queue.executors import Executors
@@ -34,6 +35,7 @@ _WATCH = 2.0
 _TIDY = 30.0
 _STALE = 60.0
 _LAST = 1_000
+_SWEEPS = 5
 
 
 class _Claimed(Struct, eq=False, order=False):
@@ -63,7 +65,9 @@ class DurableQueue:
         self._count = count()
         self._nudge = threading.Event()
         self._ending = threading.Event()
-        self._open: set[threading.Event] = set()
+        self._open: dict[threading.Event, Admitted] = {}
+        self._begun: set[Admitted] = set()
+        self._nobodys: set[str] = set()
         self._threads: list[threading.Thread] = []
         self._working: list[threading.Thread] = []
         self._closed = False
@@ -111,6 +115,8 @@ class DurableQueue:
         from accord.queue.engine import Engine
 
         self._workers = workers
+        # Before anything is claimed: what is claimed by nobody who lives is taken over.
+        self._executors.live(self._me, workers)
         self._engine = Engine(self._url, self._me, workers, self._claimed)
         self._watch()
         # Daemons: a second signal ends the process, whatever hangs in them.
@@ -148,6 +154,8 @@ class DurableQueue:
         if self._engine is not None:
             self._let_go()
             self._engine.stop()
+            # Whose end could not be noted, for the database was away.
+            self._folders.abandoned(self._me)
             self._executors.leave(self._me)
         self._database.close()
 
@@ -162,12 +170,12 @@ class DurableQueue:
     def _claimed(self, key: str, generation: int, urgency: int) -> None:
         """Have a run done that DBOS gave to this process; called in its threads."""
         claimed = _Claimed(key, generation, threading.Event())
-        self._open.add(claimed.over)
+        self._open[claimed.over] = Admitted(key, generation)
         self._handed.put((urgency, next(self._count), claimed))
         while not claimed.over.wait(1.0):
             if self._closed and not any(each.is_alive() for each in self._working):
                 self._let_go()
-        self._open.discard(claimed.over)
+        self._open.pop(claimed.over, None)
 
     def _work(self, work: Work) -> None:
         while (claimed := self._handed.get()[2]) is not None:
@@ -183,22 +191,32 @@ class DurableQueue:
         if self._ending.is_set():
             self._folders.take_back(Admitted(claimed.key, claimed.generation))
             return
-        job = self._folders.begin(claimed.key, claimed.generation, self._me)
-        if job is None:
-            return
-        rest, why = 0.0, ""
+        mine = Admitted(claimed.key, claimed.generation)
+        # Before it begins: `_heal` plans anew what stands as begun and isn't here.
+        self._begun.add(mine)
+        try:
+            job = self._folders.begin(claimed.key, claimed.generation, self._me)
+            if job is not None:
+                self._carry_out(work, job)
+        finally:
+            self._begun.discard(mine)
+
+    def _carry_out(self, work: Work, job: Job) -> None:
+        rest, why, busy = 0.0, "", False
         try:
             rest = work(job)
+        except Busy:
+            busy = True
         except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
             why = str(contained(error, f"visiting {job.folder}"))
-        self._done(job, rest, why)
+        self._done(job, rest, why, busy=busy)
 
-    def _done(self, job: Job, rest: float, why: str) -> None:
+    def _done(self, job: Job, rest: float, why: str, *, busy: bool) -> None:
         """Note the end of a run, for as long as it takes: else nobody would begin the next."""
         pause = 0.1
         while True:
             try:
-                self._folders.done(job, self._me, rest=rest, why=why)
+                self._folders.done(job, self._me, rest=rest, why=why, busy=busy)
                 return
             except Exception as error:  # noqa: BLE001 (the edge: the database may come back)
                 contained(error, "noting the end of a run")
@@ -246,9 +264,13 @@ class DurableQueue:
         assert self._engine is not None
         self._executors.live(self._me, self._workers)
         for executor in self._executors.dead(self._me):
-            alive = self._engine.revive(executor)
-            self._folders.abandoned(executor, alive)
+            self._take_over(executor)
             self._executors.leave(executor)
+
+    def _take_over(self, executor: str) -> None:
+        assert self._engine is not None
+        alive = self._engine.revive(executor)
+        self._folders.abandoned(executor, alive)
 
     def _tidy(self) -> None:
         """Look for what was lost on its way, and let go of what is over."""
@@ -256,6 +278,27 @@ class DurableQueue:
         stale = self._folders.stale(_STALE)
         for each in self._engine.lost(stale) if stale else ():
             self._folders.take_back(each)
-        while self._engine.sweep() and not self._ending.is_set():
-            pass
+        self._heal()
+        # Not all at once: a sign of life is due meanwhile.
+        for _ in range(_SWEEPS):
+            if not self._engine.sweep() or self._ending.is_set():
+                break
         self._folders.forget()
+
+    def _heal(self) -> None:
+        """Have done anew what stands as under way and isn't: the answer to a commit may get lost,
+        or a sign of life, and nothing else would begin such a folder again.
+        """
+        assert self._engine is not None
+        # In this order: whoever begins something gave a sign of life before.
+        holders = self._folders.holders() | self._engine.holders()
+        strangers = holders - self._executors.names() - {self._me}
+        held = self._folders.held(self._me)
+        self._folders.give_up(self._me, [each for each in held if each not in self._begun])
+        claimed = self._engine.unknown(self._me, self._open.values())
+        # Seen twice: DBOS may be about to begin it, or to note its end; who was taken for gone
+        # gives the next sign of life soon.
+        for each in strangers & self._nobodys:
+            self._take_over(each)
+        self._engine.put_back(claimed & self._nobodys)
+        self._nobodys = strangers | claimed

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
@@ -115,16 +115,32 @@ class Engine:
         )
         return [each.workflow_id for each in found]
 
+    def holders(self) -> set[str]:
+        """Return the processes that have claimed jobs and not ended them."""
+        found = self._client.list_workflows(
+            status="PENDING", queue_name=QUEUE, load_input=False, load_output=False
+        )
+        return {each.executor_id for each in found if each.executor_id}
+
     def revive(self, executor: str) -> Collection[str]:
-        """Put back what a process that is gone had claimed; return the folders' ids.
+        """Put back what a process that is gone had claimed; return the folders' ids."""
+        ids = self.under_way(executor)
+        self.put_back(ids)
+        return {folder_of(each) for each in ids}
+
+    def unknown(self, executor: str, known: Iterable[Admitted]) -> set[str]:
+        """Return the jobs that a process has claimed, but for those it knows of."""
+        ids = self.under_way(executor)
+        return set(ids) - {id_of(each) for each in list(known)}
+
+    def put_back(self, jobs: Collection[str]) -> None:
+        """Have jobs claimed anew.
 
         DBOS leaves that to a product for sale. Where no queue is named, the jobs would go to one
         of its own, in which folders have no order.
         """
-        ids = self.under_way(executor)
-        if ids:
-            self._client.resume_workflows(ids, queue_name=QUEUE)
-        return {folder_of(each) for each in ids}
+        if jobs:
+            self._client.resume_workflows(list(jobs), queue_name=QUEUE)
 
     def sweep(self) -> int:
         """Delete what ended some time ago; return how many."""

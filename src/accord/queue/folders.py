@@ -167,8 +167,13 @@ class Folders:
 
         return self._database.run(take)
 
-    def done(self, job: Job, holder: str, *, rest: float = 0.0, why: str = "") -> bool:
-        """End a run, as it should end or by a fault; tell whether it was still this holder's."""
+    def done(
+        self, job: Job, holder: str, *, rest: float = 0.0, why: str = "", busy: bool = False
+    ) -> bool:
+        """End a run, as it should end or by a fault; tell whether it was still this holder's.
+
+        Whoever found another one at work, `busy`, knows nothing of what workers died of before.
+        """
         key, now = key_of(job.folder), self._clock()
 
         def end(tx: Tx) -> bool:
@@ -176,31 +181,52 @@ class Folders:
             row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
             if row is None:
                 return False
-            faults = row.faults + 1 if why else 0
+            faults = row.faults + bool(why) if why or busy else 0
             left = now + (backoff(faults) if why else rest) if why or rest > 0 else None
             values: dict[str, Any] = _ENDED | {"faults": faults, "rest": left}
+            if busy:
+                values["attempts"] = job.attempt - 1
             if faults >= FAULTS:
                 values |= {"buried": now, "why": why}
-            elif why and row.due is None:
-                values |= {"due": now, "urgency": int(Urgency.DUE), "cause": job.cause}
-                values["full"] = job.full
+            elif why:
+                values["full"] = row.full or job.full
+                if row.due is None:
+                    values |= {"due": now, "urgency": int(Urgency.DUE), "cause": job.cause}
             self._put(tx, key, values)
             return True
 
-        return self._database.run(end, durable=False)
+        # DBOS does a run that was ended once: were the end forgotten, nobody would note it again.
+        return self._database.run(end)
 
-    def abandoned(self, holder: str, alive: Collection[str]) -> int:
+    def holders(self) -> set[str]:
+        """Return those who have something under way."""
+        with self._database.read() as tx:
+            query = select(_F.holder).where(_F.running > 0).distinct()
+            return set(tx.execute(query).scalars())
+
+    def held(self, holder: str) -> list[Admitted]:
+        """Return what somebody has under way."""
+        with self._database.read() as tx:
+            query = select(_F.id, _F.running).where(_F.running > 0, _F.holder == holder)
+            return [Admitted(*row) for row in tx.execute(query)]
+
+    def abandoned(self, holder: str, alive: Collection[str] = ()) -> None:
         """Plan anew the runs of a holder who is gone, but for those that DBOS begins again."""
+        self.give_up(holder, [each for each in self.held(holder) if each.id not in alive])
+
+    def give_up(self, holder: str, some: Sequence[Admitted]) -> None:
+        """Plan these runs of a holder anew, where they aren't over."""
         now = self._clock()
 
-        def again(tx: Tx) -> int:
-            mine = select(_F.id).where(_F.running > 0, _F.holder == holder)
-            keys = [key for key in tx.execute(mine).scalars() if key not in alive]
-            for key in keys:
-                self._put(tx, key, _ENDED | {"due": now})
-            return len(keys)
+        def again(tx: Tx) -> None:
+            for each in some:
+                mine = (_F.id == each.id, _F.running == each.generation, _F.holder == holder)
+                row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
+                if row is not None:
+                    self._put(tx, each.id, _ENDED | _again(row, now))
 
-        return self._database.run(again)
+        if some:
+            self._database.run(again)
 
     # to be looked at
 
@@ -228,8 +254,9 @@ class Folders:
             query = select(_F.id, _F.folder).where(_F.buried.is_not(None))
             rows = tx.execute(query.where(_F.id.in_(keys)) if keys else query).all()
             plan = {"due": now, "urgency": int(Urgency.EDIT), "cause": "revived", "rest": None}
+            well = {"buried": None, "why": "", "faults": 0, "attempts": 0}
             for row in rows:
-                self._put(tx, row.id, plan | {"buried": None, "why": "", "faults": 0})
+                self._put(tx, row.id, plan | well)
             return sorted(row.folder for row in rows)
 
         return self._database.run(dig)
@@ -325,7 +352,7 @@ def _taken(row: Any, now: float) -> dict[str, Any]:
     return {
         "generation": row.generation + 1,
         "running": row.generation,
-        "attempts": 1,
+        "attempts": 1 + (0 if row.running else row.attempts),
         "began": now,
         "before": row.began,
         "running_cause": row.cause,
@@ -333,6 +360,17 @@ def _taken(row: Any, now: float) -> dict[str, Any]:
         "due": None,
         "cause": "",
         "full": False,
+    }
+
+
+def _again(row: Any, now: float) -> dict[str, Any]:
+    """Return what to change where a run is planned anew: it is as if it had not begun."""
+    planned = row.due is not None and row.due <= now
+    return {
+        "due": now,
+        "cause": row.cause if planned else row.running_cause,
+        "full": row.full or row.running_full,
+        "began": row.before,
     }
 
 

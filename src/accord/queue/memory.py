@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from accord.ports.errors import Busy
 from accord.ports.fault import contained
 from accord.ports.queue import FAULTS, SETTLE, Entry, Job, Stage, Urgency, Work
 from accord.queue.backoff import backoff
@@ -139,6 +140,8 @@ class MemoryQueue:
         while (job := self.take()) is not None:
             try:
                 rest = work(job)
+            except Busy:
+                self.done(job)
             except Exception as error:  # noqa: BLE001 (the edge: the others are visited)
                 self.done(job, why=str(contained(error, f"visiting {job.folder}")))
             else:
@@ -166,6 +169,8 @@ class MemoryQueue:
                 known.buried, known.changed = why, now
             elif why and known.plan is None:
                 known.plan = _Plan(now, Urgency.DUE, job.cause, job.full)
+            elif why and known.plan is not None:
+                known.plan.full |= job.full
             self._changed.notify_all()
 
     def _begin(self, name: str) -> Job:

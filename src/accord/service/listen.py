@@ -15,13 +15,14 @@ from accord.ports.adapter import Feed
 from accord.ports.errors import AccordError, CursorExpired
 from accord.ports.fault import contained
 from accord.ports.queue import Urgency
-from accord.ports.watcher import POLL, Watch, Watcher, Way
+from accord.ports.watcher import POLL, FolderHint, Watch, Watcher, Way
+from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.roster import Roster
 from accord.state.records import Target
 
 _log = logging.getLogger("accord.service.listen")
-_LONGEST_WAIT = 60.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 
 Ask = Callable[[str, str, Urgency], None]
 """Ask for a visit of a folder: its name, what causes that, and how urgent it is."""
@@ -61,7 +62,8 @@ class Ears:
 
     def ways(self) -> dict[str, Mapping[str, Way]]:
         """Return, by target, how each mailbox is watched just now."""
-        return {target: watch.ways() for target, watch in self._watches.items()}
+        # A list: whoever visits may look for links meanwhile, and find targets.
+        return {target: watch.ways() for target, watch in list(self._watches.items())}
 
     def watches(self, target: str, principal: str) -> bool:
         """Tell whether somebody's changes are heard of just now."""
@@ -92,9 +94,23 @@ class Ears:
 
     def _hear(self, target: Target, watch: Watch) -> None:
         for hint in watch.hints():
-            cause = "hint" if hint.heard else "reconnected"
+            failures = 0
+            while not self._passed_on(target, hint):
+                failures += 1
+                if self._ended.wait(backoff(failures, _FIRST_WAIT, _LONGEST_WAIT)):
+                    return
+
+    def _passed_on(self, target: Target, hint: FolderHint) -> bool:
+        """Ask for the visits that a hint is about; tell whether that was possible."""
+        cause = "hint" if hint.heard else "reconnected"
+        try:
             for key in self._roster.of_mailbox(target.id, hint.principal, hint.folder):
                 self._ask(key, cause, Urgency.EDIT if hint.heard else Urgency.DUE)
+        except Exception as error:  # noqa: BLE001 (the edge: nobody else tells of this change)
+            trouble = contained(error, f"asking for visits on {target.name}")
+            _log.warning("listen.hint", extra={"target": target.name, "why": str(trouble)})
+            return False
+        return True
 
     # the CRM
 
@@ -129,11 +145,12 @@ class Ears:
         try:
             if not self._cursor:
                 raise CursorExpired("the CRM could not be asked before")
-            hints, self._cursor = crm.hints(self._cursor)
+            hints, cursor = crm.hints(self._cursor)
         except CursorExpired:
-            self._cursor = crm.hints("")[1]
-            for key in list(self._roster.posts):
+            cursor = crm.hints("")[1]
+            for key in self._roster.posts:
                 self._ask(key, "crm", Urgency.DUE)
+            self._cursor = cursor
             return
         seen: set[tuple[str, Kind]] = {
             (who, hint.kind) for hint in hints for who in hint.principals
@@ -141,6 +158,8 @@ class Ears:
         for user, kind in seen:
             for key in self._roster.of_user(user, kind):
                 self._ask(key, "crm", Urgency.EDIT)
+        # Only now: what could not be asked for is told once more.
+        self._cursor = cursor
 
     def _start(self, name: str, work: Callable[[], None]) -> threading.Thread:
         self._threads = [each for each in self._threads if each.is_alive()]

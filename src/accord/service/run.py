@@ -6,6 +6,7 @@ What is to be visited stands in a queue (`ports.queue`), which other processes m
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import zlib
@@ -14,7 +15,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from accord.ports.errors import AuthFailed
+from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
 from accord.ports.watcher import Way
@@ -54,6 +55,8 @@ class Visited(Struct, frozen=True, kw_only=True):
     reports: tuple[Report, ...]
 
 
+_log = logging.getLogger("accord.service.run")
+
 Tell = Callable[[Visited | Watching], None]
 
 
@@ -83,7 +86,7 @@ class Run:
         self._tell = tell
         self._telling = threading.Lock()
         self._looking = threading.Lock()
-        self._roster = Roster((), ())
+        self._roster = self._planned = Roster((), ())
         self._ears = Ears(accord, self._hear, settings.feed)
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
@@ -126,16 +129,12 @@ class Run:
             with self._looking:
                 self._take(read(self._accord))
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
-            contained(error, "reading links and targets")
+            trouble = contained(error, "reading links and targets")
+            _log.warning("run.look", extra={"why": str(trouble)})
 
     def _take(self, roster: Roster) -> None:
         before = self._roster
-        changed = {
-            key
-            for key, target in before.targets.items()
-            if key not in roster.targets or roster.targets[key] != target
-        }
-        for key in changed:
+        for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
             self._locked.pop(key, None)
@@ -144,12 +143,19 @@ class Run:
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
+        for key in roster.posts.keys() - before.posts.keys():
+            self._former.pop(key, None)
         if Part.LISTENER in self._parts:
             self._ears.cover(roster)
-            self._plan(before, changed)
+            self._plan(self._planned)
+        elif self._planned.posts:
+            self._catch_up(self._planned)
+        # Only now: what could not be asked for is asked for next time.
+        self._planned = roster
 
-    def _plan(self, before: Roster, changed: Collection[str]) -> None:
+    def _plan(self, before: Roster) -> None:
         """Ask for visits of what is new or changed since the roster `before`."""
+        changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
         settings = self._settings
@@ -163,6 +169,19 @@ class Run:
             elif Part.WORKER not in self._parts and not self._heard(post):
                 # Whoever visits doesn't know who is watched, and plans for those who are.
                 self._ask(post, "interval", Urgency.DUE, after=settings.poll)
+
+    def _catch_up(self, before: Roster) -> None:
+        """Ask once more for what a listener may have asked for while `before` was ours, as it was.
+
+        Folders that weren't in it need that not: who is to visit an unknown one looks first.
+        """
+        changed = _changed(before, self._roster)
+        known = {link for post in before.posts.values() for link in post.links}
+        for key in self._roster.posts.keys() & before.posts.keys():
+            post = self._roster.posts[key]
+            if post.target in changed or not known.issuperset(post.links):
+                self._queue.wake(key)
+                self._ask(post, "changed", Urgency.LOAD)
 
     def _heard(self, post: Post) -> bool:
         return self._ears.watches(post.target, post.principal)
@@ -203,8 +222,8 @@ class Run:
     def _work(self, job: Job) -> float:
         """Do a job of the queue; return for how long to leave its folder alone."""
         post = self._roster.posts.get(job.folder)
-        if post is None and job.folder not in self._former:
-            # Another process may have asked for it, who knows of a link that is new.
+        if post is None:
+            # Another process may have asked for it, who knows of a link that is new, or back.
             self._look()
             post = self._roster.posts.get(job.folder)
         if post is not None:
@@ -228,7 +247,11 @@ class Run:
         settings = self._settings
         alone = Part.LISTENER in self._parts and not self._heard(post)
         after = min(settings.poll, settings.interval) if alone else settings.interval
-        self._ask(post, "interval", Urgency.DUE, after=rest or after)
+        # A complete listing that failed is still due.
+        again = full and rest > 0
+        self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)
+        if all(report.busy for report in reports):
+            raise Busy("another process is at work in this folder", after=_BUSY)
         return rest
 
     def _pass_on(self, job: Job) -> None:
@@ -265,3 +288,9 @@ class Run:
         self._refused[target] = self._refused.get(target, 0) + 1
         if self._refused[target] >= _REFUSALS:
             self._locked[target] = time.monotonic() + _LOCKED_OUT
+
+
+def _changed(before: Roster, after: Roster) -> set[str]:
+    """Return the targets that are gone or have changed."""
+    targets = before.targets.items()
+    return {key for key, target in targets if after.targets.get(key) != target}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from accord.ports.errors import Busy
 from accord.ports.queue import FAULTS, Job, Queue, Stage, Urgency
 from accord.queue import backoff
 
@@ -216,6 +217,17 @@ class QueueContract:
         assert queue.revive() == ["a"]
         assert until(lambda: office.folders().count("a") == FAULTS + 1 and queue.idle)
         assert queue.entries(Stage.BURIED) == []
+
+    def test_a_run_that_finds_another_at_work_is_no_fault(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """However often; what comes next is what was asked for."""
+        office.fault = Busy("another is at work", after=5)
+        queue.serve(office.work, 1)
+        for number in range(1, FAULTS + 2):
+            queue.ask("a", "hint", after=0)
+            assert until(lambda number=number: len(office.ended) == number and queue.idle)  # type: ignore[misc]
+        assert queue.entries(*Stage) == []
 
     def test_closing_lets_what_is_under_way_end_and_begins_nothing(
         self, queue: Queue, office: Office

@@ -21,7 +21,7 @@ import pytest
 from dbos import DBOSClient
 from sqlalchemy import create_engine, text
 
-from accord.ports.errors import ConfigError
+from accord.ports.errors import ConfigError, Retry
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
 from accord.queue import engine as engines
 from accord.queue import executors
@@ -200,6 +200,31 @@ def test_trap_2_a_run_that_kills_its_workers_is_buried(url: str) -> None:
             assert until(lambda: "poison" in office.folders(), SOON)
 
 
+def test_trap_2_deaths_count_on_where_the_dead_ones_hold_is_waited_for() -> None:
+    with closing(DurableQueue("sqlite://")) as queue:
+        folders, key = queue._folders, key_of("poison")
+        for death in range(1, DEATHS + 1):
+            folders.ask("poison", "hint", "", 0, Urgency.EDIT, full=False)
+            dying = folders.begin(key, death, "dead")
+            assert dying is not None
+            assert dying.attempt == death
+            # Whoever takes over finds the lease still standing.
+            again = folders.begin(key, death, "other")
+            if again is not None:
+                assert folders.done(again, "other", busy=True)
+        (entry,) = folders.entries([Stage.BURIED])
+        assert entry.attempts == DEATHS
+        folders.revive([])
+        revived = folders.begin(key, DEATHS + 1, "other")
+        assert revived is not None
+        assert revived.attempt == 1
+        folders.done(revived, "other")
+        folders.ask("poison", "hint", "", 0, Urgency.EDIT, full=False)
+        well = folders.begin(key, DEATHS + 2, "other")
+        assert well is not None
+        assert well.attempt == 1
+
+
 def test_trap_2_who_was_only_slow_ends_nothing_that_others_took_over(url: str) -> None:
     now = [1000.0]
     with closing(DurableQueue(url)) as queue:
@@ -228,6 +253,22 @@ def test_trap_2_one_of_many_takes_a_death_upon_it() -> None:
         assert everybody.dead("other") == []
         now[0] += executors.LIFE + 1
         assert everybody.dead("other") == ["gone"], "me may have died of it"
+
+
+def test_trap_2_a_machine_whose_clock_is_wrong_takes_nobody_for_gone(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [0.0]
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + ahead[0])
+    with closing(DurableQueue(url)) as queue:
+        everybody = executors.Executors(queue._database, time.time)
+        everybody.live("well", 4)
+        ahead[0] = 3600
+        # Those who share a file share a machine.
+        gone = [] if url.startswith("postgres") else ["well"]
+        assert everybody.dead("me") == gone
+        assert everybody.workers() == 4 - 4 * len(gone)
 
 
 def test_trap_3_no_trigger_that_comes_in_the_middle_of_a_run_is_lost(url: str) -> None:
@@ -376,3 +417,143 @@ def test_what_was_lost_on_its_way_to_dbos_is_handed_over_anew(url: str) -> None:
         assert engine.lost(some) == some
         queue._folders.take_back(some[0])
         assert until(lambda: len(office.ended) == 1, SOON)
+
+
+def test_a_run_whose_beginning_got_no_answer_is_planned_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk(url) as (queue, office):
+        begin = queue._folders.begin
+
+        def unanswered(key: str, generation: int, holder: str) -> Job | None:
+            begin(key, generation, holder)
+            monkeypatch.setattr(queue._folders, "begin", begin)
+            raise Retry("the database went away")
+
+        monkeypatch.setattr(queue._folders, "begin", unanswered)
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: bool(queue.entries(Stage.RUNNING)) and not queue._begun, SOON)
+        office.gate = threading.Event()
+        queue._tidy()
+        assert until(lambda: len(office.begun) == 1, SOON)
+        for _ in range(2):
+            queue._tidy()
+        assert [entry.stage for entry in queue.entries()] == [Stage.RUNNING], "it is under way"
+        office.gate.set()
+        assert until(lambda: queue.idle, SOON)
+        assert len(office.ended) == 1
+
+
+def test_a_run_whose_end_could_not_be_noted_is_planned_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk(url) as (queue, office):
+
+        def unanswered(*_: object, **__: object) -> bool:
+            queue._ending.set()
+            raise Retry("the database went away")
+
+        monkeypatch.setattr(queue._folders, "done", unanswered)
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: len(office.ended) == 1, SOON)
+    with closing(DurableQueue(url)) as later:
+        assert [entry.stage for entry in later.entries()] == [Stage.WAITING]
+
+
+def test_what_somebody_holds_of_whom_nothing_is_known_is_taken_over(url: str) -> None:
+    with closing(DurableQueue(url)) as asking, peer(url, "time.sleep(600)") as process:
+        assert line(process) == "ready"
+        asking.ask("a", "hint", after=0)
+        assert line(process) == "begun a 1 1"
+        process.kill()
+        process.wait()
+        ((name,),) = stored(url, "SELECT id FROM queue_executors")
+        asking._executors.leave(name)
+        with desk(url) as (queue, office):
+            queue._tidy()
+            assert not until(lambda: bool(office.begun), 0.5), "its sign of life may be on its way"
+            queue._tidy()
+            assert until(lambda: len(office.ended) == 1 and queue.idle, SOON)
+
+
+def test_what_was_claimed_here_and_is_not_known_here_is_claimed_anew(url: str) -> None:
+    back: list[set[str]] = []
+    with desk(url) as (queue, office), pytest.MonkeyPatch.context() as patch:
+        office.gate = threading.Event()
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: len(office.begun) == 1, SOON)
+        engine = queue._engine
+        assert engine is not None
+        patch.setattr(engine, "put_back", lambda jobs: back.append(set(jobs)))
+        for _ in range(2):
+            queue._tidy()
+        assert back == [set(), set()], "it is under way"
+        claimed = engine.under_way(queue._me)
+        patch.setattr(engine, "under_way", lambda _: [*claimed, "b:000000000001"])
+        for _ in range(2):
+            queue._tidy()
+        assert back[2:] == [set(), {"b:000000000001"}]
+        office.gate.set()
+
+
+def test_a_run_that_is_planned_anew_is_what_it_was() -> None:
+    now = [1000.0]
+    with closing(DurableQueue("sqlite://")) as queue:
+        folders = Folders(queue._database, lambda: now[0])
+        folders.ask("a", "interval", "", 0, Urgency.EDIT, full=False)
+        first = folders.begin(key_of("a"), 1, "me")
+        assert first is not None
+        folders.done(first, "me")
+        now[0] += 100
+        folders.ask("a", "hint", "", 0, Urgency.EDIT, full=True)
+        lost = folders.begin(key_of("a"), 2, "gone")
+        assert lost == Job(folder="a", generation=2, cause="hint", full=True, last=100.0)
+        now[0] += 10
+        folders.ask("a", "interval", "", 3600, Urgency.DUE, full=False)
+        folders.abandoned("gone")
+        again = folders.begin(key_of("a"), 3, "me")
+        # Whether a complete listing is due is told by when the run before began.
+        assert again == Job(folder="a", generation=3, cause="hint", full=True, last=110.0)
+
+
+def test_the_end_of_a_run_outlasts_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    durable: list[bool] = []
+    with closing(DurableQueue("sqlite://")) as queue:
+        run = queue._database.run
+
+        def noting(work: Any, **options: bool) -> Any:
+            durable.append(options.get("durable", True))
+            return run(work, **options)
+
+        queue.ask("a", "hint", after=0)
+        job = queue._folders.begin(key_of("a"), 1, "me")
+        assert job is not None
+        monkeypatch.setattr(queue._database, "run", noting)
+        assert queue._folders.done(job, "me")
+    assert durable == [True]
+
+
+def test_whoever_claims_has_given_a_sign_of_life_and_gives_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[set[str]] = []
+    sweeps: list[int] = []
+    launch = engines.Engine
+
+    def noting(*given: Any) -> Engine:
+        known.append(queue._executors.names())
+        return launch(*given)
+
+    monkeypatch.setattr(engines, "Engine", noting)
+    with closing(DurableQueue(f"sqlite:///{tmp_path}/queue.db")) as queue:
+        queue.serve(Office().work, 1)
+        assert known == [{queue._me}]
+
+        def endless(_: Engine) -> int:
+            sweeps.append(1)
+            assert len(sweeps) < 50
+            return 1000
+
+        monkeypatch.setattr(launch, "sweep", endless)
+        queue._tidy()
+    assert len(sweeps) < 50

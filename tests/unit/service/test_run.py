@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,16 +14,19 @@ import msgspec
 import pytest
 
 from accord.crm.syncml import SyncmlCrm
-from accord.ports.errors import AuthFailed, Retry
+from accord.ports.errors import AuthFailed, Busy, Retry
+from accord.ports.queue import Job, Stage
 from accord.ports.watcher import FolderHint, Watched, Way
 from accord.queue.memory import MemoryQueue
 from accord.sandbox.process import until
+from accord.service import listen
 from accord.service import run as running
 from accord.service.accord import Accord
 from accord.service.report import Report
-from accord.service.run import Run, Visited, Watching
+from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
+from accord.state.records import Mode
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
@@ -199,6 +203,34 @@ def test_over_crm_interface_idle_links_cost_no_session(tmp_path: Path) -> None:
             assert set(crm.opened) == {"user3"}
 
 
+def test_what_the_queue_could_not_take_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listen, "_FIRST_WAIT", 0.02)
+    world = World("alice", "bob")
+    with Scene(world) as scene:
+        assert scene.settled("alice", "bob")
+        queue, away = scene.run._queue, Counter[str]()
+        ask = queue.ask
+
+        def failing(folder: str, cause: str, **options: Any) -> None:
+            away[cause] += 1
+            if cause in ("hint", "crm") and away[cause] <= 2:
+                raise Retry("the database went away")
+            ask(folder, cause, **options)
+
+        monkeypatch.setattr(queue, "ask", failing)
+        world.mailbox("alice").add(event("from the mailbox"))
+        scene.watch.queue.put(FolderHint(principal="alice@x.test"))
+        assert scene.both(["from the mailbox"])
+        world.person("bob").add(event("from the CRM"))
+        assert scene.both(["from the CRM"], "bob")
+        world.mailbox("alice").add(event("later"))
+        scene.watch.queue.put(FolderHint(principal="alice@x.test"))
+        assert scene.both(["from the mailbox", "later"])
+    assert min(away["hint"], away["crm"]) > 2
+
+
 def test_a_hint_for_another_folder_or_stranger_visits_nobody() -> None:
     world = World("alice")
     with Scene(world) as scene:
@@ -209,6 +241,21 @@ def test_a_hint_for_another_folder_or_stranger_visits_nobody() -> None:
         assert until(scene.watch.queue.empty, SOON)
         assert scene.run.idle
         assert len(scene.visits) == before
+
+
+def test_targets_may_come_while_ways_are_told() -> None:
+    world = World("alice")
+    with Scene(world) as scene:
+        assert scene.settled()
+        ears = scene.run._ears
+
+        class Growing(FakeWatch):
+            def ways(self) -> Mapping[str, Way]:
+                ears._watches["new"] = FakeWatch()
+                return {}
+
+        ears._watches["growing"] = Growing()
+        assert "growing" in ears.ways()
 
 
 def test_what_is_not_heard_of_is_found_on_the_interval() -> None:
@@ -254,6 +301,68 @@ def test_links_may_come_be_paused_and_go_meanwhile() -> None:
         assert world.titles("bob")[1] == ["new"]
         world.change_link("bob", paused=False)
         assert until(lambda: world.titles("bob")[1] == ["new", "unseen"], SOON)
+
+
+@pytest.mark.parametrize("trouble", ["watching", "asking"])
+def test_links_that_came_during_trouble_are_visited_after_it(
+    trouble: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World("alice", "bob")
+    world.change_link("bob", paused=True)
+    # Nobody but the links themselves tells of what is new.
+    with Scene(world, RunSettings(interval=3600, poll=3600, feed=3600, workers=1)) as scene:
+        assert scene.settled()
+        failures: list[str] = []
+
+        def failing(*_: object, **__: object) -> None:
+            failures.append(trouble)
+            raise Retry("the database went away")
+
+        with monkeypatch.context() as patch:
+            where = scene.run._ears if trouble == "watching" else scene.run._queue
+            patch.setattr(where, "cover" if trouble == "watching" else "wake", failing)
+            world.person("bob").add(event("new"))
+            world.change_link("bob", paused=False)
+            assert until(lambda: len(failures) > 1, SOON)
+        assert until(lambda: world.titles("bob")[1] == ["new"], SOON)
+    assert any(getattr(each, "why", "") == "the database went away" for each in caplog.records)
+
+
+def worker_of(scene: Scene) -> Run:
+    """A worker beside the scene, which looks when a test has it look."""
+    return Run(scene.accord, PATIENT, scene._hear, MemoryQueue(), [Part.WORKER])
+
+
+def test_a_worker_visits_a_folder_that_is_back_before_it_looked() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    worker = worker_of(scene)
+    worker._look()
+    (key,) = [key for key, post in worker._roster.posts.items() if post.links[0].id == "bob"]
+    world.change_link("bob", paused=True)
+    worker._look()
+    assert key in worker._former
+    world.person("bob").add(event("new"))
+    world.change_link("bob", paused=False)
+    worker._work(Job(folder=key, generation=1, cause="changed"))
+    assert scene.both(["new"], "bob")
+    assert worker._former == {}
+
+
+def test_a_worker_visits_again_what_it_visited_by_links_that_were_old() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    worker = worker_of(scene)
+    worker._look()
+    assert worker._queue.idle, "who listens asks for them"
+    world.change_link("bob", mode=Mode.OBSERVE)
+    (key,) = [key for key, post in worker._roster.posts.items() if post.links[0].id == "bob"]
+    worker._work(Job(folder=key, generation=1, cause="changed"))
+    worker._look()
+    (entry,) = worker._queue.entries(Stage.WAITING, Stage.PLANNED)
+    assert (entry.folder, entry.cause) == (key, "changed")
 
 
 def test_a_target_that_was_changed_is_watched_and_visited_anew() -> None:
@@ -319,6 +428,22 @@ def test_a_folder_in_which_another_run_is_at_work_is_visited_after_it() -> None:
         assert scene.both(["meanwhile"])
 
 
+def test_a_visit_that_finds_another_at_work_says_so_to_the_queue() -> None:
+    from accord.service.locking import locked
+
+    world = World("alice")
+    world.sync()
+    worker = worker_of(Scene(world))
+    worker._look()
+    (key,) = worker._roster.posts
+    job = Job(folder=key, generation=1, cause="hint")
+    with locked(world.accord, [world.link()]), pytest.raises(Busy):
+        worker._work(job)
+    (entry,) = worker._queue.entries(Stage.WAITING, Stage.PLANNED)
+    assert (entry.cause, entry.since < PATIENT.interval / 2) == ("hint", True)
+    assert worker._work(job) == 0.0
+
+
 def test_a_crm_that_loses_its_place_has_everything_looked_at() -> None:
     world = World("alice")
     with Scene(world) as scene:
@@ -358,6 +483,29 @@ def test_a_complete_listing_is_made_in_its_time() -> None:
         with Scene(World("alice"), RunSettings(interval=0.2, poll=0.2, full=0.5, workers=1)):
             assert until(lambda: True in seen, SOON)
     assert seen[0] is False
+
+
+def test_a_complete_listing_that_failed_is_made_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, bool]] = []
+    genuine: Callable[..., Any] = sync
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+
+    def spy(accord: Any, links: Any, options: Any) -> Any:
+        mailboxes.trouble = Retry("busy", after=0.05) if options.full and not seen else None
+        reports = genuine(accord, links, options)
+        if options.full or seen:
+            seen.append((options.full, bool(reports[0].error)))
+        return reports
+
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    monkeypatch.setattr(running, "sync", spy)
+    with Scene(world, PATIENT, mailboxes) as scene:
+        assert scene.settled()
+        (key,) = scene.run._roster.posts
+        scene.run._queue.ask(key, "interval", full=True)
+        assert until(lambda: len(seen) == 2, SOON)
+    assert seen == [(True, True), (True, False)]
 
 
 def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
