@@ -94,12 +94,17 @@ def test_a_pair_that_agrees_again_keeps_what_was_known_of_it(
     assert (report.paired, world.journal()) == (0, [])
 
 
-@pytest.mark.parametrize("side", Side)
-def test_what_is_paired_waits_no_longer(world: LedgerWorld, side: Side) -> None:
-    snapshot = HERE if side is CRM else THERE
+def a_copy_waits(world: LedgerWorld, side: Side) -> None:
+    """Let the copy of what stands on one side have been refused by the other."""
     alone = Case(crm=Seen(HERE)) if side is CRM else Case(groupware=Seen(THERE))
     fail = create(side.other)
     entered(world, lambda ledger: ledger.failed(fail, alone, "x", Cause.RETRY))
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_is_paired_waits_no_longer(world: LedgerWorld, side: Side) -> None:
+    snapshot = HERE if side is CRM else THERE
+    a_copy_waits(world, side)
     assert [one.ref_crm or one.ref_groupware for one in world.pending()] == [snapshot.ref]
     entered(world, noted(pair_step(), BOTH))
     assert world.pending() == []
@@ -227,9 +232,7 @@ def test_a_pair_of_which_nothing_is_left_goes(world: LedgerWorld) -> None:
 
 @pytest.mark.parametrize("side", Side)
 def test_of_a_pair_of_which_nothing_is_left_nothing_waits(world: LedgerWorld, side: Side) -> None:
-    alone = Case(crm=Seen(HERE)) if side is CRM else Case(groupware=Seen(THERE))
-    fail = create(side.other)
-    entered(world, lambda ledger: ledger.failed(fail, alone, "x", Cause.RETRY))
+    a_copy_waits(world, side)
     entered(world, lambda ledger: ledger.end(paired(world)))
     assert world.pending() == []
 
@@ -257,9 +260,7 @@ def test_a_meeting_that_another_link_claims_stays_so(world: LedgerWorld) -> None
 
 @pytest.mark.parametrize("side", Side)
 def test_what_is_let_go_waits_no_longer(world: LedgerWorld, side: Side) -> None:
-    alone = Case(crm=Seen(HERE)) if side is CRM else Case(groupware=Seen(THERE))
-    fail = create(side.other)
-    entered(world, lambda ledger: ledger.failed(fail, alone, "x", Cause.RETRY))
+    a_copy_waits(world, side)
     paired(world)
     entered(world, noted(let_go(), BOTH))
     assert world.pending() == []
