@@ -297,6 +297,24 @@ def test_a_name_as_long_as_a_message_is_not_said_back(world: World) -> None:
     assert len(Media.XML.encode(reply)) <= 5_000
 
 
+@pytest.mark.parametrize("media", Media)
+@pytest.mark.parametrize("long", ["x" * 3_000, "&" * 255, "&" * 3_000])
+def test_no_name_in_a_refused_header_makes_the_answer_too_large(
+    world: World, media: Media, long: str
+) -> None:
+    phone = world.phone(media=media)
+    phone.begin()
+    brief = replace(phone.message().header, cred=None, meta=Meta(max_msg_size=1))
+    body = tuple(m.Get(cmd_id=str(n)) for n in range(2, 400))
+    for name in ("session_id", "msg_id", "target", "source"):
+        value = Location(long) if name in ("target", "source") else long
+        message = m.Message(header=replace(brief, **{name: value}), body=body)
+        answer = world.server.answer(Request(body=media.encode(message), content_type=media.value))
+        assert answer.status == 200
+        assert header_status(media.decode(answer.body)).code >= 400
+        assert len(answer.body) <= 5_000
+
+
 @given(st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_cut_or_changed_there_is_an_answer(data: st.DataObject) -> None:

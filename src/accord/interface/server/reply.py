@@ -137,30 +137,41 @@ def refusal(
 ) -> Message:
     """Return the answer to a message none of which is done: one code for all commands.
 
-    Of more commands than fit into `limit` bytes only the first are answered.
+    Of more commands than fit into `limit` bytes only the first are answered, and the header's
+    answer repeats both sides' names only where they fit.
     """
     body: list[Command] = []
-    left = limit - OVERHEAD
+    left = limit - OVERHEAD - len(media.encode(Message(header=head)))
     if not message.header.no_resp:
-        commands: list[tuple[str, str, m.Chal | None]] = [("0", "SyncHdr", chal)]
-        commands += [
-            (command.cmd_id, name_of(command), None)
+        named = m.Status(
+            cmd_id="1",
+            msg_ref=head.msg_id,
+            cmd_ref="0",
+            cmd="SyncHdr",
+            code=int(code),
+            target_refs=(head.source.uri,),
+            source_refs=(head.target.uri,),
+            chal=chal,
+        )
+        bare = msgspec.structs.replace(named, target_refs=(), source_refs=())
+        fits = media.measure(named, head.version) <= left
+        body.append(named if fits else bare)
+        left -= media.measure(body[0], head.version)
+        commands = [
+            command
             for command in message.body
             if command.cmd_id and not isinstance(command, m.Status | m.Results)
         ]
-        for number, (to, name, asks) in enumerate(commands, 1):
+        for number, command in enumerate(commands, 2):
             made = m.Status(
                 cmd_id=str(number),
-                msg_ref=message.header.msg_id,
-                cmd_ref=to,
-                cmd=name,
+                msg_ref=head.msg_id,
+                cmd_ref=command.cmd_id,
+                cmd=name_of(command),
                 code=int(code),
-                target_refs=(message.header.target.uri,) if number == 1 else (),
-                source_refs=(message.header.source.uri,) if number == 1 else (),
-                chal=asks,
             )
-            left -= media.measure(made, message.header.version)
-            if left < 0 and body:
+            left -= media.measure(made, head.version)
+            if left < 0:
                 break
             body.append(made)
     return Message(header=head, body=tuple(body), final=True)

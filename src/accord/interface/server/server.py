@@ -38,6 +38,7 @@ from accord.state.records import Lease
 log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
 
 _LONGEST = 255
+_LONGEST_ID = 64
 _LEASE = 120.0
 _WAIT = 20.0
 _LEAST = 5_000
@@ -121,12 +122,12 @@ class Server:
     ) -> bytes:
         peer = (message.header.meta or Meta()).max_msg_size or 0
         limit = _limit(self._house.settings.max_message, peer)
-        reply = refusal(coding, message, _head(message.header), code, chal, limit)
+        reply = refusal(coding, message, _head(_brief(message.header)), code, chal, limit)
         return coding.encode(reply)
 
     def _converse(self, coding: Media, message: Message, request: Request) -> bytes:
         device, name = message.header.source.uri, message.header.session_id
-        if not all(0 < len(each) <= _LONGEST and each.isprintable() for each in (device, name)):
+        if not (device and name and (device + name).isprintable() and _is_brief(message.header)):
             return self._refuse(coding, message, StatusCode.URI_TOO_LONG)
         if conversation.only_asks(message):
             return self._alone(coding, message, request, anew=True)
@@ -302,6 +303,22 @@ def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
         source=Location(header.target.uri),
         meta=meta,
     )
+
+
+def _brief(header: Header) -> Header:
+    """Return a header with names no longer than those that anybody is admitted with."""
+    return replace(
+        header,
+        session_id=header.session_id[:_LONGEST_ID],
+        msg_id=header.msg_id[:_LONGEST_ID],
+        target=replace(header.target, uri=header.target.uri[:_LONGEST]),
+        source=replace(header.source, uri=header.source.uri[:_LONGEST]),
+    )
+
+
+def _is_brief(header: Header) -> bool:
+    """Tell whether no name in a header is longer than what every answer can repeat."""
+    return _brief(header) == header
 
 
 def _address(there: SplitResult, key: str) -> str:
