@@ -45,7 +45,7 @@ def test_a_successor_owns_it_and_both_are_told(office: Office, crm: DatabaseCrm)
 
 def test_only_in_the_version_shown_and_from_its_owner(office: Office, crm: DatabaseCrm) -> None:
     made = office.create(office.ann, office.event())
-    (stale,) = crm.hand_over(office.ann, office.bob, {made.ref: "1"})
+    (stale,) = crm.hand_over(office.ann, office.bob, {made.ref: f"0{made.version}"})
     assert isinstance(stale, Stale)
     (stranger,) = crm.hand_over(office.carl, office.bob, {made.ref: made.version})
     assert isinstance(stranger, Stale) and "somebody else" in str(stranger)

@@ -119,7 +119,7 @@ def test_a_client_that_goes_away_is_not_waited_for(account: Any, exchange: Excha
     with account.calendar.streaming_subscription() as which:
         with stream(account, which) as reply:
             next(reply.iter_raw())
-            assert exchange.notices.listening == 1
+            assert until(lambda: exchange.notices.listening == 1, 10)
         assert until(lambda: exchange.notices.listening == 0, 10)
 
 
