@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, exc, make_url
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from accord.db.database import WAIT_SECONDS, Database
 from accord.db.errors import unreachable
 from accord.ports.errors import ConfigError
+
+_RESTED = 1.0
+"""Seconds after which a connection to PostgreSQL may have been cut unnoticed."""
 
 _HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
 
@@ -121,12 +124,33 @@ def _set_pragma(connection: Connection, name: str, value: str) -> None:
 def _open_postgres(url: URL) -> Database:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
         max_overflow=20,
         connect_args={
             "options": f"-c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
             "connect_timeout": round(WAIT_SECONDS),
         },
     )
+    event.listen(engine, "connect", _note_use)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _ping_after_rest)
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(engine, reader)
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_after_rest(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Make sure that a connection that rested still stands; the pool makes new ones if not.
+
+    To ask each time, as the pool does by itself, costs one of three round trips of a small read.
+    """
+    if time.monotonic() - record.info["used"] < _RESTED:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.rollback()
+    except connection.OperationalError as error:
+        raise exc.InvalidatePoolError from error

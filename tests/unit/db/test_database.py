@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, Table, Text, func, select, text, update
 
@@ -20,7 +24,8 @@ from accord.db import (
     open_database,
 )
 from accord.db.tx import chunks
-from accord.ports.errors import ConfigError
+from accord.ports.errors import ConfigError, Retry
+from accord.sandbox.postgres import fresh_database
 
 METADATA = new_metadata()
 BOXES = Table("boxes", METADATA, Column("id", Text, primary_key=True), Column("size", Integer))
@@ -281,3 +286,60 @@ def test_the_password_is_never_shown(database_url: str) -> None:
 def test_chunks_lose_nothing() -> None:
     assert list(chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
     assert list(chunks([], 2)) == []
+
+
+@pytest.fixture
+def postgresql(postgres: str) -> Iterator[Database]:
+    with fresh_database(postgres) as url, closing(open_database(url)) as database:
+        yield database
+
+
+def cut_off(database: Database, monkeypatch: pytest.MonkeyPatch, *, rested: float) -> None:
+    """Cut the connection that a database keeps, which was used last so many seconds ago."""
+    with database.read() as tx:
+        number = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with psycopg.connect(
+        database.engine.url.set(drivername="postgresql").render_as_string(False)
+    ) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [number])
+    now = time.monotonic() + rested
+    monkeypatch.setattr("accord.db.open.time.monotonic", lambda: now)
+
+
+@pytest.mark.postgres
+def test_a_connection_cut_while_it_rested_is_replaced_unnoticed(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(postgresql, monkeypatch, rested=60)
+    with postgresql.read() as tx:
+        assert tx.execute(text("SELECT 1")).scalar_one() == 1
+
+
+@pytest.mark.postgres
+def test_after_a_connection_cut_in_use_the_next_one_stands(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(postgresql, monkeypatch, rested=0)
+    with pytest.raises(Retry), postgresql.read() as tx:
+        tx.execute(text("SELECT 1"))
+    with postgresql.read() as tx:
+        assert tx.execute(text("SELECT 1")).scalar_one() == 1
+
+
+@pytest.mark.postgres
+def test_a_connection_in_use_is_not_asked_whether_it_stands(
+    postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.read() as tx:
+        tx.execute(text("SELECT 1"))
+    asked: list[object] = []
+    real = psycopg.Cursor.execute
+
+    def execute(cursor: Any, query: Any, *given: Any, **more: Any) -> Any:
+        asked.append(query)
+        return real(cursor, query, *given, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", execute)
+    with postgresql.read() as tx:
+        tx.execute(text("SELECT 2"))
+    assert asked == ["SELECT 2"]
