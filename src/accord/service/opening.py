@@ -146,8 +146,9 @@ def open_visit(
         rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
         keys = (settled_key(link), withdrawn_key(link), folder_key(link), told_key(link))
         kept = tx.settings.some(*keys, binding_key(link), "paused")
-        cursor = tx.cursors.get(link.id, Side.CRM, place_of(link, Side.CRM))
-        first = not cursor and not tx.pairings.count(link.id)
+        places = {side: place_of(link, side, folder.folder) for side in Side}
+        cursors = tx.cursors.of(link.id, places)
+        first = not cursors[Side.CRM] and not tx.pairings.count(link.id)
     if not options.dry and (kept.get("paused", False) or link.paused):
         raise ConfigError("paused", field="paused", hint="run `accord resume` to go on")
     if rule is None:
@@ -187,6 +188,7 @@ def open_visit(
         approved=options.approved,
         withdrawn=frozenset(kept.get(withdrawn_key(link), ())),
         told=tuple(kept[told_key(link)]) if told_key(link) in kept else None,
+        cursors=cursors,
     )
     learn(visit, ())
     return visit

@@ -33,6 +33,8 @@ RULE_CHANGED = "rule change: nothing changes before you approve"
 
 def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     """Return the steps for each case, guarded; `plan` shows exactly these."""
+    if not gathered.cases and not gathered.decided:
+        return []
     learn(visit, _observations(gathered.cases))
     cases = with_claims(visit, gathered.cases)
     _load_policies(visit, cases)

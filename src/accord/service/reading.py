@@ -22,7 +22,7 @@ from accord.state.state import Tx
 def read_crm(visit: Visit) -> Pulled:
     """Return what the CRM says to one link."""
     anew = visit.full or visit.anew
-    cursor = "" if anew else _cursor(visit, Side.CRM)
+    cursor = "" if anew else visit.cursors[Side.CRM]
     known = _known([visit], Side.CRM)
     return pull(visit.crm, cursor, known, _counting(visit.progress, "reading"))
 
@@ -38,7 +38,7 @@ def read_folder(
     standing: dict[str, list[Visit]] = {}
     for visit in visits:
         anew = visit.full or visit.anew or visit.policy.first
-        cursor = "" if anew else _cursor(visit, Side.GROUPWARE)
+        cursor = "" if anew else visit.cursors[Side.GROUPWARE]
         standing.setdefault(cursor, []).append(visit)
     pulled: dict[str, Pulled] = {}
     for cursor, some in standing.items():
@@ -62,11 +62,6 @@ def _together(pulled: dict[str, Pulled]) -> dict[str, Pulled]:
         cursor: one if one.cursor in ("", cursor) else msgspec.structs.replace(one, cursor=first)
         for cursor, one in pulled.items()
     }
-
-
-def _cursor(visit: Visit, side: Side) -> str:
-    with visit.state.read() as tx:
-        return tx.cursors.get(visit.link.id, side, visit.place(side))
 
 
 def _known(visits: Sequence[Visit], side: Side) -> Known:

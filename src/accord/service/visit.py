@@ -5,7 +5,7 @@ Made by `sync`, read by `cases`, `apply`, `recover`, `undo`; holds no decisions 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -60,7 +60,7 @@ class Visit(Struct, kw_only=True):
     A `parting` visit takes its link's copies away, although the link is paused. `approved` are
     fingerprints of steps that somebody said yes to, for this visit alone.
     `told` is the journal's entry up to which the last whole visit's pull told what became of
-    what came, and that visit's run.
+    what came, and that visit's run. `cursors` are where the last pull of each side ended.
     """
 
     state: State
@@ -84,6 +84,7 @@ class Visit(Struct, kw_only=True):
     parting: bool = False
     approved: frozenset[str] = frozenset()
     told: tuple[int, str] | None = None
+    cursors: Mapping[Side, str] = {}
 
     @property
     def writes(self) -> bool:

@@ -6,6 +6,8 @@ take changes from it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import delete, select
 
 from accord.model.kinds import Side
@@ -18,8 +20,14 @@ class Cursors(Repository):
 
     def get(self, link: str, side: Side, place: str) -> str:
         """Return the cursor; empty where the next pull of that place must list everything."""
-        query = select(CURSORS.c.cursor).where(CURSORS.c.link == link, CURSORS.c.side == side.value)
-        return self.db.execute(query.where(CURSORS.c.place == place)).scalar() or ""
+        return self.of(link, {side: place})[side]
+
+    def of(self, link: str, places: Mapping[Side, str]) -> dict[Side, str]:
+        """Return a link's cursors of these places, which may be empty."""
+        query = select(CURSORS.c.side, CURSORS.c.place, CURSORS.c.cursor)
+        rows = self.db.execute(query.where(CURSORS.c.link == link))
+        found = {(side, place): cursor for side, place, cursor in rows}
+        return {side: found.get((side.value, place), "") for side, place in places.items()}
 
     def put(self, link: str, side: Side, place: str, cursor: str) -> None:
         """Store the cursor instead of that of any other place; an empty one drops it."""
