@@ -35,6 +35,7 @@ from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
 from accord.service.init import init
+from accord.service.run import LOOK
 from accord.service.transfer import import_
 from bench.figures import Figures
 from bench.rows import Rows
@@ -148,6 +149,8 @@ class _Office:
             watched = until(lambda: _watched(log) >= mailboxes, _PATIENCE)
             if not watched or not until(lambda: _quiet(log), _PATIENCE):
                 raise RuntimeError(f"accord run: {log.read_text()[-4000:]}")
+            # What visits took goes back to the system when it looks around the next time.
+            time.sleep(2 * LOOK)
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
@@ -263,6 +266,8 @@ def _note(rows: Rows, what: str, began: float, pid: int) -> None:
 
 
 def _quantiles(what: str, seconds: list[float]) -> dict[str, float]:
+    if len(seconds) < 2:
+        return {}
     cut = quantiles(seconds, n=100, method="inclusive")
     return {
         f"{what}, seconds, p50": cut[49],

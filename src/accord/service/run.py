@@ -22,6 +22,7 @@ from accord.ports.watcher import Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.listen import Ears
+from accord.service.memory import give_back, share_arenas
 from accord.service.opening import Options
 from accord.service.report import Report
 from accord.service.roster import Post, Roster, read
@@ -94,9 +95,11 @@ class Run:
         self._refused: dict[str, int] = {}
         self._locked: dict[str, float] = {}
         self._stopped = False
+        self._visited = False
 
     def run(self) -> None:
         """Visit every folder, then go by hints and intervals; returns when the last visit ended."""
+        share_arenas()
         try:
             self._look()
             if Part.WORKER in self._parts:
@@ -106,11 +109,18 @@ class Run:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
                     self._look()
+                    self._rest_a_moment()
                     looked = time.monotonic()
                 self._tell_ways()
         finally:
             self._ears.close()
             self._queue.close()
+
+    def _rest_a_moment(self) -> None:
+        """Give back the memory of the visits since, once there is nothing to do."""
+        if self._visited and self._queue.idle:
+            self._visited = False
+            give_back()
 
     def stop(self) -> None:
         """Begin nothing more; a flag, so that a signal's handler may set it."""
@@ -239,6 +249,7 @@ class Run:
         full = job.full or self._full(job)
         options = Options(full=full, cause=job.cause)
         reports = sync(self._accord, post.links, options)
+        self._visited = True
         with self._telling:
             self._tell(Visited(cause=job.cause, reports=tuple(reports)))
         rest = self._rest(post, reports)

@@ -470,6 +470,21 @@ def test_stopping_lets_the_visit_under_way_end_and_begins_no_other() -> None:
     assert len(world.titles(user)[1]) == 1, "what was begun is whole"
 
 
+def test_the_memory_of_visits_goes_back_once_there_is_nothing_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[bool] = []
+    scene = Scene(World())
+    monkeypatch.setattr(running, "give_back", lambda: given.append(True))
+    with scene:
+        assert scene.settled()
+        assert until(lambda: bool(given), SOON)
+        before = len(given)
+        assert not until(lambda: len(given) > before, 5 * running.LOOK), "nobody was visited"
+        scene.world.person().add(event("One"))
+        assert until(lambda: len(given) > before, SOON)
+
+
 def test_a_complete_listing_is_made_in_its_time() -> None:
     seen: list[bool] = []
     genuine: Callable[..., Any] = sync
