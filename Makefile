@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; only make, python3 and python3-venv must be there.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check split fault fuzz mutants bench lock docs clean help
+.PHONY: setup demo test check split fault fuzz mutants bench scale lock docs clean help
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -56,6 +56,10 @@ mutants: ## plant faults in the deciding code and list those no test notices
 bench: ## measure against peers, in one run (ARGS="--only dav", or syncml, or exchange, picks)
 	@tools/setup dev
 	@$(BIN)/python -m bench $(ARGS)
+
+scale: ## a day of 1,000 mailboxes in minutes, workers on PostgreSQL, 10,000 idle links (two hours)
+	@tools/setup dev
+	@$(BIN)/python -m bench.scale $(ARGS)
 
 lock: ## resolve pyproject.toml anew into requirements/*.lock (ARGS=--upgrade renews all)
 	@tools/setup dev

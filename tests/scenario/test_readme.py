@@ -71,6 +71,7 @@ NOT_RUN = {
 
 ELSEWHERE = {
     "conversation.md": (("xml",), ROOT / "tests/unit/interface/test_conversation_page.py"),
+    "deploy.md": (("console",), ROOT / "tests/scenario/test_deploy.py"),
     "adapters.md": (("python",), ROOT / "tests/unit/testing/test_adapter_guide.py"),
     "rules.md": (("toml", "json"), ROOT / "tests/unit/rules/test_reference.py"),
     **dict.fromkeys(

@@ -212,6 +212,7 @@ class Report(Struct, kw_only=True):
             "action": self.action,
             "hint": self.hint,
             **({"state": self.state} if self.state else {}),
+            **({"busy": True} if self.busy else {}),
             **({"observed": True} if self.observed else {}),
             **({"left": self.left} if self.left else {}),
             **({"refused": self.refused} if self.refused else {}),
