@@ -59,8 +59,9 @@ def run(
     meanwhile, as `accord interface` lets them.
 
     What is to be visited stands in a queue that outlasts this process (`accord queue`). Several
-    processes share the work: with `worker` one only visits folders, with `listener` it hears of
-    changes for the others, and with `web` it serves CRM.interface.
+    processes share the work: with `worker` one only visits folders and does what `accord jobs`
+    lists, with `listener` it hears of changes for the others, and with `web` it serves
+    CRM.interface.
     """
     config = call.config()
     serving = config.run.interface if interface is None else interface
@@ -76,8 +77,10 @@ def run(
 
 
 def _run(call: Call, accord: Accord, config: Config, part: Part | None) -> None:
+    from accord.cli.jobs import told as job_told
     from accord.service import run as running
     from accord.service.bootstrap import open_queue
+    from accord.service.jobs.clockwork import Clockwork
 
     def tell(what: Visited | Watching) -> None:
         if isinstance(what, running.Watching):
@@ -88,7 +91,8 @@ def _run(call: Call, accord: Accord, config: Config, part: Part | None) -> None:
 
     parts = tuple(running.Part) if part is None else (running.Part(part.value),)
     with closing(open_queue(config)) as queue:
-        service = running.Run(accord, config.run, tell, queue, parts)
+        jobs = Clockwork(accord, config, queue, lambda *what: job_told(call, *what))
+        service = running.Run(accord, config.run, tell, queue, parts, jobs)
         with _stopping(service.stop):
             _announce(call, part)
             service.run()

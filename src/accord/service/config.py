@@ -21,6 +21,8 @@ from accord.rules.problem import Problem, RuleErrors
 from accord.rules.source import Source
 from accord.rules.text import read
 from accord.service import connector
+from accord.service.notices.settings import NotifySettings, SmtpSettings
+from accord.service.notices.settings import problems as problems_of_notices
 from accord.service.running import RunSettings
 
 FILE = "accord.toml"
@@ -36,6 +38,8 @@ class _File(Struct, frozen=True, kw_only=True):
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
     run: RunSettings = RunSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 _TEXTS = ("database", "key_file", "crm")
@@ -59,6 +63,8 @@ class Config(Struct, frozen=True, kw_only=True):
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
     run: RunSettings = RunSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    notify: NotifySettings = NotifySettings()
 
     @property
     def shown_database(self) -> str:
@@ -89,6 +95,8 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
         tokens=given.tokens,
         interface=given.interface,
         run=given.run,
+        smtp=given.smtp,
+        notify=given.notify,
     )
     _require_texts(config, values)
     return config
@@ -132,6 +140,8 @@ def _read(path: Path) -> _File:
     if given is not None and given.connector:
         table = connector.read_table(given.connector, path.resolve().parent, source, problems)
         given = replace(given, connector=table)
+    if given is not None:
+        problems += problems_of_notices(given.smtp, given.notify, source)
     if problems:
         raise RuleErrors(_with_places(problems, source.data))
     assert isinstance(given, _File)

@@ -27,6 +27,7 @@ from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.visit import Progress, Stance, Visit
 from accord.state.holder import take
+from accord.state.leases import FOLDER
 from accord.state.records import Lease, Link, Mode
 from accord.state.state import Tx
 
@@ -114,7 +115,7 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
     """Take the folder's lease until `stack` closes; raises Busy while another holds it."""
     with accord.state.begin() as tx:
-        lease = take(tx.leases, f"folder:{folder.scope}", LEASE_SECONDS)
+        lease = take(tx.leases, f"{FOLDER}{folder.scope}", LEASE_SECONDS)
     if lease is None:
         raise Busy("this folder is being synchronized by another process", after=LEASE_SECONDS)
 

@@ -21,6 +21,7 @@ from accord.ports.queue import SETTLE, Job, Queue, Urgency
 from accord.ports.watcher import Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
+from accord.service.jobs.clockwork import Clockwork
 from accord.service.listen import Ears
 from accord.service.memory import give_back, share_arenas
 from accord.service.opening import Options
@@ -80,10 +81,15 @@ class Run:
         tell: Tell,
         queue: Queue,
         parts: Collection[Part] = tuple(Part),
+        jobs: Clockwork | None = None,
     ) -> None:
-        """Prepare; `tell` hears of all that happens, one thing at a time."""
+        """Prepare; `tell` hears of all that happens, one thing at a time.
+
+        Whoever visits folders has `jobs` done, too.
+        """
         self._accord, self._settings = accord, settings
         self._queue, self._parts = queue, frozenset(parts)
+        self._jobs = jobs if Part.WORKER in self._parts else None
         self._tell = tell
         self._telling = threading.Lock()
         self._looking = threading.Lock()
@@ -110,10 +116,13 @@ class Run:
                 if time.monotonic() - looked >= LOOK:
                     self._look()
                     self._rest_a_moment()
+                    self._look_at_jobs()
                     looked = time.monotonic()
                 self._tell_ways()
         finally:
             self._ears.close()
+            if self._jobs is not None:
+                self._jobs.close()
             self._queue.close()
 
     def _rest_a_moment(self) -> None:
@@ -130,6 +139,14 @@ class Run:
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing due now."""
         return self._queue.idle
+
+    def _look_at_jobs(self) -> None:
+        try:
+            if self._jobs is not None:
+                self._jobs.look()
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            trouble = contained(error, "looking for jobs")
+            _log.warning("run.jobs", extra={"why": str(trouble)})
 
     # links and targets
 

@@ -5,15 +5,20 @@ Taken before a visit, renewed during it; every commit of the visit checks the fe
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
+from accord.db.tx import chunks
 from accord.ports.clock import system_clock
 from accord.ports.errors import Retry
 from accord.state.context import Repository
 from accord.state.records import Lease
 from accord.state.schema import LEASES
+
+FOLDER = "folder:"
+"""What the names of leases on folders begin with; the target's id follows."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,6 +77,23 @@ class Leases(Repository):
         """Tell whether somebody holds `name` now."""
         lease = self.get(name)
         return lease is not None and lease.until > self._now()
+
+    def prune(self, targets: Collection[str]) -> int:
+        """Forget the leases on folders of targets that are gone; return how many.
+
+        All others stay, for a fence that began anew would let the late in.
+        """
+        gone = [
+            name
+            for name in self.db.execute(select(LEASES.c.name)).scalars()
+            if name.startswith(FOLDER)
+            and name.removeprefix(FOLDER).partition("/")[0] not in targets
+        ]
+        free = LEASES.c.until <= self._now()
+        return sum(
+            self.db.execute(delete(LEASES).where(LEASES.c.name.in_(part), free)).rowcount
+            for part in chunks(gone)
+        )
 
     def _change(self, lease: Lease, until: datetime) -> bool:
         key = (LEASES.c.name == lease.name, LEASES.c.fence == lease.fence)

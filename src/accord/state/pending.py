@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
@@ -64,6 +64,14 @@ class PendingChanges(Repository):
     def all(self, cause: Cause | str | None = None) -> list[Pending]:
         """Return the pending changes of all links, oldest first."""
         return self._where(*([] if cause is None else [PENDING.c.cause == Cause(cause).value]))
+
+    def counted(self) -> list[tuple[str, Cause, str, int]]:
+        """Return link, cause and reason of what waits, and how often; nothing that was refused."""
+        row = PENDING.c
+        query = select(row.link, row.cause, row.why, func.count()).where(row.refused.is_(False))
+        query = query.group_by(row.link, row.cause, row.why)
+        query = query.order_by(row.link, row.cause, row.why)
+        return [(link, Cause(cause), why, n) for link, cause, why, n in self.db.execute(query)]
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""

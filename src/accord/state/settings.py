@@ -33,6 +33,12 @@ class Settings(Repository):
         else:
             self.db.upsert(SETTINGS, [{"key": key, "value": value}])
 
+    def under(self, prefix: str) -> dict[str, Any]:
+        """Return the values of all names that begin so, by name."""
+        key = SETTINGS.c.key
+        query = select(key, SETTINGS.c.value).where(key.startswith(prefix, autoescape=True))
+        return self.db.mapping(query.order_by(key))
+
     def all(self) -> dict[str, Any]:
         """Return all values by name."""
         query = select(SETTINGS.c.key, SETTINGS.c.value).order_by(SETTINGS.c.key)

@@ -325,6 +325,12 @@ class Http:
                 self._context = trusting("", self.config.where)
             return self._context
 
+    def renew(self, login: Login) -> None:
+        """Renew the token of a login; raises AuthFailed, ConfigError or Retry."""
+        tokens = self._tokens_of(login)
+        if tokens is not None:
+            tokens.renew()
+
     def _tokens_of(self, login: Login) -> Tokens | None:
         config = self.config
         if not config.by_token:
