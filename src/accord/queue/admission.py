@@ -15,7 +15,7 @@ from sqlalchemy import and_, func, select, text
 
 from accord.db import Database, Tx
 from accord.ports.queue import Urgency
-from accord.queue.folders import WAITING, Admitted
+from accord.queue.folders import RUNNING, WAITING, Admitted
 from accord.queue.memory import room
 from accord.queue.schema import FOLDERS, READY
 
@@ -96,7 +96,7 @@ def _under_way(tx: Tx) -> tuple[Counter[str], int]:
     """Return how many runs each place has at once, and how many haven't begun."""
     counted: Counter[str] = Counter()
     waiting = 0
-    for condition in (_F.running > 0, and_(WAITING, _F.running == 0)):
+    for condition in (RUNNING, and_(WAITING, _F.running == 0)):
         query = select(_F.place, func.count()).where(condition).group_by(_F.place)
         waiting = 0
         for place, count in tx.execute(query):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, not_, or_, select, update
+from sqlalchemy import and_, case, delete, literal_column, not_, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from accord.db import Database, Tx
@@ -193,18 +193,18 @@ class Folders:
     def holders(self) -> set[str]:
         """Return those who have something under way."""
         with self._database.read() as tx:
-            query = select(_F.holder).where(_F.running > 0).distinct()
+            query = select(_F.holder).where(RUNNING).distinct()
             return set(tx.execute(query).scalars())
 
     def held(self, holder: str) -> list[Admitted]:
         """Return what somebody has under way."""
         with self._database.read() as tx:
-            query = select(_F.id, _F.running).where(_F.running > 0, _F.holder == holder)
+            query = select(_F.id, _F.running).where(RUNNING, _F.holder == holder)
             return [Admitted(*row) for row in tx.execute(query)]
 
     def orphan(self, holder: str) -> None:
         """Let others begin what somebody has under way who seems to be gone."""
-        mine = update(FOLDERS).where(_F.running > 0, _F.holder == holder)
+        mine = update(FOLDERS).where(RUNNING, _F.holder == holder)
         self._database.run(lambda tx: tx.execute(mine.values(holder=GONE + holder)))
 
     def reclaim(self, holder: str, some: Collection[Admitted]) -> set[Admitted]:
@@ -267,7 +267,7 @@ class Folders:
 
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing to be done now."""
-        busy = or_(_F.running > 0, and_(_F.due <= self._clock(), _F.buried.is_(None)))
+        busy = or_(RUNNING, and_(_F.due <= self._clock(), _F.buried.is_(None)))
         with self._database.read() as tx:
             return tx.execute(select(_F.id).where(busy).limit(1)).first() is None
 
@@ -305,6 +305,9 @@ def key_of(folder: str) -> str:
     return hashlib.sha256(folder.encode()).hexdigest()[:32]
 
 
+RUNNING: ColumnElement[bool] = _F.running > literal_column("0")
+"""What is under way; its index wants to see the number."""
+
 WAITING: ColumnElement[bool] = and_(_F.admitted == _F.generation, _F.buried.is_(None))
 """What was handed over and hasn't begun, or runs and was handed over once more."""
 
@@ -312,7 +315,7 @@ _ENDED: dict[str, Any] = {"running": 0, "holder": "", "attempts": 0}
 _BURIED: dict[str, Any] = {"running": 0, "holder": ""}
 _STAGES: dict[Stage, Callable[[float], ColumnElement[bool]]] = {
     Stage.BURIED: lambda _: _F.buried.is_not(None),
-    Stage.RUNNING: lambda _: and_(_F.buried.is_(None), _F.running > 0),
+    Stage.RUNNING: lambda _: and_(_F.buried.is_(None), RUNNING),
     Stage.WAITING: lambda now: and_(
         _F.buried.is_(None),
         _F.running == 0,

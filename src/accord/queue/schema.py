@@ -61,7 +61,7 @@ FOLDERS = Table(
     Column("why", Line, nullable=False, server_default=""),
     # Each look at the queue asks by these, and folders are many.
     Index("ix_queue_folders_ready", "place", "urgency", "due", sqlite_where=text(READY)),
-    Index("ix_queue_folders_running", "running"),
+    Index("ix_queue_folders_running", "running", sqlite_where=text("running > 0")),
     Index("ix_queue_folders_waiting", "id", sqlite_where=text("admitted = generation")),
 )
 

@@ -35,6 +35,16 @@ def upgrade() -> None:
     )
     op.execute("UPDATE queue_folders SET due = rest WHERE rest > due")
     op.drop_index("ix_queue_folders_due", table_name="queue_folders")
+    op.drop_index("ix_queue_folders_running", table_name="queue_folders")
+    running = sa.text("running > 0")
+    op.create_index(
+        "ix_queue_folders_running",
+        "queue_folders",
+        ["running"],
+        unique=False,
+        sqlite_where=running,
+        postgresql_where=running,
+    )
     ready = sa.text("buried IS NULL AND running = 0 AND admitted < generation AND due IS NOT NULL")
     op.create_index(
         "ix_queue_folders_ready",
