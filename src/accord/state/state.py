@@ -31,6 +31,7 @@ from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
 from accord.state.persons import Consents, Erasures, Preferences
+from accord.state.processes import Processes, Watches
 from accord.state.purging import Purging
 from accord.state.renewals import Renewals
 from accord.state.replies import KeptReplies
@@ -174,6 +175,11 @@ class Tx:
         return Preferences(self.context)
 
     @cached_property
+    def processes(self) -> Processes:
+        """Return the service's processes."""
+        return Processes(self.context)
+
+    @cached_property
     def purging(self) -> Purging:
         """Return the way to take a person out of everything."""
         return Purging(self.context)
@@ -242,6 +248,11 @@ class Tx:
     def token_uses(self) -> TokenUses:
         """Return which tokens are used up."""
         return TokenUses(self.context)
+
+    @cached_property
+    def watches(self) -> Watches:
+        """Return how mailboxes are watched."""
+        return Watches(self.context)
 
     @cached_property
     def windows(self) -> Windows:
