@@ -15,8 +15,10 @@ from sqlalchemy import and_, func, select, text
 
 from accord.db import Database, Tx
 from accord.ports.queue import Urgency
+from accord.queue.circuits import Standing
 from accord.queue.folders import RUNNING, WAITING, Admitted
 from accord.queue.memory import room
+from accord.queue.places import standings
 from accord.queue.schema import FOLDERS, READY
 
 AHEAD = 2
@@ -40,6 +42,8 @@ class Admission:
         self._clock = clock
         self._known: tuple[set[str], float] = (set(), 0.0)
         self._turn = 0
+        self.limits: Mapping[str, int] = {}
+        self.troubled: Mapping[str, Standing] = {}
 
     def admit(self, workers: int) -> list[Admitted]:
         """Return runs to hand over now, the most urgent first: as many as may begin soon.
@@ -53,7 +57,11 @@ class Admission:
             under_way, waiting = _under_way(tx)
             places = self._places(tx) | under_way.keys()
             most = room(workers, places) if len(places) > 1 else (AHEAD + 1) * workers
-            left = {place: most - under_way[place] for place in places}
+            left = {place: self._most(place, most) - under_way[place] for place in places}
+            self.troubled = standings(tx)
+            for place in self.troubled.keys() & left.keys():
+                at_once = self._most(place, most)
+                left[place] = self.troubled[place].room(under_way[place], at_once, now)
             wanted = AHEAD * workers - waiting
             if (owed := min(self._turn // _TURNS, wanted)) > 0:
                 late = [
@@ -70,6 +78,9 @@ class Admission:
                 found += _let_in([row for row in some if row.id not in known][:more], left)
         self._turn = self._turn % _TURNS + len(found)
         return found
+
+    def _most(self, place: str, most: int) -> int:
+        return min(most, self.limits.get(place, most))
 
     def know(self, place: str) -> None:
         """Note a place for which something was asked just now."""

@@ -8,7 +8,7 @@ one process, and one run of a folder at a time. Whoever only asks or looks needs
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from queue import PriorityQueue
 from typing import TYPE_CHECKING
@@ -18,11 +18,12 @@ from msgspec import Struct
 from accord.db import Database, migrate, open_database
 from accord.ports.errors import Busy
 from accord.ports.fault import contained
-from accord.ports.queue import SETTLE, Entry, Job, Stage, Urgency, Work
+from accord.ports.queue import SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
 from accord.queue.admission import Admission
 from accord.queue.clock import SharedClock, since_start
 from accord.queue.executors import LIFE, Executors
 from accord.queue.folders import GONE, Admitted, Folders
+from accord.queue.places import Places
 from accord.state.holder import myself
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class DurableQueue:
         clock = clock or SharedClock(self._database)
         self._folders = Folders(self._database, clock)
         self._admission = Admission(self._database, clock)
+        self._places = Places(self._database, clock)
         self._executors = Executors(self._database, clock)
         self._me = myself()
         self._engine: Engine | None = None
@@ -110,6 +112,24 @@ class DurableQueue:
     def entries(self, *stages: Stage) -> list[Entry]:
         """Return the folders at these stages, longest waiting first."""
         return self._folders.entries(stages or (Stage.WAITING, Stage.RUNNING, Stage.BURIED))
+
+    def limit(self, limits: Mapping[str, int]) -> None:
+        """Let so many runs at most be under way at once in these places."""
+        self._admission.limits = dict(limits)
+
+    def trouble(self, place: str, who: str, why: str, *, after: float = 0.0) -> None:
+        """Note that a place itself failed, as one mailbox met it."""
+        self._places.trouble(place, who, why, after)
+
+    def well(self, place: str) -> None:
+        """Note that a place answered."""
+        # Most answers come from places with which nothing is wrong: those cost nothing.
+        if self._engine is None or place in self._admission.troubled:
+            self._places.well(place)
+
+    def circuits(self) -> list[Circuit]:
+        """Return the places with which something is wrong."""
+        return self._places.circuits()
 
     def revive(self, folders: Sequence[str] = ()) -> list[str]:
         """Visit buried folders again; return which were."""
