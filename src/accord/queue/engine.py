@@ -17,7 +17,8 @@ from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
 from sqlalchemy import make_url
 
 from accord.ports.errors import ConfigError
-from accord.queue.folders import AHEAD, Admitted
+from accord.queue.admission import AHEAD
+from accord.queue.folders import Admitted
 
 NAME = "accord"
 QUEUE = "visits"

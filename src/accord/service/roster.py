@@ -52,15 +52,21 @@ class Roster:
         keys = self._by_mailbox.get((target, principal), [])
         return [key for key in keys if not folder or self.posts[key].folder in ("", folder)]
 
-    def watched(self, target: str) -> list[Watched]:
-        """Return what is to be watched on a target: the folders that are known."""
-        found: dict[str, set[str]] = {}
-        for post in self.posts.values():
-            if post.target == target and post.folder:
-                found.setdefault(post.principal, set()).add(post.folder)
-        return [
-            Watched(principal=who, folders=frozenset(some)) for who, some in sorted(found.items())
-        ]
+    def mailboxes(self) -> dict[str, list[str]]:
+        """Return the mailboxes of each target, the least of them first."""
+        found: dict[str, list[str]] = {}
+        for target, principal in sorted(self._by_mailbox):
+            found.setdefault(target, []).append(principal)
+        return found
+
+    def watched(self, target: str, principals: Iterable[str]) -> list[Watched]:
+        """Return what is to be watched of mailboxes on a target: the folders that are known."""
+        found: list[Watched] = []
+        for who in principals:
+            posts = [self.posts[key] for key in self._by_mailbox.get((target, who), ())]
+            if folders := frozenset(post.folder for post in posts if post.folder):
+                found.append(Watched(principal=who, folders=folders))
+        return found
 
 
 def read(accord: Accord) -> Roster:

@@ -18,20 +18,26 @@ from msgspec import Struct
 from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
-from accord.ports.watcher import Way
+from accord.ports.watcher import POLL, Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.jobs.clockwork import Clockwork
 from accord.service.listen import Ears
 from accord.service.memory import give_back, share_arenas
 from accord.service.opening import Options
+from accord.service.presence import Presence
 from accord.service.report import Report
 from accord.service.roster import Post, Roster, read
 from accord.service.running import RunSettings
+from accord.service.shares import Shares
 from accord.service.sync import sync
+from accord.state.records import Watched
 
 LOOK = 5.0
 """Seconds between two looks at links and targets, which may have been changed meanwhile."""
+
+WAYS = 1.0
+"""Seconds between two looks at how mailboxes are watched."""
 
 _TICK = 0.2
 _BUSY = 5.0
@@ -94,7 +100,11 @@ class Run:
         self._telling = threading.Lock()
         self._looking = threading.Lock()
         self._roster = self._planned = Roster((), ())
-        self._ears = Ears(accord, self._hear, settings.feed)
+        self._presence = Presence(accord.state, [str(part) for part in self._parts])
+        self._shares = Shares(accord.state, self._presence)
+        self._ears = Ears(accord, self._hear, settings.feed, self._shares)
+        self._listening: frozenset[str] = frozenset()
+        self._mine: frozenset[str] = frozenset()
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
         self._former: dict[str, Post] = {}
@@ -106,11 +116,12 @@ class Run:
     def run(self) -> None:
         """Visit every folder, then go by hints and intervals; returns when the last visit ended."""
         share_arenas()
+        self._presence.begin()
         try:
             self._look()
             if Part.WORKER in self._parts:
                 self._queue.serve(self._work, self._settings.workers)
-            looked = time.monotonic()
+            looked = told = time.monotonic()
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
@@ -118,12 +129,16 @@ class Run:
                     self._rest_a_moment()
                     self._look_at_jobs()
                     looked = time.monotonic()
-                self._tell_ways()
+                if time.monotonic() - told >= WAYS:
+                    self._tell_ways()
+                    told = time.monotonic()
         finally:
             self._ears.close()
             if self._jobs is not None:
                 self._jobs.close()
+            self._share_out()
             self._queue.close()
+            self._presence.close()
 
     def _rest_a_moment(self) -> None:
         """Give back the memory of the visits since, once there is nothing to do."""
@@ -161,6 +176,7 @@ class Run:
 
     def _take(self, roster: Roster) -> None:
         before = self._roster
+        self._listening = frozenset(self._presence.living(Part.LISTENER))
         for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
@@ -173,6 +189,7 @@ class Run:
         for key in roster.posts.keys() - before.posts.keys():
             self._former.pop(key, None)
         if Part.LISTENER in self._parts:
+            self._shares.divide(roster)
             self._ears.cover(roster)
             self._plan(self._planned)
         elif self._planned.posts:
@@ -181,21 +198,29 @@ class Run:
         self._planned = roster
 
     def _plan(self, before: Roster) -> None:
-        """Ask for visits of what is new or changed since the roster `before`."""
+        """Ask for visits of what is new or changed since the roster `before`, or new to us.
+
+        Of the mailboxes that fall to other listeners those take care.
+        """
         changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
-        settings = self._settings
-        for key, post in self._roster.posts.items():
+        mine = {
+            key: post
+            for key, post in self._roster.posts.items()
+            if self._shares.has(post.target, post.principal)
+        }
+        for key, post in mine.items():
             if post.target in changed or not known.issuperset(post.links):
                 self._queue.wake(key)
                 self._ask(post, cause, Urgency.LOAD)
             elif key not in before.posts:
                 # Its folder has become known by the visit that was; the watch hints when it begins.
-                self._ask(post, "interval", Urgency.DUE, after=settings.poll)
-            elif Part.WORKER not in self._parts and not self._heard(post):
-                # Whoever visits doesn't know who is watched, and plans for those who are.
-                self._ask(post, "interval", Urgency.DUE, after=settings.poll)
+                self._ask(post, "interval", Urgency.DUE, after=self._settings.poll)
+            elif key not in self._mine:
+                # Nobody may have listened to it for a while, nor asked for what was new.
+                self._ask(post, "reconnected", Urgency.DUE)
+        self._mine = frozenset(mine)
 
     def _catch_up(self, before: Roster) -> None:
         """Ask once more for what a listener may have asked for while `before` was ours, as it was.
@@ -211,7 +236,12 @@ class Run:
                 self._ask(post, "changed", Urgency.LOAD)
 
     def _heard(self, post: Post) -> bool:
-        return self._ears.watches(post.target, post.principal)
+        """Tell whether this process hears of a mailbox's changes, or another one that lives."""
+        if self._ears.watches(post.target, post.principal):
+            return True
+        with self._accord.state.read() as tx:
+            found = tx.watches.get(post.target, post.principal)
+        return found is not None and found.way != POLL and found.process in self._listening
 
     def _hear(self, key: str, cause: str, urgency: Urgency) -> None:
         """Ask for a visit because somebody says that something changed."""
@@ -231,18 +261,54 @@ class Run:
         self._queue.ask(post.key, cause, place=post.target, after=after, urgency=urgency, full=full)
 
     def _tell_ways(self) -> None:
-        for target, ways in self._ears.ways().items():
-            self._tell_target(target, ways)
+        """Tell, and note for all who visit, who is watched in another way than before."""
+        ways = {
+            (target, who): way
+            for target, some in self._ears.ways().items()
+            for who, way in some.items()
+        }
+        news = {each: way for each, way in ways.items() if self._ways.get(each) != way}
+        gone = self._ways.keys() - ways.keys()
+        if not news and not gone:
+            return
+        try:
+            self._note_ways(news, gone)
+            for mailbox in [each for each, way in news.items() if way.name == POLL]:
+                if mailbox in self._ways:
+                    self._visit_sooner(mailbox)
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            trouble = contained(error, "noting who is watched")
+            _log.warning("run.ways", extra={"why": str(trouble)})
+            return
+        self._ways = ways
+        for (target, who), way in news.items():
+            found = self._roster.targets.get(target)
+            name = found.name if found is not None else target
+            with self._telling:
+                self._tell(Watching(target=name, principal=who, way=way.name, why=way.why))
 
-    def _tell_target(self, target: str, ways: Mapping[str, Way]) -> None:
-        for who, way in ways.items():
-            if self._ways.get((target, who)) != way:
-                self._ways[target, who] = way
-                found = self._roster.targets.get(target)
-                name = found.name if found is not None else target
-                told = Watching(target=name, principal=who, way=way.name, why=way.why)
-                with self._telling:
-                    self._tell(told)
+    def _note_ways(
+        self, news: Mapping[tuple[str, str], Way], gone: Collection[tuple[str, str]]
+    ) -> None:
+        watched = [
+            Watched(target=target, principal=who, way=way.name, why=way.why)
+            for (target, who), way in news.items()
+        ]
+        with self._accord.state.begin(durable=False) as tx:
+            tx.watches.put(self._presence.name, watched)
+            tx.watches.remove(self._presence.name, gone)
+
+    def _visit_sooner(self, mailbox: tuple[str, str]) -> None:
+        """Have a mailbox visited in a while whose next visit is planned as if it were heard of."""
+        for key in self._roster.of_mailbox(*mailbox):
+            self._ask(self._roster.posts[key], "interval", Urgency.DUE, after=self._settings.poll)
+
+    def _share_out(self) -> None:
+        """Let others listen in our place, at once if the database is there."""
+        try:
+            self._shares.close()
+        except Exception as error:  # noqa: BLE001 (the edge: it runs out by itself)
+            contained(error, "giving back what is listened to")
 
     # visits
 
@@ -273,8 +339,8 @@ class Run:
         if any(report.busy for report in reports):
             self._ask(post, job.cause, Urgency.DUE, after=_BUSY, full=full)
         settings = self._settings
-        alone = Part.LISTENER in self._parts and not self._heard(post)
-        after = min(settings.poll, settings.interval) if alone else settings.interval
+        heard = self._heard(post)
+        after = settings.interval if heard else min(settings.poll, settings.interval)
         # A complete listing that failed is still due.
         again = full and rest > 0
         self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 from accord.state.leases import Leases
+from accord.state.processes import Processes
 from accord.state.records import Lease
 
 
@@ -21,10 +22,17 @@ def take(leases: Leases, name: str, seconds: float) -> Lease | None:
     if lease is not None:
         return lease
     standing = leases.get(name)
-    if standing is None or not is_dead(standing.holder):
+    if standing is None or not _is_gone(leases, standing.holder):
         return None
     leases.release(standing)
     return leases.acquire(name, myself(), seconds)
+
+
+def _is_gone(leases: Leases, holder: str) -> bool:
+    """Tell whether a holder is dead, or on another machine and gives no sign of life any more."""
+    if is_here(holder):
+        return is_dead(holder)
+    return Processes(leases.context).silent(holder)
 
 
 def myself() -> str:
@@ -32,11 +40,17 @@ def myself() -> str:
     return f"{_place()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
 
 
+def is_here(holder: str) -> bool:
+    """Tell whether a holder is, or was, a process of this very boot."""
+    place, _, rest = holder.rpartition("/")[0].rpartition("/")
+    return place == _place() and rest.isdigit()
+
+
 def is_dead(holder: str) -> bool:
     """Tell whether a holder is surely gone: a process of this very boot that no longer runs."""
-    place, _, rest = holder.rpartition("/")[0].rpartition("/")
-    if place != _place() or not rest.isdigit():
+    if not is_here(holder):
         return False
+    rest = holder.rpartition("/")[0].rpartition("/")[2]
     try:
         os.kill(int(rest), 0)
     except ProcessLookupError:

@@ -173,6 +173,26 @@ class Lease(Struct, frozen=True, kw_only=True):
     until: datetime
 
 
+class Process(Struct, frozen=True, kw_only=True):
+    """Be a process of the service, its parts, and for how many seconds it gave no sign of life."""
+
+    name: str
+    parts: frozenset[str]
+    since: datetime
+    silent: float
+
+
+class Watched(Struct, frozen=True, kw_only=True):
+    """Be a mailbox that a process watches: in which way since when, and why in no better one."""
+
+    target: str
+    principal: str
+    way: str
+    why: str = ""
+    process: str = ""
+    at: datetime | None = None
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """Be one visit: `counts` is what it did, `error` why it ended early."""
 

@@ -32,6 +32,7 @@ from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
 from accord.state.persons import Consents, Erasures, Preferences
+from accord.state.processes import Processes, Watches
 from accord.state.purging import Purge, Purged
 from accord.state.renewals import Renewals
 from accord.state.replies import KeptReplies
@@ -185,6 +186,11 @@ class Tx:
         return Preferences(self.context)
 
     @cached_property
+    def processes(self) -> Processes:
+        """Return the service's processes."""
+        return Processes(self.context)
+
+    @cached_property
     def replies(self) -> KeptReplies:
         """Return what is kept of mailboxes' automatic replies."""
         return KeptReplies(self.context)
@@ -248,6 +254,11 @@ class Tx:
     def token_uses(self) -> TokenUses:
         """Return which tokens are used up."""
         return TokenUses(self.context)
+
+    @cached_property
+    def watches(self) -> Watches:
+        """Return how mailboxes are watched."""
+        return Watches(self.context)
 
     @cached_property
     def windows(self) -> Windows:

@@ -57,14 +57,14 @@ def test_what_waits_and_what_was_buried_is_listed_and_revived(linked: Run, tmp_p
     assert (row["stage"], row["links"], row["attempts"]) == ("buried", ["alice-event"], FAULTS)
     assert (row["target"], row["principal"]) == ("company", "alice@x.test")
     with opened(tmp_path) as (queue, _):
-        assert key_of(tasks) in [each.id for each in queue._folders.admit(9)]
-        assert key_of(events) not in [each.id for each in queue._folders.admit(9)]
+        assert key_of(tasks) in [each.id for each in queue._admission.admit(9)]
+        assert key_of(events) not in [each.id for each in queue._admission.admit(9)]
     linked("queue", "revive", code=2)
     linked("queue", "revive", "alice-task", code=2)
     assert linked("queue", "revive", "alice-event", "--json").row == {"revived": events}
     assert linked("queue", "buried").out == "Nothing is buried.\n"
     with opened(tmp_path) as (queue, _):
-        assert key_of(events) in [each.id for each in queue._folders.admit(9)]
+        assert key_of(events) in [each.id for each in queue._admission.admit(9)]
     assert linked("queue", "revive", "--all").out == "0 folders will be visited again.\n"
 
 

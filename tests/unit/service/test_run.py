@@ -153,6 +153,7 @@ class Scene:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "LOOK", 0.1)
     monkeypatch.setattr(running, "_TICK", 0.02)
+    monkeypatch.setattr(running, "WAYS", 0.02)
     monkeypatch.setattr(running, "_BUSY", 0.1)
 
 
@@ -535,3 +536,84 @@ def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
             world.person(user).add(event("one"))
         assert until(lambda: scene.run.idle, SOON)
     assert len(mailboxes.opened) == 5
+
+
+# several processes
+
+
+def listener_of(scene: Scene, settings: RunSettings = PATIENT) -> Run:
+    """A listener beside the scene, which looks when a test has it look."""
+    return Run(scene.accord, settings, scene._hear, MemoryQueue(), [Part.LISTENER])
+
+
+def test_a_target_that_no_one_can_watch_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, faults: list[str]
+) -> None:
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+
+    def broken() -> FakeWatch:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(mailboxes, "watch", broken)
+    with Scene(world, RunSettings(interval=3600, poll=3600, feed=0.05), mailboxes) as scene:
+        assert until(lambda: scene.causes() == ["start"], SOON)
+        world.person("alice").add(event("from the CRM"))
+        assert scene.both(["from the CRM"])
+        assert len(faults) == 1, "it is left alone for a while"
+
+
+def test_a_listener_asks_for_what_it_does_not_hear_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    listener = listener_of(scene)
+    asked = Counter[str]()
+    ask = listener._queue.ask
+
+    def counted(folder: str, cause: str, **options: Any) -> None:
+        asked[cause] += 1
+        ask(folder, cause, **options)
+
+    monkeypatch.setattr(listener._queue, "ask", counted)
+    for _ in range(5):
+        listener._look()
+        listener._tell_ways()
+    assert asked == {"start": 2}
+    # What is heard of no more is visited sooner than was planned.
+    scene.watch.way = Way(name="poll", why="no more")
+    for _ in range(5):
+        listener._look()
+        listener._tell_ways()
+    assert asked == {"start": 2, "interval": 2}
+    listener._ears.close()
+
+
+def test_whoever_visits_knows_whom_another_process_hears_of() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    settings = RunSettings(interval=3000, poll=60)
+    listener = listener_of(scene, settings)
+    worker = Run(scene.accord, settings, scene._hear, MemoryQueue(), [Part.WORKER])
+    listener._presence.begin()
+    listener._look()
+    scene.watch.covered = [each for each in scene.watch.covered if "alice" in each.principal]
+    listener._tell_ways()
+    assert _next_visits(worker) == {"alice": 3000, "bob": 60}
+    listener._ears.close()
+    listener._presence.close()
+    worker._look()
+    assert _next_visits(worker) == {"alice": 60, "bob": 60}, "nobody hears of anybody"
+
+
+def _next_visits(worker: Run) -> dict[str, float]:
+    """Have everybody visited; return after how many seconds each is visited again."""
+    worker._look()
+    found: dict[str, float] = {}
+    for key, post in worker._roster.posts.items():
+        queue = worker._queue = MemoryQueue()
+        worker._work(Job(folder=key, generation=1, cause="hint"))
+        (entry,) = queue.entries(*Stage)
+        found[post.links[0].id] = round(entry.since / 10) * 10
+    return found

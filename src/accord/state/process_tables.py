@@ -1,0 +1,31 @@
+"""The tables of the service's processes: who runs, and who is heard of by whom.
+
+Read by `processes`; a change here needs a migration.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Table, Text
+
+from accord.db import Instant, Line
+from accord.state.schema import METADATA
+
+PROCESSES = Table(
+    "state_processes",
+    METADATA,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+WATCHES = Table(
+    "state_watches",
+    METADATA,
+    Column("target", Text, primary_key=True, nullable=False),
+    Column("principal", Text, primary_key=True, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("why", Line, nullable=False),
+    Column("process", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+)
