@@ -8,7 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, func, select, text, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Integer,
+    Table,
+    Text,
+    func,
+    make_url,
+    select,
+    text,
+    update,
+)
 
 from accord.db import (
     Contended,
@@ -20,7 +31,8 @@ from accord.db import (
     open_database,
 )
 from accord.db.tx import chunks
-from accord.ports.errors import ConfigError
+from accord.ports.errors import ConfigError, Retry
+from accord.sandbox.wire import Wire
 
 METADATA = new_metadata()
 BOXES = Table("boxes", METADATA, Column("id", Text, primary_key=True), Column("size", Integer))
@@ -281,3 +293,21 @@ def test_the_password_is_never_shown(database_url: str) -> None:
 def test_chunks_lose_nothing() -> None:
     assert list(chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
     assert list(chunks([], 2)) == []
+
+
+@pytest.mark.postgres
+def test_a_server_that_is_out_of_reach_is_asked_again_later(postgres: str) -> None:
+    address = make_url(postgres)
+    with Wire(address.port or 5432) as wire:
+        database = open_database(address.set(port=wire.port).render_as_string(False))
+        with database.read() as tx:
+            assert tx.execute(select(1)).scalar_one() == 1
+        wire.cut()
+        for _ in range(2):
+            with pytest.raises(Retry) as refused, database.read():
+                pass
+        assert refused.value.code == "unreachable"
+        wire.mend()
+        with database.read() as tx:
+            assert tx.execute(select(1)).scalar_one() == 1
+        database.close()
