@@ -67,6 +67,9 @@ def translated(error: exc.DBAPIError) -> AccordError | None:
         return Retry("the database's disk is full", after=60, code=code)
     if error.connection_invalidated or code[:2] in ("08", "57"):
         return Retry(f"the database went away: {text}", after=2, code=code)
+    if not code and isinstance(error, exc.OperationalError):
+        # No server answered: what it says itself has a code.
+        return Retry(f"the database can't be reached: {text}", after=2, code="unreachable")
     return None
 
 

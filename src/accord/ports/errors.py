@@ -51,6 +51,14 @@ class AuthFailed(AccordError):
 
     action = "authenticate"
 
+    def __init__(self, message: str = "", *, after: float = 0.0, code: str = "") -> None:
+        """Keep after how many seconds the same may be shown again (`after`).
+
+        0 where each time counts, since an account is locked after some; a signed token is none.
+        """
+        super().__init__(message, code=code)
+        self.after = after
+
 
 class ConfigError(AccordError):
     """A setting is missing or wrong."""

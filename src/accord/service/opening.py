@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 
 import msgspec
@@ -17,7 +19,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Observation
 from accord.model.parts import Person
 from accord.ports.adapter import Session
-from accord.ports.errors import Busy, ConfigError
+from accord.ports.errors import AccordError, Busy, ConfigError, Retry
 from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Rule
@@ -32,6 +34,7 @@ from accord.state.records import Lease, Link, Mode
 from accord.state.state import Tx
 
 LEASE_SECONDS = 120.0
+_GIVE_BACK = 2.0
 ANEW = "anew "
 """Before the version in `settled_key`: what a link may see has changed, not its rule."""
 
@@ -120,11 +123,31 @@ def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
         raise Busy("this folder is being synchronized by another process", after=LEASE_SECONDS)
 
     def release() -> None:
-        with accord.state.begin() as tx:
-            tx.leases.release(lease)
+        try:
+            _give_back(accord, lease)
+        except Retry:
+            # The database is away, and will soon be back: others needn't wait for the lease's end.
+            later = threading.Thread(target=_give_back_soon, args=(accord, lease), daemon=True)
+            later.start()
+            raise
 
     stack.callback(release)
     return lease
+
+
+def _give_back(accord: Accord, lease: Lease) -> None:
+    with accord.state.begin() as tx:
+        tx.leases.release(lease)
+
+
+def _give_back_soon(accord: Accord, lease: Lease) -> None:
+    """Try to give a lease back for as long as it holds."""
+    deadline = time.monotonic() + LEASE_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(_GIVE_BACK)
+        with suppress(AccordError):
+            _give_back(accord, lease)
+            return
 
 
 def open_visit(

@@ -20,7 +20,7 @@ from accord.engine.plan import (
 from accord.engine.replies import Act
 from accord.model.diff import FieldChange
 from accord.model.kinds import Side
-from accord.ports.errors import AccordError, Busy, ConfigError, Retry
+from accord.ports.errors import AccordError, AuthFailed, Busy, ConfigError, Retry
 from accord.ports.mailbox_state import ADVICE, MailboxState
 
 
@@ -137,7 +137,7 @@ class Report(Struct, kw_only=True):
         self.error = str(error)
         self.action = error.action
         self.busy = isinstance(error, Busy)
-        self.after = error.after if isinstance(error, Retry) else 0.0
+        self.after = error.after if isinstance(error, Retry | AuthFailed) else 0.0
         self.hint = error.hint if isinstance(error, ConfigError) else ""
         self.state = error.state
         if error.state and not self.hint:

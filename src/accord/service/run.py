@@ -370,7 +370,7 @@ class Run:
             self._failures.pop(post.key, None)
             self._refused.pop(post.target, None)
             return 0.0
-        if any(report.action == AuthFailed.action for report in failed):
+        if any(report.action == AuthFailed.action and not report.after for report in failed):
             self._note_refusal(post.target)
             return _LOCKED_OUT
         failures = self._failures[post.key] = self._failures.get(post.key, 0) + 1

@@ -538,6 +538,21 @@ def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
     assert len(mailboxes.opened) == 5
 
 
+def test_a_refusal_that_locks_no_account_is_tried_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = AuthFailed("its clock is wrong", after=0.05)
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings, mailboxes):
+        assert until(lambda: len(mailboxes.opened) >= 3, SOON)
+        mailboxes.trouble = None
+        world.person().add(event("one"))
+        assert until(lambda: world.titles() == (["one"], ["one"]), SOON)
+
+
 # several processes
 
 
