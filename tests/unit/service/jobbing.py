@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from accord.ports.queue import Entry, Stage, Urgency, Work
+from accord.ports.queue import Circuit, Entry, Stage, Urgency, Work
 from accord.service.config import Config
 from accord.service.jobs import catalogue, standing
 from accord.service.jobs.clockwork import Clockwork
@@ -50,6 +50,15 @@ class Asked:
     def close(self) -> None: ...
 
     def revive(self, folders: Sequence[str] = ()) -> list[str]:
+        return []
+
+    def limit(self, limits: Mapping[str, int]) -> None: ...
+
+    def trouble(self, place: str, who: str, why: str, *, after: float = 0.0) -> None: ...
+
+    def well(self, place: str) -> None: ...
+
+    def circuits(self) -> list[Circuit]:
         return []
 
 
