@@ -366,8 +366,8 @@ def test_a_server_that_is_out_of_reach_is_asked_again_later(postgres: str) -> No
             assert tx.execute(select(1)).scalar_one() == 1
         wire.cut()
         for _ in range(2):
-            with pytest.raises(Retry) as refused, database.read():
-                pass
+            with pytest.raises(Retry) as refused, database.read() as tx:
+                tx.execute(select(1))
         assert refused.value.code == "unreachable"
         wire.mend()
         with database.read() as tx:
