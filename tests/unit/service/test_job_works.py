@@ -107,7 +107,10 @@ def test_paused_links_are_left_alone_and_a_pause_of_all_is_told() -> None:
     pause_links(office.world.accord, ["alice events"], paused=True)
     assert len(office.check().lines) == 1 and len(office.queue.asked) == 1
     pause_all(office.world.accord, paused=True)
+    office.visit(None)
     assert office.check().lines == ["everything is paused"]
+    pause_all(office.world.accord, paused=False)
+    assert office.check().words == "1 wrong, 1 tried again", "a pause is nothing wrong with a link"
 
 
 def test_items_buried_folders_and_other_jobs_are_told_by_cause() -> None:
