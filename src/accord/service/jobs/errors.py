@@ -11,7 +11,7 @@ from datetime import timedelta
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.queue import Queue, Stage, Urgency
 from accord.service.jobs.job import Ending, Outcome, Work
-from accord.service.notices.causes import Cause, Told, line, shape, stand
+from accord.service.notices.causes import Cause, Told, line, shape, stand, veiled
 from accord.service.roster import Post, read
 from accord.service.troubles import LinkTrouble, troubles
 from accord.state.records import Cause as Waiting
@@ -129,7 +129,8 @@ def _of_items(
         if link is None:
             continue
         target = names[link.target]
-        what, words, hint = str(pending), f"on {target}: {why}", "`accord check` lists them"
+        what, words = str(pending), f"on {target}: {veiled(why)}"
+        hint = "`accord check` lists them"
         if pending in _HELD:
             what, words, hint = "held", f"on {target}: they wait for approval", "`accord held`"
         elif pending is Waiting.CONFLICT:
