@@ -77,10 +77,11 @@ class Report(Struct, kw_only=True):
     among them, so that all reports of a run add up to what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how, `state` the
     name of a state that the mailbox as a whole is in; `busy` that another run is at work in the
-    folder, and that this one left it to that. Of a link that is only `observed` nothing was
-    written, and the counts say what would be. `left` says what of a decision or an undo was not
-    done, and why, `refused` names the items that a side has refused to change before, and still
-    does. `replies` is what became of the mailbox's automatic replies.
+    folder, and that this one left it to that; `paused` that somebody told it to rest. Of a link
+    that is only `observed` nothing was written, and the counts say what would be. `left` says what
+    of a decision or an undo was not done, and why, `refused` names the items that a side has
+    refused to change before, and still does. `replies` is what became of the mailbox's automatic
+    replies.
     """
 
     link: str
@@ -103,6 +104,7 @@ class Report(Struct, kw_only=True):
     after: float = 0.0
     state: str = ""
     busy: bool = False
+    paused: bool = False
     observed: bool = False
     left: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -139,6 +141,7 @@ class Report(Struct, kw_only=True):
         self.busy = isinstance(error, Busy)
         self.after = error.after if isinstance(error, Retry | AuthFailed) else 0.0
         self.hint = error.hint if isinstance(error, ConfigError) else ""
+        self.paused = isinstance(error, ConfigError) and error.field in ("paused", "mode")
         self.state = error.state
         if error.state and not self.hint:
             self.hint = ADVICE[MailboxState(error.state)]

@@ -25,8 +25,11 @@ class LinkTrouble(Struct, frozen=True, kw_only=True):
 
 
 def note(state: State, reports: Iterable[Report]) -> None:
-    """Keep what ended these visits, and forget what is over; most end well, and change nothing."""
-    reports = [one for one in reports if not one.busy]
+    """Keep what ended these visits, and forget what is over; most end well, and change nothing.
+
+    Whoever found another run at work, or is to rest, knows nothing new.
+    """
+    reports = [one for one in reports if not one.busy and not one.paused]
     with state.read() as tx:
         kept = tx.settings.some(*(_PREFIX + one.link for one in reports))
     for one in reports:

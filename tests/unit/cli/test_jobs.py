@@ -67,6 +67,9 @@ def test_switch_schedule_and_options_are_kept(linked: Run) -> None:
 def test_what_is_wrong_is_listed_with_whom_it_concerns(linked: Run) -> None:
     linked("pause", "--all")
     linked("jobs", "run", "errors")
+    assert "told: nobody yet" in linked("jobs", "causes").out, "somebody may be at it"
+    linked("jobs", "set", "errors", "patience=0")
+    linked("jobs", "run", "errors")
     shown = linked("jobs", "causes").out
     assert "everything is paused" in shown and "told: log 20" in shown and "resume" in shown
     assert linked("jobs", "causes", "--json").row["words"] == "everything is paused"

@@ -101,13 +101,32 @@ def test_what_may_pass_is_tried_again_and_told_when_it_lasts() -> None:
     assert office.check().counts == {"wrong": 1, "told": 0, "again": 2}
 
 
+def test_where_a_password_is_refused_nothing_is_tried_again() -> None:
+    office = Sick("alice", "bob")
+    office.visit(AuthFailed("refused"))
+    with office.world.state.begin() as tx:
+        for user in ("alice", "bob"):
+            one = Pending(
+                id=user, link=user, ref_crm="c", cause=Cause.RETRY, step=b"", at=office.world.now
+            )
+            tx.pending.put(one)
+    office.check()
+    assert office.queue.asked == []
+    office.visit(Retry("down"))
+    office.check()
+    assert len(office.queue.asked) == 2
+
+
 def test_paused_links_are_left_alone_and_a_pause_of_all_is_told() -> None:
     office = Sick("alice", "bob")
     office.visit(Retry("down"))
     pause_links(office.world.accord, ["alice events"], paused=True)
     assert len(office.check().lines) == 1 and len(office.queue.asked) == 1
     pause_all(office.world.accord, paused=True)
+    office.visit(None)
     assert office.check().lines == ["everything is paused"]
+    pause_all(office.world.accord, paused=False)
+    assert office.check().words == "1 wrong, 1 tried again", "a pause is nothing wrong with a link"
 
 
 def test_items_buried_folders_and_other_jobs_are_told_by_cause() -> None:
@@ -121,7 +140,7 @@ def test_items_buried_folders_and_other_jobs_are_told_by_cause() -> None:
                     ref_crm=f"c{number}",
                     cause=cause,
                     step=b"",
-                    why=f"the server takes no series of {number} years",
+                    why=f"the server takes no 'series {number}' of {number} years",
                     at=office.world.now,
                     refused=False,
                 )
@@ -137,7 +156,7 @@ def test_items_buried_folders_and_other_jobs_are_told_by_cause() -> None:
         "1 folder buried: 3 workers died",
         "2 items on mail: they wait for approval",
         "3 items on mail: both sides changed, and nobody decided",
-        "3 items on mail: the server takes no series of 0 years",
+        "3 items on mail: the server takes no '…' of 0 years",
     ]
     (journaled,) = office.world.journal(step="job")
     assert journaled.ref == "errors"

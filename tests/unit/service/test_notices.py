@@ -14,7 +14,7 @@ import pytest
 
 from accord.ports.errors import AuthFailed, ConfigError, Rejected, Retry
 from accord.service.config import Config
-from accord.service.notices.causes import BACK, Cause, Told, stand, standing
+from accord.service.notices.causes import BACK, Cause, Told, shape, stand, standing, veiled
 from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import NotifySettings, Security, SmtpSettings
 from accord.service.notices.webhook import post
@@ -146,6 +146,12 @@ def test_a_webhook_is_reached_by_https_alone() -> None:
             NotifySettings(webhook=url).address(Path())
     with pytest.raises(Retry, match="can't be reached"):
         post(NotifySettings(webhook="http://127.0.0.1:1/x"), Path(), {})
+
+
+def test_what_is_quoted_and_numbers_make_no_other_cause_but_words_do() -> None:
+    assert shape("it can't take 'Lunch' (17)") == shape("it can't take 'Dinner at 8' (18)")
+    assert shape("it can't be read, and isn't ours") != shape("it can't be found, and isn't ours")
+    assert veiled("can't take 'Lunch' or \"Dinner\"") == "can't take '…' or '…'"
 
 
 class Desk:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.queue import Queue, Stage, Urgency
 from accord.service.jobs.job import Ending, Outcome, Work
-from accord.service.notices.causes import Cause, Told, line, shape, stand
+from accord.service.notices.causes import Cause, Told, line, shape, stand, veiled
 from accord.service.roster import Post, read
 from accord.service.troubles import LinkTrouble, troubles
 from accord.state.records import Cause as Waiting
@@ -37,7 +37,7 @@ def check_errors(work: Work) -> Outcome:
         names = {target.id: target.name for target in tx.targets.all()}
         found = troubles(tx)
         waiting = tx.pending.counted()
-        causes = list(_of_jobs(tx))
+        causes = list(_of_jobs(tx, stopped=stopped))
     roster = read(accord)
     links = {link.id: link for post in roster.posts.values() for link in post.links}
     again = [post for post in roster.posts.values() if _tries(post, found, waiting)]
@@ -47,7 +47,7 @@ def check_errors(work: Work) -> Outcome:
         causes += _buried(work.queue)
     if stopped:
         hint = "`accord resume --all` lets it go on"
-        causes.append(Cause(key="paused", words="everything is paused", hint=hint))
+        causes.append(Cause(key="paused", words="everything is paused", hint=hint, passing=True))
     lines = [line(cause) for cause in causes]
     if work.dry:
         words = f"{len(again)} to try again, {len(causes)} to tell"
@@ -129,7 +129,8 @@ def _of_items(
         if link is None:
             continue
         target = names[link.target]
-        what, words, hint = str(pending), f"on {target}: {why}", "`accord check` lists them"
+        what, words = str(pending), f"on {target}: {veiled(why)}"
+        hint = "`accord check` lists them"
         if pending in _HELD:
             what, words, hint = "held", f"on {target}: they wait for approval", "`accord held`"
         elif pending is Waiting.CONFLICT:
@@ -157,10 +158,11 @@ def _buried(queue: Queue) -> Iterator[Cause]:
         yield _counted(cause, "folder", "")
 
 
-def _of_jobs(tx: Tx) -> Iterator[Cause]:
-    """Yield which other jobs ended badly."""
+def _of_jobs(tx: Tx, *, stopped: bool) -> Iterator[Cause]:
+    """Yield which other jobs ended badly; while all is `stopped` some can't do anything."""
     for row in tx.jobs.all().values():
-        bad = row.ending in (Ending.FAILED, Ending.UNABLE) or row.attempts > 1
+        unable = row.ending == Ending.UNABLE and not stopped
+        bad = unable or row.ending == Ending.FAILED or row.attempts > 1
         if bad and row.enabled and row.name != NAME:
             words = f"job {row.name}: {row.words}"
             yield Cause(key=f"job/{row.name}/{row.words}", words=words, hint=row.hint)

@@ -28,7 +28,8 @@ BACK = timedelta(hours=6)
 """What comes back within this time is the same cause, and was told."""
 
 SHOWN = 10
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|[0-9a-f-]{16,}|\d+", re.IGNORECASE)
+_QUOTED = r"(?<!\w)'[^']*'(?!\w)|\"[^\"]*\""
+_VARYING = re.compile(_QUOTED + r"|[0-9a-f-]{16,}|\d+", re.IGNORECASE)
 
 _log = logging.getLogger("accord.notice")
 
@@ -97,6 +98,11 @@ def line(row: CauseRow | Cause) -> str:
 def shape(text: str) -> str:
     """Return what two texts have in common that differ in numbers, ids and quoted names alone."""
     return _VARYING.sub("#", text)
+
+
+def veiled(text: str) -> str:
+    """Return a text without what it quotes, which may be somebody's words."""
+    return re.sub(_QUOTED, "'…'", text)
 
 
 def _noted(tx: Tx, source: str, causes: Sequence[Cause], now: datetime) -> list[CauseRow]:
