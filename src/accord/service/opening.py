@@ -35,6 +35,9 @@ from accord.state.state import Tx
 
 LEASE_SECONDS = 120.0
 _GIVE_BACK = 2.0
+FOLDERS = "folder/"
+"""How the settings begin that say in which folder a link works."""
+
 ANEW = "anew "
 """Before the version in `settled_key`: what a link may see has changed, not its rule."""
 
@@ -278,7 +281,7 @@ def learn(visit: Visit, observations: Iterable[Observation]) -> None:
 
 def folder_key(link: Link) -> str:
     """Return the setting that keeps in which folder of a mailbox a link works."""
-    return f"folder/{link.id}/{link.target}/{link.principal}"
+    return f"{FOLDERS}{link.id}/{link.target}/{link.principal}"
 
 
 def look_anew(tx: Tx, link: Link) -> None:

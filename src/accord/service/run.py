@@ -169,7 +169,7 @@ class Run:
         """Read links and targets, and plan visits for what is new or changed."""
         try:
             with self._looking:
-                self._take(read(self._accord))
+                self._take(read(self._accord, self._roster))
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
             trouble = contained(error, "reading links and targets")
             _log.warning("run.look", extra={"why": str(trouble)})

@@ -26,6 +26,13 @@ class Settings(Repository):
         query = select(SETTINGS.c.key, SETTINGS.c.value).where(SETTINGS.c.key.in_(keys))
         return self.db.mapping(query)
 
+    def under(self, start: str) -> dict[str, Any]:
+        """Return the values under all names that start so."""
+        some = SETTINGS.c.key.startswith(start, autoescape=True)
+        found = self.db.mapping(select(SETTINGS.c.key, SETTINGS.c.value).where(some))
+        # SQLite minds no capitals there.
+        return {name: value for name, value in found.items() if name.startswith(start)}
+
     def put(self, key: str, value: Any) -> None:
         """Store a JSON value; None forgets it."""
         if value is None:
