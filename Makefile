@@ -37,12 +37,13 @@ split: ## play all stories with connector and CRM on two machines, and their con
 	@tools/setup dev
 	@$(BIN)/pytest tests/scenario tests/contract/test_crm_syncml.py -m "long or split" -k "sqlite-split or postgres-split or SmallMessages" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
-fault: ## kill the process at every step, 500 times: on one machine and on two, with DAV and with Exchange
+fault: ## kill single visits at every step, 500 times each way; then every fault over the running service
 	@tools/setup dev
 	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --topology split $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange --topology split $(ARGS)
+	@$(BIN)/python -m tests.fault --service --times 5 $(ARGS)
 
 fuzz: ## play 20,000 random histories and send 200,000 broken messages
 	@tools/setup dev
