@@ -29,7 +29,8 @@ class Settings(Repository):
     def under(self, start: str) -> dict[str, Any]:
         """Return the values under all names that start so."""
         some = SETTINGS.c.key.startswith(start, autoescape=True)
-        found = self.db.mapping(select(SETTINGS.c.key, SETTINGS.c.value).where(some))
+        query = select(SETTINGS.c.key, SETTINGS.c.value).where(some)
+        found = self.db.mapping(query.order_by(SETTINGS.c.key))
         # SQLite minds no capitals there.
         return {name: value for name, value in found.items() if name.startswith(start)}
 
@@ -39,12 +40,6 @@ class Settings(Repository):
             self.db.execute(delete(SETTINGS).where(SETTINGS.c.key == key))
         else:
             self.db.upsert(SETTINGS, [{"key": key, "value": value}])
-
-    def under(self, prefix: str) -> dict[str, Any]:
-        """Return the values of all names that begin so, by name."""
-        key = SETTINGS.c.key
-        query = select(key, SETTINGS.c.value).where(key.startswith(prefix, autoescape=True))
-        return self.db.mapping(query.order_by(key))
 
     def all(self) -> dict[str, Any]:
         """Return all values by name."""
