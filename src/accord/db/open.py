@@ -54,6 +54,7 @@ def _open_sqlite(url: URL) -> Database:
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
         **pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -123,6 +124,8 @@ def _open_postgres(url: URL) -> Database:
         url.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         max_overflow=20,
+        # What a statement that failed was about, such as a title, stands in no traceback.
+        hide_parameters=True,
         connect_args={
             "options": f"-c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
             "connect_timeout": round(WAIT_SECONDS),
