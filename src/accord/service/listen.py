@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from accord.model.kinds import Kind
 from accord.ports.adapter import Feed
@@ -23,6 +25,7 @@ from accord.state.records import Target
 
 _log = logging.getLogger("accord.service.listen")
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
+_MOST_REASONS = 5
 
 Ask = Callable[[str, str, Urgency], None]
 """Ask for a visit of a folder: its name, what causes that, and how urgent it is."""
@@ -167,3 +170,18 @@ class Ears:
         self._threads.append(thread)
         thread.start()
         return thread
+
+
+def streams(
+    ways: Mapping[str, Mapping[str, Way]], targets: Mapping[str, Target]
+) -> dict[str, dict[str, Any]]:
+    """Return, by the names of targets, how many mailboxes are watched in which way, and why so."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, each in ways.items():
+        name = targets[key].name if key in targets else key
+        reasons = Counter(way.why for way in each.values() if way.why)
+        found[name] = {
+            "ways": dict(Counter(way.name for way in each.values())),
+            "why": dict(reasons.most_common(_MOST_REASONS)),
+        }
+    return found

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -21,7 +22,7 @@ from accord.ports.queue import SETTLE, Job, Queue, Urgency
 from accord.ports.watcher import Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
-from accord.service.listen import Ears
+from accord.service.listen import Ears, streams
 from accord.service.opening import Options
 from accord.service.report import Report
 from accord.service.roster import Post, Roster, read
@@ -49,10 +50,11 @@ class Watching(Struct, frozen=True, kw_only=True):
 
 
 class Visited(Struct, frozen=True, kw_only=True):
-    """Say what one visit came to, and what caused it."""
+    """Say what one visit came to, what caused it, and on which target (its name) it was."""
 
     cause: str
     reports: tuple[Report, ...]
+    target: str = ""
 
 
 _log = logging.getLogger("accord.service.run")
@@ -211,11 +213,18 @@ class Run:
         for who, way in ways.items():
             if self._ways.get((target, who)) != way:
                 self._ways[target, who] = way
-                found = self._roster.targets.get(target)
-                name = found.name if found is not None else target
+                name = self._name_of(target)
                 told = Watching(target=name, principal=who, way=way.name, why=way.why)
                 with self._telling:
                     self._tell(told)
+
+    def _name_of(self, target: str) -> str:
+        found = self._roster.targets.get(target)
+        return found.name if found is not None else target
+
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """Return, by target, how many mailboxes are watched here in which way, and why so."""
+        return streams(self._ears.ways(), self._roster.targets)
 
     # visits
 
@@ -240,7 +249,8 @@ class Run:
         options = Options(full=full, cause=job.cause)
         reports = sync(self._accord, post.links, options)
         with self._telling:
-            self._tell(Visited(cause=job.cause, reports=tuple(reports)))
+            target = self._name_of(post.target)
+            self._tell(Visited(cause=job.cause, reports=tuple(reports), target=target))
         rest = self._rest(post, reports)
         if any(report.busy for report in reports):
             self._ask(post, job.cause, Urgency.DUE, after=_BUSY, full=full)

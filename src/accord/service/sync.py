@@ -110,7 +110,21 @@ def _visit_mailbox(
                 report.fail(trouble)
     if not options.dry:
         note(accord.state, reports.values(), accord.clock())
+        _note_unbegun(accord, reports.values(), options)
     return reports
+
+
+def _note_unbegun(accord: Accord, reports: Iterable[Report], options: Options) -> None:
+    """Enter visits that ended before they began, such as those of a server that can't be reached.
+
+    Those that left a folder to somebody else are none.
+    """
+    unbegun = [one for one in reports if one.error and not one.run and not one.busy]
+    if unbegun:
+        with accord.state.begin(durable=False) as tx:
+            for one in unbegun:
+                run = tx.runs.start(one.link, options.cause)
+                tx.runs.finish(run, one.as_json(), one.error)
 
 
 def _folders(mailbox: _Mailbox, links: Sequence[Link]) -> list[Place]:
@@ -253,7 +267,9 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         for side in Side:
-            tx.cursors.put(link, side, visit.place(side), pulled[side].cursor)
+            tx.cursors.put(
+                link, side, visit.place(side), pulled[side].cursor, complete=pulled[side].complete
+            )
         tx.settings.put(settled_key(visit.link), visit.rule.version)
         heard(tx, visit, gathered.entry, report)
         tx.pending.remove_many(gathered.over)

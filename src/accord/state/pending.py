@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
@@ -64,6 +64,15 @@ class PendingChanges(Repository):
     def all(self, cause: Cause | str | None = None) -> list[Pending]:
         """Return the pending changes of all links, oldest first."""
         return self._where(*([] if cause is None else [PENDING.c.cause == Cause(cause).value]))
+
+    def counts(self) -> dict[str, dict[Cause, int]]:
+        """Return, by link, how many changes wait for what; without those that were refused."""
+        query = select(PENDING.c.link, PENDING.c.cause, func.count())
+        query = query.where(PENDING.c.refused.is_(False)).group_by(PENDING.c.link, PENDING.c.cause)
+        found: dict[str, dict[Cause, int]] = {}
+        for link, cause, count in self.db.execute(query):
+            found.setdefault(link, {})[Cause(cause)] = count
+        return found
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""

@@ -31,6 +31,7 @@ from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
 from accord.state.persons import Consents, Erasures, Preferences
+from accord.state.processes import Processes
 from accord.state.purging import Purging
 from accord.state.renewals import Renewals
 from accord.state.replies import KeptReplies
@@ -172,6 +173,11 @@ class Tx:
     def preferences(self) -> Preferences:
         """Return what users chose for themselves."""
         return Preferences(self.context)
+
+    @cached_property
+    def processes(self) -> Processes:
+        """Return who is at work."""
+        return Processes(self.context)
 
     @cached_property
     def purging(self) -> Purging:
