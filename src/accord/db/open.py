@@ -17,6 +17,7 @@ from sqlalchemy.pool import StaticPool
 from accord.db.database import WAIT_SECONDS, Database
 from accord.db.errors import unreachable
 from accord.ports.errors import ConfigError
+from accord.ports.redact import hide
 
 _HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
 
@@ -31,6 +32,7 @@ def open_database(url: str) -> Database:
         parsed = make_url(url)
     except exc.ArgumentError as error:
         raise ConfigError("not a database address", field="database", hint=_HINT) from error
+    hide(parsed.password)
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         database = _open_sqlite(parsed)

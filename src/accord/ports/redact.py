@@ -6,6 +6,7 @@ The text of every expected error comes through here, and so does every line of t
 from __future__ import annotations
 
 import re
+from typing import Any
 
 GONE = "***"
 """What stands in the place of what was taken out."""
@@ -55,11 +56,33 @@ _RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
 """What shows by its form: marks one of which the text must have, the form, what stands instead."""
 
 
+_SHORTEST = 8
+_hidden: set[str] = set()
+
+
+def hide(*secrets: Any) -> None:
+    """Take these out of every text from now on: texts, or tables and lists with texts in them.
+
+    Whoever opens something with a secret says so: a server may quote it. What is short, or a plain
+    word, would be found in texts that have nothing to do with it, and is left.
+    """
+    for each in secrets:
+        match each:
+            case str() if len(each) >= _SHORTEST and not (each.isalpha() and each.islower()):
+                _hidden.add(each)
+            case dict():
+                hide(*each.values())
+            case list() | tuple():
+                hide(*each)
+
+
 def clean(text: str) -> str:
-    """Return a text without the secrets that show by their form."""
+    """Return a text without secrets: those that show by their form, and those that are known."""
     for marks, pattern, replacement in _RULES:
         if any(mark in text for mark in marks):
             text = pattern.sub(replacement, text)
+    for secret in [each for each in tuple(_hidden) if each in text]:
+        text = text.replace(secret, GONE)
     return text
 
 

@@ -18,7 +18,7 @@ from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.expiries import Expiry, expiries
 from accord.service.identity import CRM, OWN
-from accord.service.roster import Roster, read
+from accord.service.roster import target_of
 from accord.state.processes import Process
 from accord.state.records import Cause, Link, Run
 from accord.state.state import Tx
@@ -140,7 +140,6 @@ class Status(Struct, frozen=True, kw_only=True):
 def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status:
     """Return how all is; of each link, too."""
     entries = queue.entries(*Stage)
-    roster = read(accord)
     with accord.state.read() as tx:
         each = _links(tx)
         targets = tx.targets.all()
@@ -156,7 +155,7 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
             processes=processes,
             links=dict(Counter(one.state for one in each)),
             queue=depths(entries),
-            targets=_targets(targets, each, entries, roster, processes),
+            targets=_targets(targets, each, entries, processes),
             failing=_failing(each),
             waiting=_waiting(tx, each),
             expiries=tuple(expiries(accord, config, tx)),
@@ -216,14 +215,12 @@ def _targets(
     targets: Sequence[Any],
     each: Sequence[LinkStatus],
     entries: Sequence[Entry],
-    roster: Roster,
     processes: Sequence[Process],
 ) -> tuple[TargetStatus, ...]:
     ages: dict[str, list[float]] = {}
     for entry in entries:
-        post = roster.posts.get(entry.folder)
-        if post is not None and entry.stage is Stage.WAITING:
-            ages.setdefault(post.target, []).append(max(-entry.since, 0.0))
+        if entry.stage is Stage.WAITING:
+            ages.setdefault(target_of(entry.folder), []).append(max(-entry.since, 0.0))
     found = []
     for target in targets:
         own = [one for one in each if one.target == target.name]

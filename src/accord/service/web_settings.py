@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
+from accord.ports.redact import hide
 from accord.service.secret_refs import FORMS, SecretMissing, is_reference, resolve
 
 TOKEN = "metrics_token"
@@ -57,4 +58,5 @@ def metrics_token(settings: WebSettings, environ: Mapping[str, str], folder: Pat
             field=field,
             hint="take a long one by chance, such as `openssl rand -hex 24` prints",
         )
+    hide(found)
     return found

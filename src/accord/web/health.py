@@ -26,7 +26,9 @@ KEPT = 1.0
 """Seconds for which an answer stands: however often somebody asks, the database is asked so often.
 """
 
-METRICS_KEPT = 5.0
+METRICS_KEPT = 10.0
+"""As long as between two signs of life, which bring new figures."""
+
 _STORE = {"cache-control": "no-store"}
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from accord.formats import token as tokens
-from accord.ports.errors import ConfigError, Retry
-from accord.ports.redact import GONE, clean, is_secret_name
+from accord.model.kinds import Side
+from accord.ports import redact
+from accord.ports.errors import AuthFailed, ConfigError, Retry
+from accord.ports.redact import GONE, clean, hide, is_secret_name
+from accord.service import registry
+from accord.state.records import Target
 from tests.unit.state.build import NOW
 
 
@@ -73,3 +78,39 @@ def test_secrets_are_known_by_their_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["user", "target", "tokens_left", "passwordless", "status"])
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)
+
+
+@pytest.fixture
+def _nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact, "_hidden", set())
+
+
+@pytest.mark.usefixtures("_nothing_hidden")
+def test_secrets_that_are_known_are_taken_out_wherever_they_stand() -> None:
+    hide("Kartoffel-2", {"passwords": {"anna": "Rote Bete", "bob": "kurz"}}, ["Sellerie!"], None, 7)
+    told = "the server said: Kartoffel-2 of anna (Rote Bete) and Sellerie!, kurz"
+    assert clean(told) == f"the server said: {GONE} of anna ({GONE}) and {GONE}, kurz"
+    assert "Kartoffel-2" not in str(Retry("not Kartoffel-2", after=1))
+
+
+@pytest.mark.usefixtures("_nothing_hidden")
+@pytest.mark.parametrize("weak", ["", "secret", "password", "geheimnis"])
+def test_what_may_be_any_word_is_left(weak: str) -> None:
+    hide(weak)
+    text = "give the password, a secret, ein geheimnis"
+    assert clean(text) == text
+
+
+@pytest.mark.usefixtures("_nothing_hidden")
+def test_a_password_that_a_server_quotes_is_in_no_report() -> None:
+    target = Target(
+        id="t",
+        name="company",
+        adapter="memory",
+        side=Side.GROUPWARE,
+        settings={},
+        secrets={"password": "Kartoffel-2"},
+    )
+    with suppress(ConfigError):
+        registry.build(target)  # the memory adapter has no such setting
+    assert "Kartoffel-2" not in str(AuthFailed("401: robot/Kartoffel-2 is wrong"))
