@@ -28,9 +28,10 @@ class Cursors(Repository):
     ) -> None:
         """Store the cursor instead of that of any other place; an empty one drops it.
 
-        It is noted when a listing was `complete`.
+        It is noted when a listing was `complete`, without a cursor too: a folder that is made
+        with its first item has none.
         """
-        if not cursor:
+        if not cursor and not complete:
             self.drop(link, side)
             return
         now = self.context.now()

@@ -140,6 +140,16 @@ def test_a_link_was_listed_completely_when_both_of_its_sides_were(
     assert completed() == {"a": NOW + timedelta(seconds=60)}, "others leave the moment as it is"
 
 
+def test_what_has_no_cursor_may_be_listed_completely_all_the_same(state: State) -> None:
+    with state.begin() as tx:
+        for side in Side:
+            tx.cursors.put("a", side, "desk", "", complete=True)
+        assert tx.cursors.completed() == {"a": NOW}
+        assert [tx.cursors.get("a", side, "desk") for side in Side] == ["", ""]
+        tx.cursors.put("a", Side.CRM, "desk", "")
+        assert tx.cursors.completed() == {}
+
+
 def test_older_cursors_are_of_no_known_listing(database_url: str) -> None:
     database = open_database(database_url)
     with database.begin(foreign_keys=False) as tx:
