@@ -17,6 +17,8 @@ Adapters translate a vendor's codes in one table each (`errors.py`).
 
 from __future__ import annotations
 
+from accord.ports.redact import clean
+
 
 class AccordError(Exception):
     """Be the base of all expected errors; its text is fit for an administrator to read."""
@@ -26,8 +28,11 @@ class AccordError(Exception):
     """The state of the whole mailbox that is behind it, by its name (`ports.mailbox`)."""
 
     def __init__(self, message: str = "", *, code: str = "") -> None:
-        """Keep the `message` for people and the vendor's own `code` for the journal."""
-        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+        """Keep the `message` for people and the vendor's own `code` for the journal.
+
+        It may end in logs, in the database and in answers: no password gets into it.
+        """
+        super().__init__(clean(message) or (self.__doc__ or "").split("\n")[0])
         self.code = code
 
 

@@ -127,7 +127,8 @@ def bounded(response: httpx2.Response, what: str, most: int, patience: float) ->
 
 def unreached(error: httpx2.HTTPError, what: str, url: str) -> AccordError:
     """Return the error for a request that got no answer; `what` was asked, for people."""
-    host = urlsplit(url).netloc
+    # Without what may stand before it: a server may lead to an address with a password in it.
+    host = urlsplit(url).netloc.rpartition("@")[2]
     if refused := untrusted(error, host, "the server's own certificate authority"):
         return refused
     text = f"{what} {host}: {type(error).__name__}: {error}"

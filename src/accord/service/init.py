@@ -72,6 +72,13 @@ crm = {crm}
 # [notify]
 # mail = ["admin@example.com"]
 # webhook = "https://hooks.example.com/accord"  # or secret_webhook, by reference
+
+# Where `accord run` says whether it lives, is ready, and its figures (docs/operations.md).
+# [web]
+# listen = "127.0.0.1:8641"          # nowhere unless you say so
+# metrics_token = {{ file = "metrics.token" }}  # who reads the metrics shows it
+# certificate = "accord.pem"         # on any address but this machine's own, with its key
+# key = "accord-key.pem"             # or `without_tls = true`
 """
 
 

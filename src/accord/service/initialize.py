@@ -23,9 +23,9 @@ from accord.service.leavers import offer, part
 from accord.service.opening import silent
 from accord.service.pausing import require_unpaused
 from accord.service.visit import Progress
-from accord.state.holder import take
 from accord.state.records import Entry, Link
 from accord.state.state import Tx
+from accord.state.taking import take
 from accord.state.templates import Given, Handover
 
 LEAVERS = 3

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from accord.ports.adapter import Feed
 from accord.ports.fault import contained
@@ -24,6 +26,7 @@ from accord.state.records import Target
 
 _log = logging.getLogger("accord.service.listen")
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
+_MOST_REASONS = 5
 
 REST = 60.0
 """Seconds until a target is tried again that can't be watched, unless it is changed before."""
@@ -128,3 +131,18 @@ class Ears:
         self._threads.append(thread)
         thread.start()
         return thread
+
+
+def streams(
+    ways: Mapping[str, Mapping[str, Way]], targets: Mapping[str, Target]
+) -> dict[str, dict[str, Any]]:
+    """Return, by the names of targets, how many mailboxes are watched in which way, and why so."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, each in ways.items():
+        name = targets[key].name if key in targets else key
+        reasons = Counter(way.why for way in each.values() if way.why)
+        found[name] = {
+            "ways": dict(Counter(way.name for way in each.values())),
+            "why": dict(reasons.most_common(_MOST_REASONS)),
+        }
+    return found

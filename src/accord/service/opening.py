@@ -28,10 +28,10 @@ from accord.service.bindings import bind, binding_key, ids_of, recognize
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.visit import Progress, Stance, Visit
-from accord.state.holder import take
 from accord.state.leases import FOLDER
 from accord.state.records import Lease, Link, Mode
 from accord.state.state import Tx
+from accord.state.taking import take
 
 LEASE_SECONDS = 120.0
 _GIVE_BACK = 2.0

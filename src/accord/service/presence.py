@@ -6,13 +6,19 @@ By them listeners divide the mailboxes (`shares`), and what a dead process held 
 from __future__ import annotations
 
 import logging
+import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
+from accord import __version__
 from accord.ports.fault import contained
-from accord.state.holder import is_dead, myself
-from accord.state.processes import LIFE
+from accord.state.holder import myself
+from accord.state.records import Process
 from accord.state.state import State
+
+Figures = Callable[[], Mapping[str, Any]]
 
 SIGN = 4.0
 """Seconds between two signs of life; some may come late before a process counts as gone."""
@@ -23,16 +29,19 @@ _log = logging.getLogger("accord.service.presence")
 class Presence:
     """Be seen as long as this process runs; safe to share between threads."""
 
-    def __init__(self, state: State, parts: Collection[str]) -> None:
-        """Be unseen yet; `parts` are what this process does of the work."""
+    def __init__(self, state: State, parts: Collection[str], figures: Figures = dict) -> None:
+        """Be unseen yet; `parts` are what this process does, `figures` what it tells of that."""
         self.name = myself()
         self._state = state
         self._parts = frozenset(parts)
+        self._figures = figures
+        self._since = datetime.now(UTC)
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
         """Give signs of life from now on."""
+        self._state.run(lambda tx: tx.processes.supersede(self._me()), durable=False)
         self._sign()
         self._thread = threading.Thread(target=self._signing, name="signs-of-life", daemon=True)
         self._thread.start()
@@ -52,14 +61,23 @@ class Presence:
         """Return the names of all processes that do a part of the work, this one's included."""
         with self._state.read() as tx:
             found = {
-                each.name
-                for each in tx.processes.all()
-                if part in each.parts and each.silent <= LIFE and not is_dead(each.name)
+                each.name for each in tx.processes.all() if part in each.parts and not each.gone
             }
         return sorted(found | {self.name}) if part in self._parts else sorted(found)
 
     def _sign(self) -> None:
-        self._state.run(lambda tx: tx.processes.live(self.name, self._parts), durable=False)
+        process = self._me()
+        self._state.run(lambda tx: tx.processes.live(process), durable=False)
+
+    def _me(self) -> Process:
+        return Process(
+            name=self.name,
+            parts=self._parts,
+            host=socket.gethostname(),
+            version=__version__,
+            since=self._since,
+            figures=dict(self._figures()),
+        )
 
     def _signing(self) -> None:
         silent = False

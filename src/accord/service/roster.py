@@ -107,6 +107,11 @@ def _posts(links: Sequence[Link], known: Mapping[str, Any]) -> list[Post]:
     ]
 
 
+def target_of(key: str) -> str:
+    """Return the id of the target on which a folder of that name is."""
+    return key.partition("/")[0]
+
+
 def _key(link: Link, known: str) -> str:
     """Return one name for all links on one folder: by its id, before that by what they call it."""
     folder = f"={known}" if known else f"?{link.folder}"

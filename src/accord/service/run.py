@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -22,10 +23,10 @@ from accord.ports.watcher import POLL, Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.jobs.clockwork import Clockwork
-from accord.service.listen import Ears
+from accord.service.listen import Ears, streams
 from accord.service.memory import give_back, share_arenas
 from accord.service.opening import Options
-from accord.service.presence import Presence
+from accord.service.presence import Figures, Presence
 from accord.service.report import Report
 from accord.service.roster import Post, Roster, read
 from accord.service.running import RunSettings
@@ -57,10 +58,11 @@ class Watching(Struct, frozen=True, kw_only=True):
 
 
 class Visited(Struct, frozen=True, kw_only=True):
-    """Say what one visit came to, and what caused it."""
+    """Say what one visit came to, what caused it, and on which target (its name) it was."""
 
     cause: str
     reports: tuple[Report, ...]
+    target: str = ""
 
 
 _log = logging.getLogger("accord.service.run")
@@ -88,10 +90,11 @@ class Run:
         queue: Queue,
         parts: Collection[Part] = tuple(Part),
         jobs: Clockwork | None = None,
+        work: Figures = dict,
     ) -> None:
         """Prepare; `tell` hears of all that happens, one thing at a time.
 
-        Whoever visits folders has `jobs` done, too.
+        Whoever visits folders has `jobs` done, too. `work` tells others what came of all that.
         """
         self._accord, self._settings = accord, settings
         self._queue, self._parts = queue, frozenset(parts)
@@ -100,7 +103,9 @@ class Run:
         self._telling = threading.Lock()
         self._looking = threading.Lock()
         self._roster = self._planned = Roster((), ())
-        self._presence = Presence(accord.state, [str(part) for part in self._parts])
+        parts_done = [str(part) for part in self._parts]
+        self._presence = Presence(accord.state, parts_done, self._figures)
+        self._work_done = work
         self._shares = Shares(accord.state, self._presence)
         self._ears = Ears(accord, self._hear, settings.feed, self._shares)
         self._listening: frozenset[str] = frozenset()
@@ -154,6 +159,9 @@ class Run:
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing due now."""
         return self._queue.idle
+
+    def _figures(self) -> dict[str, Any]:
+        return {"work": self._work_done(), "streams": self.streams()}
 
     def _look_at_jobs(self) -> None:
         try:
@@ -282,8 +290,7 @@ class Run:
             return
         self._ways = ways
         for (target, who), way in news.items():
-            found = self._roster.targets.get(target)
-            name = found.name if found is not None else target
+            name = self._name_of(target)
             with self._telling:
                 self._tell(Watching(target=name, principal=who, way=way.name, why=way.why))
 
@@ -310,6 +317,14 @@ class Run:
         except Exception as error:  # noqa: BLE001 (the edge: it runs out by itself)
             contained(error, "giving back what is listened to")
 
+    def _name_of(self, target: str) -> str:
+        found = self._roster.targets.get(target)
+        return found.name if found is not None else target
+
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """Return, by target, how many mailboxes are watched here in which way, and why so."""
+        return streams(self._ears.ways(), self._roster.targets)
+
     # visits
 
     def _work(self, job: Job) -> float:
@@ -334,7 +349,8 @@ class Run:
         reports = sync(self._accord, post.links, options)
         self._visited = True
         with self._telling:
-            self._tell(Visited(cause=job.cause, reports=tuple(reports)))
+            target = self._name_of(post.target)
+            self._tell(Visited(cause=job.cause, reports=tuple(reports), target=target))
         rest = self._rest(post, reports)
         if any(report.busy for report in reports):
             self._ask(post, job.cause, Urgency.DUE, after=_BUSY, full=full)

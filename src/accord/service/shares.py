@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from accord.service.presence import Presence
 from accord.service.roster import Roster
-from accord.state.holder import take
 from accord.state.leases import LeaseLost
 from accord.state.processes import LIFE
 from accord.state.records import Lease
 from accord.state.state import State, Tx
+from accord.state.taking import take
 
 LISTENER = "listener"
 GROUP = 160

@@ -255,7 +255,9 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         for side in Side:
-            tx.cursors.put(link, side, visit.place(side), pulled[side].cursor)
+            tx.cursors.put(
+                link, side, visit.place(side), pulled[side].cursor, complete=pulled[side].complete
+            )
         tx.settings.put(settled_key(visit.link), visit.rule.version)
         heard(tx, visit, gathered.entry, report)
         tx.pending.remove_many(gathered.over)

@@ -1,7 +1,6 @@
-"""Who holds a lease, and whether that process is still alive.
+"""The names of processes, and whether one of this machine is still alive.
 
-A process that was killed gives nothing back; on its own machine nobody needs to wait until its
-leases run out.
+By them leases, processes and runs of the queue say whose they are.
 """
 
 from __future__ import annotations
@@ -10,29 +9,6 @@ import os
 import socket
 import uuid
 from pathlib import Path
-
-from accord.state.leases import Leases
-from accord.state.processes import Processes
-from accord.state.records import Lease
-
-
-def take(leases: Leases, name: str, seconds: float) -> Lease | None:
-    """Take a lease in this process's name, from a dead one, too; None while somebody has it."""
-    lease = leases.acquire(name, myself(), seconds)
-    if lease is not None:
-        return lease
-    standing = leases.get(name)
-    if standing is None or not _is_gone(leases, standing.holder):
-        return None
-    leases.release(standing)
-    return leases.acquire(name, myself(), seconds)
-
-
-def _is_gone(leases: Leases, holder: str) -> bool:
-    """Tell whether a holder is dead, or on another machine and gives no sign of life any more."""
-    if is_here(holder):
-        return is_dead(holder)
-    return Processes(leases.context).silent(holder)
 
 
 def myself() -> str:

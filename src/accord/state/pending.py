@@ -6,6 +6,7 @@ its ref replaces it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -72,6 +73,13 @@ class PendingChanges(Repository):
         query = query.group_by(row.link, row.cause, row.why)
         query = query.order_by(row.link, row.cause, row.why)
         return [(link, Cause(cause), why, n) for link, cause, why, n in self.db.execute(query)]
+
+    def counts(self) -> dict[str, Counter[Cause]]:
+        """Return, by link, how many changes wait for what; without those that were refused."""
+        found: dict[str, Counter[Cause]] = {}
+        for link, cause, _, number in self.counted():
+            found.setdefault(link, Counter())[cause] += number
+        return found
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""

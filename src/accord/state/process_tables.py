@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Table, Text
 
-from accord.db import Instant, Line
+from accord.db import Instant, Json, Line
 from accord.state.schema import METADATA
 
 PROCESSES = Table(
@@ -15,8 +15,12 @@ PROCESSES = Table(
     METADATA,
     Column("name", Text, primary_key=True, nullable=False),
     Column("parts", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("version", Text, nullable=False),
     Column("since", Instant, nullable=False),
+    # Who gives no sign of life until then is gone.
     Column("until", Instant, nullable=False),
+    Column("figures", Json),
 )
 
 WATCHES = Table(

@@ -6,11 +6,13 @@ Each gives signs of life (`service.presence`); what others share with it goes by
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
+from accord.db.tx import AnyRow
 from accord.state.context import Repository
+from accord.state.holder import is_dead
 from accord.state.process_tables import PROCESSES, WATCHES
 from accord.state.records import Process, Watched
 
@@ -20,25 +22,38 @@ LIFE = 20.0
 SILENCE = 10.0
 """Seconds more until what it was in the middle of is taken from it: it may only be slow."""
 
-_FORGOTTEN = timedelta(hours=1)
+KEPT = timedelta(days=1)
+"""How long it is kept in mind that a process ended without a word."""
 
 
 class Processes(Repository):
     """Keep the processes that run; their names are those of `holder.myself`."""
 
-    def live(self, name: str, parts: Iterable[str]) -> None:
-        """Give a sign of life."""
+    def live(self, process: Process, seconds: float = LIFE) -> None:
+        """Give a sign of life that holds for so long."""
         now = self.context.agreed_now()
         row = {
-            "name": name,
-            "parts": " ".join(sorted(parts)),
-            "since": now,
-            "until": now + timedelta(seconds=LIFE),
+            "name": process.name,
+            "parts": " ".join(sorted(process.parts)),
+            "host": process.host,
+            "version": process.version,
+            "since": process.since,
+            "until": now + timedelta(seconds=seconds),
+            "figures": process.figures,
         }
-        insert = self.db.inserting(PROCESSES).values(row)
-        new = {"parts": insert.excluded.parts, "until": insert.excluded.until}
-        self.db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=new))
-        self.db.execute(delete(PROCESSES).where(PROCESSES.c.until < now - _FORGOTTEN))
+        self.db.upsert(PROCESSES, [row])
+
+    def supersede(self, process: Process) -> None:
+        """Forget who ended without a word and did the same here, and who did so long ago."""
+        parts = " ".join(sorted(process.parts))
+        for each in self.all():
+            same = each.host == process.host and " ".join(sorted(each.parts)) == parts
+            ended = is_dead(each.name) or each.silent > LIFE + SILENCE
+            if each.name != process.name and same and ended:
+                self.leave(each.name)
+        self.db.execute(
+            delete(PROCESSES).where(PROCESSES.c.until <= self.context.agreed_now() - KEPT)
+        )
 
     def leave(self, name: str) -> None:
         """Be gone, and hear of nobody any more."""
@@ -46,18 +61,11 @@ class Processes(Repository):
         self.db.execute(delete(WATCHES).where(WATCHES.c.process == name))
 
     def all(self) -> list[Process]:
-        """Return the processes that gave a sign of life of late, by their names."""
+        """Return the processes, by what they do, those that are gone last."""
         now = self.context.agreed_now()
-        rows = self.db.execute(select(PROCESSES).order_by(PROCESSES.c.name))
-        return [
-            Process(
-                name=row.name,
-                parts=frozenset(row.parts.split()),
-                since=row.since,
-                silent=(now - row.until).total_seconds() + LIFE,
-            )
-            for row in rows
-        ]
+        row = PROCESSES.c
+        rows = self.db.execute(select(PROCESSES).order_by(row.parts, row.since, row.name))
+        return sorted((_process(each, now) for each in rows), key=lambda one: one.gone)
 
     def silent(self, holder: str) -> bool:
         """Tell whether the process of a lease's holder gave signs of life, and gives none now.
@@ -67,6 +75,21 @@ class Processes(Repository):
         of = holder.rpartition("/")[0]
         known = [each for each in self.all() if each.name.rpartition("/")[0] == of]
         return bool(known) and all(each.silent > LIFE + SILENCE for each in known)
+
+
+def _process(row: AnyRow, now: datetime) -> Process:
+    silent = (now - row.until).total_seconds() + LIFE
+    return Process(
+        name=row.name,
+        parts=frozenset(row.parts.split()),
+        host=row.host,
+        version=row.version,
+        since=row.since,
+        heard=row.until - timedelta(seconds=LIFE),
+        silent=silent,
+        figures=row.figures or {},
+        gone=silent > LIFE or is_dead(row.name),
+    )
 
 
 class Watches(Repository):

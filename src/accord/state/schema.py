@@ -178,6 +178,8 @@ CURSORS = Table(
     _text("place"),
     _text("cursor"),
     Column("at", Instant, nullable=False),
+    # When the side was last listed completely.
+    Column("complete", Instant),
 )
 
 INTENTS = Table(

@@ -63,11 +63,11 @@ class TokenKeys(Repository):
         change = update(TOKEN_KEYS).where(TOKEN_KEYS.c.id != all_but, later)
         return self.db.execute(change.values(until=until)).rowcount
 
-    def retiring(self, before: datetime) -> list[tuple[str, datetime]]:
-        """Return the ids of keys that verify still, but no longer at `before`, and until when."""
-        row = TOKEN_KEYS.c
-        query = select(row.id, row.until).where(row.until > self.context.now(), row.until < before)
-        return [(id_, until) for id_, until in self.db.execute(query.order_by(row.until))]
+    def retiring(self) -> dict[str, datetime]:
+        """Return until when retired keys still verify, by their ids."""
+        query = select(TOKEN_KEYS.c.id, TOKEN_KEYS.c.until)
+        query = query.where(TOKEN_KEYS.c.until > self.context.now())
+        return self.db.mapping(query)
 
     def prune(self) -> int:
         """Remove the keys whose time has come; return how many."""

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from accord.service.shares import LISTENER, Shares
 from accord.state import State, holder
 from accord.state.leases import LeaseLost
 from accord.state.processes import LIFE, SILENCE
-from accord.state.records import Lease, Link
+from accord.state.records import Lease, Link, Process
+from accord.state.taking import take
 from tests.databases import Databases
 from tests.unit.service.kit import World, event
 
@@ -239,6 +241,10 @@ def test_what_changed_in_the_crm_while_nobody_asked_is_found_by_who_asks_next(
 # what a dead process on another machine held
 
 
+def worker(name: str) -> Process:
+    return Process(name=name, parts=frozenset(["worker"]), since=datetime.now(UTC))
+
+
 def elsewhere(name: str = "1") -> str:
     return f"other-machine:boot:pid/4711/{name}"
 
@@ -246,12 +252,12 @@ def elsewhere(name: str = "1") -> str:
 def test_what_a_process_elsewhere_held_falls_free_when_it_is_silent() -> None:
     world = World("alice")
     with world.state.begin() as tx:
-        tx.processes.live(elsewhere("process"), ["worker"])
+        tx.processes.live(worker(elsewhere("process")))
         assert tx.leases.acquire("folder", elsewhere(), 3600) is not None
     for seconds, free in ((LIFE, False), (SILENCE - 5, False), (10, True)):
         world.wait(seconds=seconds)
         with world.state.begin() as tx:
-            taken = holder.take(tx.leases, "folder", 60)
+            taken = take(tx.leases, "folder", 60)
             assert (taken is not None) is free
 
 
@@ -261,15 +267,15 @@ def test_a_command_elsewhere_that_gives_no_signs_keeps_what_it_holds() -> None:
         assert tx.leases.acquire("folder", elsewhere(), 120) is not None
     world.wait(seconds=100)
     with world.state.begin() as tx:
-        assert holder.take(tx.leases, "folder", 60) is None
+        assert take(tx.leases, "folder", 60) is None
 
 
 def test_a_process_here_is_known_to_live_or_not_whatever_signs_it_gives() -> None:
     world = World("alice")
     mine = holder.myself()
     with world.state.begin() as tx:
-        tx.processes.live(mine, ["worker"])
+        tx.processes.live(worker(mine))
         assert tx.leases.acquire("folder", mine, 3600) is not None
     world.wait(seconds=LIFE + SILENCE + 60)
     with world.state.begin() as tx:
-        assert holder.take(tx.leases, "folder", 60) is None, f"{os.getpid()} runs"
+        assert take(tx.leases, "folder", 60) is None, f"{os.getpid()} runs"

@@ -25,11 +25,11 @@ from accord.service.config import Config
 from accord.service.jobs.job import Ending, Job, Outcome, Stopped, Work
 from accord.service.jobs.standing import LEASE, is_due, job_of, options_of, row_of, schedule_of
 from accord.service.visit import Progress
-from accord.state.holder import take
 from accord.state.jobs import JobRow
 from accord.state.leases import LeaseLost
 from accord.state.records import Entry, Lease
 from accord.state.state import Tx
+from accord.state.taking import take
 
 HELD = 120.0
 """Seconds after which another machine may take over a job whose process gives no sign of life."""

@@ -93,9 +93,11 @@ def _ending(work: Work) -> Iterator[Cause]:
     now = work.accord.clock()
     before = now + timedelta(days=int(work.options["ahead"]))
     with work.accord.state.read() as tx:
-        keys = tx.token_keys.retiring(before)
+        keys = tx.token_keys.retiring()
         phones = tx.device_secrets.ending(before)
-    for id_, until in keys:
+    for id_, until in keys.items():
+        if until >= before:
+            continue
         yield Cause(
             key=f"key/{id_}",
             words=f"the older token key {id_} verifies until {_day(until)}; connectors that still "

@@ -1,4 +1,4 @@
-"""Make the tables of the service's processes, and of who is heard of by which of them.
+"""Make the tables of the service's processes and watches; note complete listings of a side.
 
 Run by `db.migrate`; describes tables as they were then, so it never changes.
 """
@@ -13,13 +13,16 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables and the column."""
     op.create_table(
         "state_processes",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("parts", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("figures", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_state_processes"),
     )
     op.create_table(
@@ -33,3 +36,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("target", "principal", name="pk_state_watches"),
     )
     op.create_index("ix_state_watches_process", "state_watches", ["process"], unique=False)
+    op.add_column("state_cursors", sa.Column("complete", sa.DateTime(timezone=True), nullable=True))
