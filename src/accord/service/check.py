@@ -16,6 +16,7 @@ from accord.model.kinds import Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, ConfigError
 from accord.ports.fault import Fault
+from accord.ports.users import Enrolled
 from accord.rules import check as rules
 from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
@@ -64,8 +65,20 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
         yield Checked(area="links", subject="links", ok=False, detail="none yet", hint=hint)
     if answers:
         yield from _rules(accord, targets, links)
+    yield from _enrolled(accord)
     with accord.state.read() as tx:
         yield from _open_work(tx, links)
+
+
+def _enrolled(accord: Accord) -> Iterator[Checked]:
+    """Say where templates are for users whom the CRM doesn't list."""
+    with accord.state.read() as tx:
+        templates = [one.name for one in tx.templates.all()]
+    if templates and not isinstance(accord.crm, Enrolled):
+        detail = "this CRM doesn't list its users and groups, so that nobody gets links by them"
+        hint = "make links by hand, or let templates run where the CRM is"
+        for name in templates:
+            yield Checked(area="templates", subject=name, ok=False, detail=detail, hint=hint)
 
 
 def _files(config: Config) -> Iterator[Checked]:

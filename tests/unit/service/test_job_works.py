@@ -16,6 +16,7 @@ from accord.ports.errors import AuthFailed, ConfigError, Rejected, Retry
 from accord.ports.queue import Entry as Waiting
 from accord.ports.queue import Stage
 from accord.service.accord import Accord
+from accord.service.check import check
 from accord.service.jobs import reconciliation, retention
 from accord.service.jobs.job import Outcome
 from accord.service.jobs.standing import choose
@@ -497,6 +498,7 @@ def test_a_crm_that_lists_no_users_is_told_clearly() -> None:
     office = Office(firm)
     assert office.run("initialize").words == "there are no templates"
     firm.template()
+    assert not [one for one in check(firm.accord) if one.area == "templates"]
 
     class Reticent:
         def __init__(self, crm: Any) -> None:
@@ -509,6 +511,8 @@ def test_a_crm_that_lists_no_users_is_told_clearly() -> None:
 
     crm: Any = Reticent(firm.accord.crm)
     firm.accord = Accord(firm.state, crm, lambda _: firm.groupware, firm.clock)
+    (found,) = [one for one in check(firm.accord) if one.area == "templates"]
+    assert (found.ok, found.subject) == (False, "sales") and "doesn't list" in found.detail
     outcome = office.run("initialize")
     assert outcome.ending == "unable"
     assert outcome.words == "this CRM doesn't list its users and groups"

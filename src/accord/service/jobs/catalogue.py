@@ -30,6 +30,7 @@ JOBS: dict[str, Job] = {
             name="errors",
             title="try again what failed, and tell each cause of the rest once",
             schedule="every 10m",
+            held=True,
             options=(
                 _number(
                     "patience",

@@ -159,13 +159,18 @@ def _buried(queue: Queue) -> Iterator[Cause]:
 
 
 def _of_jobs(tx: Tx, *, stopped: bool) -> Iterator[Cause]:
-    """Yield which other jobs ended badly; while all is `stopped` some can't do anything."""
+    """Yield why other jobs ended badly; while all is `stopped` some can't do anything."""
+    grouped: dict[tuple[str, str], Cause] = {}
     for row in tx.jobs.all().values():
         unable = row.ending == Ending.UNABLE and not stopped
         bad = unable or row.ending == Ending.FAILED or row.attempts > 1
         if bad and row.enabled and row.name != NAME:
-            words = f"job {row.name}: {row.words}"
-            yield Cause(key=f"job/{row.name}/{row.words}", words=words, hint=row.hint)
+            key = f"job/{row.words}"
+            cause = Cause(key=key, words=row.words, hint=row.hint, names=[], count=0)
+            _add(grouped, ("", shape(key)), cause, row.name, 1)
+    for cause in grouped.values():
+        cause.words = f"job {', '.join(cause.names)}: {cause.words}"
+        yield cause
 
 
 def _add(

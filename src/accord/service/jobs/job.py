@@ -113,7 +113,8 @@ class Work:
 class Job(Struct, frozen=True, kw_only=True):
     """Be a job: what it is for, when it runs unless somebody says otherwise, and what does it.
 
-    `plans` tells whether it can say what it would do.
+    `plans` tells whether it can say what it would do, `held` whether it is done, too, where
+    Accord's own database is a copy or was put back, and nobody has said that this is meant.
     """
 
     name: str
@@ -121,5 +122,6 @@ class Job(Struct, frozen=True, kw_only=True):
     schedule: str
     enabled: bool = True
     plans: bool = True
+    held: bool = False
     options: tuple[Setting, ...] = ()
     do: Callable[[Work], Outcome]

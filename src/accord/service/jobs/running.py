@@ -22,6 +22,7 @@ from accord.ports.fault import contained
 from accord.ports.queue import DEATHS, Queue
 from accord.service.accord import Accord
 from accord.service.config import Config
+from accord.service.identity import MEANT, own_trouble
 from accord.service.jobs.job import Ending, Job, Outcome, Stopped, Work
 from accord.service.jobs.standing import LEASE, is_due, job_of, options_of, row_of, schedule_of
 from accord.service.visit import Progress
@@ -42,12 +43,16 @@ _log = logging.getLogger("accord.service.jobs")
 
 
 class _Begun(Struct, frozen=True, kw_only=True):
-    """Be a job that this process does now, and how it stood before."""
+    """Be a job that this process does now, and how it stood before.
+
+    `wrong` is what is wrong with Accord's own database.
+    """
 
     job: Job
     row: JobRow
     lease: Lease
     now: datetime
+    wrong: str
 
 
 def run_job(
@@ -70,7 +75,8 @@ def run_job(
     job = job_of(name)
     if dry:
         return _plan(accord, config, queue, job, progress)
-    begun = accord.state.run(lambda tx: _begin(tx, accord, job, due=due))
+    wrong = own_trouble(accord) or ""
+    begun = accord.state.run(lambda tx: _begin(tx, accord, job, wrong, due=due))
     if begun is None:
         return None
     try:
@@ -87,7 +93,7 @@ def run_job(
                 keep=lambda mark: _mark(accord, begun, mark),
             )
             work.lost = lost
-            outcome = _do(work, job)
+            outcome = _do(work, job, wrong)
     except LeaseLost:
         _log.warning("job.lost", extra={"job": name})
         raise
@@ -113,7 +119,7 @@ def _plan(
     return job.do(Work(accord, config, queue, options, dry=True, progress=progress))
 
 
-def _begin(tx: Tx, accord: Accord, job: Job, *, due: bool) -> _Begun | None:
+def _begin(tx: Tx, accord: Accord, job: Job, wrong: str, *, due: bool) -> _Begun | None:
     """Take the job's lease and note that it begins; None where it isn't due, or kills whoever
     does it."""
     now = accord.clock()
@@ -135,7 +141,7 @@ def _begin(tx: Tx, accord: Accord, job: Job, *, due: bool) -> _Begun | None:
         return None
     begun = replace(row, started=now, ended=None, attempts=row.attempts + 1)
     tx.jobs.put(begun)
-    return _Begun(job=job, row=row, lease=lease, now=now)
+    return _Begun(job=job, row=row, lease=lease, now=now, wrong=wrong)
 
 
 @contextmanager
@@ -162,7 +168,10 @@ def _kept(accord: Accord, begun: _Begun) -> Iterator[threading.Event]:
         thread.join()
 
 
-def _do(work: Work, job: Job) -> Outcome:
+def _do(work: Work, job: Job, wrong: str) -> Outcome:
+    if wrong and not job.held:
+        # A copy would use up sign-ins that are the original's, and mail people a second time.
+        return Outcome(words=f"held: {wrong}", hint=MEANT, unable=True)
     try:
         return job.do(work)
     except (Stopped, LeaseLost):
@@ -212,7 +221,8 @@ def _end(tx: Tx, accord: Accord, begun: _Begun, outcome: Outcome, by: str) -> No
     )
     tx.jobs.put(row)
     bad = outcome.ending is not Ending.DONE and before != (row.ending, row.words)
-    if outcome.changed or bad:
+    # By its entries it is told that an older database was put back: then there must be none.
+    if (outcome.changed or bad) and not begun.wrong:
         tx.journal.append(_entry(begun, row, now, by))
 
 
