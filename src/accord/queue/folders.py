@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import Executable, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from accord.db import Database, Tx
@@ -61,27 +61,7 @@ class Folders:
             "full": full,
         }
 
-        def put(tx: Tx) -> None:
-            insert = tx.inserting(FOLDERS).values(row)
-            new = insert.excluded
-            sooner = or_(_F.due.is_(None), new.due < _F.due)
-            more = or_(_F.due.is_(None), new.urgency < _F.urgency)
-            changed = or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place)
-            tx.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["id"],
-                    set_={
-                        "place": new.place,
-                        "due": case((sooner, new.due), else_=_F.due),
-                        "cause": case((sooner, new.cause), else_=_F.cause),
-                        "urgency": case((more, new.urgency), else_=_F.urgency),
-                        "full": or_(_F.full, new.full),
-                    },
-                    where=changed,
-                )
-            )
-
-        self._database.run(put, durable=False)
+        self._database.run(lambda tx: tx.execute(_asking(tx), [row]), durable=False)
 
     def wake(self, folder: str) -> None:
         """Let a folder be left alone no longer."""
@@ -314,6 +294,30 @@ class Folders:
             .limit(limit)
         )
         return tx.execute(query).all()
+
+
+_ASKING: dict[str, Executable] = {}
+
+
+def _asking(tx: Tx) -> Executable:
+    """Return what plans a run; kept, since making it takes longer than executing it."""
+    if tx.dialect not in _ASKING:
+        insert = tx.inserting(FOLDERS)
+        new = insert.excluded
+        sooner = or_(_F.due.is_(None), new.due < _F.due)
+        more = or_(_F.due.is_(None), new.urgency < _F.urgency)
+        _ASKING[tx.dialect] = insert.on_conflict_do_update(
+            index_elements=["id"],
+            set_={
+                "place": new.place,
+                "due": case((sooner, new.due), else_=_F.due),
+                "cause": case((sooner, new.cause), else_=_F.cause),
+                "urgency": case((more, new.urgency), else_=_F.urgency),
+                "full": or_(_F.full, new.full),
+            },
+            where=or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place),
+        )
+    return _ASKING[tx.dialect]
 
 
 def key_of(folder: str) -> str:
