@@ -34,6 +34,8 @@ def main(words: list[str] | None = None) -> int:
             except PeerMissing as peer:
                 print(f"{part}: {peer}", file=sys.stderr)
                 missing = True
+    if given.figures is not None:
+        given.figures.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if given.json:
         print(json.dumps(figures, indent=1))
     else:
@@ -57,6 +59,7 @@ def _given(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.scale")
     parser.add_argument("--only", action="append", choices=PARTS)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="write the JSON there, too")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave all files there")
     parser.add_argument(
         "--patience", type=float, default=600, help="seconds in which nothing comes"

@@ -143,13 +143,14 @@ class Following:
 
     def wait(self, met: Callable[[], bool], tell: Tell, what: str) -> None:
         """Wait until something is so, for as long as anything comes; raises what went wrong."""
-        moved, last, told = time.monotonic(), -1, 0.0
+        moved, last, told = time.monotonic(), (-1, -1), 0.0
         while not met():
             if self._failure is not None:
                 raise RuntimeError(str(self._failure)) from self._failure
             now = time.monotonic()
-            if self._ledger.open != last:
-                moved, last = now, self._ledger.open
+            state = (self._ledger.open, sum(len(each.streamed) for each in self._services))
+            if state != last:
+                moved, last = now, state
             if now - moved > self._patience:
                 tell(f"{what}: nothing comes any more, {self._ledger.missing()}")
                 return

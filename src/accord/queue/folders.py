@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, literal_column, not_, or_, select, update
+from sqlalchemy import Executable, and_, case, delete, literal_column, not_, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from accord.db import Database, Tx
@@ -56,29 +56,7 @@ class Folders:
             "full": full,
         }
 
-        def put(tx: Tx) -> None:
-            insert = tx.inserting(FOLDERS).values(row)
-            new = insert.excluded
-            # Never due before it may be begun, so that nobody looks at those in vain.
-            due = case((_F.rest > new.due, _F.rest), else_=new.due)
-            sooner = or_(_F.due.is_(None), due < _F.due)
-            more = or_(_F.due.is_(None), new.urgency < _F.urgency)
-            changed = or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place)
-            tx.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["id"],
-                    set_={
-                        "place": new.place,
-                        "due": case((sooner, due), else_=_F.due),
-                        "cause": case((sooner, new.cause), else_=_F.cause),
-                        "urgency": case((more, new.urgency), else_=_F.urgency),
-                        "full": or_(_F.full, new.full),
-                    },
-                    where=changed,
-                )
-            )
-
-        self._database.run(put, durable=False)
+        self._database.run(lambda tx: tx.execute(_asking(tx), [row]), durable=False)
 
     def wake(self, folder: str) -> None:
         """Let a folder be left alone no longer."""
@@ -298,6 +276,32 @@ class Folders:
     @staticmethod
     def _put(tx: Tx, key: str, values: dict[str, Any]) -> None:
         tx.execute(update(FOLDERS).where(_F.id == key).values(values))
+
+
+_ASKING: dict[str, Executable] = {}
+
+
+def _asking(tx: Tx) -> Executable:
+    """Return what plans a run; kept, since making it takes longer than executing it."""
+    if tx.dialect not in _ASKING:
+        insert = tx.inserting(FOLDERS)
+        new = insert.excluded
+        # Never due before it may be begun, so that nobody looks at those in vain.
+        due = case((_F.rest > new.due, _F.rest), else_=new.due)
+        sooner = or_(_F.due.is_(None), due < _F.due)
+        more = or_(_F.due.is_(None), new.urgency < _F.urgency)
+        _ASKING[tx.dialect] = insert.on_conflict_do_update(
+            index_elements=["id"],
+            set_={
+                "place": new.place,
+                "due": case((sooner, due), else_=_F.due),
+                "cause": case((sooner, new.cause), else_=_F.cause),
+                "urgency": case((more, new.urgency), else_=_F.urgency),
+                "full": or_(_F.full, new.full),
+            },
+            where=or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place),
+        )
+    return _ASKING[tx.dialect]
 
 
 def key_of(folder: str) -> str:
