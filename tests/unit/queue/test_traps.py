@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from dbos import DBOSClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 
 from accord.ports.errors import ConfigError, Retry
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
@@ -547,3 +547,18 @@ def test_whoever_claims_has_given_a_sign_of_life_and_gives_more(
         monkeypatch.setattr(launch, "sweep", endless)
         queue._tidy()
     assert len(sweeps) < 50
+
+
+def test_where_dbos_finds_a_full_disk_it_is_told_as_our_own_tables_tell_it(tmp_path: Path) -> None:
+    with closing(DurableQueue(f"sqlite:///{tmp_path}/queue.db")) as queue:
+        queue.serve(lambda _: 0.0, 1)
+        engine = queue._engine
+        assert engine is not None
+
+        def full(connection: Connection) -> None:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+        event.listen(engine._client._sys_db.engine, "begin", full)
+        some = [Admitted(key_of(f"folder {number}"), 1) for number in range(500)]
+        with pytest.raises(Retry, match="disk is full"):
+            engine.enqueue(some)
