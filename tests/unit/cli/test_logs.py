@@ -52,7 +52,7 @@ def test_an_error_that_nobody_expected_is_told_by_its_name(
     try:
         raise RuntimeError(QUOTED + secret)
     except RuntimeError:
-        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+        logging.getLogger("somebody.else").exception("Exception in ASGI application")
     text = capsys.readouterr().err
     assert "RuntimeError" in text
     assert "test_logs.py" in text, "where it was"
