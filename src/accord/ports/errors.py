@@ -40,11 +40,16 @@ class Retry(AccordError):
     """The side asks to be left alone for a while."""
 
     action = "retry"
+    told = False
+    """Whether the side said itself how long to wait."""
 
-    def __init__(self, message: str = "", *, after: float = 1.0, code: str = "") -> None:
-        """Keep how many seconds to wait (`after`)."""
+    def __init__(
+        self, message: str = "", *, after: float = 1.0, code: str = "", everybody: bool = False
+    ) -> None:
+        """Keep how many seconds to wait (`after`), and whether that concerns `everybody` there."""
         super().__init__(message, code=code)
         self.after = after
+        self.everybody = everybody
 
 
 class Busy(Retry):

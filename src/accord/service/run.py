@@ -190,10 +190,11 @@ class Run:
             self._accord.forget(before.targets[key])
             self._locked.pop(key, None)
             self._refused.pop(key, None)
-        self._roster = roster
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
+        # Only now: a hint by a name of before finds the one by which the links go since.
+        self._roster = roster
         for key in roster.posts.keys() - before.posts.keys():
             self._former.pop(key, None)
         if Part.LISTENER in self._parts:
@@ -202,6 +203,10 @@ class Run:
             self._plan(self._planned)
         elif self._planned.posts:
             self._catch_up(self._planned)
+        if Part.WORKER in self._parts:
+            used = [roster.targets[key] for key in roster.mailboxes() if key in roster.targets]
+            workers = len(self._presence.living(Part.WORKER))
+            self._queue.limit(self._accord.limits(used, workers))
         # Only now: what could not be asked for is asked for next time.
         self._planned = roster
 
@@ -254,8 +259,12 @@ class Run:
     def _hear(self, key: str, cause: str, urgency: Urgency) -> None:
         """Ask for a visit because somebody says that something changed."""
         post = self._roster.posts.get(key)
+        former = self._former.get(key) if post is None else None
         if post is not None:
             self._ask(post, cause, urgency)
+        elif former is not None:
+            for each in self._roster.of_mailbox(former.target, former.principal):
+                self._ask(self._roster.posts[each], cause, urgency)
 
     def _ask(
         self,
@@ -351,6 +360,7 @@ class Run:
         with self._telling:
             target = self._name_of(post.target)
             self._tell(Visited(cause=job.cause, reports=tuple(reports), target=target))
+        self._note_place(post, reports)
         rest = self._rest(post, reports)
         if any(report.busy for report in reports):
             self._ask(post, job.cause, Urgency.DUE, after=_BUSY, full=full)
@@ -363,6 +373,15 @@ class Run:
         if all(report.busy for report in reports):
             raise Busy("another process is at work in this folder", after=_BUSY)
         return rest
+
+    def _note_place(self, post: Post, reports: Sequence[Report]) -> None:
+        """Tell the queue how the target itself is, whatever becomes of this mailbox."""
+        failed = [report for report in reports if report.everybody]
+        if failed:
+            after = max((report.after for report in failed if report.told), default=0.0)
+            self._queue.trouble(post.target, post.principal, failed[0].error, after=after)
+        elif any(not report.error for report in reports):
+            self._queue.well(post.target)
 
     def _pass_on(self, job: Job) -> None:
         """Give what was asked for a folder to the one by whose id its links go by now."""

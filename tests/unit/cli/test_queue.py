@@ -68,6 +68,26 @@ def test_what_waits_and_what_was_buried_is_listed_and_revived(linked: Run, tmp_p
     assert linked("queue", "revive", "--all").out == "0 folders will be visited again.\n"
 
 
+def test_a_target_that_is_left_alone_is_shown_with_its_reason(linked: Run, tmp_path: Path) -> None:
+    config = load(None, {}, tmp_path)
+    with closing(open_accord(config)) as accord, accord.state.read() as tx:
+        (target,) = tx.targets.all()
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target.id, "alice@x.test", "it can't be reached")
+        queue.trouble("a target that is gone", "alice@x.test", "it can't be reached")
+    assert "target company closed, visited on, 1 failure in a row" in linked("queue").out
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target.id, "bob@x.test", "busy (503)", after=600)
+    assert "target company open for 0 s, left alone for 10 min more" in linked("queue").out
+    row = linked("queue", "--json").row
+    assert (row["target"], row["state"], row["why"]) == ("company", "open", "busy (503)")
+    checked = [row for row in linked("check", "--json", code=1).rows if row["subject"] == "visits"]
+    assert [(row["area"], row["ok"]) for row in checked] == [("target company", False)]
+    assert "busy (503)" in checked[0]["detail"]
+    assert linked("queue", "buried").out == "Nothing is buried.\n"
+    assert "alice" not in linked("queue").out
+
+
 @pytest.mark.parametrize("word", ["accord.db", "in here.sqlite"])
 def test_on_sqlite_the_queue_has_a_file_of_its_own(run: Run, tmp_path: Path, word: str) -> None:
     run("init", "--database", f"sqlite:///{tmp_path}/{word}")
