@@ -29,7 +29,7 @@ from accord.service.roster import read
 from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
-from accord.state.records import Mode
+from accord.state.records import Mode, Process
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
@@ -722,7 +722,9 @@ def test_what_a_target_allows_holds_for_all_processes_together() -> None:
     with Scene(world, PATIENT, mailboxes):
         assert until(lambda: len(mailboxes.opened) == 1, SOON)
         with world.state.begin() as tx:
-            tx.processes.live("other-machine:boot:pid/1/x", ["worker"])
+            name = "other-machine:boot:pid/1/x"
+            other = Process(name=name, parts=frozenset(["worker"]), since=world.clock())
+            tx.processes.live(other)
         assert until(lambda: shares[-1:] == [2], SOON)
         assert len(mailboxes.opened) == 1
         mailboxes.gate.set()
