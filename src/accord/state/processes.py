@@ -16,10 +16,10 @@ from accord.state.holder import is_dead
 from accord.state.process_tables import PROCESSES, WATCHES
 from accord.state.records import Process, Watched
 
-LIFE = 20.0
+LIFE = 15.0
 """Seconds without a sign of life after which a process counts as gone."""
 
-SILENCE = 10.0
+SILENCE = 15.0
 """Seconds more until what it was in the middle of is taken from it: it may only be slow."""
 
 KEPT = timedelta(days=1)
