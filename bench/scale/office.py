@@ -41,23 +41,21 @@ user = "{robot}"
 password = {{ file = "password" }}
 time_zone = "Europe/Berlin"
 """
-# A day's deletions within minutes are what the guard is there to hold.
+# Links of a kind use the rule of this name. A day's deletions within minutes are what the guard is
+# there to hold.
 _RULE = """
 [[rule]]
-name = "{kind}"
+name = "{kind}s"
 kind = "{kind}"
 direction = "both"
 scope = "all"
 guard = {{ deletes = 1000000, share = 1.0, updates = 1000000, target = 1000000, emptied = 1000 }}
 """
-_LINK = """
+_LINKS = """
 [[link]]
-name = "{user}-{kind}"
-user = "{user}"
+users = [{users}]
 target = "mailboxes"
-principal = "{user}@example.test"
-kind = "{kind}"
-rule = "{kind}"
+kinds = [{kinds}]
 mode = "active"
 """
 
@@ -126,8 +124,7 @@ class Office:
         self.crm.store.run(self._hire)
         text = [_TARGET.format(url=self.exchange.url, robot=ROBOT.address)]
         text += [_RULE.format(kind=kind) for kind in self.kinds]
-        for user in self.users:
-            text += [_LINK.format(user=user, kind=kind) for kind in self.kinds]
+        text.append(_LINKS.format(users=_quoted(self.users), kinds=_quoted(self.kinds)))
         import_(self.accord, "".join(text), "scale.toml", folder=self.folder)
 
     def _hire(self, tx: Tx) -> None:
@@ -206,3 +203,7 @@ class Service:
 def address(user: str) -> str:
     """Return the address of a user's mailbox."""
     return f"{user}@example.test"
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
