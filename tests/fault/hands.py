@@ -33,6 +33,8 @@ class Hands:
     ) -> None:
         """Work as `user` in the CRM, and in that person's mailbox."""
         self.mailbox, self.user, self.dice = mailbox, user, dice
+        self.stock = 0
+        """How many items are left alone: a folder that is emptied waits for somebody's word."""
         self._crm = crm
         self._count = 0
         self.born: set[str] = set()
@@ -97,6 +99,8 @@ class Hands:
         self._crms |= {place} if crm else set()
 
     def _drop(self, *, crm: bool) -> None:
+        if len(self.born - self.deleted) <= self.stock:
+            raise Lost
         name = self._pick(self.born)
         if crm:
             snapshot, event = self._record(name)

@@ -94,6 +94,7 @@ feed = 0.2
 workers = 2
 """
 _DISK = 64 * 2**20
+_STOCK = 10
 
 
 class House:
@@ -221,6 +222,7 @@ class House:
                 box = ExchangeMailbox(self.company, f"{name}@example.com")
             self._stack.callback(box.close)
             self.people.append(Hands(box, crm, name, self.dice))
+            self.people[-1].stock = _STOCK
         import_(self.accord, text, "storm.toml", folder=self.home)
 
     # at work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    exc,
     func,
     make_url,
     select,
@@ -34,6 +36,7 @@ from accord.db import (
     new_metadata,
     open_database,
 )
+from accord.db.errors import translated
 from accord.db.tx import chunks
 from accord.ports.errors import ConfigError, Retry
 from accord.sandbox.postgres import fresh_database
@@ -373,3 +376,12 @@ def test_a_server_that_is_out_of_reach_is_asked_again_later(postgres: str) -> No
         with database.read() as tx:
             assert tx.execute(select(1)).scalar_one() == 1
         database.close()
+
+
+@pytest.mark.parametrize(
+    "code", ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_CANTOPEN"]
+)
+def test_a_file_that_can_not_be_written_is_tried_again_later(code: str) -> None:
+    raised = sqlite3.OperationalError("disk I/O error")
+    raised.sqlite_errorname = code
+    assert isinstance(translated(exc.OperationalError("COMMIT", {}, raised)), Retry)
