@@ -22,7 +22,7 @@ CHOSEN = {
         "servers cut off",
         "429 and 503",
         "nonsense for answers",
-        "clocks set on by 1 h",
+        "clocks set back by 1 h",
         "disk full",
         "tokens expired",
     ),
