@@ -44,6 +44,7 @@ fault: ## kill single visits at every step, 500 times each way; then every fault
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange --topology split $(ARGS)
 	@$(BIN)/python -m tests.fault --service --times 5 $(ARGS)
+	@$(BIN)/pytest tests/fault tests/unit/test_scale.py -m long --timeout 0
 
 fuzz: ## play 20,000 random histories and send 200,000 broken messages
 	@tools/setup dev

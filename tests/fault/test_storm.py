@@ -33,7 +33,12 @@ CHOSEN = {
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "house", [pytest.param("postgres", marks=pytest.mark.postgres), "sqlite", "split"]
+    "house",
+    [
+        pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.long]),
+        "sqlite",
+        pytest.param("split", marks=pytest.mark.long),
+    ],
 )
 def test_the_service_recovers_from_each_fault_by_itself(house: str) -> None:
     figures = _storm(house)

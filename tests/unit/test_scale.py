@@ -46,7 +46,7 @@ def test_a_small_day(capsys: pytest.CaptureFixture[str]) -> None:
     assert day["faults"] == {}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.postgres
 def test_small_work_for_several_processes(
     postgres: str, capsys: pytest.CaptureFixture[str]
@@ -64,7 +64,7 @@ def test_small_work_for_several_processes(
     assert several["times"].keys() == {"2 held", "2 free"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_few_idle_links(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
