@@ -162,16 +162,16 @@ def _open(house: House, serving: Serving, stack: ExitStack) -> None:
     from accord.cli.endpoint import announce, endpoint, health
     from accord.service.bootstrap import require_near
 
-    if serving.interface:
-        require_near(house.config, "CRM.interface answers there")
-        made = stack.enter_context(endpoint(house.accord, house.config))
-        stack.enter_context(made.beside())
-        announce(house.call, made)
     if serving.web:
         found = stack.enter_context(health(house.accord, house.queue, house.config, serving.web))
         if found is not None:
             stack.enter_context(found.beside())
             announce(house.call, found, "How it is", "web")
+    if serving.interface:
+        require_near(house.config, "CRM.interface answers there")
+        made = stack.enter_context(endpoint(house.accord, house.config))
+        stack.enter_context(made.beside())
+        announce(house.call, made)
 
 
 def _announce(call: Call, part: Part | None) -> None:

@@ -80,7 +80,7 @@ def test_who_comes_back_takes_the_place_of_who_ended_without_a_word(
         seconds = 60 if id_ == "a:b:p/2/x" else 30
         one = process(id_, part, host)
         live(state, one, seconds)
-    clock.wait(45)
+    clock.wait(50)
     state.run(lambda tx: tx.processes.supersede(process("a:b:p/5/x", "worker", "here")))
     with state.read() as tx:
         assert {one.name for one in tx.processes.all()} == {"a:b:p/2/x", "a:b:p/3/x", "a:b:p/4/x"}
