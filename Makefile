@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; only make, python3 and python3-venv must be there.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check split fault fuzz mutants bench lock docs clean help
+.PHONY: setup demo test check split fault fuzz mutants bench scale lock docs clean help
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -37,12 +37,14 @@ split: ## play all stories with connector and CRM on two machines, and their con
 	@tools/setup dev
 	@$(BIN)/pytest tests/scenario tests/contract/test_crm_syncml.py -m "long or split" -k "sqlite-split or postgres-split or SmallMessages" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
-fault: ## kill the process at every step, 500 times: on one machine and on two, with DAV and with Exchange
+fault: ## kill single visits at every step, 500 times each way; then every fault over the running service
 	@tools/setup dev
 	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --topology split $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange --topology split $(ARGS)
+	@$(BIN)/python -m tests.fault --service --times 5 $(ARGS)
+	@$(BIN)/pytest tests/fault tests/unit/test_scale.py -m long --timeout 0
 
 fuzz: ## play 20,000 random histories and send 200,000 broken messages
 	@tools/setup dev
@@ -56,6 +58,10 @@ mutants: ## plant faults in the deciding code and list those no test notices
 bench: ## measure against peers, in one run (ARGS="--only dav", or syncml, or exchange, picks)
 	@tools/setup dev
 	@$(BIN)/python -m bench $(ARGS)
+
+scale: ## a day of 1,000 mailboxes in minutes, workers on PostgreSQL, 10,000 idle links (two hours)
+	@tools/setup dev
+	@$(BIN)/python -m bench.scale $(ARGS)
 
 lock: ## resolve pyproject.toml anew into requirements/*.lock (ARGS=--upgrade renews all)
 	@tools/setup dev

@@ -21,7 +21,7 @@ CLIENT, SECRET = "accord", "geheim"
 class Authority:
     """Issue tokens for people who are told by `person`; `down` and `refuses` spoil answers."""
 
-    def __init__(self, person: str = "robot@example.com") -> None:
+    def __init__(self, person: str = "robot@example.com", port: int = 0) -> None:
         self.person = person
         self.lasts: object = 3600
         self.down = False
@@ -39,7 +39,7 @@ class Authority:
         class Handler(_Handler):
             authority = house
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/adfs"
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -151,6 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        if self.path == "/adfs/expire":
+            # For those who run it in another process.
+            self.authority.expire()
+            self._answer(200, {})
+            return
         self._answer(*self.authority.token(_flat(body)))
 
     def _answer(self, status: int, value: dict[str, Any]) -> None:

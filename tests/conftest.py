@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.fuzz.seeds import FRESH
@@ -57,8 +56,10 @@ def pytest_collection_finish() -> None:
 def _no_log_outlives_its_test() -> Iterator[None]:
     """Forget where a command sent its logs: that stream is closed when the next test logs."""
     yield
-    if structlog.is_configured():
-        structlog.reset_defaults()
+    root = logging.getLogger()
+    for each in root.handlers[:]:
+        if type(each).__module__ == "accord.cli.logs":
+            root.removeHandler(each)
 
 
 @pytest.fixture

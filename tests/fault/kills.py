@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from tests.elsewhere import Elsewhere, forkserver
 from tests.fault import victim
-from tests.fault.mailboxes import Shown, mailbox_on
+from tests.fault.mailboxes import mailbox_on
+from tests.fault.reckoning import compare, open_intents
 from tests.fault.world import World
 
 _ROUND = 10
@@ -211,39 +212,6 @@ def _replace(machine: Elsewhere, doomed: BaseProcess, over: threading.Event) -> 
 
 
 def _compare(world: World, figures: Figures) -> None:
-    records, entries = world.both()
     figures.items, figures.edits = len(world.born), sum(map(len, world.places.values()))
-    figures.orphans, figures.mails = world.open_intents(), world.mailbox.mails
-    kept = world.kept()
-    for name in sorted(world.born):
-        here, there = records.get(name, []), entries.get(name, [])
-        if len(here) > 1 or len(there) > 1:
-            figures.duplicates.append(f"{name}: {len(here)} in the CRM, {len(there)} mailbox")
-        elif bool(here) != bool(there):
-            side = "CRM" if here else "mailbox"
-            figures.losses.append(f"{name}: only on the {side} side ({world.told(name)})")
-        elif not here and name not in world.deleted:
-            figures.losses.append(f"{name}: gone from both sides, and nobody deleted it")
-        elif here:
-            _compare_places(world, figures, name, here[0], there[0], kept)
-    if figures.losses:
-        figures.losses.append(world.standing())
-    strangers = (records.keys() | entries.keys()) - world.born
-    figures.duplicates += [f"{name}: nobody made it" for name in sorted(strangers)]
-
-
-def _compare_places(
-    world: World, figures: Figures, name: str, here: Shown, there: Shown, kept: str
-) -> None:
-    """Both sides show the same place; the last one written shows, or lost a clash and is kept."""
-    written = world.places.get(name, [""])
-    if here != there:
-        figures.losses.append(f"{name}: {here} in the CRM, {there} in the mailbox")
-    elif here.place not in written:
-        figures.losses.append(f"{name}: shows {here.place!r}, which nobody wrote last: {written}")
-    elif here.place != written[-1] and written[-1] not in kept:
-        figures.losses.append(f"{name}: {written[-1]!r} is nowhere, {here.place!r} shows")
-    for (series, day), places in world.days.items():
-        shown = here.days.get(day, "").partition(" ")[2]
-        if series == name and shown != places[-1] and "" not in places and places[-1] not in kept:
-            figures.losses.append(f"{name}: {places[-1]!r} is nowhere, {shown!r} shows on {day}")
+    figures.orphans, figures.mails = open_intents(world.accord), world.mailbox.mails
+    figures.duplicates, figures.losses = compare(world.accord, world)

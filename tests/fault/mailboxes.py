@@ -25,8 +25,8 @@ ROBOT = "robot@example.test"
 WORD = "correct horse"
 LONG = 4
 """How many occurrences a series has, one a week."""
-_WEEK, _WEEKS = timedelta(days=7), 100
-"""What is looked at in one go, and how often: a view shows a thousand entries at most."""
+_WEEK = timedelta(days=7)
+"""What is looked at in one go: a view shows a thousand entries at most."""
 
 
 class Lost(Exception):
@@ -103,9 +103,9 @@ class ExchangeMailbox:
 
     series = True
 
-    def __init__(self, server: ExchangePeer) -> None:
+    def __init__(self, server: ExchangePeer, address: str = ADDRESS) -> None:
         self._server = server
-        self._hand = Hand(server.url, ADDRESS, WORD)
+        self._hand = Hand(server.url, address, WORD)
         self._begin = datetime(2030, 1, 1, tzinfo=UTC)
         self.target = (
             f'adapter = "exchange"\nurl = "{server.url}"\nauth = "basic"\nuser = "{ROBOT}"\n'
@@ -145,14 +145,15 @@ class ExchangeMailbox:
             self._hand.delete_occurrence(name, number)
 
     def shown(self) -> dict[str, list[Shown]]:
-        items = self._hand.found()
+        items, things = self._hand.found(), self._hand.things()
         days: dict[str, dict[str, str]] = {}
-        weeks = (self._begin + number * _WEEK for number in range(_WEEKS))
+        last = max((each.start for each in things), default=self._begin) + (LONG + 1) * _WEEK
+        weeks = (self._begin + n * _WEEK for n in range((last - self._begin) // _WEEK + 1))
         for each in (one for begin in weeks for one in self._hand.view(begin, begin + _WEEK)):
             if each.text("CalendarItemType") != "Single":
                 seen = days.setdefault(each.title, {})
                 seen[f"{each.start:%Y-%m-%d}"] = f"{each.start:%H:%M} {each.text('Location')}"
-        places = {each.ref: each.text("Location") for each in self._hand.things()}
+        places = {each.ref: each.text("Location") for each in things}
         found: dict[str, list[Shown]] = {}
         for each in items:
             shown = Shown(places.get(each.ref, ""), days.get(each.title, {}))
@@ -170,12 +171,12 @@ class DavMailbox:
     series = False
     mails = 0
 
-    def __init__(self, server: Radicale) -> None:
-        server.fill(USER, "calendar", {})
-        self._home = f"{server.url}{USER}/calendar/"
-        self._web = httpx2.Client(auth=(USER, WORD), timeout=30, verify=no_tls())
+    def __init__(self, server: Radicale, user: str = USER) -> None:
+        server.fill(user, "calendar", {})
+        self._home = f"{server.url}{user}/calendar/"
+        self._web = httpx2.Client(auth=(user, WORD), timeout=30, verify=no_tls())
         self.target = (
-            f'adapter = "dav"\nurl = "{server.url}"\nuser = "{USER}"\ncalendar = "calendar"\n'
+            f'adapter = "dav"\nurl = "{server.url}"\nuser = "{user}"\ncalendar = "calendar"\n'
         )
 
     def close(self) -> None:

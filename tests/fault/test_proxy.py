@@ -20,6 +20,7 @@ from accord.sandbox.proxy import (
     Refuse,
     Reply,
     Request,
+    Spoil,
     Truncate,
     Twice,
     throttle,
@@ -159,6 +160,19 @@ def test_a_truncated_body_is_seen_as_broken(
         assert next(parts) == b"a long"
         with pytest.raises(httpx2.RemoteProtocolError):
             next(parts)
+
+
+def test_a_spoiled_answer_comes_after_the_server_has_acted(
+    proxy: Proxy, store: type[Store], client: httpx2.Client
+) -> None:
+    proxy.add(Spoil(lambda reply: Reply(reply.status + 1, (("X-Was", "spoiled"),), b"nonsense")))
+    answer = client.put(f"{proxy.url}a", content=b"x")
+    assert (answer.status_code, answer.text, answer.headers["X-Was"]) == (
+        202,
+        "nonsense",
+        "spoiled",
+    )
+    assert store.files == {"/dav/a": b"x"}
 
 
 def test_a_storm_of_throttling_ends(

@@ -192,6 +192,10 @@ class Life:
             if value not in self.replaced.get(name, set())
         ]
 
+    def wrote(self, side: Side) -> bool:
+        """Tell whether any value was written on a side, replaced or not."""
+        return any(side in sides.values() for sides in self.written.values())
+
     def unseen_at_death(self, side: Side) -> list[tuple[str, Any]]:
         """Return the shared values of the other side that the deleted item didn't show."""
         if side in self.stood:

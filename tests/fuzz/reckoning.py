@@ -179,8 +179,9 @@ class Reckoning:
                 yield f"missing on the {missing} side (deaths: {life.deaths.keys()})"
         else:
             for side, (_, paired) in life.deaths.items():
-                # An edit that had arrived, but whose answer was lost, still stands against it.
-                told = self.unsure and any(at is not side for _, _, at in life.live_values())
+                # An edit that had arrived, but whose answer was lost, still stands against it, even
+                # where somebody saw and replaced it: nobody can tell that from a clash.
+                told = self.unsure and life.wrote(side.other)
                 stood = bool(self._unseen(life, side)) or self._begun(life, side)
                 if paired and not told and not stood and not life.restored:
                     yield f"deleted in {side} and back again, though nobody edited it"

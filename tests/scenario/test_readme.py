@@ -40,6 +40,7 @@ TOKENS = ROOT / "docs" / "tokens.md"
 INTERFACE = ROOT / "docs" / "interface.md"
 OWN_CRM = ROOT / "docs" / "own-crm.md"
 TEMPLATES = ROOT / "docs" / "templates.md"
+HEALTH = ROOT / "src/accord/web/health.py"
 PLAYED = (README, OPERATIONS, TOKENS, INTERFACE, OWN_CRM, TEMPLATES)
 PASSWORD = "correct horse"
 
@@ -65,12 +66,14 @@ NOT_RUN = {
     r"/opt/accord/\.venv/bin/pip install --require-hashes -r (?P<file>\S+)": "the lock exists",
     r"/opt/accord/\.venv/bin/pip install --no-deps /opt/accord": "make setup does the same",
     r"accord run (?P<part>\w+) +#.*": "the part exists; others run each to its end",
+    r"curl -s http://127\.0\.0\.1:8641/(?P<path>\w+) +#.*": "it is served; a test asks for it",
     r"(sudo )?systemctl .* (?P<unit>\S+\.(timer|service))": "the unit is on the page; it is run",
 }
 """Commands that would change the machine: what is checked instead."""
 
 ELSEWHERE = {
     "conversation.md": (("xml",), ROOT / "tests/unit/interface/test_conversation_page.py"),
+    "deploy.md": (("console",), ROOT / "tests/scenario/test_deploy.py"),
     "adapters.md": (("python",), ROOT / "tests/unit/testing/test_adapter_guide.py"),
     "rules.md": (("toml", "json"), ROOT / "tests/unit/rules/test_reference.py"),
     **dict.fromkeys(
@@ -411,6 +414,8 @@ class Reader:
         part = named.get("part", "")
         if part and self._execute(self._real(f"accord run {part} -h")).returncode:
             self._fail(command.line, "no such part")
+        if (path := named.get("path")) and f'Route("/{path}"' not in HEALTH.read_text("utf-8"):
+            self._fail(command.line, "nobody answers there")
         if service := self._services.get(named.get("unit", "")):
             answers = "CRM.interface answers at …"
             self._start(Command(f"{service} &", (answers,), command.line))

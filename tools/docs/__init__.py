@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from accord.rules import reference
+from bench.scale import capacity
 from tools.docs import commands, conversation, settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
@@ -15,4 +16,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "commands.md": commands.render,
     "settings.md": settings.render,
     "conversation.md": conversation.render,
+    "capacity.md": capacity.render,
 }

@@ -17,7 +17,6 @@ from unittest.mock import patch
 from xml.sax.saxutils import escape
 
 from lxml import etree
-from structlog.testing import capture_logs
 
 from accord.model.item import Contact, Mailto
 from tests.unit.interface.phone import Phone, card
@@ -123,7 +122,7 @@ def play() -> list[Exchange]:
 @contextmanager
 def stage() -> Iterator[World]:
     """Open the CRM of the page, and let clock and chance stand still as long."""
-    with capture_logs(), make_world() as world, _without_chance():
+    with make_world() as world, _without_chance():
         mails = (Mailto(address="grace@example.com", type="work"),)
         world.add(
             Contact(full_name="Grace Hopper", given="Grace", family="Hopper", mails=mails),

@@ -9,6 +9,7 @@ from importlib import import_module
 from accord.ports.settings import Setting, SettingType
 from accord.service import registry
 from accord.service.init import written
+from accord.service.jobs.catalogue import JOBS
 from accord.service.secret_refs import FORMS
 
 _INTRODUCTION = f"""\
@@ -39,7 +40,18 @@ def render() -> str:
     parts = [_INTRODUCTION, "## accord.toml\n", "What `accord init` writes:\n", _start(), ""]
     parts += _adapters("Targets", "target", "the adapter of a `[[target]]`", registry.GROUPWARE)
     parts += _adapters("CRMs", "CRM", 'the part before the colon of `crm = "…:"`', registry.CRM)
+    parts += _jobs()
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _jobs() -> Iterator[str]:
+    yield "## Jobs\n"
+    yield "`accord jobs set NAME OPTION=VALUE` sets one ([jobs](operations.md#jobs)).\n"
+    for job in JOBS.values():
+        if job.options:
+            yield f"### job `{job.name}`\n"
+            yield f"{job.title[0].upper()}{job.title[1:]}.\n"
+            yield _table(job.options)
 
 
 def _start() -> str:

@@ -79,7 +79,7 @@ class Call:
         from accord.cli.logs import log_to_errors
         from accord.service.bootstrap import open_accord
 
-        log_to_errors(verbose=self.verbose)
+        log_to_errors(verbose=self.verbose, json=self.json)
         accord = (self._opener or open_accord)(self.config())
         try:
             yield accord

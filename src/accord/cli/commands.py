@@ -27,7 +27,13 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("plan", "plan:plan", "Show what a synchronization would do, and write nothing."),
         ("sync", "sync:sync", "Synchronize links."),
         ("run", "service:run", "Synchronize whenever something changes, until stopped."),
+        (
+            "status",
+            "status:status",
+            "Say how service, queue, links and targets are, and what to do.",
+        ),
         ("queue", "queue:queue", "Show what waits to be visited; revive what was buried."),
+        ("jobs", "jobs:jobs", "List the service's jobs; switch, schedule or run one."),
         ("undo", "undo:undo", "Undo a step, an item, a user or a run, on both sides."),
         ("pause", "links:pause", "Stop all writes of a link, or of all."),
         ("resume", "links:resume", "Let a link, or all, write again."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from accord.cli import exits
 from accord.cli.call import Call
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Gone, Retry
+from accord.ports.redact import clean
 from accord.ports.token import TokenRefused
 from accord.rules.problem import RuleErrors, Severity
 
@@ -122,7 +123,7 @@ def _say(call: Call, message: str, hint: str, action: str, code: int) -> int:
 
 
 def _report(call: Call, error: BaseException) -> int:
-    text = "".join(traceback.format_exception(error))
+    text = clean("".join(traceback.format_exception(error)))
     call.errors.print(text, markup=False, style="dim", end="")
     message = f"This is a fault of Accord, not yours: {type(error).__name__}."
     hint = "Please report it with the lines above; remove names and addresses you want to keep."

@@ -158,7 +158,10 @@ def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
     where = f"{link}  " if link else ""
     head = f"{indent}#{entry.id}  {moment(entry.at)}  {where}"
     place, ref = entry.side.place, entry.ref or f"for {entry.counterpart}"
-    call.say(f"{head}{entry.step} in the {place}: {entry.kind} {ref}{undone}", markup=False)
+    what = f"{entry.step} in the {place}: {entry.kind} {ref}"
+    # A job works on neither side.
+    what = f"job {entry.ref}" if entry.step == "job" else what
+    call.say(f"{head}{what}{undone}", markup=False)
     who = f" (by {entry.actor})" if entry.actor else ""
     run = f"; run {entry.run}" if entry.run else ""
     call.say(f"{indent}      {entry.why}{who}{run}", style="dim", markup=False)

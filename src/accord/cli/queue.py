@@ -12,12 +12,12 @@ from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage
 from accord.cli.words import plural
-from accord.ports.queue import Stage
+from accord.ports.queue import Current, Stage
 
 if TYPE_CHECKING:
     from accord.ports.queue import Queue
     from accord.service.accord import Accord
-    from accord.service.queued import Queued
+    from accord.service.queued import Queued, Resting
 
 queue = App(name="queue", help="Show what waits to be visited; revive what was buried.")
 
@@ -35,9 +35,13 @@ def list_(
 
     Whoever waits longest comes first. A folder is buried, and visited no more, after five visits in
     a row that ended in a fault of Accord's own, or three that ended the process.
+
+    Before the folders stand the targets that failed of late. After five failures in a row, to more
+    than one mailbox, or where it asks for that, a target is left alone for a while (open); then one
+    visit tries it (half-open).
     """
     stages = [stage for stage in Stage if planned or stage is not Stage.PLANNED]
-    _list(call, stages, "Nothing waits.")
+    _list(call, stages, "Nothing waits.", targets=True)
     return exits.OK
 
 
@@ -77,11 +81,15 @@ def _opened(call: Call) -> Iterator[tuple[Accord, Queue]]:
         yield accord, found
 
 
-def _list(call: Call, stages: list[Stage], none: str) -> None:
-    from accord.service.queued import queued
+def _list(call: Call, stages: list[Stage], none: str, *, targets: bool = False) -> None:
+    from accord.service.queued import queued, resting
 
     with _opened(call) as (accord, found):
         rows = queued(accord, found, stages)
+        places = resting(accord, found) if targets else []
+    for place in places:
+        call.data(place)
+        call.say(_place(place), style="yellow", markup=False)
     for row in rows:
         call.data(row)
         call.say(_line(row), markup=False)
@@ -102,6 +110,17 @@ def _line(row: Queued) -> str:
     cause = f" ({row.cause})" if row.cause else ""
     why = f": {row.why}" if row.why else ""
     return f"{row.stage} {when}: {where}{whose}{cause}{count}{why}"
+
+
+def _place(place: Resting) -> str:
+    again = {
+        Current.CLOSED: "visited on",
+        Current.OPEN: f"left alone for {_time(place.after)} more",
+        Current.HALF_OPEN: "one visit tries it",
+    }[place.state]
+    since = "" if place.state is Current.CLOSED else f" for {_time(place.seconds)}"
+    count = f"{plural(place.failures, 'failure')} in a row"
+    return f"target {place.target} {place.state}{since}, {again}, {count}: {place.why}"
 
 
 def _time(seconds: float) -> str:

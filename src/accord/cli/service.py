@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
@@ -18,6 +18,7 @@ from accord.cli.errors import advise
 from accord.cli.sync import show_report
 
 if TYPE_CHECKING:
+    from accord.ports.queue import Queue
     from accord.service.accord import Accord
     from accord.service.config import Config
     from accord.service.report import Report
@@ -37,7 +38,7 @@ class Part(StrEnum):
 def run(
     part: Annotated[
         Part | None,
-        Parameter(help="Do only this: visit folders, hear of changes, or serve CRM.interface."),
+        Parameter(help="Do only this: visit folders, hear of changes, or serve over HTTP."),
     ] = None,
     /,
     *,
@@ -45,6 +46,10 @@ def run(
         bool | None,
         Parameter(help="Serve CRM.interface, too; accord.toml says it otherwise."),
     ] = None,
+    web: Annotated[
+        str,
+        Parameter(help="HOST:PORT for /healthz, /readyz and /metrics; accord.toml otherwise."),
+    ] = "",
     call: CallArgument,
 ) -> int:
     """Synchronize whenever something changes, until stopped.
@@ -59,47 +64,92 @@ def run(
     meanwhile, as `accord interface` lets them.
 
     What is to be visited stands in a queue that outlasts this process (`accord queue`). Several
-    processes share the work: with `worker` one only visits folders, with `listener` it hears of
-    changes for the others, and with `web` it serves CRM.interface.
+    processes share the work: with `worker` one only visits folders and does what `accord jobs`
+    lists, with `listener` it hears of changes for the others, and with `web` it serves
+    CRM.interface. `accord status` sees them all.
+
+    With --web, or `listen` in `[web]`, it also answers whether it lives and is ready, and tells
+    its figures; of several processes those with --web do, and `web`.
     """
+    from accord.cli.logs import threads_logged
+    from accord.service.bootstrap import open_queue
+
     config = call.config()
-    serving = config.run.interface if interface is None else interface
-    with call.accord() as accord:
+    # Of several processes one serves: the one that is told to.
+    serving = Serving(
+        interface=(part is None and config.run.interface) if interface is None else interface,
+        web=web or (config.web.listen if part in (None, Part.WEB) else ""),
+    )
+    with (
+        threads_logged(),
+        call.accord() as accord,
+        closing(open_queue(config)) as queue,
+        ExitStack() as stack,
+    ):
+        house = House(call, accord, config, queue)
         if part is Part.WEB:
-            _serve(call, accord, config)
+            _serve(house, serving, stack)
         else:
-            # Of several processes one serves: the one that is told to.
-            serves = serving if part is None else bool(interface)
-            with _interface(call, accord, config) if serves else nullcontext():
-                _run(call, accord, config, part)
+            _open(house, serving, stack)
+            _run(house, part)
     return exits.OK
 
 
-def _run(call: Call, accord: Accord, config: Config, part: Part | None) -> None:
+class House(NamedTuple):
+    """Be what all parts of the service work with."""
+
+    call: Call
+    accord: Accord
+    config: Config
+    queue: Queue
+
+
+class Serving(NamedTuple):
+    """Say what a process serves over HTTP: CRM.interface, and at `web` how it is."""
+
+    interface: bool
+    web: str
+
+
+def _run(house: House, part: Part | None) -> None:
+    from accord.cli.jobs import told as job_told
     from accord.service import run as running
-    from accord.service.bootstrap import open_queue
+    from accord.service.jobs.clockwork import Clockwork
+    from accord.service.tally import Tally
+
+    call, tally = house.call, Tally()
 
     def tell(what: Visited | Watching) -> None:
         if isinstance(what, running.Watching):
             _watching(call, what)
         else:
+            tally.take(what)
             for report in what.reports:
                 _visited(call, what.cause, report)
 
     parts = tuple(running.Part) if part is None else (running.Part(part.value),)
-    with closing(open_queue(config)) as queue:
-        service = running.Run(accord, config.run, tell, queue, parts)
-        with _stopping(service.stop):
-            _announce(call, part)
-            service.run()
+    accord, config, queue = house.accord, house.config, house.queue
+    jobs = Clockwork(accord, config, queue, lambda *what: job_told(call, *what))
+    service = running.Run(accord, config.run, tell, queue, parts, jobs, tally.figures)
+    with _stopping(service.stop):
+        _announce(call, part)
+        service.run()
     call.data({"running": False})
     call.say("Stopped.")
 
 
-def _serve(call: Call, accord: Accord, config: Config) -> None:
-    """Serve CRM.interface until a signal ends it."""
-    ended = threading.Event()
-    with _interface(call, accord, config), _stopping(ended.set):
+def _serve(house: House, serving: Serving, stack: ExitStack) -> None:
+    """Serve over HTTP until a signal ends it."""
+    from accord.service.connector import is_elsewhere
+    from accord.service.presence import Presence
+
+    call, ended = house.call, threading.Event()
+    # Where the CRM is on another machine, so is CRM.interface.
+    near = not is_elsewhere(house.config.crm)
+    _open(house, Serving(interface=near or not serving.web, web=serving.web), stack)
+    presence = Presence(house.accord.state, [Part.WEB.value])
+    presence.begin()
+    with closing(presence), _stopping(ended.set):
         _announce(call, Part.WEB)
         while not ended.wait(0.2):
             pass
@@ -107,22 +157,27 @@ def _serve(call: Call, accord: Accord, config: Config) -> None:
     call.say("Stopped.")
 
 
+def _open(house: House, serving: Serving, stack: ExitStack) -> None:
+    """Answer meanwhile over HTTP. Raises ConfigError where the CRM isn't here."""
+    from accord.cli.endpoint import announce, endpoint, health
+    from accord.service.bootstrap import require_near
+
+    if serving.web:
+        found = stack.enter_context(health(house.accord, house.queue, house.config, serving.web))
+        if found is not None:
+            stack.enter_context(found.beside())
+            announce(house.call, found, "How it is", "web")
+    if serving.interface:
+        require_near(house.config, "CRM.interface answers there")
+        made = stack.enter_context(endpoint(house.accord, house.config))
+        stack.enter_context(made.beside())
+        announce(house.call, made)
+
+
 def _announce(call: Call, part: Part | None) -> None:
     call.data({"running": True} if part is None else {"running": True, "part": part.value})
     what = f"Running as {part.value}" if part is not None else "Running"
     call.say(f"{what}. Ctrl-C ends it.")
-
-
-@contextmanager
-def _interface(call: Call, accord: Accord, config: Config) -> Iterator[None]:
-    """Serve CRM.interface meanwhile. Raises ConfigError where the CRM isn't here."""
-    from accord.cli.endpoint import announce, endpoint
-    from accord.service.bootstrap import require_near
-
-    require_near(config, "CRM.interface answers there")
-    with endpoint(accord, config) as made, made.beside():
-        announce(call, made)
-        yield
 
 
 def _watching(call: Call, what: Watching) -> None:

@@ -3,7 +3,7 @@
 Everything that outlasts a run goes through here; nothing above knows which database it is.
 """
 
-from accord.db.database import Database
+from accord.db.database import Database, translating
 from accord.db.errors import Contended, InUse, Taken, TooNew
 from accord.db.migrate import migrate
 from accord.db.open import open_database
@@ -26,4 +26,5 @@ __all__ = [
     "migrate",
     "new_metadata",
     "open_database",
+    "translating",
 ]

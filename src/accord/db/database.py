@@ -51,7 +51,7 @@ class Database:
         away, RuntimeError inside another transaction of the same thread on SQLite.
         """
         options = {"accord_write": True, "accord_durable": durable, "accord_keys": foreign_keys}
-        with self._writing(), _translating(), self.engine.connect() as connection:
+        with self._writing(), translating(), self.engine.connect() as connection:
             connection = connection.execution_options(**options)
             with connection.begin():
                 if self.dialect == "postgresql" and not durable:
@@ -62,7 +62,7 @@ class Database:
     def read(self) -> Iterator[Tx]:
         """Open a reading transaction: one moment's view, never waiting for writers."""
         alone = self._writing() if self._in_memory else nullcontext()
-        with alone, _translating(), self._reader.connect() as connection, connection.begin():
+        with alone, translating(), self._reader.connect() as connection, connection.begin():
             yield Tx(connection)
 
     def run(self, work: Callable[[Tx], T], *, durable: bool = True) -> T:
@@ -99,7 +99,8 @@ class Database:
 
 
 @contextmanager
-def _translating() -> Iterator[None]:
+def translating() -> Iterator[None]:
+    """Raise what a database answers as errors by reaction; also around what others ask of it."""
     try:
         yield
     except exc.DBAPIError as error:

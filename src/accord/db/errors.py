@@ -51,6 +51,7 @@ _REFERENCE = {
     "SQLITE_CONSTRAINT_FOREIGNKEY",
 }
 _FULL = {"53100", "SQLITE_FULL"}
+_DISK = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 def translated(error: exc.DBAPIError) -> AccordError | None:
@@ -65,8 +66,14 @@ def translated(error: exc.DBAPIError) -> AccordError | None:
         return InUse(f"in use, or refers to nothing: {text}", code=code)
     if code in _FULL:
         return Retry("the database's disk is full", after=60, code=code)
+    if code.startswith(_DISK):
+        # So does SQLite call a quota, or a file that may not grow.
+        return Retry(f"the database's file can't be used now: {text}", after=60, code=code)
     if error.connection_invalidated or code[:2] in ("08", "57"):
         return Retry(f"the database went away: {text}", after=2, code=code)
+    if not code and isinstance(error, exc.OperationalError):
+        # No server answered: what it says itself has a code.
+        return Retry(f"the database can't be reached: {text}", after=2, code="unreachable")
     return None
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from accord.db.database import WAIT_SECONDS, Database
 from accord.db.errors import unreachable
 from accord.ports.errors import ConfigError
+from accord.ports.redact import hide
 
 _RESTED = 1.0
 """Seconds after which a connection to PostgreSQL may have been cut unnoticed."""
@@ -34,6 +35,7 @@ def open_database(url: str) -> Database:
         parsed = make_url(url)
     except exc.ArgumentError as error:
         raise ConfigError("not a database address", field="database", hint=_HINT) from error
+    hide(parsed.password)
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         database = _open_sqlite(parsed)
@@ -57,6 +59,7 @@ def _open_sqlite(url: URL) -> Database:
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
         **pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -125,6 +128,8 @@ def _open_postgres(url: URL) -> Database:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         max_overflow=20,
+        # What a statement that failed was about, such as a title, stands in no traceback.
+        hide_parameters=True,
         connect_args={
             "options": f"-c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
             "connect_timeout": round(WAIT_SECONDS),

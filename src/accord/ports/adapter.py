@@ -262,6 +262,20 @@ class Feed(Protocol):
         ...
 
 
+@runtime_checkable
+class Limited(Protocol):
+    """Be an adapter whose target allows only so much at once, or in a time."""
+
+    @property
+    def visits(self) -> int:
+        """Return how many visits may be under way at once, of all processes; 0 for any number."""
+        ...
+
+    def share(self, processes: int) -> None:
+        """Use one part of so many of what is allowed in a time."""
+        ...
+
+
 class People(Protocol):
     """Know who is who: CRM users by their addresses, contacts by theirs."""
 

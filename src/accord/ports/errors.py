@@ -17,6 +17,8 @@ Adapters translate a vendor's codes in one table each (`errors.py`).
 
 from __future__ import annotations
 
+from accord.ports.redact import clean
+
 
 class AccordError(Exception):
     """Be the base of all expected errors; its text is fit for an administrator to read."""
@@ -26,8 +28,11 @@ class AccordError(Exception):
     """The state of the whole mailbox that is behind it, by its name (`ports.mailbox`)."""
 
     def __init__(self, message: str = "", *, code: str = "") -> None:
-        """Keep the `message` for people and the vendor's own `code` for the journal."""
-        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+        """Keep the `message` for people and the vendor's own `code` for the journal.
+
+        It may end in logs, in the database and in answers: no password gets into it.
+        """
+        super().__init__(clean(message) or (self.__doc__ or "").split("\n")[0])
         self.code = code
 
 
@@ -35,11 +40,16 @@ class Retry(AccordError):
     """The side asks to be left alone for a while."""
 
     action = "retry"
+    told = False
+    """Whether the side said itself how long to wait."""
 
-    def __init__(self, message: str = "", *, after: float = 1.0, code: str = "") -> None:
-        """Keep how many seconds to wait (`after`)."""
+    def __init__(
+        self, message: str = "", *, after: float = 1.0, code: str = "", everybody: bool = False
+    ) -> None:
+        """Keep how many seconds to wait (`after`), and whether that concerns `everybody` there."""
         super().__init__(message, code=code)
         self.after = after
+        self.everybody = everybody
 
 
 class Busy(Retry):
@@ -50,6 +60,14 @@ class AuthFailed(AccordError):
     """The credentials were refused."""
 
     action = "authenticate"
+
+    def __init__(self, message: str = "", *, after: float = 0.0, code: str = "") -> None:
+        """Keep after how many seconds the same may be shown again (`after`).
+
+        0 where each time counts, since an account is locked after some; a signed token is none.
+        """
+        super().__init__(message, code=code)
+        self.after = after
 
 
 class ConfigError(AccordError):

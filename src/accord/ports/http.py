@@ -21,12 +21,20 @@ from accord.ports.tls import untrusted
 LONGEST_WAIT = 86_400.0
 """Seconds for which a server is left alone at most, whatever it asks for."""
 
+BURST = 2.0
+"""Seconds whose requests may go out at once, after as many without any."""
+
+DOWN = frozenset({502, 503, 504})
+"""What says that the server itself is in trouble, or a gateway to it, whoever asks."""
+
 _PROMPT = 1.0
 """An answer whose headers take longer tells too little of what time it is."""
 
 
 class Told(Retry):
     """The server said itself how long to wait."""
+
+    told = True
 
 
 class Unanswered(Retry):
@@ -127,15 +135,50 @@ def bounded(response: httpx2.Response, what: str, most: int, patience: float) ->
 
 def unreached(error: httpx2.HTTPError, what: str, url: str) -> AccordError:
     """Return the error for a request that got no answer; `what` was asked, for people."""
-    host = urlsplit(url).netloc
+    # Without what may stand before it: a server may lead to an address with a password in it.
+    host = urlsplit(url).netloc.rpartition("@")[2]
     if refused := untrusted(error, host, "the server's own certificate authority"):
         return refused
     text = f"{what} {host}: {type(error).__name__}: {error}"
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Retry(text, after=30.0, code="unreachable")
+        return Retry(text, after=30.0, code="unreachable", everybody=True)
     if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
         return ConfigError(text, field="url", code="protocol")
-    return Unanswered(text, after=15.0, code="unanswered")
+    return Unanswered(text, after=15.0, code="unanswered", everybody=True)
+
+
+class Budget:
+    """Let so many requests out in a minute as a target allows, in the order of their coming.
+
+    Each of several processes has its part; safe to share between threads.
+    """
+
+    def __init__(self, per_minute: float) -> None:
+        """Allow so many; 0 sets no limit."""
+        self._per_minute = per_minute
+        self._processes = 1
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def share(self, processes: int) -> None:
+        """Take one part of so many from now on."""
+        self._processes = max(processes, 1)
+
+    def wait(self) -> None:
+        """Wait until one more request may go out."""
+        if (pause := self._turn(time.monotonic())) > 0:
+            time.sleep(pause)
+
+    def _turn(self, now: float) -> float:
+        """Take the next turn and return in how many seconds it is."""
+        if not self._per_minute:
+            return 0.0
+        apart = 60.0 * self._processes / self._per_minute
+        with self._lock:
+            # What wasn't used for a moment may be made up for.
+            turn = max(self._next, now - BURST)
+            self._next = turn + apart
+        return turn - now
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -7,7 +7,7 @@ run's, what is asked for while it is under way is the next one's. One run at a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum, StrEnum
 from typing import Protocol, TypeAlias
 
@@ -21,6 +21,10 @@ FAULTS = 5
 
 DEATHS = 3
 """After so many workers that died in the same run, its folder is buried."""
+
+
+TROUBLES = 5
+"""After so many visits in a row, to more than one mailbox, that a place itself failed, it rests."""
 
 
 class Urgency(IntEnum):
@@ -77,6 +81,32 @@ class Entry(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Current(StrEnum):
+    """Say whether a place is visited; the words are those of a circuit breaker."""
+
+    CLOSED = "closed"
+    """It is, though it failed of late."""
+    OPEN = "open"
+    """It isn't: it failed too often, or asked to be left alone."""
+    HALF_OPEN = "half-open"
+    """One visit tries whether it is well again; the others wait for that."""
+
+
+class Circuit(Struct, frozen=True, kw_only=True):
+    """Be a place with which something is wrong: since when, and why.
+
+    `failures` counts those in a row, `after` is in how many seconds it is tried again. Moments are
+    seconds from now, those ahead are positive.
+    """
+
+    place: str
+    current: Current
+    why: str
+    failures: int
+    since: float = 0.0
+    after: float = 0.0
+
+
 Work: TypeAlias = Callable[[Job], float]
 """Do a run and return for how many seconds to leave its folder alone, whatever is asked for."""
 
@@ -102,6 +132,26 @@ class Queue(Protocol):
 
     def wake(self, folder: str) -> None:
         """Let a folder be left alone no longer: what stood against it may be mended."""
+        ...
+
+    def limit(self, limits: Mapping[str, int]) -> None:
+        """Let so many runs at most be under way at once in these places, of all who serve."""
+        ...
+
+    def trouble(self, place: str, who: str, why: str, *, after: float = 0.0) -> None:
+        """Note that a place itself failed, as one mailbox, `who`, met it.
+
+        After TROUBLES of them in a row, or at once where it asked everybody to be left alone for
+        `after` seconds, nothing is begun there for a while. Then one run tries it.
+        """
+        ...
+
+    def well(self, place: str) -> None:
+        """Note that a place answered: everybody may go there again, if it is time for that."""
+        ...
+
+    def circuits(self) -> list[Circuit]:
+        """Return the places with which something is wrong, by their names."""
         ...
 
     def serve(self, work: Work, workers: int) -> None:

@@ -99,6 +99,23 @@ MAX_MEGABYTES = Setting(
     advanced=True,
     help="an answer that is larger is refused, unpacked size",
 )
+VISITS = Setting(
+    name="visits",
+    label="Visits at once",
+    type=SettingType.NUMBER,
+    default=0,
+    advanced=True,
+    help="for `accord run`, of all processes together; 0 sets no limit but that of the workers",
+)
+
+REQUESTS_PER_MINUTE = Setting(
+    name="requests_per_minute",
+    label="Requests in a minute",
+    type=SettingType.NUMBER,
+    default=0,
+    advanced=True,
+    help="of all processes of `accord run` together, each has its part; 0 sets no limit",
+)
 """What an adapter that speaks HTTP lets its administrator set, as are those above."""
 
 

@@ -31,6 +31,19 @@ class Keeping(Protocol):
         ...
 
 
+@runtime_checkable
+class Renewing(Protocol):
+    """Be an adapter whose sign-ins can be renewed unasked, lest they expire unused."""
+
+    def sign_ins(self) -> tuple[str, ...]:
+        """Return their names, as the vault knows them."""
+        ...
+
+    def renew(self, name: str) -> None:
+        """Renew one now; raises AuthFailed where somebody has to sign in again, Retry."""
+        ...
+
+
 class MemoryVault:
     """Keep secrets until the process ends, for adapters that are only tried."""
 

@@ -8,8 +8,7 @@ one process, and one run of a folder at a time. Whoever only asks or looks needs
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from queue import PriorityQueue
 from typing import TYPE_CHECKING
@@ -19,9 +18,12 @@ from msgspec import Struct
 from accord.db import Database, migrate, open_database
 from accord.ports.errors import Busy
 from accord.ports.fault import contained
-from accord.ports.queue import SETTLE, Entry, Job, Stage, Urgency, Work
-from accord.queue.executors import Executors
-from accord.queue.folders import Admitted, Folders
+from accord.ports.queue import SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
+from accord.queue.admission import Admission
+from accord.queue.clock import SharedClock, since_start
+from accord.queue.executors import LIFE, Executors
+from accord.queue.folders import GONE, Admitted, Folders
+from accord.queue.places import Places
 from accord.state.holder import myself
 
 if TYPE_CHECKING:
@@ -33,7 +35,11 @@ LOOK = 0.25
 _BREATH = 0.02
 _WATCH = 2.0
 _TIDY = 30.0
+_FORGET = 3_600.0
 _STALE = 60.0
+_OVERDUE = 1.0
+"""Seconds after which an idle process begins what another one has claimed and not begun."""
+
 _LAST = 1_000
 _SWEEPS = 5
 
@@ -49,14 +55,20 @@ class _Claimed(Struct, eq=False, order=False):
 class DurableQueue:
     """Hold what is planned in a database."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
-        """Open the database and make its tables; raises ConfigError."""
+    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+        """Open the database and make its tables; raises ConfigError.
+
+        `clock` tells seconds since 1970, by default as all processes do that share the database.
+        """
         self._database: Database = open_database(url)
         migrate(self._database, "accord.queue")
         # Without the driver, of which DBOS has its own; whatever the address called the kind.
         plain = self._database.engine.url.set(drivername=self._database.dialect)
         self._url = plain.render_as_string(hide_password=False)
+        clock = clock or SharedClock(self._database)
         self._folders = Folders(self._database, clock)
+        self._admission = Admission(self._database, clock)
+        self._places = Places(self._database, clock)
         self._executors = Executors(self._database, clock)
         self._me = myself()
         self._engine: Engine | None = None
@@ -67,6 +79,9 @@ class DurableQueue:
         self._ending = threading.Event()
         self._open: dict[threading.Event, Admitted] = {}
         self._begun: set[Admitted] = set()
+        self._mended: set[Admitted] = set()
+        self._lived: float | None = None
+        self._judging = 0.0
         self._nobodys: set[str] = set()
         self._threads: list[threading.Thread] = []
         self._working: list[threading.Thread] = []
@@ -86,6 +101,7 @@ class DurableQueue:
         # To hand it over takes as long as what belongs together needs to arrive together.
         after = after if after > SETTLE else min(after, 0.0)
         self._folders.ask(folder, cause, place, after, urgency, full=full)
+        self._admission.know(place)
         self._nudge.set()
 
     def wake(self, folder: str) -> None:
@@ -96,6 +112,24 @@ class DurableQueue:
     def entries(self, *stages: Stage) -> list[Entry]:
         """Return the folders at these stages, longest waiting first."""
         return self._folders.entries(stages or (Stage.WAITING, Stage.RUNNING, Stage.BURIED))
+
+    def limit(self, limits: Mapping[str, int]) -> None:
+        """Let so many runs at most be under way at once in these places."""
+        self._admission.limits = dict(limits)
+
+    def trouble(self, place: str, who: str, why: str, *, after: float = 0.0) -> None:
+        """Note that a place itself failed, as one mailbox met it."""
+        self._places.trouble(place, who, why, after)
+
+    def well(self, place: str) -> None:
+        """Note that a place answered."""
+        # Most answers come from places with which nothing is wrong: those cost nothing.
+        if self._engine is None or place in self._admission.troubled:
+            self._places.well(place)
+
+    def circuits(self) -> list[Circuit]:
+        """Return the places with which something is wrong."""
+        return self._places.circuits()
 
     def revive(self, folders: Sequence[str] = ()) -> list[str]:
         """Visit buried folders again; return which were."""
@@ -117,6 +151,7 @@ class DurableQueue:
         self._workers = workers
         # Before anything is claimed: what is claimed by nobody who lives is taken over.
         self._executors.live(self._me, workers)
+        self._lived = since_start()
         self._engine = Engine(self._url, self._me, workers, self._claimed)
         self._watch()
         # Daemons: a second signal ends the process, whatever hangs in them.
@@ -238,39 +273,71 @@ class DurableQueue:
             self._ending.wait(_BREATH)
 
     def _feed(self) -> None:
-        """Hand over what is due."""
+        """Hand over what is due, and begin here what waits for others without need."""
         assert self._engine is not None
-        some = self._folders.admit(max(self._executors.workers(), self._workers))
+        everybody = self._executors.workers()
+        some = self._admission.admit(max(everybody, self._workers))
         if some:
             # In this order: what was handed over twice is one job, what was not would be none.
             self._engine.enqueue(some)
             self._folders.admitted(some)
+        if everybody > self._workers:
+            self._help()
+
+    def _help(self) -> None:
+        """Begin what another process has claimed and is too busy to begin, if nobody here is busy.
+
+        DBOS gave it away once; whoever begins it first has it, and the other one leaves it.
+        """
+        idle = self._workers - len(self._begun) - self._handed.qsize()
+        for each in self._folders.waiting(_OVERDUE, idle) if idle > 0 else ():
+            claimed = _Claimed(each.id, each.generation, threading.Event())
+            self._handed.put((each.urgency, next(self._count), claimed))
 
     # watching
 
     def _watching(self) -> None:
-        tidied = time.monotonic()
+        tidied = forgot = since_start()
         while not self._ending.wait(_WATCH):
             try:
                 self._watch()
-                if time.monotonic() - tidied > _TIDY:
+                if since_start() - tidied > _TIDY:
                     self._tidy()
-                    tidied = time.monotonic()
+                    tidied = since_start()
+                if since_start() - forgot > _FORGET:
+                    self._folders.forget()
+                    forgot = since_start()
             except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
                 contained(error, "watching over the queue")
 
     def _watch(self) -> None:
         """Give a sign of life, and take upon us what those left who give none."""
         assert self._engine is not None
-        self._executors.live(self._me, self._workers)
-        for executor in self._executors.dead(self._me):
+        taken = self._executors.live(self._me, self._workers)
+        now = since_start()
+        if self._lived is not None and now - self._lived > LIFE / 2:
+            # The database was away, or this machine asleep: so it may have been for the others.
+            self._judging = now + LIFE
+        self._lived = now
+        if taken:
+            self._reclaim()
+        for executor in self._executors.dead(self._me, silent=now >= self._judging):
             self._take_over(executor)
             self._executors.leave(executor)
 
+    def _reclaim(self) -> None:
+        """Take back what was taken from us, who aren't gone: nobody died of those runs."""
+        some = set(self._begun)
+        mended = self._folders.reclaim(self._me, some - self._mended)
+        self._mended = (self._mended | mended) & some
+
     def _take_over(self, executor: str) -> None:
         assert self._engine is not None
-        alive = self._engine.revive(executor)
-        self._folders.abandoned(executor, alive)
+        alive: Collection[str] = ()
+        if not executor.startswith(GONE):
+            self._folders.orphan(executor)
+            alive = self._engine.revive(executor)
+        self._folders.abandoned(GONE + executor.removeprefix(GONE), alive, died=True)
 
     def _tidy(self) -> None:
         """Look for what was lost on its way, and let go of what is over."""
@@ -283,7 +350,6 @@ class DurableQueue:
         for _ in range(_SWEEPS):
             if not self._engine.sweep() or self._ending.is_set():
                 break
-        self._folders.forget()
 
     def _heal(self) -> None:
         """Have done anew what stands as under way and isn't: the answer to a commit may get lost,

@@ -16,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
 from sqlalchemy import make_url
 
+from accord.db import translating
 from accord.ports.errors import ConfigError
-from accord.queue.folders import AHEAD, Admitted
+from accord.queue.admission import AHEAD
+from accord.queue.folders import Admitted
 
 NAME = "accord"
 QUEUE = "visits"
@@ -46,7 +48,10 @@ def _visit(folder: str, generation: int, urgency: int) -> None:
 
 
 class Engine:
-    """Hold jobs durably and give each to one process at a time."""
+    """Hold jobs durably and give each to one process at a time.
+
+    DBOS has connections of its own; what its database answers is told as ours does.
+    """
 
     def __init__(self, url: str, executor: str, workers: int, visit: Visit) -> None:
         """Launch DBOS on a database; `visit` is called in its threads. Raises ConfigError."""
@@ -77,6 +82,7 @@ class Engine:
         )
         self._client = DBOSClient(system_database_url=url, application_name=NAME)
 
+    @translating()
     def enqueue(self, some: Sequence[Admitted]) -> None:
         """Hand over runs; one that was handed over before stays one."""
         for each in some:
@@ -95,6 +101,7 @@ class Engine:
                 each.urgency,
             )
 
+    @translating()
     def lost(self, some: Sequence[Admitted]) -> list[Admitted]:
         """Return those that DBOS neither holds nor does."""
         ids = [id_of(each) for each in some]
@@ -104,6 +111,7 @@ class Engine:
         alive = {each.workflow_id for each in found}
         return [each for each in some if id_of(each) not in alive]
 
+    @translating()
     def under_way(self, executor: str) -> list[str]:
         """Return the ids of jobs that a process has claimed and not ended."""
         found = self._client.list_workflows(
@@ -115,6 +123,7 @@ class Engine:
         )
         return [each.workflow_id for each in found]
 
+    @translating()
     def holders(self) -> set[str]:
         """Return the processes that have claimed jobs and not ended them."""
         found = self._client.list_workflows(
@@ -133,6 +142,7 @@ class Engine:
         ids = self.under_way(executor)
         return set(ids) - {id_of(each) for each in list(known)}
 
+    @translating()
     def put_back(self, jobs: Collection[str]) -> None:
         """Have jobs claimed anew.
 
@@ -142,6 +152,7 @@ class Engine:
         if jobs:
             self._client.resume_workflows(list(jobs), queue_name=QUEUE)
 
+    @translating()
     def sweep(self) -> int:
         """Delete what ended some time ago; return how many."""
         before = (datetime.now(UTC) - KEPT).isoformat()

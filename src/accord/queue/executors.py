@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
 
@@ -22,18 +20,20 @@ class Executors:
     """Keep who works here; names are those of `state.holder`."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        """Keep the database, which has the table."""
+        """Keep the database, which has the table; `clock` is the one that all share."""
         self._database = database
         self._clock = clock
 
-    def live(self, name: str, workers: int) -> None:
-        """Give a sign of life."""
+    def live(self, name: str, workers: int) -> bool:
+        """Give a sign of life; tell whether somebody had taken this process for gone, or new."""
+        until = self._clock() + LIFE
 
-        def sign(tx: Tx) -> None:
-            row = {"id": name, "workers": workers, "until": self._now(tx) + LIFE}
-            tx.upsert(EXECUTORS, [row])
+        def sign(tx: Tx) -> bool:
+            before = tx.execute(select(_E.workers).where(_E.id == name)).scalar()
+            tx.upsert(EXECUTORS, [{"id": name, "workers": workers, "until": until}])
+            return not before
 
-        self._database.run(sign, durable=False)
+        return self._database.run(sign, durable=False)
 
     def leave(self, name: str) -> None:
         """Be gone, with nothing left under way."""
@@ -42,8 +42,9 @@ class Executors:
 
     def workers(self) -> int:
         """Return how many runs all of them may do at once."""
+        now = self._clock()
         with self._database.read() as tx:
-            query = select(func.sum(_E.workers)).where(_E.until > self._now(tx))
+            query = select(func.sum(_E.workers)).where(_E.until > now)
             return int(tx.execute(query).scalar() or 0)
 
     def names(self) -> set[str]:
@@ -51,27 +52,20 @@ class Executors:
         with self._database.read() as tx:
             return set(tx.execute(select(_E.id)).scalars())
 
-    def dead(self, me: str) -> list[str]:
-        """Return those that are gone and that nobody else has taken upon them just now."""
+    def dead(self, me: str, *, silent: bool = True) -> list[str]:
+        """Return those that are gone and that nobody else has taken upon them just now.
+
+        Without `silent` only those that surely are: nothing follows from giving no sign of life.
+        """
+        now = self._clock()
         with self._database.read() as tx:
-            now = self._now(tx)
             rows = tx.execute(select(EXECUTORS).where(_E.id != me)).all()
         # Somebody who took it upon them has noted that by 0 workers, and the time they have.
-        gone = [r for r in rows if r.until < now or (r.workers > 0 and is_dead(r.id))]
+        gone = [r for r in rows if (silent and r.until < now) or (r.workers > 0 and is_dead(r.id))]
         return [row.id for row in gone if self._claim(row.id, row.until)]
 
     def _claim(self, name: str, until: float) -> bool:
         """Take somebody's end upon us: another one does where we die of it, too."""
-
-        def claim(tx: Tx) -> bool:
-            mine = update(EXECUTORS).where(_E.id == name, _E.until == until)
-            return tx.execute(mine.values(until=self._now(tx) + LIFE, workers=0)).rowcount > 0
-
-        return self._database.run(claim, durable=False)
-
-    def _now(self, tx: Tx) -> float:
-        # As of leases: machines share a PostgreSQL, and its clock is the one they agree on.
-        if self._database.dialect == "postgresql" and self._clock is time.time:
-            moment: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
-            return moment.timestamp()
-        return self._clock()
+        mine = update(EXECUTORS).where(_E.id == name, _E.until == until)
+        taken = mine.values(until=self._clock() + LIFE, workers=0)
+        return self._database.run(lambda tx: tx.execute(taken).rowcount > 0, durable=False)

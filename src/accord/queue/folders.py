@@ -6,27 +6,23 @@ Every call is one short transaction. `durable` hands over to DBOS what `admit` l
 from __future__ import annotations
 
 import hashlib
-import time
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import Executable, and_, case, delete, literal_column, not_, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from accord.db import Database, Tx
 from accord.ports.queue import DEATHS, FAULTS, Entry, Job, Stage, Urgency
 from accord.queue.backoff import backoff
-from accord.queue.memory import room
 from accord.queue.schema import FOLDERS
 
 _F = FOLDERS.c
 _FORGET = 7 * 86_400.0
-_KNOWN = 1.0
 
-AHEAD = 2
-"""How many runs wait for each worker: DBOS looks for them only so often."""
+GONE = "gone "
+"""Before a holder's name: that one seems to be gone, and its run may be begun by another."""
 
 
 class Admitted(Struct, frozen=True):
@@ -38,13 +34,12 @@ class Admitted(Struct, frozen=True):
 
 
 class Folders:
-    """Keep the folders; `clock` tells seconds since 1970."""
+    """Keep the folders; `clock` is the one that all share who work on them."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         """Keep the database, which has the tables."""
         self._database = database
         self._clock = clock
-        self._known: tuple[set[str], float] = (set(), 0.0)
 
     def ask(
         self, folder: str, cause: str, place: str, after: float, urgency: Urgency, *, full: bool
@@ -61,58 +56,17 @@ class Folders:
             "full": full,
         }
 
-        def put(tx: Tx) -> None:
-            insert = tx.inserting(FOLDERS).values(row)
-            new = insert.excluded
-            sooner = or_(_F.due.is_(None), new.due < _F.due)
-            more = or_(_F.due.is_(None), new.urgency < _F.urgency)
-            changed = or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place)
-            tx.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["id"],
-                    set_={
-                        "place": new.place,
-                        "due": case((sooner, new.due), else_=_F.due),
-                        "cause": case((sooner, new.cause), else_=_F.cause),
-                        "urgency": case((more, new.urgency), else_=_F.urgency),
-                        "full": or_(_F.full, new.full),
-                    },
-                    where=changed,
-                )
-            )
-
-        self._database.run(put, durable=False)
+        self._database.run(lambda tx: tx.execute(_asking(tx), [row]), durable=False)
 
     def wake(self, folder: str) -> None:
         """Let a folder be left alone no longer."""
+        now = self._clock()
+        stood = and_(_F.rest > now, _F.due >= _F.rest)
         query = update(FOLDERS).where(_F.id == key_of(folder), _F.rest.is_not(None))
-        self._database.run(lambda tx: tx.execute(query.values(rest=None)), durable=False)
+        values = {"rest": None, "due": case((stood, now), else_=_F.due)}
+        self._database.run(lambda tx: tx.execute(query.values(values)), durable=False)
 
     # what is handed over
-
-    def admit(self, workers: int) -> list[Admitted]:
-        """Return runs to hand over now, the most urgent first: as many as may begin soon.
-
-        DBOS minds priorities only within a partition, so few runs wait there, AHEAD for each
-        worker, and what is urgent waits for those alone.
-        """
-        now = self._clock()
-        found: list[Admitted] = []
-        with self._database.read() as tx:
-            under_way, waiting = self._under_way(tx)
-            places = self._places(tx)
-            most = room(workers, places) if len(places) > 1 else (AHEAD + 1) * workers
-            for urgency in Urgency:
-                while (left := AHEAD * workers - waiting - len(found)) > 0:
-                    full = [place for place, count in under_way.items() if count >= most]
-                    some = self._next(tx, now, urgency, full, [each.id for each in found], left)
-                    for row in some:
-                        if under_way[row.place] < most:
-                            under_way[row.place] += 1
-                            found.append(Admitted(row.id, row.generation, int(urgency)))
-                    if len(some) < left:
-                        break
-        return found
 
     def admitted(self, some: Sequence[Admitted]) -> None:
         """Note what was handed over."""
@@ -126,10 +80,19 @@ class Folders:
 
         self._database.run(note, durable=False)
 
+    def waiting(self, seconds: float, most: int) -> list[Admitted]:
+        """Return what was handed over so long ago and hasn't begun, the most urgent first."""
+        before = self._clock() - seconds
+        query = select(_F.id, _F.generation, _F.urgency)
+        query = query.where(WAITING, _F.running == 0, _F.admitted_at < before)
+        with self._database.read() as tx:
+            rows = tx.execute(query.order_by(_F.urgency, _F.admitted_at).limit(most))
+            return [Admitted(*row) for row in rows]
+
     def stale(self, seconds: float) -> list[Admitted]:
         """Return what was handed over so long ago and hasn't begun."""
         query = select(_F.id, _F.generation).where(
-            _WAITING, _F.running == 0, _F.admitted_at < self._clock() - seconds
+            WAITING, _F.running == 0, _F.admitted_at < self._clock() - seconds
         )
         with self._database.read() as tx:
             return [Admitted(*row) for row in tx.execute(query)]
@@ -144,22 +107,26 @@ class Folders:
     # runs
 
     def begin(self, key: str, generation: int, holder: str) -> Job | None:
-        """Begin a run and return it; None for one that is over, or was its workers' death."""
+        """Begin a run and return it; None for one that is over, or was its workers' death.
+
+        One that somebody has begun is begun again only where that one is gone (`orphan`).
+        """
         now = self._clock()
 
         def take(tx: Tx) -> Job | None:
             row = tx.execute(select(FOLDERS).where(_F.id == key).with_for_update()).first()
             if row is None or row.buried is not None:
                 return None
-            if generation == row.generation:
+            if generation == row.generation and not row.running:
                 values = _taken(row, now)
-            elif generation == row.running and row.attempts >= DEATHS:
-                died = f"{row.attempts} workers died in the same run of it"
-                self._put(tx, key, _BURIED | {"buried": now, "why": died})
-                return None
-            elif generation == row.running:
+            elif generation == row.running and row.holder.startswith(GONE):
                 values = {"attempts": row.attempts + 1}
             else:
+                return None
+            if row.attempts >= DEATHS:
+                died = f"{row.attempts} workers died in the same run of it"
+                over = {"generation": max(row.generation, generation + 1)}
+                self._put(tx, key, _BURIED | over | {"buried": now, "why": died})
                 return None
             self._put(tx, key, values | {"holder": holder})
             after = {**row._mapping, **values}
@@ -186,12 +153,15 @@ class Folders:
             values: dict[str, Any] = _ENDED | {"faults": faults, "rest": left}
             if busy:
                 values["attempts"] = job.attempt - 1
+            due = row.due
             if faults >= FAULTS:
                 values |= {"buried": now, "why": why}
             elif why:
                 values["full"] = row.full or job.full
                 if row.due is None:
-                    values |= {"due": now, "urgency": int(Urgency.DUE), "cause": job.cause}
+                    due = now
+                    values |= {"urgency": int(Urgency.DUE), "cause": job.cause}
+            values["due"] = left if due is not None and left is not None and due < left else due
             self._put(tx, key, values)
             return True
 
@@ -201,20 +171,53 @@ class Folders:
     def holders(self) -> set[str]:
         """Return those who have something under way."""
         with self._database.read() as tx:
-            query = select(_F.holder).where(_F.running > 0).distinct()
+            query = select(_F.holder).where(RUNNING).distinct()
             return set(tx.execute(query).scalars())
 
     def held(self, holder: str) -> list[Admitted]:
         """Return what somebody has under way."""
         with self._database.read() as tx:
-            query = select(_F.id, _F.running).where(_F.running > 0, _F.holder == holder)
+            query = select(_F.id, _F.running).where(RUNNING, _F.holder == holder)
             return [Admitted(*row) for row in tx.execute(query)]
 
-    def abandoned(self, holder: str, alive: Collection[str] = ()) -> None:
-        """Plan anew the runs of a holder who is gone, but for those that DBOS begins again."""
-        self.give_up(holder, [each for each in self.held(holder) if each.id not in alive])
+    def orphan(self, holder: str) -> None:
+        """Let others begin what somebody has under way who seems to be gone."""
+        mine = update(FOLDERS).where(RUNNING, _F.holder == holder)
+        self._database.run(lambda tx: tx.execute(mine.values(holder=GONE + holder)))
 
-    def give_up(self, holder: str, some: Sequence[Admitted]) -> None:
+    def reclaim(self, holder: str, some: Collection[Admitted]) -> set[Admitted]:
+        """Take back what was taken from somebody who isn't gone, and is at these runs.
+
+        What others have begun meanwhile, which is returned, stays theirs; that nobody died of it
+        is noted.
+        """
+
+        def mend(tx: Tx) -> set[Admitted]:
+            mended: set[Admitted] = set()
+            for each in some:
+                mine = (_F.id == each.id, _F.running == each.generation)
+                back = update(FOLDERS).where(*mine, _F.holder == GONE + holder)
+                if tx.execute(back.values(holder=holder)).rowcount:
+                    continue
+                again = and_(_F.running == 0, _F.generation == each.generation + 1)
+                theirs = or_(_F.running == each.generation, again)
+                other = update(FOLDERS).where(_F.id == each.id, theirs, _F.attempts > 0)
+                less = other.where(_F.holder != holder).values(attempts=_F.attempts - 1)
+                if tx.execute(less).rowcount:
+                    mended.add(each)
+            return mended
+
+        return self._database.run(mend) if some else set()
+
+    def abandoned(self, holder: str, alive: Collection[str] = (), *, died: bool = False) -> None:
+        """Plan anew the runs of a holder who is gone, but for those that DBOS begins again.
+
+        Where they `died` of one, that counts.
+        """
+        some = [each for each in self.held(holder) if each.id not in alive]
+        self.give_up(holder, some, died=died)
+
+    def give_up(self, holder: str, some: Sequence[Admitted], *, died: bool = False) -> None:
         """Plan these runs of a holder anew, where they aren't over."""
         now = self._clock()
 
@@ -223,7 +226,8 @@ class Folders:
                 mine = (_F.id == each.id, _F.running == each.generation, _F.holder == holder)
                 row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
                 if row is not None:
-                    self._put(tx, each.id, _ENDED | _again(row, now))
+                    deaths = {"attempts": row.attempts if died else max(row.attempts - 1, 0)}
+                    self._put(tx, each.id, _ENDED | deaths | _again(row, now))
 
         if some:
             self._database.run(again)
@@ -241,7 +245,7 @@ class Folders:
 
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing to be done now."""
-        busy = or_(_F.running > 0, and_(_F.due <= self._clock(), _F.buried.is_(None)))
+        busy = or_(RUNNING, and_(_F.due <= self._clock(), _F.buried.is_(None)))
         with self._database.read() as tx:
             return tx.execute(select(_F.id).where(busy).limit(1)).first() is None
 
@@ -273,47 +277,31 @@ class Folders:
     def _put(tx: Tx, key: str, values: dict[str, Any]) -> None:
         tx.execute(update(FOLDERS).where(_F.id == key).values(values))
 
-    @staticmethod
-    def _under_way(tx: Tx) -> tuple[Counter[str], int]:
-        """Return how many runs each place has at once, and how many haven't begun."""
-        counted: Counter[str] = Counter()
-        waiting = 0
-        for condition in (_F.running > 0, and_(_WAITING, _F.running == 0)):
-            query = select(_F.place, func.count()).where(condition).group_by(_F.place)
-            waiting = 0
-            for place, count in tx.execute(query):
-                counted[place] += count
-                waiting += count
-        return counted, waiting
 
-    def _places(self, tx: Tx) -> set[str]:
-        """Return two places, or all: so many are looked at that it isn't done each time."""
-        places, until = self._known
-        if time.monotonic() > until:
-            planned = or_(_F.due.is_not(None), _F.running > 0)
-            query = select(_F.place).where(planned).distinct().limit(2)
-            places = set(tx.execute(query).scalars())
-            self._known = places, time.monotonic() + _KNOWN
-        return places
+_ASKING: dict[str, Executable] = {}
 
-    @staticmethod
-    def _next(
-        tx: Tx,
-        now: float,
-        urgency: Urgency,
-        full: Collection[str],
-        known: Collection[str],
-        limit: int,
-    ) -> Sequence[Any]:
-        query = (
-            select(_F.id, _F.generation, _F.place)
-            .where(_F.urgency == int(urgency), _F.due <= now, *_IDLE)
-            .where(or_(_F.rest.is_(None), _F.rest <= now))
-            .where(_F.place.not_in(full), _F.id.not_in(known))
-            .order_by(_F.due, _F.id)
-            .limit(limit)
+
+def _asking(tx: Tx) -> Executable:
+    """Return what plans a run; kept, since making it takes longer than executing it."""
+    if tx.dialect not in _ASKING:
+        insert = tx.inserting(FOLDERS)
+        new = insert.excluded
+        # Never due before it may be begun, so that nobody looks at those in vain.
+        due = case((_F.rest > new.due, _F.rest), else_=new.due)
+        sooner = or_(_F.due.is_(None), due < _F.due)
+        more = or_(_F.due.is_(None), new.urgency < _F.urgency)
+        _ASKING[tx.dialect] = insert.on_conflict_do_update(
+            index_elements=["id"],
+            set_={
+                "place": new.place,
+                "due": case((sooner, due), else_=_F.due),
+                "cause": case((sooner, new.cause), else_=_F.cause),
+                "urgency": case((more, new.urgency), else_=_F.urgency),
+                "full": or_(_F.full, new.full),
+            },
+            where=or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place),
         )
-        return tx.execute(query).all()
+    return _ASKING[tx.dialect]
 
 
 def key_of(folder: str) -> str:
@@ -321,17 +309,17 @@ def key_of(folder: str) -> str:
     return hashlib.sha256(folder.encode()).hexdigest()[:32]
 
 
-_WAITING: ColumnElement[bool] = and_(_F.admitted == _F.generation, _F.buried.is_(None))
-_IDLE: tuple[ColumnElement[bool], ...] = (
-    _F.buried.is_(None),
-    _F.running == 0,
-    _F.admitted < _F.generation,
-)
+RUNNING: ColumnElement[bool] = _F.running > literal_column("0")
+"""What is under way; its index wants to see the number."""
+
+WAITING: ColumnElement[bool] = and_(_F.admitted == _F.generation, _F.buried.is_(None))
+"""What was handed over and hasn't begun, or runs and was handed over once more."""
+
 _ENDED: dict[str, Any] = {"running": 0, "holder": "", "attempts": 0}
 _BURIED: dict[str, Any] = {"running": 0, "holder": ""}
 _STAGES: dict[Stage, Callable[[float], ColumnElement[bool]]] = {
     Stage.BURIED: lambda _: _F.buried.is_not(None),
-    Stage.RUNNING: lambda _: and_(_F.buried.is_(None), _F.running > 0),
+    Stage.RUNNING: lambda _: and_(_F.buried.is_(None), RUNNING),
     Stage.WAITING: lambda now: and_(
         _F.buried.is_(None),
         _F.running == 0,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from accord.ports.errors import Busy
 from accord.ports.fault import contained
-from accord.ports.queue import FAULTS, SETTLE, Entry, Job, Stage, Urgency, Work
+from accord.ports.queue import FAULTS, SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
 from accord.queue.backoff import backoff
+from accord.queue.circuits import Standing
 
 
 class _Plan(Struct, eq=False):
@@ -48,6 +49,8 @@ class MemoryQueue:
         self._folders: dict[str, _Folder] = {}
         self._threads: list[threading.Thread] = []
         self._workers = 1
+        self._limits: Mapping[str, int] = {}
+        self._troubled: dict[str, Standing] = {}
         self._ended = False
 
     def ask(
@@ -81,6 +84,32 @@ class MemoryQueue:
             if folder in self._folders:
                 self._folders[folder].rest = 0.0
             self._changed.notify()
+
+    def limit(self, limits: Mapping[str, int]) -> None:
+        """Let so many runs at most be under way at once in these places."""
+        with self._changed:
+            self._limits = dict(limits)
+            self._changed.notify_all()
+
+    def trouble(self, place: str, who: str, why: str, *, after: float = 0.0) -> None:
+        """Note that a place itself failed, as one mailbox met it."""
+        with self._changed:
+            known = self._troubled.get(place, Standing())
+            self._troubled[place] = known.failed(who, why, after, self._clock())
+
+    def well(self, place: str) -> None:
+        """Note that a place answered."""
+        with self._changed:
+            known = self._troubled.get(place)
+            if known is not None and known.heals(self._clock()):
+                del self._troubled[place]
+                self._changed.notify_all()
+
+    def circuits(self) -> list[Circuit]:
+        """Return the places with which something is wrong."""
+        with self._changed:
+            now = self._clock()
+            return [each.shown(place, now) for place, each in sorted(self._troubled.items())]
 
     def serve(self, work: Work, workers: int) -> None:
         """Have runs done from now on."""
@@ -200,7 +229,9 @@ class MemoryQueue:
             plan = each.plan
             if plan is None or each.running is not None or each.buried:
                 continue
-            if under_way[each.place] >= most:
+            if self._room(each.place, under_way[each.place], most) <= 0:
+                until = self._reopened(each.place)
+                soonest = until if soonest is None else min(soonest, until or soonest)
                 continue
             due = max(plan.due, each.rest)
             if due > now:
@@ -211,6 +242,16 @@ class MemoryQueue:
         if best is not None:
             return best[2], None
         return None, None if soonest is None else soonest - now
+
+    def _room(self, place: str, under_way: int, most: int) -> int:
+        most = min(most, self._limits.get(place, most))
+        standing = self._troubled.get(place, Standing())
+        return standing.room(under_way, most, self._clock())
+
+    def _reopened(self, place: str) -> float | None:
+        """Return when a place that is left alone may be tried again."""
+        until = self._troubled.get(place, Standing()).until
+        return until if until is not None and until > self._clock() else None
 
     def _entry(self, name: str, each: _Folder) -> Entry | None:
         now, plan = self._clock(), each.plan

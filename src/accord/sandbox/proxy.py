@@ -1,8 +1,8 @@
 """A reverse proxy on loopback that injects faults between a client and a real server.
 
 Tests, the crash test and safe trials put it in front of a peer: it loses answers after the server
-has acted, delays, truncates, refuses, throttles, repeats, shows another time, and counts what went
-through.
+has acted, delays, truncates, spoils, refuses, throttles, repeats, shows another time, and counts
+what went through.
 """
 
 from __future__ import annotations
@@ -99,7 +99,13 @@ class Redate(msgspec.Struct, frozen=True):
     seconds: float | None
 
 
-Fault = Lose | Refuse | Delay | Truncate | Instead | Twice | Meanwhile | Redate
+class Spoil(msgspec.Struct, frozen=True):
+    """Pass on what becomes of the server's answer, as a gateway in between makes it."""
+
+    into: Callable[[Reply], Reply]
+
+
+Fault = Lose | Refuse | Delay | Truncate | Instead | Twice | Meanwhile | Redate | Spoil
 
 
 def throttle(status: int = 503, retry_after: int | str | None = None) -> Instead:
@@ -280,6 +286,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(proxy.forward(request))
             case Redate(seconds=seconds):
                 self._send(_redated(proxy.forward(request), seconds))
+            case Spoil(into=into):
+                self._send(into(proxy.forward(request)))
             case None:
                 self._send(proxy.forward(request))
 

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from accord.ports.adapter import Adapter, People
+from accord.ports.adapter import Adapter, Limited, People
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.state.records import Target
@@ -50,6 +50,23 @@ class Accord:
                 raise ConfigError(f"there is no target {target!r}", field="target", hint=hint)
             self._adapters[target] = self._build(found)
             return self._adapters[target]
+
+    def limits(self, targets: Iterable[Target], processes: int) -> dict[str, int]:
+        """Share what targets allow in a time among processes; return how much they allow at once.
+
+        What can't be built says nothing.
+        """
+        found: dict[str, int] = {}
+        for target in targets:
+            try:
+                adapter = self.adapter(target.id)
+            except Exception:  # noqa: BLE001, S112 (the edge: a visit tells why)
+                continue
+            if isinstance(adapter, Limited):
+                adapter.share(processes)
+                if adapter.visits:
+                    found[target.id] = adapter.visits
+        return found
 
     def build(self, target: Target) -> Adapter:
         """Return a new adapter of a target that need not be stored; raises ConfigError."""

@@ -65,11 +65,19 @@ def open_queue(config: Config) -> Queue:
     url = make_url(config.database)
     if url.get_backend_name() != "sqlite":
         return DurableQueue(config.database)
-    if url.database in (None, "", ":memory:"):
+    file = queue_file(config)
+    if file is None:
         return MemoryQueue()
-    state = Path(str(url.database))
-    file = state.with_name(f"{state.stem}-queue{state.suffix}")
     return DurableQueue(url.set(database=str(file)).render_as_string(hide_password=False))
+
+
+def queue_file(config: Config) -> Path | None:
+    """Return the queue's own file, None where it is on a server or in memory."""
+    url = make_url(config.database)
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    state = Path(str(url.database))
+    return state.with_name(f"{state.stem}-queue{state.suffix}")
 
 
 def _build(state: State, target: Target) -> Adapter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,6 +17,8 @@ from accord.model.kinds import Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, ConfigError
 from accord.ports.fault import Fault
+from accord.ports.queue import Current
+from accord.ports.users import Enrolled
 from accord.rules import check as rules
 from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
@@ -31,6 +34,7 @@ from accord.service.identity import (
 )
 from accord.service.mailbox_states import trouble
 from accord.service.opening import find_folder
+from accord.service.queued import resting
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Link, Pending, Target
 from accord.state.state import Tx
@@ -56,6 +60,8 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
         targets, links = tx.targets.all(), tx.links.all()
     for target in targets:
         yield from _target(accord, target, [one for one in links if one.target == target.id])
+    if config is not None:
+        yield from _resting(accord, config)
     if not links:
         hint = (
             "`accord init dav` or `exchange` writes a first target with links; "
@@ -64,8 +70,40 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
         yield Checked(area="links", subject="links", ok=False, detail="none yet", hint=hint)
     if answers:
         yield from _rules(accord, targets, links)
+    yield from _enrolled(accord)
     with accord.state.read() as tx:
         yield from _open_work(tx, links)
+
+
+def _enrolled(accord: Accord) -> Iterator[Checked]:
+    """Say where templates are for users whom the CRM doesn't list."""
+    with accord.state.read() as tx:
+        templates = [one.name for one in tx.templates.all()]
+    if templates and not isinstance(accord.crm, Enrolled):
+        detail = "this CRM doesn't list its users and groups, so that nobody gets links by them"
+        hint = "make links by hand, or let templates run where the CRM is"
+        for name in templates:
+            yield Checked(area="templates", subject=name, ok=False, detail=detail, hint=hint)
+
+
+def _resting(accord: Accord, config: Config) -> Iterator[Checked]:
+    """Yield the targets that `accord run` leaves alone just now."""
+    from accord.service.bootstrap import open_queue, queue_file
+
+    file = queue_file(config)
+    if file is not None and not file.exists():
+        return
+    with closing(open_queue(config)) as queue:
+        found = resting(accord, queue)
+    for each in found:
+        if each.state is not Current.CLOSED:
+            yield Checked(
+                area=f"target {each.target}",
+                subject="visits",
+                ok=False,
+                detail=f"left alone for a while, after it failed: {each.why}",
+                hint=f"it is tried again by itself, in {each.after:.0f} s; `accord queue` shows it",
+            )
 
 
 def _files(config: Config) -> Iterator[Checked]:

@@ -28,6 +28,7 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Seen, Snapshot
 from accord.ports.adapter import Outcome, Written
 from accord.ports.errors import Denied, Gone, ItemError, Rejected, Stale
+from accord.service.discreet import in_words
 from accord.service.ledger import Ledger, lives_on
 from accord.service.visit import Decided, Visit
 from accord.service.writes import Job
@@ -86,15 +87,15 @@ def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger)
         outcome = outcomes.get(job.intent)
         if outcome is not None:
             ledger.close_intent(job.intent)
-        match outcome:
-            case Stale() | Gone():
-                pass
-            case Rejected():
-                ledger.failed(job.step, job.decided.case, str(outcome), Cause.REJECTED)
-            case Denied():
-                ledger.denied(job.step, job.decided.case, str(outcome))
-            case ItemError():
-                ledger.failed(job.step, job.decided.case, str(outcome), Cause.RETRY)
+        if not isinstance(outcome, ItemError) or isinstance(outcome, Stale | Gone):
+            continue
+        case = job.decided.case
+        why = in_words(outcome, job.step.side, case)
+        if isinstance(outcome, Denied):
+            ledger.denied(job.step, case, why)
+        else:
+            cause = Cause.REJECTED if isinstance(outcome, Rejected) else Cause.RETRY
+            ledger.failed(job.step, case, why, cause)
     return any(isinstance(outcomes.get(job.intent), Stale | Gone) for job in jobs)
 
 

@@ -17,11 +17,15 @@ from msgspec.structs import replace
 from accord.interface.server.settings import InterfaceSettings
 from accord.interface.tokens.settings import TokenSettings
 from accord.ports.errors import ConfigError
+from accord.ports.redact import clean
 from accord.rules.problem import Problem, RuleErrors
 from accord.rules.source import Source
 from accord.rules.text import read
 from accord.service import connector
+from accord.service.notices.settings import NotifySettings, SmtpSettings
+from accord.service.notices.settings import problems as problems_of_notices
 from accord.service.running import RunSettings
+from accord.service.web_settings import TOKEN, WebSettings, wrong_token
 
 FILE = "accord.toml"
 PREFIX = "ACCORD_"
@@ -36,6 +40,9 @@ class _File(Struct, frozen=True, kw_only=True):
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
     run: RunSettings = RunSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    notify: NotifySettings = NotifySettings()
+    web: WebSettings = WebSettings()
 
 
 _TEXTS = ("database", "key_file", "crm")
@@ -59,6 +66,9 @@ class Config(Struct, frozen=True, kw_only=True):
     tokens: TokenSettings = TokenSettings()
     interface: InterfaceSettings = InterfaceSettings()
     run: RunSettings = RunSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    notify: NotifySettings = NotifySettings()
+    web: WebSettings = WebSettings()
 
     @property
     def shown_database(self) -> str:
@@ -89,6 +99,9 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
         tokens=given.tokens,
         interface=given.interface,
         run=given.run,
+        smtp=given.smtp,
+        notify=given.notify,
+        web=given.web,
     )
     _require_texts(config, values)
     return config
@@ -105,7 +118,7 @@ def absolute(url: str, folder: Path) -> str:
 
 def without_password(url: str) -> str:
     """Return an address with its password hidden."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+    return clean(url)
 
 
 def _find(file: Path | None, environ: Mapping[str, str], here: Path) -> Path | None:
@@ -132,6 +145,10 @@ def _read(path: Path) -> _File:
     if given is not None and given.connector:
         table = connector.read_table(given.connector, path.resolve().parent, source, problems)
         given = replace(given, connector=table)
+    if given is not None:
+        problems += problems_of_notices(given.smtp, given.notify, source)
+        if (wrong := wrong_token(given.web.metrics_token)) is not None:
+            problems.append(source.problem(("web", TOKEN), wrong[0], hint=wrong[1]))
     if problems:
         raise RuleErrors(_with_places(problems, source.data))
     assert isinstance(given, _File)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accord.ports.errors import ConfigError
+from accord.ports.redact import hide
 from accord.ports.settings import Setting, SettingType, read
 from accord.rules.problem import Problem, instead
 from accord.rules.source import Source
@@ -90,6 +91,7 @@ def settings(
     except SecretMissing as error:
         hint = f"on the CRM's machine `accord token key {KEY_FILE}` writes it; move it here"
         raise ConfigError(f"no token key: {error}", field=f"{TABLE}.{KEY}", hint=hint) from error
+    hide(key)
     return {**given, "url": url, KEY: key}
 
 

@@ -1,6 +1,6 @@
 """Digests: tell people which of their edits were lost, put back or refused, and why.
 
-`accord digest` shows them; a scheduler calls `tell`, which tells each thing once.
+`accord digest` shows them; `jobs.digests` calls `tell`, which tells each thing once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from accord.engine.both import PUT_BACK
 from accord.model.kinds import Side
+from accord.ports.errors import Rejected
 from accord.service.accord import Accord
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Link, Pending
@@ -66,7 +67,8 @@ def digests(accord: Accord, *, user: str = "", since: datetime | None = None) ->
 def tell(accord: Accord, send: Callable[[Digest], None]) -> int:
     """Send everybody's digest of what they weren't told yet; return how many were sent.
 
-    What `send` raises for one keeps that one's digest for the next time, and ends the round.
+    What `send` raises for one keeps that one's digest for the next time, and ends the round, but
+    for Rejected, which concerns that one alone.
     """
     with accord.state.read() as tx:
         kept = {key: value for key, value in tx.settings.all().items() if key.startswith(_KEY)}
@@ -82,7 +84,10 @@ def tell(accord: Accord, send: Callable[[Digest], None]) -> int:
     told = 0
     for name, (lines, known) in found.items():
         if lines:
-            send(_digest(accord, name, lines))
+            try:
+                send(_digest(accord, name, lines))
+            except Rejected:
+                continue
             told += 1
             with accord.state.begin() as tx:
                 _keep(tx, name, known)

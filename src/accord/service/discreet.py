@@ -16,6 +16,7 @@ from accord.model.item import Item
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen, Snapshot
 from accord.model.parts import Privacy
+from accord.ports.errors import AccordError
 from accord.rules.shape import is_private
 from accord.service.visit import Visit
 
@@ -60,6 +61,16 @@ def as_told(visit: Visit, case: Case) -> Case:
         return case
     base = msgspec.structs.replace(pairing.groupware, item=_public(pairing.groupware.item))
     return msgspec.structs.replace(case, pairing=msgspec.structs.replace(pairing, groupware=base))
+
+
+def in_words(error: AccordError, side: Side, case: Case) -> str:
+    """Return what a side said of a case; of a private one its code alone: words may quote it."""
+    seen = [each.snapshot for each in (case.crm, case.groupware) if isinstance(each, Seen)]
+    known = [case.pairing.side(each) for each in Side] if case.pairing is not None else []
+    if not any(_marked(snapshot.item) for snapshot in (*seen, *known)):
+        return str(error)
+    code = f" ({error.code})" if error.code else ""
+    return f"the {side.place} refuses it{code}; what it says is not kept, for the entry is private"
 
 
 def _marked(item: Item) -> bool:

@@ -108,7 +108,7 @@ def _purge(accord: Accord, wanted: Wanted, left: Sequence[str]) -> Purged:
     """Purge state; while copies are left their pairs stay, or nobody would know the copies."""
     known = wanted.addresses.__contains__ if left else erasures.knower(accord.state)
     assert known is not None
-    return accord.state.run(lambda tx: tx.purging.purge(known))
+    return accord.state.purge(known)
 
 
 def _is_of(snapshot: object, contacts: set[str], addresses: set[str]) -> bool:

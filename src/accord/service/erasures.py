@@ -80,7 +80,7 @@ def replay(state: State, crm: object = None) -> Purged | None:
         return None
     if isinstance(crm, Erasing):
         crm.erase_known(Kind.CONTACT, known)
-    return state.run(lambda tx: tx.purging.purge(known))
+    return state.purge(known)
 
 
 def _hash(key: bytes, name: str) -> str:

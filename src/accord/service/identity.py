@@ -63,7 +63,7 @@ def observe(accord: Accord, name: str, instance: str, stand: int = 0) -> Trouble
     """Note who a side says it is, at which revision; returns what is wrong, and then notes nothing.
 
     Another process may note a higher revision before this one is; so a side is asked again before
-    it is taken for one that went back.
+    it is taken for one that went back. What others note after that says nothing against it.
     """
     with accord.state.begin() as tx:
         trouble = tx.instances.observe(name, instance, stand)
@@ -71,7 +71,10 @@ def observe(accord: Accord, name: str, instance: str, stand: int = 0) -> Trouble
         return trouble
     stand = revision(accord, name)
     with accord.state.begin() as tx:
-        return tx.instances.observe(name, instance, stand)
+        again = tx.instances.observe(name, instance, stand)
+    if again is not None and again.instance == instance and stand >= trouble.revision:
+        return None
+    return again
 
 
 def accept(accord: Accord) -> None:

@@ -61,6 +61,24 @@ crm = {crm}
 # interval = 300                     # a folder whose changes are heard of
 # poll = 60                          # a folder whose changes are not
 # interface = true                   # serve CRM.interface meanwhile (docs/interface.md)
+
+# Who is told what is wrong, beside the log, and the server that takes mail (docs/operations.md).
+# [smtp]
+# server = "mail.example.com:587"
+# security = "starttls"              # or "tls"; "none" only to a server on this machine
+# user = "accord"
+# password = {{ env = "SMTP_PASSWORD" }}
+# sender = "accord@example.com"
+# [notify]
+# mail = ["admin@example.com"]
+# webhook = "https://hooks.example.com/accord"  # or secret_webhook, by reference
+
+# Where `accord run` says whether it lives, is ready, and its figures (docs/operations.md).
+# [web]
+# listen = "127.0.0.1:8641"          # nowhere unless you say so
+# metrics_token = {{ file = "metrics.token" }}  # who reads the metrics shows it
+# certificate = "accord.pem"         # on any address but this machine's own, with its key
+# key = "accord-key.pem"             # or `without_tls = true`
 """
 
 

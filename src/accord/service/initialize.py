@@ -1,7 +1,7 @@
 """User initialization: give links to who comes, keep them as templates say, part from who leaves.
 
-`initialize` is the whole job; a schedule and `accord templates apply` call it. What it decides
-stands in `directory`.
+`initialize` is the whole job; `jobs.initialization` and `accord templates apply` call it. What it
+decides stands in `directory`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from accord.service.accord import Accord
 from accord.service.first_plans import keep_plan, waiting
 from accord.service.identity import verify
 from accord.service.leavers import offer, part
+from accord.service.opening import silent
 from accord.service.pausing import require_unpaused
-from accord.state.holder import take
+from accord.service.visit import Progress
 from accord.state.records import Entry, Link
 from accord.state.state import Tx
+from accord.state.taking import take
 from accord.state.templates import Given, Handover
 
 LEAVERS = 3
 """How many people may leave at once, where they aren't less than half of all."""
 
-LEASE_SECONDS = 3600.0
+LEASE_SECONDS = 900.0
 """For how long each step of an initialization keeps others from beginning."""
 
 _FIELDS = ("rule", "folder", "principal", "mode")
@@ -71,24 +73,34 @@ class Initialization(Struct, kw_only=True):
 
 
 def initialize(
-    accord: Accord, *, dry: bool = False, leavers: bool = False, by: str = ""
+    accord: Accord,
+    *,
+    dry: bool = False,
+    leavers: bool = False,
+    by: str = "",
+    progress: Progress = silent,
 ) -> Initialization:
     """Bring all links that templates own to what they say now; with `dry` only say what.
 
     Where very many people leave at once nobody is parted from, unless `leavers` says that it is
     meant: a group emptied by mistake costs nothing. Raises ConfigError for a CRM that doesn't
     list its users or is another one, and while everything is paused; Busy while another
-    initialization is at work.
+    initialization is at work. What `progress` raises ends it between two acts.
     """
+
+    def step(done: int = 0, total: int = 0) -> None:
+        progress("initializing", done, total)
+
     if dry:
-        return _initialize(accord, lambda: None, dry=True, leavers=leavers, by=by)
+        return _initialize(accord, step, dry=True, leavers=leavers, by=by)
     with accord.state.begin() as tx:
         lease = take(tx.leases, "initialization", LEASE_SECONDS)
     if lease is None:
         raise Busy("another user initialization is at work", after=LEASE_SECONDS)
 
-    def keep() -> None:
+    def keep(done: int = 0, total: int = 0) -> None:
         nonlocal lease
+        step(done, total)
         assert lease is not None
         with accord.state.begin() as tx:
             lease = tx.leases.renew(lease, LEASE_SECONDS)
@@ -101,7 +113,7 @@ def initialize(
 
 
 def _initialize(
-    accord: Accord, keep: Callable[[], None], *, dry: bool, leavers: bool, by: str
+    accord: Accord, keep: Callable[..., None], *, dry: bool, leavers: bool, by: str
 ) -> Initialization:
     if not dry:
         verify(accord)
@@ -119,8 +131,8 @@ def _initialize(
         acts = tuple(a for a in acts if a.what not in (What.PAUSE, What.WITHDRAW))
     else:
         result.held = ""
-    for act in acts:
-        keep()
+    for number, act in enumerate(acts):
+        keep(number, len(acts))
         result.done.append(_described(act) if dry else _carry_out(accord, act, by))
     result.done += _set_contacts(accord, wishes, cards, dry=dry)
     if not dry:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 
 import msgspec
@@ -17,7 +19,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Observation
 from accord.model.parts import Person
 from accord.ports.adapter import Session
-from accord.ports.errors import Busy, ConfigError
+from accord.ports.errors import AccordError, Busy, ConfigError, Retry
 from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Rule
@@ -26,11 +28,16 @@ from accord.service.bindings import bind, binding_key, ids_of, recognize
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.visit import Progress, Stance, Visit
-from accord.state.holder import take
+from accord.state.leases import FOLDER
 from accord.state.records import Lease, Link, Mode
 from accord.state.state import Tx
+from accord.state.taking import take
 
 LEASE_SECONDS = 120.0
+_GIVE_BACK = 2.0
+FOLDERS = "folder/"
+"""How the settings begin that say in which folder a link works."""
+
 ANEW = "anew "
 """Before the version in `settled_key`: what a link may see has changed, not its rule."""
 
@@ -114,16 +121,36 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
     """Take the folder's lease until `stack` closes; raises Busy while another holds it."""
     with accord.state.begin() as tx:
-        lease = take(tx.leases, f"folder:{folder.scope}", LEASE_SECONDS)
+        lease = take(tx.leases, f"{FOLDER}{folder.scope}", LEASE_SECONDS)
     if lease is None:
         raise Busy("this folder is being synchronized by another process", after=LEASE_SECONDS)
 
     def release() -> None:
-        with accord.state.begin() as tx:
-            tx.leases.release(lease)
+        try:
+            _give_back(accord, lease)
+        except Retry:
+            # The database is away, and will soon be back: others needn't wait for the lease's end.
+            later = threading.Thread(target=_give_back_soon, args=(accord, lease), daemon=True)
+            later.start()
+            raise
 
     stack.callback(release)
     return lease
+
+
+def _give_back(accord: Accord, lease: Lease) -> None:
+    with accord.state.begin() as tx:
+        tx.leases.release(lease)
+
+
+def _give_back_soon(accord: Accord, lease: Lease) -> None:
+    """Try to give a lease back for as long as it holds."""
+    deadline = time.monotonic() + LEASE_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(_GIVE_BACK)
+        with suppress(AccordError):
+            _give_back(accord, lease)
+            return
 
 
 def open_visit(
@@ -254,7 +281,7 @@ def learn(visit: Visit, observations: Iterable[Observation]) -> None:
 
 def folder_key(link: Link) -> str:
     """Return the setting that keeps in which folder of a mailbox a link works."""
-    return f"folder/{link.id}/{link.target}/{link.principal}"
+    return f"{FOLDERS}{link.id}/{link.target}/{link.principal}"
 
 
 def look_anew(tx: Tx, link: Link) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from accord.ports.queue import Entry, Queue, Stage
+from accord.ports.queue import Current, Entry, Queue, Stage
 from accord.service.accord import Accord
 from accord.service.roster import Post, Roster, read
 
@@ -30,6 +30,39 @@ class Queued(Struct, frozen=True, kw_only=True):
     target: str
     principal: str
     links: tuple[str, ...]
+
+
+class Resting(Struct, frozen=True, kw_only=True):
+    """Be a target that failed: `state` as a circuit breaker's, tried again `after` seconds.
+
+    It is in this state for so many `seconds`, after so many `failures` in a row.
+    """
+
+    target: str
+    state: Current
+    failures: int
+    seconds: float
+    after: float
+    why: str
+
+
+def resting(accord: Accord, queue: Queue) -> list[Resting]:
+    """Return the targets that failed of late, by their names."""
+    with accord.state.read() as tx:
+        names = {target.id: target.name for target in tx.targets.all()}
+    found = [
+        Resting(
+            target=names[each.place],
+            state=each.current,
+            failures=each.failures,
+            seconds=-each.since,
+            after=each.after,
+            why=each.why,
+        )
+        for each in queue.circuits()
+        if each.place in names
+    ]
+    return sorted(found, key=lambda each: each.target)
 
 
 def queued(accord: Accord, queue: Queue, stages: Collection[Stage]) -> list[Queued]:

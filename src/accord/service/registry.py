@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from accord.ports.adapter import Adapter
 from accord.ports.errors import ConfigError
+from accord.ports.redact import hide
 from accord.ports.settings import Setting
 from accord.ports.vault import Keeping, Vault
 from accord.rules.problem import instead
@@ -56,6 +57,7 @@ def build(target: Target, vault: Vault | None = None) -> Adapter:
     What its server replaces of them is kept in `vault`, without one until the process ends.
     """
     package = groupware(target.adapter)
+    hide(target.secrets)
     try:
         adapter = package.build({**target.settings, **target.secrets})
     except ConfigError as error:

@@ -20,6 +20,7 @@ from accord.model.kinds import Kind, Side
 from accord.model.observe import Observation, Seen
 from accord.ports.adapter import Mark
 from accord.ports.errors import ConfigError
+from accord.service import troubles
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import attend
@@ -290,6 +291,7 @@ def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
         if link.kind is not Kind.EVENT or not take_over(tx, claim.crm, claim.uid, link.id):
             tx.claims.release(claim.crm, claim.uid, link.id)
     forget(tx, link.id)
+    troubles.forget(tx, link.id)
     gone = (settled_key(link), withdrawn_key(link), told_key(link))
     for key in tx.settings.all():
         if key in gone or key.startswith((f"folder/{link.id}/", f"mailbox-id/{link.id}/")):

@@ -20,7 +20,7 @@ from accord.engine.plan import (
 from accord.engine.replies import Act
 from accord.model.diff import FieldChange
 from accord.model.kinds import Side
-from accord.ports.errors import AccordError, Busy, ConfigError, Retry
+from accord.ports.errors import AccordError, AuthFailed, Busy, ConfigError, Retry
 from accord.ports.mailbox_state import ADVICE, MailboxState
 
 
@@ -76,11 +76,13 @@ class Report(Struct, kw_only=True):
     replaced. `requests` and `seconds` are the link's share: what served several links is split
     among them, so that all reports of a run add up to what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how, `state` the
-    name of a state that the mailbox as a whole is in; `busy` that another run is at work in the
-    folder, and that this one left it to that. Of a link that is only `observed` nothing was
-    written, and the counts say what would be. `left` says what of a decision or an undo was not
-    done, and why, `refused` names the items that a side has refused to change before, and still
-    does. `replies` is what became of the mailbox's automatic replies.
+    name of a state that the mailbox as a whole is in, `everybody` that the whole target is
+    concerned, `after` how many seconds to wait, and `told` that it said so; `busy` that another run
+    is at work in the folder, and that this one left it to that; `paused` that somebody told it to
+    rest. Of a link that is only `observed` nothing was written, and the counts say what would be.
+    `left` says what of a decision or an undo was not done, and why, `refused` names the items that
+    a side has refused to change before, and still does. `replies` is what became of the mailbox's
+    automatic replies.
     """
 
     link: str
@@ -101,8 +103,11 @@ class Report(Struct, kw_only=True):
     action: str = ""
     hint: str = ""
     after: float = 0.0
+    told: bool = False
+    everybody: bool = False
     state: str = ""
     busy: bool = False
+    paused: bool = False
     observed: bool = False
     left: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -137,8 +142,11 @@ class Report(Struct, kw_only=True):
         self.error = str(error)
         self.action = error.action
         self.busy = isinstance(error, Busy)
-        self.after = error.after if isinstance(error, Retry) else 0.0
+        self.after = error.after if isinstance(error, Retry | AuthFailed) else 0.0
+        self.told = isinstance(error, Retry) and error.told
+        self.everybody = isinstance(error, Retry) and error.everybody
         self.hint = error.hint if isinstance(error, ConfigError) else ""
+        self.paused = isinstance(error, ConfigError) and error.field in ("paused", "mode")
         self.state = error.state
         if error.state and not self.hint:
             self.hint = ADVICE[MailboxState(error.state)]
@@ -212,6 +220,7 @@ class Report(Struct, kw_only=True):
             "action": self.action,
             "hint": self.hint,
             **({"state": self.state} if self.state else {}),
+            **({"busy": True} if self.busy else {}),
             **({"observed": True} if self.observed else {}),
             **({"left": self.left} if self.left else {}),
             **({"refused": self.refused} if self.refused else {}),

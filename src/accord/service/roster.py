@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -13,10 +14,8 @@ from accord.model.kinds import Kind
 from accord.ports.watcher import Watched
 from accord.service.accord import Accord
 from accord.service.ends import groupware_kind
-from accord.service.opening import folder_key
+from accord.service.opening import FOLDERS, folder_key
 from accord.state.records import Link, Target
-
-_AT_ONCE = 500
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -32,8 +31,11 @@ class Post(Struct, frozen=True, kw_only=True):
 class Roster:
     """Be all folders with links that may write or observe, and how to find them."""
 
-    def __init__(self, posts: Iterable[Post], targets: Iterable[Target]) -> None:
-        """Take what was read at one moment."""
+    def __init__(
+        self, posts: Iterable[Post], targets: Iterable[Target], told: object = None
+    ) -> None:
+        """Take what was read at one moment; `told` is what the database said then."""
+        self.told = told
         self.posts = {post.key: post for post in posts}
         self.targets = {target.id: target for target in targets}
         self._by_user: dict[tuple[str, Kind], list[str]] = {}
@@ -52,42 +54,62 @@ class Roster:
         keys = self._by_mailbox.get((target, principal), [])
         return [key for key in keys if not folder or self.posts[key].folder in ("", folder)]
 
-    def watched(self, target: str) -> list[Watched]:
-        """Return what is to be watched on a target: the folders that are known."""
-        found: dict[str, set[str]] = {}
-        for post in self.posts.values():
-            if post.target == target and post.folder:
-                found.setdefault(post.principal, set()).add(post.folder)
-        return [
-            Watched(principal=who, folders=frozenset(some)) for who, some in sorted(found.items())
-        ]
+    def mailboxes(self) -> dict[str, list[str]]:
+        """Return the mailboxes of each target, the least of them first."""
+        found: dict[str, list[str]] = {}
+        for target, principal in sorted(self._by_mailbox):
+            found.setdefault(target, []).append(principal)
+        return found
+
+    def watched(self, target: str, principals: Iterable[str]) -> list[Watched]:
+        """Return what is to be watched of mailboxes on a target: the folders that are known."""
+        found: list[Watched] = []
+        for who in principals:
+            posts = [self.posts[key] for key in self._by_mailbox.get((target, who), ())]
+            if folders := frozenset(post.folder for post in posts if post.folder):
+                found.append(Watched(principal=who, folders=folders))
+        return found
 
 
-def read(accord: Accord) -> Roster:
-    """Return the roster as links and targets stand now; without those that are paused."""
+def read(accord: Accord, before: Roster | None = None) -> Roster:
+    """Return the roster as links and targets stand now; without those that are paused.
+
+    That is `before` itself where nothing has changed since: it is asked every few seconds, and to
+    make thousands of posts takes four times as long as to see that they are the same.
+    """
     with accord.state.read() as tx:
-        links = [] if tx.settings.get("paused", False) else tx.links.all()
-        links = [link for link in links if not link.paused]
+        paused = tx.settings.get("paused", False)
+        rows = () if paused else tx.links.rows()
+        known = {} if paused else tx.settings.under(FOLDERS)
         targets = tx.targets.all()
-        known: dict[str, str] = {}
-        for start in range(0, len(links), _AT_ONCE):
-            some = links[start : start + _AT_ONCE]
-            kept = tx.settings.some(*[folder_key(link) for link in some])
-            known |= {link.id: str(kept.get(folder_key(link), "")) for link in some}
+        told = (rows, known, targets)
+        if before is not None and before.told == told:
+            return before
+        links = [] if paused else tx.links.all()
+    return Roster(_posts(links, known), targets, told)
+
+
+def _posts(links: Sequence[Link], known: Mapping[str, Any]) -> list[Post]:
     grouped: dict[str, list[Link]] = {}
+    folders = {link.id: str(known.get(folder_key(link), "")) for link in links}
     for link in links:
-        grouped.setdefault(_key(link, known[link.id]), []).append(link)
-    posts = [
+        if not link.paused:
+            grouped.setdefault(_key(link, folders[link.id]), []).append(link)
+    return [
         Post(
             key=key,
             target=some[0].target,
             principal=some[0].principal,
-            folder=known[some[0].id],
+            folder=folders[some[0].id],
             links=tuple(some),
         )
         for key, some in grouped.items()
     ]
-    return Roster(posts, targets)
+
+
+def target_of(key: str) -> str:
+    """Return the id of the target on which a folder of that name is."""
+    return key.partition("/")[0]
 
 
 def _key(link: Link, known: str) -> str:

@@ -12,25 +12,33 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
-from accord.ports.watcher import Way
+from accord.ports.watcher import POLL, Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
-from accord.service.listen import Ears
+from accord.service.jobs.clockwork import Clockwork
+from accord.service.listen import Ears, streams
 from accord.service.memory import give_back, share_arenas
 from accord.service.opening import Options
+from accord.service.presence import Figures, Presence
 from accord.service.report import Report
 from accord.service.roster import Post, Roster, read
 from accord.service.running import RunSettings
+from accord.service.shares import Shares
 from accord.service.sync import sync
+from accord.state.records import Watched
 
 LOOK = 5.0
 """Seconds between two looks at links and targets, which may have been changed meanwhile."""
+
+WAYS = 1.0
+"""Seconds between two looks at how mailboxes are watched."""
 
 _TICK = 0.2
 _BUSY = 5.0
@@ -50,10 +58,11 @@ class Watching(Struct, frozen=True, kw_only=True):
 
 
 class Visited(Struct, frozen=True, kw_only=True):
-    """Say what one visit came to, and what caused it."""
+    """Say what one visit came to, what caused it, and on which target (its name) it was."""
 
     cause: str
     reports: tuple[Report, ...]
+    target: str = ""
 
 
 _log = logging.getLogger("accord.service.run")
@@ -80,15 +89,27 @@ class Run:
         tell: Tell,
         queue: Queue,
         parts: Collection[Part] = tuple(Part),
+        jobs: Clockwork | None = None,
+        work: Figures = dict,
     ) -> None:
-        """Prepare; `tell` hears of all that happens, one thing at a time."""
+        """Prepare; `tell` hears of all that happens, one thing at a time.
+
+        Whoever visits folders has `jobs` done, too. `work` tells others what came of all that.
+        """
         self._accord, self._settings = accord, settings
         self._queue, self._parts = queue, frozenset(parts)
+        self._jobs = jobs if Part.WORKER in self._parts else None
         self._tell = tell
         self._telling = threading.Lock()
         self._looking = threading.Lock()
         self._roster = self._planned = Roster((), ())
-        self._ears = Ears(accord, self._hear, settings.feed)
+        parts_done = [str(part) for part in self._parts]
+        self._presence = Presence(accord.state, parts_done, self._figures)
+        self._work_done = work
+        self._shares = Shares(accord.state, self._presence)
+        self._ears = Ears(accord, self._hear, settings.feed, self._shares)
+        self._listening: frozenset[str] = frozenset()
+        self._mine: frozenset[str] = frozenset()
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
         self._former: dict[str, Post] = {}
@@ -100,21 +121,29 @@ class Run:
     def run(self) -> None:
         """Visit every folder, then go by hints and intervals; returns when the last visit ended."""
         share_arenas()
+        self._presence.begin()
         try:
             self._look()
             if Part.WORKER in self._parts:
                 self._queue.serve(self._work, self._settings.workers)
-            looked = time.monotonic()
+            looked = told = time.monotonic()
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
                     self._look()
                     self._rest_a_moment()
+                    self._look_at_jobs()
                     looked = time.monotonic()
-                self._tell_ways()
+                if time.monotonic() - told >= WAYS:
+                    self._tell_ways()
+                    told = time.monotonic()
         finally:
             self._ears.close()
+            if self._jobs is not None:
+                self._jobs.close()
+            self._share_out()
             self._queue.close()
+            self._presence.close()
 
     def _rest_a_moment(self) -> None:
         """Give back the memory of the visits since, once there is nothing to do."""
@@ -131,54 +160,80 @@ class Run:
         """Tell whether nothing is under way and nothing due now."""
         return self._queue.idle
 
+    def _figures(self) -> dict[str, Any]:
+        return {"work": self._work_done(), "streams": self.streams()}
+
+    def _look_at_jobs(self) -> None:
+        try:
+            if self._jobs is not None:
+                self._jobs.look()
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            trouble = contained(error, "looking for jobs")
+            _log.warning("run.jobs", extra={"why": str(trouble)})
+
     # links and targets
 
     def _look(self) -> None:
         """Read links and targets, and plan visits for what is new or changed."""
         try:
             with self._looking:
-                self._take(read(self._accord))
+                self._take(read(self._accord, self._roster))
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
             trouble = contained(error, "reading links and targets")
             _log.warning("run.look", extra={"why": str(trouble)})
 
     def _take(self, roster: Roster) -> None:
         before = self._roster
+        self._listening = frozenset(self._presence.living(Part.LISTENER))
         for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
             self._locked.pop(key, None)
             self._refused.pop(key, None)
-        self._roster = roster
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
+        # Only now: a hint by a name of before finds the one by which the links go since.
+        self._roster = roster
         for key in roster.posts.keys() - before.posts.keys():
             self._former.pop(key, None)
         if Part.LISTENER in self._parts:
+            self._shares.divide(roster)
             self._ears.cover(roster)
             self._plan(self._planned)
         elif self._planned.posts:
             self._catch_up(self._planned)
+        if Part.WORKER in self._parts:
+            used = [roster.targets[key] for key in roster.mailboxes() if key in roster.targets]
+            workers = len(self._presence.living(Part.WORKER))
+            self._queue.limit(self._accord.limits(used, workers))
         # Only now: what could not be asked for is asked for next time.
         self._planned = roster
 
     def _plan(self, before: Roster) -> None:
-        """Ask for visits of what is new or changed since the roster `before`."""
+        """Ask for visits of what is new or changed since the roster `before`, or new to us.
+
+        Of the mailboxes that fall to other listeners those take care.
+        """
         changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
-        settings = self._settings
-        for key, post in self._roster.posts.items():
+        mine = {
+            key: post
+            for key, post in self._roster.posts.items()
+            if self._shares.has(post.target, post.principal)
+        }
+        for key, post in mine.items():
             if post.target in changed or not known.issuperset(post.links):
                 self._queue.wake(key)
                 self._ask(post, cause, Urgency.LOAD)
             elif key not in before.posts:
                 # Its folder has become known by the visit that was; the watch hints when it begins.
-                self._ask(post, "interval", Urgency.DUE, after=settings.poll)
-            elif Part.WORKER not in self._parts and not self._heard(post):
-                # Whoever visits doesn't know who is watched, and plans for those who are.
-                self._ask(post, "interval", Urgency.DUE, after=settings.poll)
+                self._ask(post, "interval", Urgency.DUE, after=self._settings.poll)
+            elif key not in self._mine:
+                # Nobody may have listened to it for a while, nor asked for what was new.
+                self._ask(post, "reconnected", Urgency.DUE)
+        self._mine = frozenset(mine)
 
     def _catch_up(self, before: Roster) -> None:
         """Ask once more for what a listener may have asked for while `before` was ours, as it was.
@@ -194,13 +249,22 @@ class Run:
                 self._ask(post, "changed", Urgency.LOAD)
 
     def _heard(self, post: Post) -> bool:
-        return self._ears.watches(post.target, post.principal)
+        """Tell whether this process hears of a mailbox's changes, or another one that lives."""
+        if self._ears.watches(post.target, post.principal):
+            return True
+        with self._accord.state.read() as tx:
+            found = tx.watches.get(post.target, post.principal)
+        return found is not None and found.way != POLL and found.process in self._listening
 
     def _hear(self, key: str, cause: str, urgency: Urgency) -> None:
         """Ask for a visit because somebody says that something changed."""
         post = self._roster.posts.get(key)
+        former = self._former.get(key) if post is None else None
         if post is not None:
             self._ask(post, cause, urgency)
+        elif former is not None:
+            for each in self._roster.of_mailbox(former.target, former.principal):
+                self._ask(self._roster.posts[each], cause, urgency)
 
     def _ask(
         self,
@@ -214,18 +278,61 @@ class Run:
         self._queue.ask(post.key, cause, place=post.target, after=after, urgency=urgency, full=full)
 
     def _tell_ways(self) -> None:
-        for target, ways in self._ears.ways().items():
-            self._tell_target(target, ways)
+        """Tell, and note for all who visit, who is watched in another way than before."""
+        ways = {
+            (target, who): way
+            for target, some in self._ears.ways().items()
+            for who, way in some.items()
+        }
+        news = {each: way for each, way in ways.items() if self._ways.get(each) != way}
+        gone = self._ways.keys() - ways.keys()
+        if not news and not gone:
+            return
+        try:
+            self._note_ways(news, gone)
+            for mailbox in [each for each, way in news.items() if way.name == POLL]:
+                if mailbox in self._ways:
+                    self._visit_sooner(mailbox)
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            trouble = contained(error, "noting who is watched")
+            _log.warning("run.ways", extra={"why": str(trouble)})
+            return
+        self._ways = ways
+        for (target, who), way in news.items():
+            name = self._name_of(target)
+            with self._telling:
+                self._tell(Watching(target=name, principal=who, way=way.name, why=way.why))
 
-    def _tell_target(self, target: str, ways: Mapping[str, Way]) -> None:
-        for who, way in ways.items():
-            if self._ways.get((target, who)) != way:
-                self._ways[target, who] = way
-                found = self._roster.targets.get(target)
-                name = found.name if found is not None else target
-                told = Watching(target=name, principal=who, way=way.name, why=way.why)
-                with self._telling:
-                    self._tell(told)
+    def _note_ways(
+        self, news: Mapping[tuple[str, str], Way], gone: Collection[tuple[str, str]]
+    ) -> None:
+        watched = [
+            Watched(target=target, principal=who, way=way.name, why=way.why)
+            for (target, who), way in news.items()
+        ]
+        with self._accord.state.begin(durable=False) as tx:
+            tx.watches.put(self._presence.name, watched)
+            tx.watches.remove(self._presence.name, gone)
+
+    def _visit_sooner(self, mailbox: tuple[str, str]) -> None:
+        """Have a mailbox visited in a while whose next visit is planned as if it were heard of."""
+        for key in self._roster.of_mailbox(*mailbox):
+            self._ask(self._roster.posts[key], "interval", Urgency.DUE, after=self._settings.poll)
+
+    def _share_out(self) -> None:
+        """Let others listen in our place, at once if the database is there."""
+        try:
+            self._shares.close()
+        except Exception as error:  # noqa: BLE001 (the edge: it runs out by itself)
+            contained(error, "giving back what is listened to")
+
+    def _name_of(self, target: str) -> str:
+        found = self._roster.targets.get(target)
+        return found.name if found is not None else target
+
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """Return, by target, how many mailboxes are watched here in which way, and why so."""
+        return streams(self._ears.ways(), self._roster.targets)
 
     # visits
 
@@ -251,19 +358,30 @@ class Run:
         reports = sync(self._accord, post.links, options)
         self._visited = True
         with self._telling:
-            self._tell(Visited(cause=job.cause, reports=tuple(reports)))
+            target = self._name_of(post.target)
+            self._tell(Visited(cause=job.cause, reports=tuple(reports), target=target))
+        self._note_place(post, reports)
         rest = self._rest(post, reports)
         if any(report.busy for report in reports):
             self._ask(post, job.cause, Urgency.DUE, after=_BUSY, full=full)
         settings = self._settings
-        alone = Part.LISTENER in self._parts and not self._heard(post)
-        after = min(settings.poll, settings.interval) if alone else settings.interval
+        heard = self._heard(post)
+        after = settings.interval if heard else min(settings.poll, settings.interval)
         # A complete listing that failed is still due.
         again = full and rest > 0
         self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)
         if all(report.busy for report in reports):
             raise Busy("another process is at work in this folder", after=_BUSY)
         return rest
+
+    def _note_place(self, post: Post, reports: Sequence[Report]) -> None:
+        """Tell the queue how the target itself is, whatever becomes of this mailbox."""
+        failed = [report for report in reports if report.everybody]
+        if failed:
+            after = max((report.after for report in failed if report.told), default=0.0)
+            self._queue.trouble(post.target, post.principal, failed[0].error, after=after)
+        elif any(not report.error for report in reports):
+            self._queue.well(post.target)
 
     def _pass_on(self, job: Job) -> None:
         """Give what was asked for a folder to the one by whose id its links go by now."""
@@ -287,7 +405,7 @@ class Run:
             self._failures.pop(post.key, None)
             self._refused.pop(post.target, None)
             return 0.0
-        if any(report.action == AuthFailed.action for report in failed):
+        if any(report.action == AuthFailed.action and not report.after for report in failed):
             self._note_refusal(post.target)
             return _LOCKED_OUT
         failures = self._failures[post.key] = self._failures.get(post.key, 0) + 1

@@ -15,6 +15,7 @@ from accord.model.kinds import Side
 from accord.ports.adapter import Session
 from accord.ports.errors import ConfigError
 from accord.ports.fault import contained
+from accord.service import troubles
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import begin, end, enter
@@ -110,6 +111,7 @@ def _visit_mailbox(
                 report.fail(trouble)
     if not options.dry:
         note(accord.state, reports.values(), accord.clock())
+        troubles.note(accord.state, reports.values())
     return reports
 
 
@@ -253,7 +255,9 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         for side in Side:
-            tx.cursors.put(link, side, visit.place(side), pulled[side].cursor)
+            tx.cursors.put(
+                link, side, visit.place(side), pulled[side].cursor, complete=pulled[side].complete
+            )
         tx.settings.put(settled_key(visit.link), visit.rule.version)
         heard(tx, visit, gathered.entry, report)
         tx.pending.remove_many(gathered.over)

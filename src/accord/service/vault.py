@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 
 from accord.ports.errors import Busy
-from accord.state.holder import take
+from accord.ports.redact import hide
 from accord.state.state import State
+from accord.state.taking import take
 
 PATIENCE = 30.0
 """Seconds to wait while another process renews the same secret."""
@@ -43,7 +44,9 @@ class StateVault:
         try:
             with self._state.read() as tx:
                 newest = tx.renewals.newest(self._target, name, first)
+            hide(newest)
             fresh = exchange(newest)
+            hide(fresh)
             if fresh != newest:
                 put = (self._target, name, first, fresh)
                 self._state.run(lambda tx: tx.renewals.put(*put))

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, union
+from sqlalchemy import ColumnElement, delete, func, select, union
 
 from accord.db.tx import chunks
 from accord.model.observe import Snapshot
@@ -112,6 +112,10 @@ class Blobs(Repository):
 
     def collect(self, grace: timedelta = _GRACE) -> int:
         """Remove what nobody refers to and nobody stored within `grace`; return how many."""
+        return self.discard(self.unused(grace), grace)
+
+    def unused(self, grace: timedelta = _GRACE) -> list[str]:
+        """Return the digests of what nobody refers to and nobody stored within `grace`."""
         used = union(
             select(PAIRINGS.c.crm_blob),
             select(PAIRINGS.c.groupware_blob),
@@ -121,17 +125,24 @@ class Blobs(Repository):
                 for column in (JOURNAL.c.before, JOURNAL.c.after, JOURNAL.c.fields)
             ),
         )
+        query = select(BLOBS.c.digest).where(self._old(grace), BLOBS.c.digest.not_in(used))
+        return list(self.db.execute(query).scalars())
+
+    def discard(self, unused: Iterable[str], grace: timedelta = _GRACE) -> int:
+        """Remove of these, found `unused`, what still is; return how many.
+
+        Whoever begins to refer to one stores it first, and then it isn't old any more.
+        """
         self._stored.clear()
-        unused = BLOBS.c.digest.not_in(used)
-        limit = BLOBS.c.at <= self.context.now() - grace
-        if self.db.dialect == "sqlite":  # has one writer, so nobody is just storing them
-            return self.db.execute(delete(BLOBS).where(limit, unused)).rowcount
-        found = list(self.db.execute(select(BLOBS.c.digest).where(limit, unused)).scalars())
-        self.freeze(found)
         return sum(
-            self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part), unused)).rowcount
-            for part in chunks(found)
+            self.db.execute(
+                delete(BLOBS).where(BLOBS.c.digest.in_(part), self._old(grace))
+            ).rowcount
+            for part in chunks(unused)
         )
+
+    def _old(self, grace: timedelta) -> ColumnElement[bool]:
+        return BLOBS.c.at <= self.context.now() - grace
 
     def _digest(self, data: bytes, *, private: bool) -> str:
         if private:

@@ -5,10 +5,12 @@ Made by `State.begin` once per transaction; repositories derive from `Repository
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
 
 from accord.db import Tx as Transaction
-from accord.ports.clock import Clock
+from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.state.codec import pack, unpack
 from accord.state.secrets import Keys
@@ -28,6 +30,14 @@ class Context:
     def now(self) -> datetime:
         """Return the present moment in UTC."""
         return self.clock()
+
+    def agreed_now(self) -> datetime:
+        """Return the present moment as all processes tell it, also those on other machines."""
+        # Many machines share a PostgreSQL; its clock is the one they all agree on.
+        if self.db.dialect == "postgresql" and self.clock is system_clock:
+            moment: datetime = self.db.execute(select(func.clock_timestamp())).scalar_one()
+            return moment.astimezone(UTC)
+        return self.now()
 
     def wrap(self, data: bytes, record: str, *, private: bool) -> bytes:
         """Return `data` compressed and, if private, encrypted as part of `record`."""

@@ -7,8 +7,9 @@ take changes from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from accord.model.kinds import Side
 from accord.state.context import Repository
@@ -29,13 +30,30 @@ class Cursors(Repository):
         found = {(side, place): cursor for side, place, cursor in rows}
         return {side: found.get((side.value, place), "") for side, place in places.items()}
 
-    def put(self, link: str, side: Side, place: str, cursor: str) -> None:
-        """Store the cursor instead of that of any other place; an empty one drops it."""
-        if not cursor:
+    def put(
+        self, link: str, side: Side, place: str, cursor: str, *, complete: bool = False
+    ) -> None:
+        """Store the cursor instead of that of any other place; an empty one drops it.
+
+        It is noted when a listing was `complete`, without a cursor too: a folder that is made
+        with its first item has none.
+        """
+        if not cursor and not complete:
             self.drop(link, side)
             return
-        row = {"link": link, "side": side.value, "place": place, "cursor": cursor}
-        self.db.upsert(CURSORS, [{**row, "at": self.context.now()}])
+        now = self.context.now()
+        row = {"link": link, "side": side.value, "place": place, "cursor": cursor, "at": now}
+        # Of another listing the moment stays; an upsert writes the columns that it names.
+        self.db.upsert(CURSORS, [{**row, "complete": now} if complete else row])
+
+    def completed(self) -> dict[str, datetime]:
+        """Return, by link, when both sides were last listed completely; without those never."""
+        query = (
+            select(CURSORS.c.link, func.min(CURSORS.c.complete).label("at"))
+            .group_by(CURSORS.c.link)
+            .having(func.count(CURSORS.c.complete) == len(Side))
+        )
+        return {row.link: row.at for row in self.db.execute(query)}
 
     def drop(self, link: str, side: Side | None = None) -> None:
         """Forget the cursor of one side, or of both."""

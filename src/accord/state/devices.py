@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.state.codec import pack, unpack
@@ -126,6 +126,13 @@ class DeviceSecrets(Repository):
         row = {"id": secret.id, "user": secret.user, "secret": sealed, "until": secret.until}
         self.db.upsert(DEVICE_SECRETS, [row])
 
+    def expiring(self, before: datetime) -> list[tuple[str, str, datetime]]:
+        """Return id, user and end of those that expire up to then, the first one first."""
+        row = DEVICE_SECRETS.c
+        query = select(row.id, row.user, row.until).where(row.until <= before)
+        found = self.db.execute(query.order_by(row.until, row.id))
+        return [(each.id, each.user, each.until) for each in found]
+
     def of(self, user: str) -> list[DeviceSecret]:
         """Return a user's secrets that hold now, newest first, at most 50."""
         query = select(DEVICE_SECRETS).where(
@@ -133,6 +140,14 @@ class DeviceSecrets(Repository):
         )
         query = query.order_by(DEVICE_SECRETS.c.until.desc()).limit(50)
         return [self._secret(row) for row in self.db.execute(query)]
+
+    def ending(self, before: datetime) -> dict[str, datetime]:
+        """Return until when the last secrets of users hold that end before then."""
+        row = DEVICE_SECRETS.c
+        last = func.max(row.until)
+        query = select(row.user, last).group_by(row.user).order_by(row.user)
+        ending = query.having(last < before).having(last > self.context.now())
+        return self.db.mapping(ending)
 
     def drop(self, id_: str) -> bool:
         """Forget a secret; tell whether it was there."""

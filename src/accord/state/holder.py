@@ -1,7 +1,6 @@
-"""Who holds a lease, and whether that process is still alive.
+"""The names of processes, and whether one of this machine is still alive.
 
-A process that was killed gives nothing back; on its own machine nobody needs to wait until its
-leases run out.
+By them leases, processes and runs of the queue say whose they are.
 """
 
 from __future__ import annotations
@@ -11,32 +10,23 @@ import socket
 import uuid
 from pathlib import Path
 
-from accord.state.leases import Leases
-from accord.state.records import Lease
-
-
-def take(leases: Leases, name: str, seconds: float) -> Lease | None:
-    """Take a lease in this process's name, from a dead one, too; None while somebody has it."""
-    lease = leases.acquire(name, myself(), seconds)
-    if lease is not None:
-        return lease
-    standing = leases.get(name)
-    if standing is None or not is_dead(standing.holder):
-        return None
-    leases.release(standing)
-    return leases.acquire(name, myself(), seconds)
-
 
 def myself() -> str:
     """Return a name for this holder: the machine's boot, the process, and a part of its own."""
     return f"{_place()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
 
 
+def is_here(holder: str) -> bool:
+    """Tell whether a holder is, or was, a process of this very boot."""
+    place, _, rest = holder.rpartition("/")[0].rpartition("/")
+    return place == _place() and rest.isdigit()
+
+
 def is_dead(holder: str) -> bool:
     """Tell whether a holder is surely gone: a process of this very boot that no longer runs."""
-    place, _, rest = holder.rpartition("/")[0].rpartition("/")
-    if place != _place() or not rest.isdigit():
+    if not is_here(holder):
         return False
+    rest = holder.rpartition("/")[0].rpartition("/")[2]
     try:
         os.kill(int(rest), 0)
     except ProcessLookupError:

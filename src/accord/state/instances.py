@@ -24,6 +24,11 @@ class Instances(Repository):
         known = {name: (instance, stand) for name, instance, stand in self.db.execute(query)}
         return [name for name in said if known.get(name) != said[name]]
 
+    def named(self, name: str) -> str:
+        """Return which system a side is as far as is noted; empty where nothing is."""
+        query = select(INSTANCES.c.instance).where(INSTANCES.c.name == name)
+        return self.db.execute(query).scalar() or ""
+
     def alike(self, name: str) -> set[str]:
         """Return under which names the same system is known as under this one, itself included."""
         row = INSTANCES.c

@@ -220,17 +220,36 @@ class Journal(Repository):
                 digests -= set(self.db.execute(select(column).where(column.in_(some))).scalars())
         return self._blobs.erase(sorted(digests), encrypted=encrypted)
 
+    def floor(self, before: datetime) -> int:
+        """Return the id below which all entries are older than `before` (UTC)."""
+        young = select(func.min(JOURNAL.c.id)).where(JOURNAL.c.at >= before)
+        floor = self.db.execute(young).scalar()
+        if floor is None:
+            floor = (self.db.execute(select(func.max(JOURNAL.c.id))).scalar() or 0) + 1
+        return int(floor)
+
+    def below(self, floor: int) -> int:
+        """Return how many entries there are below an id."""
+        query = select(func.count()).where(JOURNAL.c.id < floor)
+        return int(self.db.execute(query).scalar() or 0)
+
     def prune(self, before: datetime) -> int:
         """Remove the entries older than `before` (UTC) for good; return how many there were.
 
         Ids never come again. Their blobs go with the next `blobs.collect`.
         """
-        young = select(func.min(JOURNAL.c.id)).where(JOURNAL.c.at >= before)
-        floor = self.db.execute(young).scalar()
-        if floor is None:
-            floor = (self.db.execute(select(func.max(JOURNAL.c.id))).scalar() or 0) + 1
+        return self.cut(self.floor(before))
+
+    def cut(self, floor: int, most: int | None = None) -> int:
+        """Remove the entries below an id, the `most` oldest of very many; return how many."""
+        if most is not None:
+            some = select(JOURNAL.c.id).where(JOURNAL.c.id < floor).order_by(JOURNAL.c.id)
+            first = self.db.execute(some.offset(most).limit(1)).scalar()
+            floor = floor if first is None else int(first)
+        # Never lower than it was: by it the highest id is known that was ever given.
+        lowest = self.db.execute(select(func.max(JOURNAL_FLOOR.c.floor))).scalar() or 0
         self.db.execute(delete(JOURNAL_FLOOR))
-        self.db.execute(insert(JOURNAL_FLOOR).values(floor=floor))
+        self.db.execute(insert(JOURNAL_FLOOR).values(floor=max(floor, int(lowest))))
         return self.db.execute(delete(JOURNAL).where(JOURNAL.c.id < floor)).rowcount
 
 

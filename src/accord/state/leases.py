@@ -5,15 +5,19 @@ Taken before a visit, renewed during it; every commit of the visit checks the fe
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, select, update
 
-from accord.ports.clock import system_clock
+from accord.db.tx import chunks
 from accord.ports.errors import Retry
 from accord.state.context import Repository
 from accord.state.records import Lease
 from accord.state.schema import LEASES
+
+FOLDER = "folder:"
+"""What the names of leases on folders begin with; the target's id follows."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,7 +31,7 @@ class Leases(Repository):
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         """Take the lease if nobody has it; None while somebody (even `holder`) does."""
-        now = self._now()
+        now = self.context.agreed_now()
         until = now + timedelta(seconds=seconds)
         row = {"name": name, "holder": holder, "fence": 1, "until": until}
         insert = self.db.inserting(LEASES).values(row)
@@ -43,7 +47,7 @@ class Leases(Repository):
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """Return the lease prolonged from now; raises LeaseLost where it was taken over."""
-        until = self._now() + timedelta(seconds=seconds)
+        until = self.context.agreed_now() + timedelta(seconds=seconds)
         if not self._change(lease, until):
             raise LeaseLost(f"the lease on {lease.name} was taken over", after=0)
         return Lease(name=lease.name, holder=lease.holder, fence=lease.fence, until=until)
@@ -68,19 +72,36 @@ class Leases(Repository):
         row = self.db.execute(select(LEASES).where(LEASES.c.name == name)).first()
         return None if row is None or row.until == _NEVER else Lease(**row._mapping)
 
+    def standing(self, prefix: str) -> dict[str, Lease]:
+        """Return the leases whose names begin so, held or run out, by name."""
+        row = LEASES.c
+        query = select(LEASES).where(row.name.startswith(prefix, autoescape=True))
+        found = self.db.execute(query.where(row.until != _NEVER))
+        return {each.name: Lease(**each._mapping) for each in found}
+
     def held(self, name: str) -> bool:
         """Tell whether somebody holds `name` now."""
         lease = self.get(name)
-        return lease is not None and lease.until > self._now()
+        return lease is not None and lease.until > self.context.agreed_now()
+
+    def prune(self, targets: Collection[str]) -> int:
+        """Forget the leases on folders of targets that are gone; return how many.
+
+        All others stay, for a fence that began anew would let the late in.
+        """
+        gone = [
+            name
+            for name in self.db.execute(select(LEASES.c.name)).scalars()
+            if name.startswith(FOLDER)
+            and name.removeprefix(FOLDER).partition("/")[0] not in targets
+        ]
+        free = LEASES.c.until <= self.context.agreed_now()
+        return sum(
+            self.db.execute(delete(LEASES).where(LEASES.c.name.in_(part), free)).rowcount
+            for part in chunks(gone)
+        )
 
     def _change(self, lease: Lease, until: datetime) -> bool:
         key = (LEASES.c.name == lease.name, LEASES.c.fence == lease.fence)
         change = update(LEASES).where(*key, LEASES.c.until != _NEVER).values(until=until)
         return self.db.execute(change).rowcount > 0
-
-    def _now(self) -> datetime:
-        # Many machines share a PostgreSQL; its clock is the one they all agree on.
-        if self.db.dialect == "postgresql" and self.context.clock is system_clock:
-            moment: datetime = self.db.execute(select(func.clock_timestamp())).scalar_one()
-            return moment.astimezone(UTC)
-        return self.context.now()

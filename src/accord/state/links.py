@@ -41,6 +41,11 @@ class Links(Repository):
         """Return all links by name."""
         return self._where()
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return all links by name, as they are stored: to tell quickly whether one has changed."""
+        found = self.db.execute(select(LINKS).order_by(LINKS.c.name))
+        return [tuple(row) for row in found]
+
     def by_user(self, user: str) -> list[Link]:
         """Return the links of one CRM user."""
         return self._where(LINKS.c.user == user)

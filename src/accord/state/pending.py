@@ -6,12 +6,13 @@ its ref replaces it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
@@ -64,6 +65,21 @@ class PendingChanges(Repository):
     def all(self, cause: Cause | str | None = None) -> list[Pending]:
         """Return the pending changes of all links, oldest first."""
         return self._where(*([] if cause is None else [PENDING.c.cause == Cause(cause).value]))
+
+    def counted(self) -> list[tuple[str, Cause, str, int]]:
+        """Return link, cause and reason of what waits, and how often; nothing that was refused."""
+        row = PENDING.c
+        query = select(row.link, row.cause, row.why, func.count()).where(row.refused.is_(False))
+        query = query.group_by(row.link, row.cause, row.why)
+        query = query.order_by(row.link, row.cause, row.why)
+        return [(link, Cause(cause), why, n) for link, cause, why, n in self.db.execute(query)]
+
+    def counts(self) -> dict[str, Counter[Cause]]:
+        """Return, by link, how many changes wait for what; without those that were refused."""
+        found: dict[str, Counter[Cause]] = {}
+        for link, cause, _, number in self.counted():
+            found.setdefault(link, Counter())[cause] += number
+        return found
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""

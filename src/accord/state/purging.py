@@ -1,21 +1,25 @@
 """Purge a person: take what state tells of them out of every table, the journal's texts too.
 
 `service/erasing.py` calls it, once for an erasure and again for each one that a backup missed.
+What names them is looked for beside the work of others, and goes in many short transactions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Table, delete, select, update
+from sqlalchemy import Column, Select, Table, delete, select, update
 
-from accord.db.tx import chunks
+from accord.db.tx import AnyRow, chunks
 from accord.state.append_only import changeable
 from accord.state.blobs import Blobs
 from accord.state.codec import unpack
-from accord.state.context import SEALED, Repository
+from accord.state.context import SEALED, Context
+from accord.state.job_tables import CAUSES, JOBS
 from accord.state.schema import (
     BLOBS,
     DECISIONS,
@@ -30,9 +34,16 @@ from accord.state.schema import (
     SYNC_SESSIONS,
 )
 
+T = TypeVar("T")
+
 ERASED = "what was said here is erased"
+SLICE = 500
+"""How many rows are read, or go, in one transaction: then others have their turn."""
+
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
-_PAGE = 500
+
+Opening = Callable[[], AbstractContextManager[Context]]
+Known = Callable[[str], bool]
 
 
 class Purged(Struct, frozen=True, kw_only=True):
@@ -56,33 +67,29 @@ def addresses_in(text: str) -> set[str]:
     return {each.casefold() for each in _ADDRESS.findall(text)}
 
 
-class Purging(Repository):
-    """Take a person out of one database; `known` tells which addresses and refs are theirs."""
+class Purge:
+    """Take a person out of one database; `known` tells which addresses and refs are theirs.
 
-    def purge(self, known: Callable[[str], bool]) -> Purged:
+    `read` opens what only reads, `begin` what writes. Whatever breaks off, doing it again
+    completes it.
+    """
+
+    def __init__(self, read: Opening, begin: Opening, known: Known) -> None:
+        """Keep the ways in."""
+        self._read, self._begin, self._known = read, begin, known
+
+    def purge(self) -> Purged:
         """Take everything out that names them, and what is about a record of theirs."""
-        if self.db.dialect == "sqlite":
-            # What is deleted leaves its bytes in the file otherwise.
-            self.db.connection.exec_driver_sql("PRAGMA secure_delete = ON")
-        pairs, digests = self._pairs(known)
-        kept, images = self._images(known)
-        entries, more = self._entries(known)
-        images |= (digests | more) - kept
-        decisions = self._decisions(known)
-        waiting = self._waiting(known, PENDING, "pending:") + self._waiting(
-            known, INTENTS, "intent:"
-        )
-        devices = self._devices(known, images)
-        runs = self._runs(known)
-        # A visit may be pairing one of these just now: its transaction is waited for, and asked.
-        Blobs(self.context).freeze(images)
-        now_kept = self._standing() & images
-        kept |= now_kept
-        images -= now_kept
-        gone = sum(
-            self.db.execute(delete(BLOBS).where(BLOBS.c.digest.in_(part))).rowcount
-            for part in chunks(sorted(images))
-        )
+        pairs, digests = self._pairs()
+        naming = self._naming()
+        entries, more = self._entries()
+        images = naming | digests | more
+        decisions = self._decisions()
+        waiting = self._sealed(PENDING.c.id, PENDING.c.step, "pending:")
+        waiting += self._sealed(INTENTS.c.id, INTENTS.c.step, "intent:")
+        gone, kept = self._images(images)
+        devices = self._devices(images - kept)
+        runs = self._runs()
         return Purged(
             pairs=pairs,
             images=gone,
@@ -91,127 +98,170 @@ class Purging(Repository):
             waiting=waiting,
             devices=devices,
             runs=runs,
-            kept=len(kept & self._naming),
+            kept=len(kept & naming),
         )
 
-    def _pairs(self, known: Callable[[str], bool]) -> tuple[int, set[str]]:
+    def _pairs(self) -> tuple[int, set[str]]:
         """Let go of pairs that are about a record of theirs; return their snapshots' digests."""
         row = PAIRINGS.c
         query = select(row.id, row.crm_ref, row.groupware_ref, row.crm_blob, row.groupware_blob)
-        gone = [each for each in self.db.execute(query) if known(each[1]) or known(each[2])]
-        for part in chunks([each[0] for each in gone]):
-            self.db.execute(delete(PAIRINGS).where(PAIRINGS.c.id.in_(part)))
-            self.db.execute(delete(FILES).where(FILES.c.pairing.in_(part)))
-        return len(gone), {digest for each in gone for digest in each[3:]}
+        gone = [e for e in self._rows(query, row.id) if self._known(e[1]) or self._known(e[2])]
 
-    def _images(self, known: Callable[[str], bool]) -> tuple[set[str], set[str]]:
-        """Return the digests that pairs stand on, and of the others those that name the person."""
-        kept = self._standing()
-        self._naming = {
-            digest
-            for digest, data in self._pages(BLOBS.c.digest, BLOBS.c.data)
-            if self._names(known, data, digest)
-        }
-        return kept, self._naming - kept
+        def remove(context: Context, some: list[str]) -> int:
+            context.db.execute(delete(FILES).where(FILES.c.pairing.in_(some)))
+            return context.db.execute(delete(PAIRINGS).where(row.id.in_(some))).rowcount
 
-    def _standing(self) -> set[str]:
-        """Return the digests that pairs stand on at this moment."""
-        columns = (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob)
-        return {each for c in columns for each in self.db.execute(select(c)).scalars()}
+        count = self._slices([each.id for each in gone], remove)
+        return count, {digest for each in gone for digest in each[3:]}
 
-    def _entries(self, known: Callable[[str], bool]) -> tuple[int, set[str]]:
+    def _naming(self) -> set[str]:
+        """Return the digests of the images that name the person."""
+        query = select(BLOBS.c.digest, BLOBS.c.data)
+        rows = self._rows(query, BLOBS.c.digest)
+        return {digest for digest, data in rows if self._names(data, digest)}
+
+    def _images(self, images: set[str]) -> tuple[int, set[str]]:
+        """Remove images but those that pairs stand on; return how many went, and which stay."""
+        kept: set[str] = set()
+
+        def remove(context: Context, some: list[str]) -> int:
+            # A visit may be pairing one of these just now: it is waited for, and asked.
+            Blobs(context).freeze(some)
+            columns = (PAIRINGS.c.crm_blob, PAIRINGS.c.groupware_blob)
+            stand = {
+                each
+                for column in columns
+                for each in context.db.execute(select(column).where(column.in_(some))).scalars()
+            }
+            kept.update(stand)
+            gone = delete(BLOBS).where(BLOBS.c.digest.in_(sorted(set(some) - stand)))
+            return context.db.execute(gone).rowcount
+
+        return self._slices(sorted(images), remove), kept
+
+    def _entries(self) -> tuple[int, set[str]]:
         """Blank the journal's texts that name them; return of entries about them the images."""
-        row, images, texts, count = JOURNAL.c, set[str](), [], 0
+        row, images, texts, count = JOURNAL.c, set[str](), dict[int, list[str]](), 0
         query = select(
             row.id, row.ref, row.counterpart, row.fields, row.before, row.after
         ).add_columns(row.why, row.actor, row.error)
-        for each in self.db.execute(query):
-            about = known(each.ref) or known(each.counterpart)
-            naming = [n for n in ("why", "actor", "error") if _named(known, getattr(each, n))]
+        for each in self._rows(query, row.id, 0):
+            about = self._known(each.ref) or self._known(each.counterpart)
+            naming = [n for n in ("why", "actor", "error") if self._named(getattr(each, n))]
             if about:
                 images.update(d for d in (each.fields, each.before, each.after) if d)
             if naming:
-                texts.append((each.id, naming))
+                texts[each.id] = naming
             count += bool(about or naming)
-        if texts:
-            with changeable(self.db.connection, JOURNAL, "undone_by"):
-                for number, names in texts:
-                    blank = {name: ERASED if name == "why" else "" for name in names}
-                    self.db.execute(update(JOURNAL).where(row.id == number).values(blank))
+
+        def blank(context: Context, some: list[int]) -> int:
+            with changeable(context.db.connection, JOURNAL, "undone_by"):
+                for number in some:
+                    values = {name: ERASED if name == "why" else "" for name in texts[number]}
+                    change = update(JOURNAL).where(row.id == number).values(values)
+                    context.db.execute(change)
+            return len(some)
+
+        self._slices(list(texts), blank)
         return count, images
 
-    def _decisions(self, known: Callable[[str], bool]) -> int:
+    def _decisions(self) -> int:
         row = DECISIONS.c
         query = select(row.link, row.side, row.ref, row.label, row.why, row.uid)
-        gone = [
-            each
-            for each in self.db.execute(query)
-            if known(each.ref) or any(_named(known, str(text)) for text in each[3:])
-        ]
-        for link, side, ref, *_ in gone:
-            which = (row.link == link, row.side == side, row.ref == ref)
-            self.db.execute(delete(DECISIONS).where(*which))
-        return len(gone)
+        with self._read() as context:
+            gone = [
+                each[:3]
+                for each in context.db.execute(query)
+                if self._known(each.ref) or any(self._named(str(text)) for text in each[3:])
+            ]
 
-    def _waiting(self, known: Callable[[str], bool], table: Table, record: str) -> int:
-        gone = [
-            key
-            for key, data in self._pages(table.c.id, table.c.step)
-            if self._names(known, data, record + key)
-        ]
-        return self._delete(table.c.id, gone)
+        def remove(context: Context, some: list[tuple[str, str, str]]) -> int:
+            for link, side, ref in some:
+                which = (row.link == link, row.side == side, row.ref == ref)
+                context.db.execute(delete(DECISIONS).where(*which))
+            return len(some)
 
-    def _devices(self, known: Callable[[str], bool], images: set[str]) -> int:
+        return self._slices([tuple(each) for each in gone], remove)
+
+    def _devices(self, images: set[str]) -> int:
         """Take out what is kept of phones' conversations and lost edits."""
-        count = 0
-        for table, columns, record in (
-            (SYNC_NOTES, (SYNC_NOTES.c.item,), "sync-note:"),
-            (SYNC_SESSIONS, (SYNC_SESSIONS.c.data, SYNC_SESSIONS.c.reply), "sync-session:"),
-        ):
-            gone = {
-                key
-                for column in columns
-                for key, data in self._pages(table.c.id, column)
-                if self._names(known, data, record + key)
-            }
-            count += self._delete(table.c.id, sorted(gone))
-        for part in chunks(sorted(images)):
-            change = update(DEVICE_ITEMS).where(DEVICE_ITEMS.c.base.in_(part)).values(base="")
-            count += self.db.execute(change).rowcount
+        count = self._sealed(SYNC_NOTES.c.id, SYNC_NOTES.c.item, "sync-note:")
+        for column in (SYNC_SESSIONS.c.data, SYNC_SESSIONS.c.reply):
+            count += self._sealed(SYNC_SESSIONS.c.id, column, "sync-session:")
+
+        def forget(context: Context, some: list[str]) -> int:
+            change = update(DEVICE_ITEMS).where(DEVICE_ITEMS.c.base.in_(some)).values(base="")
+            return context.db.execute(change).rowcount
+
+        return count + self._slices(sorted(images), forget)
+
+    def _runs(self) -> int:
+        """Blank the reports of visits and of jobs that name them; forget such causes of trouble."""
+        runs = select(RUNS.c.id, RUNS.c.error, RUNS.c.counts)
+        jobs = select(JOBS.c.name, JOBS.c.words, JOBS.c.hint)
+        causes = select(CAUSES.c.id, CAUSES.c.words, CAUSES.c.hint, CAUSES.c.names)
+
+        def naming(query: Select[*tuple[str, *tuple[object, ...]]], key: Column[str]) -> list[str]:
+            found = self._rows(query, key)
+            return [e[0] for e in found if self._named(" ".join(map(str, e[1:])))]
+
+        def blank(table: Table, key: Column[str], **values: object) -> Callable[..., int]:
+            def change(context: Context, some: list[str]) -> int:
+                query = update(table).where(key.in_(some)).values(**values)
+                return context.db.execute(query).rowcount
+
+            return change
+
+        def remove(context: Context, some: list[str]) -> int:
+            return context.db.execute(delete(CAUSES).where(CAUSES.c.id.in_(some))).rowcount
+
+        count = self._slices(naming(runs, RUNS.c.id), blank(RUNS, RUNS.c.id, error="", counts={}))
+        self._slices(naming(jobs, JOBS.c.name), blank(JOBS, JOBS.c.name, words=ERASED, hint=""))
+        self._slices(naming(causes, CAUSES.c.id), remove)
         return count
 
-    def _runs(self, known: Callable[[str], bool]) -> int:
-        gone = [
-            each.id
-            for each in self.db.execute(select(RUNS.c.id, RUNS.c.error, RUNS.c.counts))
-            if _named(known, f"{each.error} {each.counts}")
-        ]
-        for part in chunks(gone):
-            blank = update(RUNS).where(RUNS.c.id.in_(part)).values(error="", counts={})
-            self.db.execute(blank)
-        return len(gone)
+    # how it is read and written
 
-    def _delete(self, column: ColumnElement[str], keys: list[str]) -> int:
-        table = column.table
-        return sum(
-            self.db.execute(delete(table).where(column.in_(part))).rowcount for part in chunks(keys)
-        )
+    def _sealed(self, key: Column[str], data: Column[bytes], record: str) -> int:
+        """Remove the rows whose data name them; return how many."""
+        rows = self._rows(select(key, data).where(data.is_not(None)), key)
+        gone = [id_ for id_, content in rows if self._names(content, record + id_)]
 
-    def _pages(
-        self, key: ColumnElement[str], data: ColumnElement[bytes]
-    ) -> Iterator[tuple[str, bytes]]:
-        last = ""
-        while rows := self.db.execute(
-            select(key, data).where(key > last).order_by(key).limit(_PAGE)
-        ).all():
-            yield from ((row[0], row[1]) for row in rows if row[1] is not None)
+        def remove(context: Context, some: list[str]) -> int:
+            return context.db.execute(delete(key.table).where(key.in_(some))).rowcount
+
+        return self._slices(gone, remove)
+
+    def _rows(
+        self, query: Select[*tuple[object, ...]], key: Column[T], first: object = ""
+    ) -> Iterator[AnyRow]:
+        """Yield rows in the order of a key; between two pages nothing is open."""
+        last = first
+        while True:
+            page = query.where(key > last).order_by(key).limit(SLICE)
+            with self._read() as context:
+                rows = context.db.execute(page).all()
+                self._keys = context
+            yield from rows
+            if len(rows) < SLICE:
+                return
             last = rows[-1][0]
 
-    def _names(self, known: Callable[[str], bool], data: bytes, record: str) -> bool:
+    def _slices(self, keys: Iterable[T], work: Callable[[Context, list[T]], int]) -> int:
+        """Do some at a time, each in a transaction of its own; return what they come to."""
+        count = 0
+        for some in chunks(keys, SLICE):
+            with self._begin() as context:
+                if context.db.dialect == "sqlite":
+                    # What is deleted leaves its bytes in the file otherwise.
+                    context.db.connection.exec_driver_sql("PRAGMA secure_delete = ON")
+                count += work(context, some)
+        return count
+
+    def _names(self, data: bytes, record: str) -> bool:
         if data[:1] == SEALED:
-            data = self.context.require_keys().open(data[1:], record)
-        return _named(known, unpack(data).decode("utf-8", "replace"))
+            data = self._keys.require_keys().open(data[1:], record)
+        return self._named(unpack(data).decode("utf-8", "replace"))
 
-
-def _named(known: Callable[[str], bool], text: str) -> bool:
-    return any(known(address) for address in addresses_in(text))
+    def _named(self, text: str) -> bool:
+        return any(self._known(address) for address in addresses_in(text))

@@ -173,6 +173,45 @@ class Lease(Struct, frozen=True, kw_only=True):
     until: datetime
 
 
+class Process(Struct, frozen=True, kw_only=True):
+    """Be a process of the service: what it does, where, since when, and its figures.
+
+    `name` is what `state.holder.myself` says. It was `heard` of last `silent` seconds ago, and is
+    `gone` if that is long, or it is known to have ended.
+    """
+
+    name: str
+    parts: frozenset[str]
+    host: str = ""
+    version: str = ""
+    since: datetime
+    heard: datetime | None = None
+    silent: float = 0.0
+    figures: dict[str, Any] = {}
+    gone: bool = False
+
+    @property
+    def part(self) -> str:
+        """Return what it does in one word: `all` where it both visits and listens."""
+        return "all" if len(self.parts) > 1 else "".join(self.parts)
+
+    @property
+    def pid(self) -> str:
+        """Return its number on its machine."""
+        return self.name.rpartition("/")[0].rpartition("/")[2]
+
+
+class Watched(Struct, frozen=True, kw_only=True):
+    """Be a mailbox that a process watches: in which way since when, and why in no better one."""
+
+    target: str
+    principal: str
+    way: str
+    why: str = ""
+    process: str = ""
+    at: datetime | None = None
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """Be one visit: `counts` is what it did, `error` why it ended early."""
 

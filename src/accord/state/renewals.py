@@ -6,6 +6,7 @@ Written by `service.vault`; what the settings hold stays as it was.
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -25,6 +26,11 @@ class Renewals(Repository):
         kept = self.context.unwrap(row.secret, f"renewal:{key}").decode()
         seed, _, newest = kept.partition("\n")
         return newest if hmac.compare_digest(seed.encode(), first.encode()) else first
+
+    def renewed(self, target: str, name: str) -> datetime | None:
+        """Return when a secret was last replaced; None where it never was."""
+        query = select(RENEWALS.c.at).where(RENEWALS.c.id == _key(target, name))
+        return self.db.execute(query).scalar()
 
     def put(self, target: str, name: str, first: str, newest: str) -> None:
         """Keep a secret that came of `first`."""

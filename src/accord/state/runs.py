@@ -14,7 +14,7 @@ from accord.db.tx import AnyRow
 from accord.state.context import Repository
 from accord.state.ids import new_id
 from accord.state.records import Run
-from accord.state.schema import JOURNAL, RUNS
+from accord.state.schema import JOURNAL, LINKS, RUNS
 
 
 class Runs(Repository):
@@ -53,6 +53,19 @@ class Runs(Repository):
         if link is not None:
             query = query.where(RUNS.c.link == link)
         return [_run(row) for row in self.db.execute(query)]
+
+    def last(self) -> dict[str, Run]:
+        """Return the last run of each link, by the link's id; its counts only where it failed."""
+        own = RUNS.alias().c
+        # A look at the index for each link: a link has thousands of runs, and there are many.
+        newest = select(func.max(own.id)).where(own.link == LINKS.c.id).scalar_subquery()
+        names = [column for column in RUNS.c if column is not RUNS.c.counts]
+        query = select(*names).select_from(LINKS).join(RUNS, RUNS.c.id == newest)
+        failed = select(RUNS.c.id, RUNS.c.counts).select_from(LINKS)
+        failed = failed.join(RUNS, RUNS.c.id == newest).where(RUNS.c.error != "")
+        counts = self.db.mapping(failed)
+        rows = self.db.execute(query)
+        return {row.link: Run(**row._mapping, counts=counts.get(row.id) or {}) for row in rows}
 
 
 def _run(row: AnyRow) -> Run:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0012"
+HEAD = "0014"
 METADATA = new_metadata()
 
 
@@ -178,6 +178,8 @@ CURSORS = Table(
     _text("place"),
     _text("cursor"),
     Column("at", Instant, nullable=False),
+    # When the side was last listed completely.
+    Column("complete", Instant),
 )
 
 INTENTS = Table(

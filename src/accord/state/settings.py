@@ -26,6 +26,14 @@ class Settings(Repository):
         query = select(SETTINGS.c.key, SETTINGS.c.value).where(SETTINGS.c.key.in_(keys))
         return self.db.mapping(query)
 
+    def under(self, start: str) -> dict[str, Any]:
+        """Return the values under all names that start so."""
+        some = SETTINGS.c.key.startswith(start, autoescape=True)
+        query = select(SETTINGS.c.key, SETTINGS.c.value).where(some)
+        found = self.db.mapping(query.order_by(SETTINGS.c.key))
+        # SQLite minds no capitals there.
+        return {name: value for name, value in found.items() if name.startswith(start)}
+
     def put(self, key: str, value: Any) -> None:
         """Store a JSON value; None forgets it."""
         if value is None:

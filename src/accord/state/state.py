@@ -25,13 +25,15 @@ from accord.state.devices import DeviceNonces, Devices, DeviceSecrets
 from accord.state.files import Files
 from accord.state.instances import Instances
 from accord.state.intents import Intents
+from accord.state.jobs import Causes, Jobs
 from accord.state.journal import Journal
 from accord.state.leases import Leases
 from accord.state.links import Links
 from accord.state.pairings import Pairings
 from accord.state.pending import PendingChanges
 from accord.state.persons import Consents, Erasures, Preferences
-from accord.state.purging import Purging
+from accord.state.processes import Processes, Watches
+from accord.state.purging import Purge, Purged
 from accord.state.renewals import Renewals
 from accord.state.replies import KeptReplies
 from accord.state.rotate import reseal
@@ -62,6 +64,11 @@ class Tx:
     def blobs(self) -> Blobs:
         """Return content-addressed bytes."""
         return Blobs(self.context)
+
+    @cached_property
+    def causes(self) -> Causes:
+        """Return what is wrong, and who was told."""
+        return Causes(self.context)
 
     @cached_property
     def claims(self) -> Claims:
@@ -144,6 +151,11 @@ class Tx:
         return Intents(self.context)
 
     @cached_property
+    def jobs(self) -> Jobs:
+        """Return the service's jobs."""
+        return Jobs(self.context)
+
+    @cached_property
     def journal(self) -> Journal:
         """Return what was done."""
         return Journal(self.context, self.blobs)
@@ -174,9 +186,9 @@ class Tx:
         return Preferences(self.context)
 
     @cached_property
-    def purging(self) -> Purging:
-        """Return the way to take a person out of everything."""
-        return Purging(self.context)
+    def processes(self) -> Processes:
+        """Return the service's processes."""
+        return Processes(self.context)
 
     @cached_property
     def replies(self) -> KeptReplies:
@@ -244,6 +256,11 @@ class Tx:
         return TokenUses(self.context)
 
     @cached_property
+    def watches(self) -> Watches:
+        """Return how mailboxes are watched."""
+        return Watches(self.context)
+
+    @cached_property
     def windows(self) -> Windows:
         """Return when refs enter or leave the window."""
         return Windows(self.context)
@@ -301,6 +318,10 @@ class State:
             self.keys.retire()
         return count
 
+    def purge(self, known: Callable[[str], bool]) -> Purged:
+        """Take a person out of everything, while others go on; `known` tells what is theirs."""
+        return Purge(self._reading, self._context, known).purge()
+
     def _tx(self, transaction: Transaction) -> Tx:
         if self.keys is not None:
             self.keys.refresh()
@@ -309,4 +330,9 @@ class State:
     @contextmanager
     def _context(self) -> Iterator[Context]:
         with self.begin() as tx:
+            yield tx.context
+
+    @contextmanager
+    def _reading(self) -> Iterator[Context]:
+        with self.read() as tx:
             yield tx.context

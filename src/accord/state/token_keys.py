@@ -63,6 +63,12 @@ class TokenKeys(Repository):
         change = update(TOKEN_KEYS).where(TOKEN_KEYS.c.id != all_but, later)
         return self.db.execute(change.values(until=until)).rowcount
 
+    def retiring(self) -> dict[str, datetime]:
+        """Return until when retired keys still verify, by their ids."""
+        query = select(TOKEN_KEYS.c.id, TOKEN_KEYS.c.until)
+        query = query.where(TOKEN_KEYS.c.until > self.context.now())
+        return self.db.mapping(query)
+
     def prune(self) -> int:
         """Remove the keys whose time has come; return how many."""
         past = TOKEN_KEYS.c.until <= self.context.now()

@@ -39,6 +39,11 @@ class TokenUses(Repository):
         # Not by the row count, which PostgreSQL's driver doesn't give for an insert.
         return self.db.execute(row.returning(TOKEN_USES.c.id)).first() is not None
 
+    def prune(self) -> int:
+        """Forget those that have expired; return how many."""
+        gone = delete(TOKEN_USES).where(TOKEN_USES.c.until <= self.context.now())
+        return self.db.execute(gone).rowcount
+
 
 class Revocations(Repository):
     """Keep revocations."""
@@ -66,6 +71,11 @@ class Revocations(Repository):
             Revocation(before=row.before, at=row.at, by=row.by, **{row.what: row.name})
             for row in self.db.execute(query)
         ]
+
+    def prune(self) -> int:
+        """Forget those of what has expired anyway; return how many."""
+        gone = delete(TOKEN_REVOCATIONS).where(TOKEN_REVOCATIONS.c.until <= self.context.now())
+        return self.db.execute(gone).rowcount
 
     def _put(self, what: str, name: str, before: datetime, until: datetime, by: str) -> Revocation:
         now, column = self.context.now(), TOKEN_REVOCATIONS.c

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from accord.ports.errors import Busy
-from accord.ports.queue import FAULTS, Job, Queue, Stage, Urgency
-from accord.queue import backoff
+from accord.ports.queue import FAULTS, TROUBLES, Current, Job, Queue, Stage, Urgency
+from accord.queue import backoff, circuits
 
 SOON = 60.0
 
@@ -182,6 +182,102 @@ class QueueContract:
         assert until(lambda: "b" in office.folders())
         office.gate.set()
         assert until(lambda: len(office.ended) == 7)
+
+    def test_a_place_has_no_more_at_once_than_its_limit(self, queue: Queue, office: Office) -> None:
+        """However many workers are free; the others have them."""
+        office.gate = threading.Event()
+        queue.limit({"small": 1})
+        for number in range(3):
+            queue.ask(f"small{number}", "hint", place="small", after=0)
+        queue.ask("big", "hint", place="big", after=0)
+        queue.serve(office.work, 4)
+        assert until(lambda: len(office.begun) == 2)
+        time.sleep(0.5)
+        assert sorted(name[:3] for name in office.folders()) == ["big", "sma"]
+        office.gate.set()
+        assert until(lambda: len(office.ended) == 4)
+
+    def test_a_place_that_fails_is_left_alone_then_tried_by_one(
+        self, queue: Queue, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever is to be visited there waits for that; the other places go on."""
+        monkeypatch.setattr(circuits, "FIRST", 1.0)
+        for number in range(TROUBLES):
+            assert all(each.current is Current.CLOSED for each in queue.circuits())
+            queue.trouble("down", f"user{number}", "it can't be reached")
+        (circuit,) = queue.circuits()
+        assert (circuit.place, circuit.failures) == ("down", TROUBLES)
+        assert circuit.why == "it can't be reached"
+        assert 0 < circuit.after <= 1.0
+        down = [True]
+
+        def work(job: Job) -> float:
+            rest = office.work(job)
+            if job.folder != "b" and down[0]:
+                queue.trouble("down", job.folder, "still")
+            elif job.folder != "b":
+                queue.well("down")
+            return rest
+
+        for number in range(3):
+            queue.ask(f"a{number}", "hint", place="down", after=0)
+        queue.ask("b", "hint", place="up", after=0)
+        queue.serve(work, 4)
+        assert until(lambda: len(office.ended) == 2)
+        assert office.folders()[0] == "b"
+        assert until(lambda: [each.why for each in queue.circuits()] == ["still"])
+        assert [each.current for each in queue.circuits()] == [Current.OPEN]
+        time.sleep(0.5)
+        assert len(office.begun) == 2, "one tried"
+        down[0] = False
+        assert until(lambda: len(office.ended) == 4 and queue.idle)
+        assert queue.circuits() == []
+
+    def test_one_mailbox_that_fails_is_no_failure_of_its_place(self, queue: Queue) -> None:
+        """However often; one success begins the count anew."""
+        for _ in range(2 * TROUBLES):
+            queue.trouble("a", "user", "it is slow")
+        for number in range(TROUBLES - 1):
+            queue.trouble("b", f"user{number}", "it is slow")
+        queue.well("b")
+        queue.trouble("b", "another", "it is slow")
+        found = {each.place: (each.current, each.failures) for each in queue.circuits()}
+        assert found == {"a": (Current.CLOSED, 1), "b": (Current.CLOSED, 1)}
+
+    def test_a_place_that_asks_everybody_for_patience_has_it_at_once(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """What was begun before and went well doesn't end that."""
+        queue.trouble("a", "user", "busy", after=3600)
+        queue.well("a")
+        queue.ask("x", "hint", place="a", after=0)
+        queue.serve(office.work, 2)
+        time.sleep(0.5)
+        (circuit,) = queue.circuits()
+        assert circuit.current is Current.OPEN
+        assert 3000 < circuit.after <= 3600
+        assert office.begun == []
+
+    def test_who_changes_all_the_time_keeps_nobody_waiting(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """Whoever was asked for first is visited first."""
+        restless = [0]
+
+        def work(job: Job) -> float:
+            if job.folder.startswith("restless") and restless[0] < 200:
+                restless[0] += 1
+                queue.ask(job.folder, "hint", after=0)
+            return office.work(job)
+
+        for number in range(4):
+            queue.ask(f"restless{number}", "hint", after=0)
+        queue.serve(work, 1)
+        assert until(lambda: len(office.begun) > 4)
+        queue.ask("calm", "hint", after=0)
+        before = len(office.begun)
+        assert until(lambda: "calm" in office.folders())
+        assert office.folders().index("calm") - before <= 12
 
     def test_what_asked_to_be_left_alone_is(self, queue: Queue, office: Office) -> None:
         """Whatever is heard of it, until it is woken."""

@@ -57,15 +57,35 @@ def test_what_waits_and_what_was_buried_is_listed_and_revived(linked: Run, tmp_p
     assert (row["stage"], row["links"], row["attempts"]) == ("buried", ["alice-event"], FAULTS)
     assert (row["target"], row["principal"]) == ("company", "alice@x.test")
     with opened(tmp_path) as (queue, _):
-        assert key_of(tasks) in [each.id for each in queue._folders.admit(9)]
-        assert key_of(events) not in [each.id for each in queue._folders.admit(9)]
+        assert key_of(tasks) in [each.id for each in queue._admission.admit(9)]
+        assert key_of(events) not in [each.id for each in queue._admission.admit(9)]
     linked("queue", "revive", code=2)
     linked("queue", "revive", "alice-task", code=2)
     assert linked("queue", "revive", "alice-event", "--json").row == {"revived": events}
     assert linked("queue", "buried").out == "Nothing is buried.\n"
     with opened(tmp_path) as (queue, _):
-        assert key_of(events) in [each.id for each in queue._folders.admit(9)]
+        assert key_of(events) in [each.id for each in queue._admission.admit(9)]
     assert linked("queue", "revive", "--all").out == "0 folders will be visited again.\n"
+
+
+def test_a_target_that_is_left_alone_is_shown_with_its_reason(linked: Run, tmp_path: Path) -> None:
+    config = load(None, {}, tmp_path)
+    with closing(open_accord(config)) as accord, accord.state.read() as tx:
+        (target,) = tx.targets.all()
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target.id, "alice@x.test", "it can't be reached")
+        queue.trouble("a target that is gone", "alice@x.test", "it can't be reached")
+    assert "target company closed, visited on, 1 failure in a row" in linked("queue").out
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target.id, "bob@x.test", "busy (503)", after=600)
+    assert "target company open for 0 s, left alone for 10 min more" in linked("queue").out
+    row = linked("queue", "--json").row
+    assert (row["target"], row["state"], row["why"]) == ("company", "open", "busy (503)")
+    checked = [row for row in linked("check", "--json", code=1).rows if row["subject"] == "visits"]
+    assert [(row["area"], row["ok"]) for row in checked] == [("target company", False)]
+    assert "busy (503)" in checked[0]["detail"]
+    assert linked("queue", "buried").out == "Nothing is buried.\n"
+    assert "alice" not in linked("queue").out
 
 
 @pytest.mark.parametrize("word", ["accord.db", "in here.sqlite"])

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from accord.groupware.exchange import build
@@ -271,3 +272,45 @@ def test_a_second_signal_does_not_wait_for_what_hangs(
             service.process.wait(1.0)
         assert service.end(signal.SIGINT) == 130, service.errors
         assert service.rows[-1]["action"] == "interrupted"
+
+
+def test_all_parts_are_seen_at_work_and_how_mailboxes_are_watched(
+    run: Run, house: House, tmp_path: Path, person: str
+) -> None:
+    config = tmp_path / "accord.toml"
+    config.write_text(config.read_text() + '\n[interface]\nlisten = "127.0.0.1:0"\n')
+
+    def parts(*, gone: bool = False) -> list[str]:
+        rows = run("status", "--json", code=None).row["processes"]
+        return sorted(row["part"] for row in rows if row["gone"] is gone)
+
+    def counted() -> dict[str, int]:
+        (row,) = run("status", "--json", code=None).row["targets"]
+        ways: dict[str, int] = row["streams"]["ways"]
+        return ways
+
+    with running(tmp_path, "listener") as listener, running(tmp_path, "worker") as worker:
+        web = running(tmp_path, "web", "--web", "127.0.0.1:0")
+        with web as served:
+            assert served.told(part="web")
+            assert until(lambda: parts() == ["listener", "web", "worker"], SOON)
+            assert listener.told(way="streaming", principal=person)
+            assert until(lambda: counted() == {"streaming": 1}, SOON)
+            address = next(row["web"] for row in served.rows if "web" in row)
+            with httpx2.Client(base_url=address) as client:
+                assert client.get("/readyz").text == "ok\n"
+                figures = client.get("/metrics").text
+                assert 'accord_mailboxes_watched{target="company",way="streaming"} 1.0' in figures
+                assert until(lambda: "accord_visits_total{" in client.get("/metrics").text, SOON)
+            assert run("status").out.endswith("All is well.\n")
+            worker.end(signal.SIGKILL)
+            assert parts(gone=True) == ["worker"], "seen at once on the same machine"
+            assert "`accord run worker` on" in run("status", code=1).out
+            assert served.end() == 0, served.errors
+        with running(tmp_path, "worker") as again:
+            assert until(lambda: parts() == ["listener", "worker"], SOON)
+            assert parts(gone=True) == [], "the next one takes its place"
+            assert again.end() == 0, again.errors
+        assert listener.end() == 0, listener.errors
+    assert parts() == parts(gone=True) == []
+    assert "Nothing runs just now." in run("status", code=None).out

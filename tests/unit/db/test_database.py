@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,19 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, func, select, text, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Integer,
+    Table,
+    Text,
+    exc,
+    func,
+    make_url,
+    select,
+    text,
+    update,
+)
 
 from accord.db import (
     Contended,
@@ -23,9 +36,11 @@ from accord.db import (
     new_metadata,
     open_database,
 )
+from accord.db.errors import translated
 from accord.db.tx import chunks
 from accord.ports.errors import ConfigError, Retry
 from accord.sandbox.postgres import fresh_database
+from accord.sandbox.wire import Wire
 
 METADATA = new_metadata()
 BOXES = Table("boxes", METADATA, Column("id", Text, primary_key=True), Column("size", Integer))
@@ -343,3 +358,30 @@ def test_a_connection_in_use_is_not_asked_whether_it_stands(
     with postgresql.read() as tx:
         tx.execute(text("SELECT 2"))
     assert asked == ["SELECT 2"]
+
+
+@pytest.mark.postgres
+def test_a_server_that_is_out_of_reach_is_asked_again_later(postgres: str) -> None:
+    address = make_url(postgres)
+    with Wire(address.port or 5432) as wire:
+        database = open_database(address.set(port=wire.port).render_as_string(False))
+        with database.read() as tx:
+            assert tx.execute(select(1)).scalar_one() == 1
+        wire.cut()
+        for _ in range(2):
+            with pytest.raises(Retry) as refused, database.read() as tx:
+                tx.execute(select(1))
+        assert refused.value.code == "unreachable"
+        wire.mend()
+        with database.read() as tx:
+            assert tx.execute(select(1)).scalar_one() == 1
+        database.close()
+
+
+@pytest.mark.parametrize(
+    "code", ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_CANTOPEN"]
+)
+def test_a_file_that_can_not_be_written_is_tried_again_later(code: str) -> None:
+    raised = sqlite3.OperationalError("disk I/O error")
+    raised.sqlite_errorname = code
+    assert isinstance(translated(exc.OperationalError("COMMIT", {}, raised)), Retry)

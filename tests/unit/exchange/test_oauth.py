@@ -18,7 +18,7 @@ from accord.groupware.exchange.authorize import Authorization
 from accord.groupware.exchange.errors import status_error
 from accord.model.kinds import Side
 from accord.ports import errors
-from accord.ports.vault import MemoryVault
+from accord.ports.vault import MemoryVault, Renewing
 from accord.service import registry
 from accord.service.vault import StateVault
 from accord.state.records import Target
@@ -99,6 +99,45 @@ def test_a_token_that_no_longer_holds_is_replaced_by_a_new_one(
     assert [one["grant_type"] for one in authority.asked] == ["refresh_token"] * 2
     assert authority.asked[1]["refresh_token"] not in ("", first)
     assert vault.newest(first) not in (first, authority.asked[1]["refresh_token"])
+    adapter.close()
+
+
+def test_a_sign_in_is_renewed_unasked(house: House, authority: Authority) -> None:
+    vault = MemoryVault()
+    first = authority.first_refresh()
+    adapter = build(by_person(house, authority, refresh_token=first))
+    adapter.keep_in(vault)
+    assert isinstance(adapter, Renewing)
+    (name,) = adapter.sign_ins()
+    adapter.renew(name)
+    second = vault.newest(first)
+    adapter.renew(name)
+    assert vault.newest(first) not in (first, second)
+    assert [one["grant_type"] for one in authority.asked] == ["refresh_token"] * 2
+    assert look(adapter, house.person()) > 2
+    assert len(authority.asked) == 2, "and its token is used"
+    authority.revoke()
+    with pytest.raises(errors.AuthFailed):
+        adapter.renew(name)
+    adapter.close()
+    other = build(by_application(house, authority))
+    assert other.sign_ins() == ()
+    other.close()
+
+
+def test_each_persons_sign_in_is_renewed_by_itself(house: House, authority: Authority) -> None:
+    vault = MemoryVault()
+    people = [house.person(), house.person()]
+    tokens = {}
+    for person in people:
+        authority.person = person
+        tokens[person] = authority.first_refresh()
+    adapter = build(by_person(house, authority, access="own", refresh_tokens=tokens))
+    adapter.keep_in(vault)
+    assert adapter.sign_ins() == tuple(sorted(people))
+    adapter.renew(people[0])
+    (asked,) = authority.asked
+    assert asked["refresh_token"] == tokens[people[0]]
     adapter.close()
 
 

@@ -291,6 +291,42 @@ def test_people_may_come_and_go(scene: Scene) -> None:
     assert ear.ways() == {bob: "streaming"}
 
 
+def test_who_comes_back_while_the_connection_lasts_is_watched_at_once(scene: Scene) -> None:
+    house = scene.house()
+    ear = scene.ear(house)
+    ann, bob = house.person(), house.person()
+    ear.cover(ann, bob)
+    assert ear.all_by("streaming", ann, bob)
+    ear.cover(ann)
+    assert ear.all_by("streaming", ann)
+    before = len(ear.heard)
+    change(ear.adapter, bob)
+    change(ear.adapter, ann)
+    assert ear.hinted(ann, heard=True, since=before)
+    assert bob not in {hint.principal for hint in ear.heard[before:]}, "another one watches him"
+    ear.cover(ann, bob)
+    assert ear.all_by("streaming", ann, bob)
+    assert ear.hinted(bob, heard=False, since=before)
+
+
+def test_whoever_comes_needs_not_wait_for_a_sign_of_life(scene: Scene) -> None:
+    house = scene.house(pace=Pace(heartbeat=600.0))
+    ear = scene.ear(house)
+    ann, bob = house.person(), house.person()
+    ear.cover(ann)
+    assert ear.all_by("streaming", ann)
+
+    def both() -> bool:
+        # As `accord run` does every few seconds.
+        ear.cover(ann, bob)
+        return ear.ways() == {ann: "streaming", bob: "streaming"}
+
+    assert until(both, SOON)
+    before = len(ear.heard)
+    change(ear.adapter, bob)
+    assert ear.hinted(bob, heard=True, since=before)
+
+
 def test_a_folder_that_is_made_later_is_watched_then(scene: Scene) -> None:
     house = scene.house()
     ear = scene.ear(house)

@@ -255,11 +255,15 @@ def test_a_busy_crm_ends_the_session_and_nothing_is_lost(
     assert world.names() == ["Ada Lovelace"]
 
 
-def test_a_fault_of_ours_is_an_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_is_an_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, faults: list[str]
+) -> None:
     phone = world.phone()
     phone.begin()
     monkeypatch.setattr(world.crm, "open", lambda _: 1 / 0)
     assert header_status(phone.send_changes(201)).code == 500
+    assert "answering phone-1: ZeroDivisionError" in faults[0]
+    assert "division by zero" not in faults[0], "its words may quote what somebody wrote"
 
 
 def test_versions_that_nobody_knows_are_answered_in_ours(world: World) -> None:

@@ -19,18 +19,19 @@ from typing import Any, NamedTuple
 
 import pytest
 from dbos import DBOSClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 
 from accord.ports.errors import ConfigError, Retry
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
 from accord.queue import engine as engines
 from accord.queue import executors
+from accord.queue.admission import AHEAD
+from accord.queue.clock import SharedClock
 from accord.queue.durable import DurableQueue
 from accord.queue.engine import QUEUE, VERSION, Engine, id_of
-from accord.queue.folders import AHEAD, Admitted, Folders, key_of
+from accord.queue.folders import Admitted, Folders, key_of
 from accord.sandbox.process import until
 from accord.testing.queue import Office
-from tests.databases import POSTGRES
 
 SOON = 60.0
 ROOT = Path(__file__).parents[3]
@@ -48,18 +49,6 @@ queue.serve(work, 1)
 print("ready", flush=True)
 time.sleep(600)
 """
-
-
-@pytest.fixture(params=["sqlite", POSTGRES])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/queue.db"
-        return
-    from accord.sandbox.postgres import fresh_database
-
-    with fresh_database(request.getfixturevalue("postgres")) as made:
-        yield made
 
 
 @contextmanager
@@ -208,6 +197,7 @@ def test_trap_2_deaths_count_on_where_the_dead_ones_hold_is_waited_for() -> None
             dying = folders.begin(key, death, "dead")
             assert dying is not None
             assert dying.attempt == death
+            folders.orphan("dead")
             # Whoever takes over finds the lease still standing.
             again = folders.begin(key, death, "other")
             if again is not None:
@@ -231,6 +221,8 @@ def test_trap_2_who_was_only_slow_ends_nothing_that_others_took_over(url: str) -
         folders = Folders(queue._database, lambda: now[0])
         folders.ask("a", "hint", "", 0, Urgency.EDIT, full=True)
         slow = folders.begin(key_of("a"), 1, "slow")
+        assert folders.begin(key_of("a"), 1, "other") is None, "somebody is at it"
+        folders.orphan("slow")
         again = folders.begin(key_of("a"), 1, "other")
         assert slow is not None
         assert again == Job(folder="a", generation=1, cause="hint", full=True, attempt=2)
@@ -262,13 +254,11 @@ def test_trap_2_a_machine_whose_clock_is_wrong_takes_nobody_for_gone(
     clock = time.time
     monkeypatch.setattr(time, "time", lambda: clock() + ahead[0])
     with closing(DurableQueue(url)) as queue:
-        everybody = executors.Executors(queue._database, time.time)
-        everybody.live("well", 4)
+        executors.Executors(queue._database, SharedClock(queue._database)).live("well", 4)
         ahead[0] = 3600
-        # Those who share a file share a machine.
-        gone = [] if url.startswith("postgres") else ["well"]
-        assert everybody.dead("me") == gone
-        assert everybody.workers() == 4 - 4 * len(gone)
+        late = executors.Executors(queue._database, SharedClock(queue._database))
+        assert late.dead("me") == []
+        assert late.workers() == 4
 
 
 def test_trap_3_no_trigger_that_comes_in_the_middle_of_a_run_is_lost(url: str) -> None:
@@ -395,18 +385,18 @@ def test_trap_9_priorities_hold_across_folders(url: str) -> None:
         for number in range(20):
             queue.ask(f"load{number:02}", "start", after=0, urgency=Urgency.LOAD)
         queue.ask("edit", "hint", after=0)
-        some = queue._folders.admit(2)
+        some = queue._admission.admit(2)
         assert len(some) == 2 * AHEAD
         assert some[0].id == key_of("edit")
         queue._folders.admitted(some)
-        assert queue._folders.admit(2) == []
-        assert len(queue._folders.admit(3)) == AHEAD
+        assert queue._admission.admit(2) == []
+        assert len(queue._admission.admit(3)) == AHEAD
 
 
 def test_what_was_lost_on_its_way_to_dbos_is_handed_over_anew(url: str) -> None:
     with closing(DurableQueue(url)) as queue:
         queue.ask("a", "hint", after=0)
-        some = queue._folders.admit(1)
+        some = queue._admission.admit(1)
         queue._folders.admitted(some)
         office = Office()
         queue.serve(office.work, 1)
@@ -557,3 +547,18 @@ def test_whoever_claims_has_given_a_sign_of_life_and_gives_more(
         monkeypatch.setattr(launch, "sweep", endless)
         queue._tidy()
     assert len(sweeps) < 50
+
+
+def test_where_dbos_finds_a_full_disk_it_is_told_as_our_own_tables_tell_it(tmp_path: Path) -> None:
+    with closing(DurableQueue(f"sqlite:///{tmp_path}/queue.db")) as queue:
+        queue.serve(lambda _: 0.0, 1)
+        engine = queue._engine
+        assert engine is not None
+
+        def full(connection: Connection) -> None:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+        event.listen(engine._client._sys_db.engine, "begin", full)
+        some = [Admitted(key_of(f"folder {number}"), 1) for number in range(500)]
+        with pytest.raises(Retry, match="disk is full"):
+            engine.enqueue(some)

@@ -199,3 +199,50 @@ def test_the_crm_may_live_in_another_database(tmp_path: Path) -> None:
 
 def open_accord_closing(folder: Path) -> AbstractContextManager[Accord]:
     return closing(open_accord(load(None, {}, folder)))
+
+
+def test_notices_are_set_with_secrets_by_reference(tmp_path: Path) -> None:
+    text = """
+    [smtp]
+    server = "mail.example.com"
+    user = "accord"
+    password = { env = "SMTP_PASSWORD" }
+    sender = "accord@example.com"
+
+    [notify]
+    mail = ["admin@example.com"]
+    secret_webhook = { file = "hook" }
+    """
+    (tmp_path / "accord.toml").write_text(text)
+    config = load(None, {}, tmp_path)
+    assert config.smtp.place() == ("mail.example.com", 587)
+    assert config.notify.mail == ("admin@example.com",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[smtp]\nserver = "m.x"\npassword = "geheim"', "must be a table"),
+        ('[smtp]\nserver = "m.x"\nsender = "a@x"\nuser = "u"', "no password"),
+        ('[smtp]\nserver = "m.x"\nsender = "a@x"\npassword = {is = "x"}', "given by reference"),
+        ('[smtp]\nserver = "m.x:0"\nsender = "a@x"', "no HOST"),
+        ('[smtp]\nserver = "m.x"', "whom mails are from"),
+        ('[smtp]\nserver = "m.x"\nsender = "a@x"\nsecurity = "none"', "read on the way"),
+        ('[smtp]\nserver = "m.x"\nsender = "a@x"\nsecurity = "ssl"', "can't be 'ssl'"),
+        ('[notify]\nmail = ["a@x"]', "which server takes mail"),
+        ('[smtp]\nserver = "m.x"\nsender = "a@x"\n[notify]\nmail = ["a, b@x"]', "is no address"),
+        ('[notify]\nwebhook = "http://hooks.x/a"', "no https address"),
+        ('[notify]\nwebhook = "https://a"\nsecret_webhook = {env = "X"}', "given twice"),
+        ('[notify]\ntoken = {secret = "geheim"}', "given by reference"),
+        ('[notify]\nmails = "a@x"', "no key 'mails'"),
+    ],
+)
+def test_what_is_wrong_with_notices_is_told_with_its_line(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "accord.toml").write_text(text)
+    with pytest.raises(RuleErrors) as caught:
+        load(None, {}, tmp_path)
+    (problem,) = caught.value.problems
+    assert said in problem.message and problem.line > 0
+    assert "geheim" not in str(problem)

@@ -16,8 +16,8 @@ from accord.service.initialize import Initialization, initialize
 from accord.service.removal import remove_link
 from accord.service.standing import pause_all, pause_links, set_mode
 from accord.service.sync import preview
-from accord.state.holder import take
 from accord.state.records import Mode, Target
+from accord.state.taking import take
 from accord.state.templates import Open, Template
 from tests.unit.service.kit import World, event
 

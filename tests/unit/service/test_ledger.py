@@ -24,8 +24,8 @@ from accord.rules.rule import Window
 from accord.service.ledger import Ledger
 from accord.service.report import Report
 from accord.state.codec import decode_step
-from accord.state.holder import take
 from accord.state.records import Cause, Pending
+from accord.state.taking import take
 from tests.unit.service.batch import (
     BOTH,
     CHANGES,

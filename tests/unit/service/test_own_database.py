@@ -20,9 +20,14 @@ from accord.sandbox.postgres import fresh_database
 from accord.service.accord import Accord
 from accord.service.check import check
 from accord.service.identity import accept, verify
+from accord.service.jobs.catalogue import JOBS
+from accord.service.jobs.job import Outcome
+from accord.service.jobs.running import run_job
+from accord.service.notices.causes import standing as causes
 from accord.service.sync import sync
 from accord.state.records import Link, Target
 from accord.state.state import State
+from tests.unit.service.jobbing import Asked, config
 
 
 @pytest.fixture(autouse=True)
@@ -197,3 +202,43 @@ def test_a_mailbox_store_that_went_back_is_held(tmp_path: Path) -> None:
         assert "was a backup restored" in caught.value.hint
         accept(accord)
         verify(accord, "t")
+
+
+def test_on_a_copy_no_job_is_done_and_what_is_wrong_is_told(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.work("first")
+    copy = office.copied(tmp_path / "copy.db")
+    with office.open(copy) as accord:
+        told = {name: _job(accord, name) for name in JOBS}
+        assert told.pop("errors").ending == "done"
+        assert {one.ending for one in told.values()} == {"unable"}
+        assert all("is a copy, or was put back" in one.words for one in told.values())
+        assert any("is a copy" in row.words for row in causes(accord))
+    with office.open() as accord:
+        assert _job(accord, "housekeeping").ending == "done"
+
+
+def test_jobs_write_nothing_into_the_journal_of_one_that_was_put_back(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.work("first")
+    copy = office.copied(tmp_path / "older.db")
+    for number in range(5):
+        office.work(f"more {number}")
+    _overwrite(copy, office.file)
+    with office.open() as accord:
+        before = _newest(accord)
+        for name in JOBS:
+            _job(accord, name)
+        assert _newest(accord) == before
+    assert "went back" in office.visit()
+
+
+def _newest(accord: Accord) -> int:
+    with accord.state.read() as tx:
+        return tx.journal.newest()
+
+
+def _job(accord: Accord, name: str) -> Outcome:
+    outcome = run_job(accord, config(), Asked(), name)
+    assert outcome is not None
+    return outcome

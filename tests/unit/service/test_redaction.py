@@ -13,7 +13,7 @@ from accord.model.item import Event
 from accord.model.kinds import Side
 from accord.model.parts import Privacy
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
-from accord.ports.errors import Rejected
+from accord.ports.errors import Denied, ItemError, Rejected
 from accord.rules.rule import Clash, Deletion, Deletions, Filters, GuardLimits, Private
 from accord.service.decisions import approve
 from accord.service.undo import select, undo
@@ -329,3 +329,55 @@ def test_others_lose_nothing(tmp_path: Path) -> None:
     assert before is not None and getattr(before.item, "title", "") == "Lunch"
     decision = world.decision(CRM, entry.ref)
     assert decision is not None and decision.label == "Late lunch"
+
+
+WRITES = "accord.{side}.memory.session.MemorySession.{step}"
+
+
+@pytest.mark.parametrize("step", ["create", "update"])
+@pytest.mark.parametrize("error", [Rejected, Denied, ItemError])
+def test_what_a_mailbox_says_of_a_private_record_is_not_kept(
+    tmp_path: Path, error: type[ItemError], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = _world(tmp_path, Private.BUSY)
+    record = world.person().add(_item(privacy=Privacy.PRIVATE))
+    if step == "update":
+        world.sync()
+        world.person().edit(record.ref, title="Knoblauch")
+    told = error("can't save 'Zwiebel' over 'Knoblauch'", code="too-sharp")
+    with monkeypatch.context() as patched:
+        place = WRITES.format(side="groupware", step=step)
+        patched.setattr(place, lambda _, __, ___, some: [told] * len(some))
+        world.sync()
+        assert traces(world) == []
+    (entry,) = (entry for entry in world.journal() if entry.error)
+    assert "too-sharp" in entry.error
+    assert "the entry is private" in entry.error
+    assert [one.why for one in world.pending()] == [entry.error]
+
+
+def test_what_the_crm_says_of_a_private_entry_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = _world(tmp_path, Private.BUSY)
+    ref = world.mailbox().add(_item()).ref
+    world.mailbox().edit(ref, privacy=Privacy.PRIVATE)
+    told = Rejected("can't save 'Zwiebel'")
+    with monkeypatch.context() as patched:
+        place = WRITES.format(side="crm", step="create")
+        patched.setattr(place, lambda _, __, ___, some: [told] * len(some))
+        assert world.sync().failed == 1
+        assert traces(world) == []
+
+
+def test_what_is_said_of_public_entries_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = _world(tmp_path, Private.BUSY)
+    world.person().add(_item())
+    told = Rejected("can't save 'Zwiebel'")
+    with monkeypatch.context() as patched:
+        place = WRITES.format(side="groupware", step="create")
+        patched.setattr(place, lambda _, __, ___, some: [told] * len(some))
+        world.sync()
+    assert [one.why for one in world.pending()] == ["can't save 'Zwiebel'"]

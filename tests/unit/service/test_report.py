@@ -9,6 +9,7 @@ import pytest
 
 from accord.engine.plan import Delete, Hold, Plan, Unpair
 from accord.model.kinds import Side
+from accord.ports.errors import Busy
 from accord.rules.rule import Clash, Deletion, Deletions, GuardLimits
 from accord.service.removal import remove_link, withdraw
 from accord.service.report import Report
@@ -24,6 +25,13 @@ def told(report: Report) -> dict[str, tuple[int, int, int]]:
     shown: Any = report.as_json()
     rows = {word: (shown[word], shown["crm"][word], shown["groupware"][word]) for word in WORDS}
     return {word: row for word, row in rows.items() if any(row)}
+
+
+def test_who_found_another_at_work_is_told_from_who_failed() -> None:
+    report = Report(link="one")
+    assert "busy" not in report.as_json()
+    report.fail(Busy("another is at work", after=5))
+    assert report.as_json()["busy"] is True
 
 
 def paired(world: World) -> None:

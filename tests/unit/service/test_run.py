@@ -15,18 +15,21 @@ import pytest
 
 from accord.crm.syncml import SyncmlCrm
 from accord.ports.errors import AuthFailed, Busy, Retry
-from accord.ports.queue import Job, Stage
+from accord.ports.http import Told
+from accord.ports.queue import TROUBLES, Current, Job, Stage, Urgency
 from accord.ports.watcher import FolderHint, Watched, Way
+from accord.queue import circuits
 from accord.queue.memory import MemoryQueue
 from accord.sandbox.process import until
 from accord.service import listen
 from accord.service import run as running
 from accord.service.accord import Accord
 from accord.service.report import Report
+from accord.service.roster import read
 from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
-from accord.state.records import Mode
+from accord.state.records import Mode, Process
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
@@ -153,6 +156,7 @@ class Scene:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "LOOK", 0.1)
     monkeypatch.setattr(running, "_TICK", 0.02)
+    monkeypatch.setattr(running, "WAYS", 0.02)
     monkeypatch.setattr(running, "_BUSY", 0.1)
 
 
@@ -535,3 +539,193 @@ def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
             world.person(user).add(event("one"))
         assert until(lambda: scene.run.idle, SOON)
     assert len(mailboxes.opened) == 5
+
+
+def test_a_refusal_that_locks_no_account_is_tried_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = AuthFailed("its clock is wrong", after=0.05)
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings, mailboxes):
+        assert until(lambda: len(mailboxes.opened) >= 3, SOON)
+        mailboxes.trouble = None
+        world.person().add(event("one"))
+        assert until(lambda: world.titles() == (["one"], ["one"]), SOON)
+
+
+def test_a_hint_by_the_name_that_a_folder_had_before_is_not_lost() -> None:
+    world = World("alice")
+    scene = Scene(world)
+    listener = listener_of(scene)
+    listener._look()
+    (before,) = listener._roster.posts
+    world.sync()
+    # The feed may know the names of before while those of now are taken in.
+    listener._take(read(scene.accord))
+    (now,) = listener._roster.posts
+    assert now != before
+    listener._queue = MemoryQueue()
+    listener._hear(before, "crm", Urgency.EDIT)
+    assert [entry.folder for entry in listener._queue.entries(*Stage)] == [now]
+    listener._ears.close()
+
+
+# several processes
+
+
+def listener_of(scene: Scene, settings: RunSettings = PATIENT) -> Run:
+    """A listener beside the scene, which looks when a test has it look."""
+    return Run(scene.accord, settings, scene._hear, MemoryQueue(), [Part.LISTENER])
+
+
+def test_a_target_that_no_one_can_watch_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, faults: list[str]
+) -> None:
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+
+    def broken() -> FakeWatch:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(mailboxes, "watch", broken)
+    with Scene(world, RunSettings(interval=3600, poll=3600, feed=0.05), mailboxes) as scene:
+        assert until(lambda: scene.causes() == ["start"], SOON)
+        world.person("alice").add(event("from the CRM"))
+        assert scene.both(["from the CRM"])
+        assert len(faults) == 1, "it is left alone for a while"
+
+
+def test_a_listener_asks_for_what_it_does_not_hear_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    listener = listener_of(scene)
+    asked = Counter[str]()
+    ask = listener._queue.ask
+
+    def counted(folder: str, cause: str, **options: Any) -> None:
+        asked[cause] += 1
+        ask(folder, cause, **options)
+
+    monkeypatch.setattr(listener._queue, "ask", counted)
+    for _ in range(5):
+        listener._look()
+        listener._tell_ways()
+    assert asked == {"start": 2}
+    # What is heard of no more is visited sooner than was planned.
+    scene.watch.way = Way(name="poll", why="no more")
+    for _ in range(5):
+        listener._look()
+        listener._tell_ways()
+    assert asked == {"start": 2, "interval": 2}
+    listener._ears.close()
+
+
+def test_whoever_visits_knows_whom_another_process_hears_of() -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    settings = RunSettings(interval=3000, poll=60)
+    listener = listener_of(scene, settings)
+    worker = Run(scene.accord, settings, scene._hear, MemoryQueue(), [Part.WORKER])
+    listener._presence.begin()
+    listener._look()
+    scene.watch.covered = [each for each in scene.watch.covered if "alice" in each.principal]
+    listener._tell_ways()
+    assert _next_visits(worker) == {"alice": 3000, "bob": 60}
+    listener._ears.close()
+    listener._presence.close()
+    worker._look()
+    assert _next_visits(worker) == {"alice": 60, "bob": 60}, "nobody hears of anybody"
+
+
+def _next_visits(worker: Run) -> dict[str, float]:
+    """Have everybody visited; return after how many seconds each is visited again."""
+    worker._look()
+    found: dict[str, float] = {}
+    for key, post in worker._roster.posts.items():
+        queue = worker._queue = MemoryQueue()
+        worker._work(Job(folder=key, generation=1, cause="hint"))
+        (entry,) = queue.entries(*Stage)
+        found[post.links[0].id] = round(entry.since / 10) * 10
+    return found
+
+
+# targets in trouble
+
+
+def test_where_a_target_is_down_few_ask_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    monkeypatch.setattr(running, "_LONGEST_REST", 0.05)
+    monkeypatch.setattr(circuits, "FIRST", 0.5)
+    monkeypatch.setattr(circuits, "LONGEST", 0.5)
+    users = [f"user{number}" for number in range(12)]
+    world = World(*users)
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = Retry("it can't be reached", after=0.05, everybody=True)
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings, mailboxes) as scene:
+        assert until(lambda: scene.run._queue.circuits() != [], SOON)
+
+        def current() -> Current:
+            (circuit,) = scene.run._queue.circuits()
+            return circuit.current
+
+        assert until(lambda: current() is Current.OPEN, SOON)
+        assert len(mailboxes.opened) == TROUBLES
+        assert until(lambda: len(mailboxes.opened) >= TROUBLES + 2, SOON), "one tries, and one more"
+        mailboxes.trouble = None
+        for user in users:
+            world.person(user).add(event("one"))
+        assert until(lambda: scene.run._queue.circuits() == [], SOON)
+        assert all(scene.both(["one"], user) for user in users)
+
+
+def test_patience_that_a_target_asks_of_everybody_is_everybodys() -> None:
+    world = World("alice", "bob")
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = Told("busy", after=3000, everybody=True)
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings, mailboxes) as scene:
+        assert until(lambda: bool(scene.run._queue.circuits()), SOON)
+        (circuit,) = scene.run._queue.circuits()
+        assert 2000 < circuit.after <= 3000
+        assert len(mailboxes.opened) == 1
+
+
+def test_what_one_mailbox_meets_is_its_own() -> None:
+    users = [f"user{number}" for number in range(2 * TROUBLES)]
+    world = World(*users)
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = Told("this mailbox is busy", after=3000)
+    with Scene(world, PATIENT, mailboxes) as scene:
+        assert until(lambda: len(mailboxes.opened) == len(users), SOON)
+        assert scene.run._queue.circuits() == []
+
+
+def test_what_a_target_allows_holds_for_all_processes_together() -> None:
+    world = World("alice", "bob", "carol")
+    world.sync("alice", "bob", "carol")
+    shares: list[int] = []
+
+    class Small(Watchable):
+        visits = 1
+
+        def share(self, processes: int) -> None:
+            shares.append(processes)
+
+    mailboxes = Small(world.groupware)
+    mailboxes.gate = threading.Event()
+    with Scene(world, PATIENT, mailboxes):
+        assert until(lambda: len(mailboxes.opened) == 1, SOON)
+        with world.state.begin() as tx:
+            name = "other-machine:boot:pid/1/x"
+            other = Process(name=name, parts=frozenset(["worker"]), since=world.clock())
+            tx.processes.live(other)
+        assert until(lambda: shares[-1:] == [2], SOON)
+        assert len(mailboxes.opened) == 1
+        mailboxes.gate.set()
+        assert until(lambda: len(mailboxes.opened) == 3, SOON)

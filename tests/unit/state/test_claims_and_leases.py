@@ -241,3 +241,19 @@ def _work(work: Work, url: str, name: str, start: Any, answers: Any) -> None:
         answer = repr(error)
     finally:
         answers.put(answer)
+
+
+def test_leases_on_folders_of_targets_that_are_gone_are_forgotten(
+    state: State, clock: Clock
+) -> None:
+    names = ("folder:t/a/x", "folder:gone/a/x", "folder:away/a/x", "job:errors")
+    with state.begin() as tx:
+        for name in names:
+            assert tx.leases.acquire(name, "me", 600 if name == names[2] else 1)
+    clock.wait(5)
+    with state.begin() as tx:
+        assert tx.leases.prune({"t"}) == 1
+        taken = {name: tx.leases.acquire(name, "me", 1) for name in names}
+    assert taken[names[2]] is None, "whoever works there goes on"
+    fences = {name: lease.fence for name, lease in taken.items() if lease is not None}
+    assert fences == {names[0]: 2, names[1]: 1, names[3]: 2}

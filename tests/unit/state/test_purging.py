@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import exc, text
 
+from accord.db import open_database
 from accord.engine.plan import Skip
 from accord.model.diff import FieldChange
 from accord.model.kinds import Side
-from accord.state import Decision, State
+from accord.state import Decision, State, purging
 from accord.state.codec import encode_step
+from accord.state.jobs import CauseRow, JobRow
 from accord.state.purging import ERASED, addresses_in
 from accord.state.records import Cause, Pending
 from tests.unit.state.build import NOW, entry, furnish, pairing, snapshot
@@ -46,8 +50,7 @@ def fill(state: State) -> None:
 
 def test_what_names_a_person_goes_and_nothing_else(state: State) -> None:
     fill(state)
-    with state.begin() as tx:
-        done = tx.purging.purge({BOB}.__contains__)
+    done = state.purge({BOB}.__contains__)
     assert (done.pairs, done.images, done.entries, done.decisions) == (0, 2, 1, 1)
     assert (done.waiting, done.runs, done.kept) == (1, 1, 4)
     with state.read() as tx:
@@ -62,10 +65,45 @@ def test_what_names_a_person_goes_and_nothing_else(state: State) -> None:
         assert (run.error, run.counts) == ("", {})
 
 
+def test_what_jobs_say_of_them_goes_too(state: State) -> None:
+    with state.begin() as tx:
+        for name, words in (("errors", f"{BOB} refuses"), ("tokens", "all is well")):
+            tx.jobs.put(JobRow(name=name, enabled=True, words=words))
+        causes = [
+            CauseRow(id="1", source="errors", words="a link", names=[BOB], since=NOW),
+            CauseRow(id="2", source="errors", words="a link", names=["carol"], since=NOW),
+        ]
+        tx.causes.put_many(causes)
+    state.purge({BOB}.__contains__)
+    with state.read() as tx:
+        assert {row.words for row in tx.jobs.all().values()} == {ERASED, "all is well"}
+        assert [row.id for row in tx.causes.all()] == ["2"]
+
+
+def test_others_write_while_what_names_them_is_looked_for(
+    state: State, state_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(state)
+    monkeypatch.setattr(purging, "SLICE", 2)
+    wrote: list[int] = []
+    with closing(open_database(state_url)) as other:
+        service = State(other, key_file, state.clock)
+
+        def known(name: str) -> bool:
+            # Asked while things are looked for: whoever held the database here held up everybody.
+            with service.begin() as tx:
+                tx.settings.put("visit", len(wrote))
+            wrote.append(1)
+            return name == BOB
+
+        done = state.purge(known)
+    assert len(wrote) > 10
+    assert (done.images, done.entries, done.decisions, done.kept) == (2, 1, 1, 4)
+
+
 def test_pairs_of_their_record_go_with_all_images(state: State) -> None:
     fill(state)
-    with state.begin() as tx:
-        done = tx.purging.purge({BOB, "c1"}.__contains__)
+    done = state.purge({BOB, "c1"}.__contains__)
     assert (done.pairs, done.kept) == (1, 2)
     with state.read() as tx:
         assert [pair.id for pair in tx.pairings.all("a")] == ["p2"]
@@ -77,7 +115,7 @@ def test_what_a_visit_pairs_meanwhile_keeps_its_snapshots(state: State) -> None:
     with ThreadPoolExecutor(1) as pool:
         with state.begin() as tx:
             tx.pairings.put("b", pairing(3, crm=before))
-            purge = pool.submit(state.run, lambda tx: tx.purging.purge({BOB}.__contains__))
+            purge = pool.submit(state.purge, {BOB}.__contains__)
             with pytest.raises(TimeoutError):
                 purge.result(timeout=1)
         done = purge.result(timeout=60)
@@ -89,8 +127,7 @@ def test_what_a_visit_pairs_meanwhile_keeps_its_snapshots(state: State) -> None:
 
 def test_the_journal_is_append_only_again(state: State) -> None:
     fill(state)
-    with state.begin() as tx:
-        tx.purging.purge({BOB}.__contains__)
+    state.purge({BOB}.__contains__)
     with pytest.raises(exc.DBAPIError, match="append-only"), state.begin() as tx:
         tx.db.execute(text("UPDATE state_journal SET why = 'nothing happened' WHERE id = 3"))
 

@@ -59,6 +59,9 @@ HTTP: Mapping[int, type[AccordError]] = {
 """An HTTP status: whoever answers so is not CRM.interface; all others are Retry."""
 
 _AFTER = 30.0
+_REFUSED = 10.0
+"""Seconds after which a token is shown again: no account is locked, and clocks are set right."""
+
 _HINTS: Mapping[int, str] = {
     StatusCode.NOT_FOUND: "the server knows no such store: is it an older version?",
     StatusCode.COMMAND_NOT_IMPLEMENTED: "the server is another version of CRM.interface",
@@ -88,6 +91,8 @@ def of_session(code: int, text: str, what: str) -> AccordError:
         return made(message, after=_AFTER, code=str(code))
     if issubclass(made, ConfigError):
         return made(message, code=str(code), hint=_HINTS.get(code, ""))
+    if issubclass(made, AuthFailed):
+        return made(message, after=_REFUSED, code=str(code))
     return made(message, code=str(code))
 
 

@@ -42,6 +42,15 @@ class DavAdapter(Server):
         """Open the collections of a person; raises ConfigError where no login is set for them."""
         return DavSession(self, principal)
 
+    @property
+    def visits(self) -> int:
+        """Return how many visits may be under way at once, of all processes; 0 for any number."""
+        return self.config.visits
+
+    def share(self, processes: int) -> None:
+        """Send one part of so many of the requests that are allowed in a minute."""
+        self.http.budget.share(processes)
+
     def check(self, principal: str = "") -> tuple[Finding, ...]:
         """Try connection, certificate, login, discovery and each folder; say how to mend."""
         return findings(self, principal)

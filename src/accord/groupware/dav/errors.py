@@ -18,7 +18,7 @@ from accord.ports.errors import (
     Retry,
     Stale,
 )
-from accord.ports.http import Told, retry_after
+from accord.ports.http import DOWN, Told, retry_after
 
 PRECONDITIONS: dict[str, tuple[type[AccordError], str]] = {
     "no-uid-conflict": (Rejected, "another item with the same UID is there already"),
@@ -106,6 +106,7 @@ def error_for(
     if react is Retry:
         after = retry_after(headers)
         if after is not None:
-            return Told(message, after=after, code=code)
-        return Retry(message, after=WAITS.get(status, 60.0), code=code)
+            return Told(message, after=after, code=code, everybody=status in DOWN)
+        wait = WAITS.get(status, 60.0)
+        return Retry(message, after=wait, code=code, everybody=status in DOWN)
     return react(message, code=code)

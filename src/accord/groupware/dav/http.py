@@ -25,6 +25,7 @@ from accord.groupware.dav.hrefs import origin, ref_of, same_server
 from accord.groupware.dav.settings import Config, Login
 from accord.ports.errors import AccordError, ConfigError, Retry
 from accord.ports.http import (
+    Budget,
     Counted,
     ServerClocks,
     Told,
@@ -88,6 +89,7 @@ class Http:
         self.config = config
         self.requests = 0
         self.clocks = ServerClocks()
+        self.budget = Budget(config.requests_per_minute)
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._in_turns = False
@@ -213,6 +215,7 @@ class Http:
             request = self._client.build_request(method, url, content=body or None, headers=headers)
         except (httpx2.InvalidURL, ValueError) as error:
             raise ConfigError(f"{url!r:.100} is no address: {error}", field="url") from error
+        self.budget.wait()
         began = time.monotonic()
         try:
             counted = Counted(self.count, self.clocks, auth)

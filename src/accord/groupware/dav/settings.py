@@ -16,8 +16,10 @@ from accord.ports.settings import (
     CA_FILE,
     MAX_MEGABYTES,
     PROXY,
+    REQUESTS_PER_MINUTE,
     TIMEOUT,
     VERIFY,
+    VISITS,
     Setting,
     SettingType,
     at_least,
@@ -138,6 +140,8 @@ SETTINGS = (
         advanced=True,
         help="for one batch of writes, and sessions open at once",
     ),
+    VISITS,
+    REQUESTS_PER_MINUTE,
     Setting(
         name="page",
         label="Items in one answer",
@@ -176,6 +180,8 @@ class Config(Struct, frozen=True, kw_only=True):
     scheduling: str
     adopt: str
     concurrency: int
+    visits: int
+    requests_per_minute: float
     page: int
     timeout: float
     max_bytes: int
@@ -207,7 +213,7 @@ def configure(given: Mapping[str, Any], where: str = "dav") -> Config:
     at_least(values, _LEAST, where)
     values |= {name: values[name] or "" for name in _TEXTS}
     values |= {name: texts(values, name, where) for name in ("users", "passwords")}
-    values |= {"concurrency": int(values["concurrency"]), "page": int(values["page"])}
+    values |= {name: int(values[name]) for name in ("concurrency", "page", "visits")}
     values["url"] = values["url"] if parts.path else values["url"] + "/"
     values["trusted_hosts"] = tuple(values["trusted_hosts"].casefold().split())
     values["max_bytes"] = int(values.pop("max_megabytes") * 1024 * 1024)
@@ -243,7 +249,14 @@ def login(config: Config, principal: str) -> Login:
     return Login(principal=principal, user=user, password=password, principal_path=path)
 
 
-_LEAST = {"concurrency": 1, "page": 1, "timeout": 0.001, "max_megabytes": 1}
+_LEAST = {
+    "concurrency": 1,
+    "visits": 0,
+    "requests_per_minute": 0,
+    "page": 1,
+    "timeout": 0.001,
+    "max_megabytes": 1,
+}
 _TEXTS = (
     "user",
     "password",

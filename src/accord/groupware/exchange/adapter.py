@@ -16,6 +16,7 @@ from accord.groupware.exchange.settings import configure
 from accord.groupware.exchange.signin import check_kerberos
 from accord.groupware.exchange.traits import traits
 from accord.groupware.exchange.watch import ExchangeWatch
+from accord.groupware.exchange.ways import renewable
 from accord.model.traits import Traits
 from accord.ports.adapter import Finding
 from accord.ports.vault import Vault
@@ -50,6 +51,25 @@ class ExchangeAdapter(Server):
     def keep_in(self, vault: Vault) -> None:
         """Keep the tokens that the authority renews in a vault from now on."""
         self.http.vault = vault
+
+    def sign_ins(self) -> tuple[str, ...]:
+        """Return the logins whose refresh tokens the authority renews."""
+        return tuple(one.user for one in renewable(self.config))
+
+    def renew(self, name: str) -> None:
+        """Renew the token of a login now; raises AuthFailed, ConfigError or Retry."""
+        for one in renewable(self.config):
+            if one.user == name:
+                self.http.renew(one)
+
+    @property
+    def visits(self) -> int:
+        """Return how many visits may be under way at once, of all processes; 0 for any number."""
+        return self.config.visits
+
+    def share(self, processes: int) -> None:
+        """Send one part of so many of the requests that are allowed in a minute."""
+        self.http.budget.share(processes)
 
     def check(self, principal: str = "") -> tuple[Finding, ...]:
         """Try connection, certificate, login, rights and each folder; say how to mend."""

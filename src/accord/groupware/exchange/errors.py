@@ -19,7 +19,7 @@ from accord.ports.errors import (
     Retry,
     Stale,
 )
-from accord.ports.http import LONGEST_WAIT, Told, retry_after
+from accord.ports.http import DOWN, LONGEST_WAIT, Told, retry_after
 from accord.ports.mailbox_state import ADVICE, MailboxState
 
 _BUSY = "the server asks to be left alone for a while"
@@ -307,8 +307,9 @@ def status_error(status: int, headers: Mapping[str, str], what: str, auth: str =
     if react is Retry:
         after = retry_after(headers)
         if after is not None:
-            return Told(message, after=after, code=code)
-        return Retry(message, after=_STATUS_WAITS.get(status, 60.0), code=code)
+            return Told(message, after=after, code=code, everybody=status in DOWN)
+        wait = _STATUS_WAITS.get(status, 60.0)
+        return Retry(message, after=wait, code=code, everybody=status in DOWN)
     if react is ConfigError:
         hint = _STATUS_HINTS.get(status) or HINTS.get(why, "")
         error = ConfigError(message, field="url", hint=hint, code=code)

@@ -32,6 +32,7 @@ from accord.groupware.exchange.ways import Login
 from accord.groupware.exchange.wire import Node
 from accord.ports.errors import ConfigError, Retry
 from accord.ports.http import (
+    Budget,
     Counted,
     ServerClocks,
     Told,
@@ -129,6 +130,7 @@ class Http:
         self.config = config
         self.requests = 0
         self.clocks = ServerClocks()
+        self.budget = Budget(config.requests_per_minute)
         self.version = ""
         self._transport = transport
         self._context: ssl.SSLContext | None = None
@@ -174,7 +176,10 @@ class Http:
             except Retry as error:
                 if error.code not in _UNSURE:
                     raise
-                raise Unanswered(str(error), after=error.after, code=error.code) from error
+                everybody = error.everybody
+                raise Unanswered(
+                    str(error), after=error.after, code=error.code, everybody=everybody
+                ) from error
 
         return self._patiently(once, _refused)
 
@@ -186,6 +191,7 @@ class Http:
         whose = anchor.anchor if isinstance(anchor, Route) else anchor
         budget = whose if self.config.access == "impersonation" else login.user
         self._wait_for(budget)
+        self.budget.wait()
         try:
             return self._sent(url, login, wire.envelope(request, headers), anchor, what)
         except Told as error:
@@ -324,6 +330,12 @@ class Http:
             if self._context is None:
                 self._context = trusting("", self.config.where)
             return self._context
+
+    def renew(self, login: Login) -> None:
+        """Renew the token of a login; raises AuthFailed, ConfigError or Retry."""
+        tokens = self._tokens_of(login)
+        if tokens is not None:
+            tokens.renew()
 
     def _tokens_of(self, login: Login) -> Tokens | None:
         config = self.config

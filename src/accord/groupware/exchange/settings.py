@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import structs
 from tzlocal import get_localzone_name
 
 from accord.formats import windows_zones
@@ -18,8 +19,10 @@ from accord.ports.settings import (
     CA_FILE,
     MAX_MEGABYTES,
     PROXY,
+    REQUESTS_PER_MINUTE,
     TIMEOUT,
     VERIFY,
+    VISITS,
     Setting,
     SettingType,
     at_least,
@@ -30,6 +33,9 @@ from accord.ports.settings import (
 PATH = "/EWS/Exchange.asmx"
 MOST = 512
 """Changes that one SyncFolderItems may answer (Exchange's own limit)."""
+
+DELEGATED = 20
+"""Visits at once where one account bears the load of all; 27 requests are its limit."""
 
 SETTINGS = (
     Setting(
@@ -110,6 +116,13 @@ SETTINGS = (
         advanced=True,
         help="Exchange's throttling policy allows 27 for each account",
     ),
+    structs.replace(
+        VISITS,
+        default=None,
+        help=f"{VISITS.help}; unset, {DELEGATED} where one account opens all mailboxes "
+        "(access = delegate), for Exchange allows it 27 requests at once",
+    ),
+    REQUESTS_PER_MINUTE,
     Setting(
         name="page",
         label="Items in one answer",
@@ -143,13 +156,15 @@ SETTINGS = (
 _ONLINE = ("outlook.office365.com", "outlook.office.com", "outlook.com", "outlook.live.com")
 _LEAST = {
     "concurrency": 1,
+    "visits": 0,
+    "requests_per_minute": 0,
     "page": 1,
     "batch": 1,
     "timeout": 0.001,
     "max_megabytes": 1,
     "attachment_megabytes": 0,
 }
-_WHOLE = ("concurrency", "page", "batch")
+_WHOLE = ("concurrency", "visits", "page", "batch")
 
 
 class Config(SignIn, frozen=True, kw_only=True):
@@ -168,6 +183,8 @@ class Config(SignIn, frozen=True, kw_only=True):
     push_url: str
     push_listen: str
     concurrency: int
+    visits: int
+    requests_per_minute: float
     page: int
     batch: int
     timeout: float
@@ -185,6 +202,8 @@ def configure(
     the setting and the way to mend it.
     """
     values = read(SETTINGS, given, where)
+    if values["visits"] is None:
+        values["visits"] = DELEGATED if values["access"] == "delegate" else 0
     at_least(values, _LEAST, where)
     values |= {name: int(values[name]) for name in _WHOLE}
     values |= {name: texts(values, name, where) for name in TABLES}

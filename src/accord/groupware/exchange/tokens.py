@@ -175,6 +175,13 @@ class Tokens:
             self._held = (issued.access, time.monotonic() + max(issued.lasts - EARLY, 1.0))
             return issued.access
 
+    def renew(self) -> None:
+        """Get a new token whether or not the one at hand is good; raises as `current` does."""
+        with self._lock:
+            issued = self._ask()
+            self._refusal = None
+            self._held = (issued.access, time.monotonic() + max(issued.lasts - EARLY, 1.0))
+
 
 def asking(config: SignIn, login: Login, authority: Authority, vault: Vault, server: str) -> Tokens:
     """Return the tokens of a login; `server` is the address of the services."""

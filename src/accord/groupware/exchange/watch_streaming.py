@@ -133,6 +133,23 @@ class Stream(Line):
         self._missed = False
         self._renew = False
         self._heard = False
+        self._cut = False
+
+    def cover(self, members: Mapping[str, Mailbox]) -> None:
+        """Listen to these from now on; whoever is new needs not wait for the next sign of life."""
+        before, held = self.members, dict(self._held)
+        super().cover(members)
+        for who in (members.keys() - before.keys()) & held.keys():
+            # Somebody who is back before the connection has parted with them.
+            if not held[who].fresh and held[who].mailbox.folders == members[who].folders:
+                self.board.works(who, NAME)
+                self.board.hint(who, heard=False)
+        if time.monotonic() - self._began < _SETTLED or not self._newcomers():
+            return
+        with self.lock:
+            if self._open is not None:
+                self._cut = True
+                self._open.cut()
 
     def close(self) -> None:
         """Break the connection off and end."""
@@ -149,7 +166,13 @@ class Stream(Line):
             waits = [at - time.monotonic() for who, at in self.later.items() if who in self.members]
             return max(min(waits, default=3600.0), 0.1)
         self._began = time.monotonic()
-        self._listen()
+        try:
+            self._listen()
+        except AccordError:
+            if not self._cut:
+                raise
+            self._missed = True
+        self._cut = False
         # Where what was just granted isn't found, the server is given a moment.
         return 1.0 if self._losses else 0.0
 
@@ -249,8 +272,9 @@ class Stream(Line):
 
     def _take(self, read: Piece) -> None:
         by_id = {each.id: each for each in self._held.values()}
+        members = self.members
         for told in read.told:
-            if told.id in by_id:
+            if told.id in by_id and by_id[told.id].mailbox.principal in members:
                 self.board.news(by_id[told.id].mailbox, told)
         for name in read.lost:
             if name in by_id:
@@ -291,14 +315,19 @@ class Stream(Line):
         """
         if not self._renew and time.monotonic() - self._began < _SETTLED:
             return False
-        newcomers = any(
-            who not in self._held or self._held[who].mailbox.folders != mailbox.folders
-            for who, mailbox in self.members.items()
-            if self.due(who)
-        )
+        newcomers = self._newcomers()
         self._missed |= newcomers
         self._renew = False
         return newcomers
+
+    def _newcomers(self) -> bool:
+        """Tell whether somebody is to be put on the connection who isn't, or not with all."""
+        held = dict(self._held)
+        return any(
+            who not in held or held[who].mailbox.folders != mailbox.folders
+            for who, mailbox in self.members.items()
+            if self.due(who)
+        )
 
 
 def answered(held: Held) -> AccordError:

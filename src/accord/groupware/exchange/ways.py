@@ -198,6 +198,15 @@ def login(config: SignIn, principal: str) -> Login:
     return Login(user=user, password=secret)
 
 
+def renewable(config: SignIn) -> tuple[Login, ...]:
+    """Return the logins by refresh tokens, which an authority renews."""
+    if config.auth != "oauth2-user":
+        return ()
+    if config.access != "own":
+        return (login(config, ""),) if config.refresh_token else ()
+    return tuple(login(config, person) for person in sorted(config.refresh_tokens))
+
+
 def check_ways(config: SignIn, *, signed_in: bool = True) -> None:
     """Raise ConfigError for the first thing that a way to sign in lacks or can't be joined with.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import structlog
+import logging
 
 from accord.formats import wire
 from accord.formats.syncml.message import Item, Location, Meta
@@ -11,7 +11,7 @@ from accord.interface.server.house import Turn
 from accord.ports import errors
 from accord.state.sync_sessions import SyncNote
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
+_log = logging.getLogger("accord.interface")
 
 _DEVICE = "connector"
 
@@ -61,7 +61,7 @@ def refuse(turn: Turn, to: str, name: str, error: errors.AccordError, where: str
 
 def note(turn: Turn, store: str, what: str, why: str, *, ref: str = "", luid: str = "") -> None:
     """Put into the log of syncs that something was refused."""
-    log.info("refused", user=turn.talk.user, store=store, ref=ref)
+    _log.info("interface.refused", extra={"user": turn.talk.user, "store": store, "ref": ref})
     line = count(turn, store, {what: 1})
     kept = SyncNote(what=what, ref=ref[:200], luid=luid, why=why)
     turn.house.state.run(lambda tx: tx.sync_log.note([(line, kept)]))

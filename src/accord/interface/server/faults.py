@@ -5,11 +5,10 @@ What is asked for many at once, and fails, is asked again for each, unless the C
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from socket import gaierror
 from typing import TypeVar
-
-import structlog
 
 from accord.ports.errors import AccordError, Retry
 from accord.ports.fault import contained
@@ -20,7 +19,7 @@ R = TypeVar("R")
 _AWAY = (ConnectionError, TimeoutError, gaierror)
 _AFTER = 30
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
+_log = logging.getLogger("accord.interface")
 
 
 def each(
@@ -36,7 +35,7 @@ def each(
         except AccordError:
             raise
         except Exception as error:  # noqa: BLE001 (whose it is shows when each is asked alone)
-            log.info("a batch failed", where=where, error=type(error).__name__)
+            _log.info("interface.batch", extra={"where": where, "error": type(error).__name__})
     return _alone(call, asks, where)
 
 
@@ -56,7 +55,7 @@ def _alone(
             away = away + 1 if isinstance(error, _AWAY) else 0
             if away > 1:
                 name = type(error).__name__
-                log.warning("the CRM can't be reached", where=where, error=name)
+                _log.warning("interface.crm", extra={"where": where, "error": name})
                 raise Retry("the CRM can't be reached", after=_AFTER, code=name) from error
             answers.append(contained(error, where))
     return answers

@@ -7,12 +7,12 @@ time, signing in, and that nothing whatever ends without an answer.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -30,12 +30,13 @@ from accord.interface.server.reply import Reply, refusal
 from accord.interface.server.signin import Admitted, Turned
 from accord.interface.server.talk import Connector, Stage, Talk, decode
 from accord.ports.errors import AccordError, AuthFailed, Retry
+from accord.ports.fault import contained
 from accord.ports.tls import is_near
 from accord.ports.token import CONNECTOR
-from accord.state.holder import take
 from accord.state.records import Lease
+from accord.state.taking import take
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("accord.interface")
+_log = logging.getLogger("accord.interface")
 
 _LONGEST = 255
 _LONGEST_ID = 64
@@ -97,21 +98,21 @@ class Server:
         try:
             reply = self._converse(coding, message, request)
         except Retry as error:
-            log.info("busy", device=message.header.source.uri, why=str(error))
+            _log.info("interface.busy", extra=_about(message, error))
             reply = self._refuse(coding, message, StatusCode.RETRY_LATER)
         except AuthFailed as error:
-            log.info("not let in", device=message.header.source.uri, why=str(error))
+            _log.info("interface.not_let_in", extra=_about(message, error))
             reply = self._refuse(coding, message, StatusCode.FORBIDDEN)
         except AccordError as error:
-            log.error("failed", device=message.header.source.uri, why=str(error))
+            _log.error("interface.failed", extra=_about(message, error))
             reply = self._refuse(coding, message, StatusCode.DATA_STORE_FAILURE)
-        except Exception:  # the edge: a device must get an answer
-            log.exception("failed", device=message.header.source.uri)
+        except Exception as error:  # noqa: BLE001 (the edge: a device must get an answer)
+            contained(error, f"answering {message.header.source.uri}")
             reply = self._refuse(coding, message, StatusCode.COMMAND_FAILED)
         return Answer(body=reply, content_type=coding.value)
 
     def _malformed(self, coding: Media, refused: Malformed) -> Answer:
-        log.info("malformed message", why=str(refused), where=refused.prop)
+        _log.info("interface.malformed", extra={"why": str(refused), "where": refused.prop})
         if refused.header is None:
             return Answer(body=b"that is no SyncML\n", content_type="text/plain", status=400)
         message = Message(header=refused.header)
@@ -281,6 +282,11 @@ class Server:
             durable=talk.stage is Stage.OVER,
         )
         return reply
+
+
+def _about(message: Message, error: AccordError) -> dict[str, str]:
+    """Return what the log says of a message that failed."""
+    return {"device": message.header.source.uri, "why": str(error)}
 
 
 def _limit(most: int, peer: int) -> int:

@@ -20,8 +20,8 @@ from accord.service.roundtrip import traces
 from accord.service.roundtrip.steps import Trip, steps
 from accord.service.roundtrip.things import Thing, things
 from accord.service.roundtrip.traces import Trace
-from accord.state.holder import take
 from accord.state.records import Target
+from accord.state.taking import take
 
 LEASE_SECONDS = 1800.0
 

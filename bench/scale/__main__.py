@@ -1,0 +1,150 @@
+"""`make scale`: one process through a working day, several on PostgreSQL, and many idle links.
+
+`python -m bench.scale --only day --mailboxes 20 --changes 200 --minutes 0.5` is a small one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from accord.sandbox.process import PeerMissing
+
+PARTS = ("day", "workers", "idle")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the parts and print their figures; 1 where anything was lost, doubled or mailed."""
+    given = _given(words)
+    figures: dict[str, Any] = {"machine": _machine(), "parts": {}}
+    missing = False
+    for part in given.only or PARTS:
+        with _folder(part, given.keep) as folder:
+            try:
+                figures["parts"][part] = _part(part, given)(folder)
+            except PeerMissing as peer:
+                print(f"{part}: {peer}", file=sys.stderr)
+                missing = True
+    if given.figures is not None:
+        given.figures.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if given.json:
+        print(json.dumps(figures, indent=1))
+    else:
+        from bench.scale.shown import show
+
+        show(figures)
+    return int(missing or not _clean(figures))
+
+
+@contextmanager
+def _folder(part: str, keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        (keep / part).mkdir(parents=True)
+        yield keep / part
+        return
+    with tempfile.TemporaryDirectory(prefix="accord-scale-") as folder:
+        yield Path(folder)
+
+
+def _given(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.scale")
+    parser.add_argument("--only", action="append", choices=PARTS)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="write the JSON there, too")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave all files there")
+    parser.add_argument(
+        "--patience", type=float, default=600, help="seconds in which nothing comes"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=16, help="`workers` in [run]")
+    day = parser.add_argument_group("day: one process, SQLite, three links for each mailbox")
+    day.add_argument("--mailboxes", type=int, default=1_000)
+    day.add_argument("--changes", type=int, default=50_000)
+    day.add_argument("--minutes", type=float, default=10.0)
+    day.add_argument("--items", type=int, default=1, help="in each folder, before the day")
+    day.add_argument("--latency", type=float, nargs=2, default=(100, 300), metavar="MS")
+    several = parser.add_argument_group("workers: several processes on PostgreSQL")
+    several.add_argument("--worker-mailboxes", type=int, default=100)
+    several.add_argument("--worker-items", type=int, default=10, help="in each folder")
+    several.add_argument("--worker-latency", type=float, default=50, metavar="MS")
+    several.add_argument("--counts", type=int, nargs="+", default=(1, 2, 4))
+    several.add_argument("--share", type=float, default=0.25, help="of a core, for each worker")
+    idle = parser.add_argument_group("idle: links on which nothing happens")
+    idle.add_argument("--links", type=int, default=10_000)
+    idle.add_argument("--interval", type=float, default=900, metavar="SECONDS")
+    idle.add_argument("--idle-minutes", type=float, default=15.0, help="that each is measured")
+    return parser.parse_args(words)
+
+
+def _part(name: str, given: argparse.Namespace) -> Callable[[Path], dict[str, Any]]:
+    """Return what runs a part."""
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"{name} {time.monotonic() - began:7.1f} s  {text}", file=sys.stderr, flush=True)
+
+    if name == "day":
+        from bench.scale import day
+
+        played = day.Day(
+            mailboxes=given.mailboxes,
+            changes=given.changes,
+            minutes=given.minutes,
+            latency=(given.latency[0] / 1000, given.latency[1] / 1000),
+            workers=given.workers,
+            items=given.items,
+            seed=given.seed,
+            patience=given.patience,
+        )
+        return lambda folder: day.run(folder, played, tell)
+    if name == "workers":
+        from bench.scale import workers
+
+        load = workers.Load(
+            mailboxes=given.worker_mailboxes,
+            items=given.worker_items,
+            counts=tuple(given.counts),
+            share=given.share,
+            latency=given.worker_latency / 1000,
+            workers=given.workers,
+            patience=given.patience,
+        )
+        return lambda folder: workers.run(folder, load, tell)
+    from bench.scale import idle
+
+    still = idle.Idle(
+        links=given.links,
+        interval=given.interval,
+        seconds=given.idle_minutes * 60,
+        workers=given.workers,
+    )
+    return lambda folder: idle.run(folder, still, tell)
+
+
+def _clean(figures: dict[str, Any]) -> bool:
+    parts = figures["parts"]
+    rows = [*parts.get("workers", {}).get("rows", ()), *([parts["day"]] if "day" in parts else ())]
+    return not any(row["lost"] or row["doubled"] or row["mails"] for row in rows)
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "processors": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "load": round(os.getloadavg()[0], 2),
+        "day": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

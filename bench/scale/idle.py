@@ -1,0 +1,105 @@
+"""What links cost on which nothing happens: CPU and memory, by what causes them.
+
+Three services are measured one after the other: with one mailbox (what the process, the queue's
+polling and a stream need at all), with all mailboxes watched but not due, and with all of them
+visited on the interval. The differences are what watching and visiting cost.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from accord.sandbox.process import until
+from bench.scale.day import Tell
+from bench.scale.office import KINDS, PATIENCE, Office, Service
+from bench.scale.usage import Watch
+
+_NEVER = 604_800
+QUIET = 5.0
+"""Seconds by which is told whether the first visits are over."""
+
+
+class Idle(Struct, frozen=True, kw_only=True):
+    """Say how many links, how often they are visited, and for how long each is measured."""
+
+    links: int
+    interval: float
+    seconds: float
+    workers: int
+
+
+def run(folder: Path, idle: Idle, tell: Tell) -> dict[str, Any]:
+    """Measure the three and return the figures."""
+    mailboxes = -(-idle.links // len(KINDS))
+    links = mailboxes * len(KINDS)
+    rows = {
+        "one": _measure(folder / "one", 1, _NEVER, idle, tell),
+        "watched": _measure(folder / "watched", mailboxes, _NEVER, idle, tell),
+        "visited": _measure(folder / "visited", mailboxes, idle.interval, idle, tell),
+    }
+    one, watched, visited = rows["one"], rows["watched"], rows["visited"]
+    more = max(links - len(KINDS), 1)
+    visits = visited["visits"] / visited["seconds"]
+    return {
+        "links": links,
+        "mailboxes": mailboxes,
+        "interval": idle.interval,
+        "rows": rows,
+        "core_percent": 100 * (visited["core"] - one["core"]),
+        "core_percent_of_polling": 100 * one["core"],
+        "core_percent_of_watching": 100 * (watched["core"] - one["core"]),
+        "core_percent_of_visits": 100 * (visited["core"] - watched["core"]),
+        "visits_per_second": visits,
+        "cpu_ms_per_visit": 1000 * (visited["core"] - watched["core"]) / visits if visits else None,
+        "kb_per_link": (visited["resident"] - one["resident"]) / more / 1000,
+        "kb_per_link_of_watching": (watched["resident"] - one["resident"]) / more / 1000,
+    }
+
+
+def _measure(
+    folder: Path, mailboxes: int, interval: float, idle: Idle, tell: Tell
+) -> dict[str, Any]:
+    tell(f"{mailboxes} idle mailboxes, visited every {interval:g} s")
+    settings = {"interval": interval, "workers": idle.workers}
+    folder.mkdir()
+    with (
+        Office(folder, mailboxes, latency=(0.0, 0.0), settings=settings) as office,
+        office.service() as service,
+    ):
+        service.until_streamed(mailboxes)
+        links = mailboxes * len(KINDS)
+        _rest(service, links, links / interval, tell)
+        visits = service.visits
+        watch = Watch(accord=service.pid)
+        end = time.monotonic() + idle.seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 10.0))
+            service.listen()
+        return {
+            "mailboxes": mailboxes,
+            "seconds": watch.seconds,
+            "core": watch.cores()["accord"],
+            "resident": service.usage.resident,
+            "peak": service.usage.peak,
+            "visits": service.visits - visits,
+            "faults": service.errors,
+        }
+
+
+def _rest(service: Service, links: int, per_second: float, tell: Tell) -> None:
+    """Wait until the first visits are over: until no more come than the interval asks for."""
+
+    def over() -> bool:
+        before = service.visits
+        time.sleep(QUIET)
+        service.listen()
+        tell(f"first visits: {len(service.visited)} of {links} links")
+        usual = max(1.5 * per_second * QUIET, 1.0)
+        return len(service.visited) >= links and service.visits - before <= usual
+
+    if not until(over, PATIENCE):
+        raise RuntimeError("the first visits never end")

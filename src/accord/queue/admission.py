@@ -1,0 +1,138 @@
+"""Which runs are handed over next: by urgency, by how long they wait, and none takes all.
+
+`durable` asks; what it hands over is begun soon after. Every look is by an index, for folders are
+many and looks are frequent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import and_, func, select, text
+
+from accord.db import Database, Tx
+from accord.ports.queue import Urgency
+from accord.queue.circuits import Standing
+from accord.queue.folders import RUNNING, WAITING, Admitted
+from accord.queue.memory import room
+from accord.queue.places import standings
+from accord.queue.schema import FOLDERS, READY
+
+AHEAD = 2
+"""How many runs wait for each worker: DBOS looks for them only so often."""
+
+PATIENCE = 60.0
+"""Seconds after which what is less urgent has its turn, too: each fourth run is one of those."""
+
+_F = FOLDERS.c
+_KNOWN = 1.0
+_TURNS = 4
+_READY = text(READY)
+
+
+class Admission:
+    """Choose what is handed over next; `clock` is the one that all share who work on it."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        """Keep the database, which has the tables."""
+        self._database = database
+        self._clock = clock
+        self._known: tuple[set[str], float] = (set(), 0.0)
+        self._turn = 0
+        self.limits: Mapping[str, int] = {}
+        self.troubled: Mapping[str, Standing] = {}
+
+    def admit(self, workers: int) -> list[Admitted]:
+        """Return runs to hand over now, the most urgent first: as many as may begin soon.
+
+        DBOS minds priorities only within a partition, so few runs wait there, AHEAD for each
+        worker, and what is urgent waits for those alone.
+        """
+        now = self._clock()
+        found: list[Admitted] = []
+        with self._database.read() as tx:
+            under_way, waiting = _under_way(tx)
+            places = self._places(tx) | under_way.keys()
+            most = room(workers, places) if len(places) > 1 else (AHEAD + 1) * workers
+            left = {place: self._most(place, most) - under_way[place] for place in places}
+            self.troubled = standings(tx)
+            for place in self.troubled.keys() & left.keys():
+                at_once = self._most(place, most)
+                left[place] = self.troubled[place].room(under_way[place], at_once, now)
+            wanted = AHEAD * workers - waiting
+            if (owed := min(self._turn // _TURNS, wanted)) > 0:
+                late = [
+                    row
+                    for urgency in (Urgency.DUE, Urgency.LOAD)
+                    for row in _ready(tx, now - PATIENCE, urgency, left, owed)
+                ]
+                found += _let_in(sorted(late, key=lambda row: row.due)[:owed], left)
+            for urgency in Urgency:
+                if (more := wanted - len(found)) <= 0:
+                    break
+                known = {each.id for each in found}
+                some = _ready(tx, now, urgency, left, more + len(known))
+                found += _let_in([row for row in some if row.id not in known][:more], left)
+        self._turn = self._turn % _TURNS + len(found)
+        return found
+
+    def _most(self, place: str, most: int) -> int:
+        return min(most, self.limits.get(place, most))
+
+    def know(self, place: str) -> None:
+        """Note a place for which something was asked just now."""
+        places, until = self._known
+        if place not in places:
+            self._known = {*places, place}, until
+
+    def _places(self, tx: Tx) -> set[str]:
+        """Return all places for which anything is planned; they are not looked for each time."""
+        places, until = self._known
+        if time.monotonic() > until:
+            places = set()
+            query = select(_F.place).where(_READY).order_by(_F.place).limit(1)
+            # From one to the next: to read all folders for it would take far longer.
+            found = tx.execute(query).scalar()
+            while found is not None:
+                places.add(found)
+                found = tx.execute(query.where(_F.place > found)).scalar()
+            self._known = places, time.monotonic() + _KNOWN
+        return places
+
+
+def _under_way(tx: Tx) -> tuple[Counter[str], int]:
+    """Return how many runs each place has at once, and how many haven't begun."""
+    counted: Counter[str] = Counter()
+    waiting = 0
+    for condition in (RUNNING, and_(WAITING, _F.running == 0)):
+        query = select(_F.place, func.count()).where(condition).group_by(_F.place)
+        waiting = 0
+        for place, count in tx.execute(query):
+            counted[place] += count
+            waiting += count
+    return counted, waiting
+
+
+def _ready(tx: Tx, now: float, urgency: Urgency, left: Mapping[str, int], limit: int) -> list[Any]:
+    """Return what is due of an urgency, who waits longest first; of no place more than it may."""
+    found: list[Any] = []
+    for place, most in left.items():
+        if most <= 0:
+            continue
+        query = (
+            select(_F.id, _F.generation, _F.urgency, _F.place, _F.due)
+            .where(_READY, _F.place == place, _F.urgency == int(urgency), _F.due <= now)
+            .order_by(_F.due)
+            .limit(min(most, limit))
+        )
+        found += tx.execute(query).all()
+    return sorted(found, key=lambda row: (row.due, row.id))[:limit]
+
+
+def _let_in(some: list[Any], left: dict[str, int]) -> list[Admitted]:
+    for row in some:
+        left[row.place] -= 1
+    return [Admitted(row.id, row.generation, row.urgency) for row in some]

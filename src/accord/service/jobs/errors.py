@@ -1,0 +1,188 @@
+"""The job `errors`: what failed is tried again where that may help, the rest is told by cause.
+
+A link's last visit, items that wait, folders that were buried and other jobs are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from accord.ports.errors import AuthFailed, Retry
+from accord.ports.queue import Queue, Stage, Urgency
+from accord.service.jobs.job import Ending, Outcome, Work
+from accord.service.notices.causes import Cause, Told, line, shape, stand, veiled
+from accord.service.roster import Post, read
+from accord.service.troubles import LinkTrouble, troubles
+from accord.state.records import Cause as Waiting
+from accord.state.records import Link
+from accord.state.state import Tx
+
+NAME = "errors"
+CAUSE = "error check"
+_PASSING = (Retry.action, "relist", "replan")
+_HELD = (Waiting.HELD, Waiting.UNDO, Waiting.FILE)
+_ADVICE = {
+    AuthFailed.action: "import the target with the right password; `accord check` tests it",
+    Retry.action: "it is tried again by itself; `accord check` says what answers",
+    "bug": "report it with the lines of the log",
+}
+
+
+def check_errors(work: Work) -> Outcome:
+    """Try again what may do now, and tell what else is wrong."""
+    accord = work.accord
+    with accord.state.read() as tx:
+        stopped = bool(tx.settings.get("paused", False))
+        names = {target.id: target.name for target in tx.targets.all()}
+        found = troubles(tx)
+        waiting = tx.pending.counted()
+        causes = list(_of_jobs(tx, stopped=stopped))
+    roster = read(accord)
+    links = {link.id: link for post in roster.posts.values() for link in post.links}
+    again = [post for post in roster.posts.values() if _tries(post, found, waiting)]
+    causes += _of_links(links, names, found)
+    causes += _of_items(links, names, waiting)
+    if work.queue is not None:
+        causes += _buried(work.queue)
+    if stopped:
+        hint = "`accord resume --all` lets it go on"
+        causes.append(Cause(key="paused", words="everything is paused", hint=hint, passing=True))
+    lines = [line(cause) for cause in causes]
+    if work.dry:
+        words = f"{len(again)} to try again, {len(causes)} to tell"
+        return Outcome(words=words, lines=lines)
+    _try_again(work, again)
+    patience = timedelta(minutes=int(work.options["patience"]))
+    told = stand(accord, work.config, NAME, causes, patience)
+    return _outcome(told, lines, len(again))
+
+
+def _outcome(told: Told, lines: list[str], again: int) -> Outcome:
+    said = [f"{told.standing} wrong" if told.standing else "nothing is wrong"]
+    said += [f"{told.told} told"] if told.told else []
+    said += [f"{again} tried again"] if again else []
+    said += [f"could not be told: {'; '.join(told.failed)}"] if told.failed else []
+    hint = "`accord jobs causes` lists it" if told.standing else ""
+    return Outcome(
+        words=", ".join(said),
+        counts={"wrong": told.standing, "told": told.told, "again": again},
+        lines=lines,
+        failed=len(told.failed),
+        changed=bool(told.told),
+        hint=hint,
+    )
+
+
+def _tries(
+    post: Post, found: Mapping[str, LinkTrouble], waiting: list[tuple[str, Waiting, str, int]]
+) -> bool:
+    """Tell whether another visit may help; a refused password is not shown again."""
+    own = {link.id for link in post.links}
+    actions = {found[link].action for link in own & found.keys()}
+    if AuthFailed.action in actions:
+        return False
+    retry = any(link in own and cause is Waiting.RETRY for link, cause, _, _ in waiting)
+    return retry or bool(actions & set(_PASSING))
+
+
+def _try_again(work: Work, posts: list[Post]) -> None:
+    """Ask for visits; a folder that is to be left alone for a while still is."""
+    for post in posts:
+        work.step()
+        if work.queue is not None:
+            work.queue.ask(post.key, CAUSE, place=post.target, urgency=Urgency.DUE)
+
+
+def _of_links(
+    links: Mapping[str, Link], names: Mapping[str, str], found: Mapping[str, LinkTrouble]
+) -> Iterator[Cause]:
+    """Yield why links can't be visited, by target and error."""
+    grouped: dict[tuple[str, str], Cause] = {}
+    for id_, trouble in found.items():
+        link = links.get(id_)
+        if link is None:
+            continue
+        passing = trouble.action in _PASSING
+        cause = Cause(
+            key=f"link/{link.target}/{trouble.action}/{trouble.error}",
+            words=f"on {names[link.target]}: {trouble.error}",
+            hint=trouble.hint or _ADVICE.get(trouble.action, ""),
+            names=[],
+            count=0,
+            passing=passing,
+        )
+        _add(grouped, (link.target, shape(cause.key)), cause, link.name, 1)
+    for cause in grouped.values():
+        yield _counted(cause, "link", "can't be visited")
+
+
+def _of_items(
+    links: Mapping[str, Link],
+    names: Mapping[str, str],
+    waiting: list[tuple[str, Waiting, str, int]],
+) -> Iterator[Cause]:
+    """Yield why items wait: refused ones by their reason, held ones and conflicts by target."""
+    grouped: dict[tuple[str, str], Cause] = {}
+    for id_, pending, why, number in waiting:
+        link = links.get(id_)
+        if link is None:
+            continue
+        target = names[link.target]
+        what, words = str(pending), f"on {target}: {veiled(why)}"
+        hint = "`accord check` lists them"
+        if pending in _HELD:
+            what, words, hint = "held", f"on {target}: they wait for approval", "`accord held`"
+        elif pending is Waiting.CONFLICT:
+            words, hint = (
+                f"on {target}: both sides changed, and nobody decided",
+                "`accord conflicts`",
+            )
+        key = f"item/{what}/{words}"
+        passing = pending is Waiting.RETRY
+        cause = Cause(key=key, words=words, hint=hint, names=[], count=0, passing=passing)
+        _add(grouped, (link.target, shape(key)), cause, link.name, number)
+    for cause in grouped.values():
+        yield _counted(cause, "item", "")
+
+
+def _buried(queue: Queue) -> Iterator[Cause]:
+    """Yield why folders are visited no more."""
+    grouped: dict[tuple[str, str], Cause] = {}
+    for entry in queue.entries(Stage.BURIED):
+        hint = "`accord queue buried` lists them, `accord queue revive` visits them again"
+        key = f"buried/{entry.why}"
+        cause = Cause(key=key, words=f"buried: {entry.why}", hint=hint, names=[], count=0)
+        _add(grouped, ("", shape(key)), cause, entry.folder, 1)
+    for cause in grouped.values():
+        yield _counted(cause, "folder", "")
+
+
+def _of_jobs(tx: Tx, *, stopped: bool) -> Iterator[Cause]:
+    """Yield why other jobs ended badly; while all is `stopped` some can't do anything."""
+    grouped: dict[tuple[str, str], Cause] = {}
+    for row in tx.jobs.all().values():
+        unable = row.ending == Ending.UNABLE and not stopped
+        bad = unable or row.ending == Ending.FAILED or row.attempts > 1
+        if bad and row.enabled and row.name != NAME:
+            key = f"job/{row.words}"
+            cause = Cause(key=key, words=row.words, hint=row.hint, names=[], count=0)
+            _add(grouped, ("", shape(key)), cause, row.name, 1)
+    for cause in grouped.values():
+        cause.words = f"job {', '.join(cause.names)}: {cause.words}"
+        yield cause
+
+
+def _add(
+    grouped: dict[tuple[str, str], Cause], key: tuple[str, str], cause: Cause, name: str, count: int
+) -> None:
+    one = grouped.setdefault(key, cause)
+    one.count += count
+    if name not in one.names:
+        one.names.append(name)
+
+
+def _counted(cause: Cause, one: str, verb: str) -> Cause:
+    noun = one if cause.count == 1 else f"{one}s"
+    cause.words = " ".join(filter(None, [f"{cause.count:,} {noun}", verb, cause.words]))
+    return cause

@@ -1,0 +1,131 @@
+"""The service's processes: which of them live, and who is heard of by which of them.
+
+Each gives signs of life (`service.presence`); what others share with it goes by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from accord.db.tx import AnyRow
+from accord.state.context import Repository
+from accord.state.holder import is_dead
+from accord.state.process_tables import PROCESSES, WATCHES
+from accord.state.records import Process, Watched
+
+LIFE = 15.0
+"""Seconds without a sign of life after which a process counts as gone."""
+
+SILENCE = 15.0
+"""Seconds more until what it was in the middle of is taken from it: it may only be slow."""
+
+KEPT = timedelta(days=1)
+"""How long it is kept in mind that a process ended without a word."""
+
+
+class Processes(Repository):
+    """Keep the processes that run; their names are those of `holder.myself`."""
+
+    def live(self, process: Process, seconds: float = LIFE) -> None:
+        """Give a sign of life that holds for so long."""
+        now = self.context.agreed_now()
+        row = {
+            "name": process.name,
+            "parts": " ".join(sorted(process.parts)),
+            "host": process.host,
+            "version": process.version,
+            "since": process.since,
+            "until": now + timedelta(seconds=seconds),
+            "figures": process.figures,
+        }
+        self.db.upsert(PROCESSES, [row])
+
+    def supersede(self, process: Process) -> None:
+        """Forget who ended without a word and did the same here, and who did so long ago."""
+        parts = " ".join(sorted(process.parts))
+        for each in self.all():
+            same = each.host == process.host and " ".join(sorted(each.parts)) == parts
+            ended = is_dead(each.name) or each.silent > LIFE + SILENCE
+            if each.name != process.name and same and ended:
+                self.leave(each.name)
+        self.db.execute(
+            delete(PROCESSES).where(PROCESSES.c.until <= self.context.agreed_now() - KEPT)
+        )
+
+    def leave(self, name: str) -> None:
+        """Be gone, and hear of nobody any more."""
+        self.db.execute(delete(PROCESSES).where(PROCESSES.c.name == name))
+        self.db.execute(delete(WATCHES).where(WATCHES.c.process == name))
+
+    def all(self) -> list[Process]:
+        """Return the processes, by what they do, those that are gone last."""
+        now = self.context.agreed_now()
+        row = PROCESSES.c
+        rows = self.db.execute(select(PROCESSES).order_by(row.parts, row.since, row.name))
+        return sorted((_process(each, now) for each in rows), key=lambda one: one.gone)
+
+    def silent(self, holder: str) -> bool:
+        """Tell whether the process of a lease's holder gave signs of life, and gives none now.
+
+        Of one that never gave any, such as a command, nothing is told.
+        """
+        of = holder.rpartition("/")[0]
+        known = [each for each in self.all() if each.name.rpartition("/")[0] == of]
+        return bool(known) and all(each.silent > LIFE + SILENCE for each in known)
+
+
+def _process(row: AnyRow, now: datetime) -> Process:
+    silent = (now - row.until).total_seconds() + LIFE
+    return Process(
+        name=row.name,
+        parts=frozenset(row.parts.split()),
+        host=row.host,
+        version=row.version,
+        since=row.since,
+        heard=row.until - timedelta(seconds=LIFE),
+        silent=silent,
+        figures=row.figures or {},
+        gone=silent > LIFE or is_dead(row.name),
+    )
+
+
+class Watches(Repository):
+    """Keep how mailboxes are watched, and by which process."""
+
+    def put(self, process: str, watched: Sequence[Watched]) -> None:
+        """Note how mailboxes are watched by a process from now on."""
+        now = self.context.now()
+        rows = [
+            {
+                "target": each.target,
+                "principal": each.principal,
+                "way": each.way,
+                "why": each.why,
+                "process": process,
+                "at": now,
+            }
+            for each in watched
+        ]
+        self.db.upsert(WATCHES, rows)
+
+    def remove(self, process: str, mailboxes: Iterable[tuple[str, str]]) -> None:
+        """Forget mailboxes that a process watches no more; others may watch them by now."""
+        row = WATCHES.c
+        for target, principal in mailboxes:
+            mine = (row.target == target, row.principal == principal, row.process == process)
+            self.db.execute(delete(WATCHES).where(*mine))
+
+    def get(self, target: str, principal: str) -> Watched | None:
+        """Return how a mailbox is watched; its process may be gone."""
+        row = WATCHES.c
+        query = select(WATCHES).where(row.target == target, row.principal == principal)
+        found = self.db.execute(query).first()
+        return None if found is None else Watched(**found._mapping)
+
+    def all(self) -> list[Watched]:
+        """Return how mailboxes are watched, by target and mailbox."""
+        query = select(WATCHES).order_by(WATCHES.c.target, WATCHES.c.principal)
+        return [Watched(**row._mapping) for row in self.db.execute(query)]
