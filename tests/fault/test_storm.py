@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
@@ -10,50 +12,45 @@ from tests.fault.storm.kinds import KINDS
 from tests.fault.storm.storm import Figures, Row, storm, table
 from tests.peers import miss
 
-CHOSEN = {
-    "postgres": (
-        "worker killed",
-        "listener killed",
-        "database killed",
-        "database cut off",
-    ),
-    "sqlite": (
-        "service killed",
-        "servers cut off",
-        "429 and 503",
-        "nonsense for answers",
-        "clocks set back by 1 h",
-        "disk full",
-        "tokens expired",
-    ),
-    "split": ("CRM.interface killed", "CRM.interface cut off", "CRM.interface's tokens expired"),
-}
+QUICK = (
+    "service killed",
+    "servers cut off",
+    "429 and 503",
+    "clocks set back by 1 h",
+    "tokens expired",
+)
+PATIENT = ("nonsense for answers", "disk full")
+SHARED = ("worker killed", "listener killed", "database killed", "database cut off")
+ELSEWHERE = (
+    "CRM.interface killed",
+    "CRM.interface cut off",
+    "CRM.interface's tokens expired",
+)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "house",
+    ("house", "kinds"),
     [
-        pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.long]),
-        "sqlite",
-        pytest.param("split", marks=pytest.mark.long),
+        ("sqlite", QUICK),
+        pytest.param("sqlite", PATIENT, marks=pytest.mark.long),
+        pytest.param("postgres", SHARED, marks=[pytest.mark.postgres, pytest.mark.long]),
+        pytest.param("split", ELSEWHERE, marks=pytest.mark.long),
     ],
 )
-def test_the_service_recovers_from_each_fault_by_itself(house: str) -> None:
-    figures = _storm(house)
+def test_the_service_recovers_from_each_fault_by_itself(house: str, kinds: Sequence[str]) -> None:
+    figures = _storm(house, kinds)
     print(table(figures))
     assert figures.problems == []
     assert figures.clean
     tried = {row.fault for row in figures.rows if row.times and row.houses == [house]}
-    assert tried == {
-        kind.name for kind in KINDS if kind.name in CHOSEN[house] and not kind.missing()
-    }
+    assert tried == {kind.name for kind in KINDS if kind.name in kinds and not kind.missing()}
 
 
-def _storm(house: str) -> Figures:
+def _storm(house: str, kinds: Sequence[str]) -> Figures:
     try:
-        return storm(houses=[house], kinds=CHOSEN[house])
+        return storm(houses=[house], kinds=kinds)
     except PeerMissing as missing:
         miss(missing)
         raise
