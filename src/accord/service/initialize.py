@@ -31,7 +31,7 @@ from accord.state.templates import Given, Handover
 LEAVERS = 3
 """How many people may leave at once, where they aren't less than half of all."""
 
-LEASE_SECONDS = 900.0
+LEASE_SECONDS = 3600.0
 """For how long each step of an initialization keeps others from beginning."""
 
 _FIELDS = ("rule", "folder", "principal", "mode")

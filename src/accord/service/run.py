@@ -147,9 +147,12 @@ class Run:
 
     def _rest_a_moment(self) -> None:
         """Give back the memory of the visits since, once there is nothing to do."""
-        if self._visited and self._queue.idle:
-            self._visited = False
-            give_back()
+        try:
+            if self._visited and self._queue.idle:
+                self._visited = False
+                give_back()
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            contained(error, "asking whether there is nothing to do")
 
     def stop(self) -> None:
         """Begin nothing more; a flag, so that a signal's handler may set it."""

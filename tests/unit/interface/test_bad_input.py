@@ -319,6 +319,43 @@ def test_no_name_in_a_refused_header_makes_the_answer_too_large(
         assert len(answer.body) <= 5_000
 
 
+def test_all_names_of_a_refused_header_may_be_long_at_once(world: World) -> None:
+    phone = world.phone()
+    phone.begin()
+    long = Location("&" * 255, "&" * 255)
+    header = replace(phone.message().header, cred=None, meta=Meta(max_msg_size=1))
+    header = replace(header, session_id="&" * 64, msg_id="&" * 64, target=long, source=long)
+    body = Media.XML.encode(m.Message(header=header))
+    answer = world.server.answer(Request(body=body, content_type=Media.XML.value))
+    assert len(answer.body) <= 5_000
+
+
+@pytest.mark.parametrize(
+    ("most", "name"), [(5_000, "x" * 3_500), (8_000, "x" * 7_900), (20_000, "&" * 7_900)]
+)
+def test_a_status_too_long_for_any_message_ends_no_session(
+    world: World, most: int, name: str
+) -> None:
+    phone = Phone(world.server, max_message=most)
+    phone.begin(201)
+    item = Item(target=Location(name))
+    reply = phone.post(
+        m.Get(cmd_id="7", items=(item,)),
+        *status_for(phone.reply),
+        phone.sync_of([add("1", card("Ada Lovelace"))]),
+    )
+    seen = [reply]
+    while not reply.final and len(seen) < 10:
+        reply = phone.post(*status_for(reply), m.Alert(cmd_id="9", code=222))
+        seen.append(reply)
+    assert reply.final
+    answers = [c for each in seen for c in each.body if isinstance(c, m.Status)]
+    assert [c.code for c in answers if c.cmd == "Add"] == [201]
+    assert [c for c in answers if c.cmd == "Get"]
+    assert any(isinstance(c, m.Sync) for each in seen for c in each.body)
+    assert all(len(Media.XML.encode(each)) <= most for each in seen)
+
+
 @given(st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_cut_or_changed_there_is_an_answer(data: st.DataObject) -> None:

@@ -82,14 +82,24 @@ class Reply:
         # The header's own status belongs in front whatever is owed from before.
         waiting.sort(key=_is_header_status, reverse=True)
         for at, each in enumerate(waiting):
-            size = self.measure(each.command)
-            if size > self.left and self.body:
+            made = each.command
+            size = self.measure(made)
+            if size > self.left and self._bare:
+                # No later message has more room: who waited for it would wait for ever.
+                made = _slim(made)
+                size = self.measure(made)
+            elif size > self.left:
                 self.talk.owed = waiting[at:]
                 return False
-            command = self.put(each.command, size)
+            command = self.put(made, size)
             if each.alert:
                 self.expect(command.cmd_id, Sent(each.alert, "alert"))
         return True
+
+    @property
+    def _bare(self) -> bool:
+        """Tell whether nothing is in it but, at most, the answer to the header."""
+        return all(isinstance(each, m.Status) and each.cmd_ref == "0" for each in self.body)
 
     def measure(self, command: Command) -> int:
         """Return how many bytes a command takes at most, whatever its number will be."""
@@ -120,8 +130,7 @@ class Reply:
 
     def message(self, *, final: bool, asked: bool) -> Message:
         """Return the reply; asks for the next message where there is nothing else to say."""
-        bare = all(isinstance(each, m.Status) and each.cmd_ref == "0" for each in self.body)
-        if asked and bare and not final:
+        if asked and self._bare and not final:
             item = m.Item(target=self.head.target, source=self.head.source)
             self.put(m.Alert(cmd_id="1", code=AlertCode.NEXT_MESSAGE, items=(item,)))
         return Message(header=self.head, body=tuple(self.body), final=final)
@@ -153,9 +162,8 @@ def refusal(
             source_refs=(head.target.uri,),
             chal=chal,
         )
-        bare = msgspec.structs.replace(named, target_refs=(), source_refs=())
         fits = media.measure(named, head.version) <= left
-        body.append(named if fits else bare)
+        body.append(named if fits else _slim(named))
         left -= media.measure(body[0], head.version)
         commands = [
             command
@@ -180,6 +188,13 @@ def refusal(
 def name_of(command: Command) -> str:
     """Return a command's name as messages spell it."""
     return command.name if isinstance(command, m.Unknown) else type(command).__name__
+
+
+def _slim(command: Command) -> Command:
+    """Return a command without what it repeats of the one that it answers, which may be long."""
+    if not isinstance(command, m.Status):
+        return command
+    return msgspec.structs.replace(command, target_refs=(), source_refs=(), items=())
 
 
 def _is_header_status(owed: Owed) -> bool:

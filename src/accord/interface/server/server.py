@@ -40,6 +40,7 @@ _log = logging.getLogger("accord.interface")
 
 _LONGEST = 255
 _LONGEST_ID = 64
+_LONGEST_NAME = 64
 _LEASE = 120.0
 _WAIT = 20.0
 _LEAST = 5_000
@@ -123,7 +124,10 @@ class Server:
     ) -> bytes:
         peer = (message.header.meta or Meta()).max_msg_size or 0
         limit = _limit(self._house.settings.max_message, peer)
-        reply = refusal(coding, message, _head(_brief(message.header)), code, chal, limit)
+        head = _head(_brief(message.header))
+        if len(coding.encode(Message(header=head))) > limit // 2:
+            head = replace(head, target=Location(head.target.uri))
+        reply = refusal(coding, message, head, code, chal, limit)
         return coding.encode(reply)
 
     def _converse(self, coding: Media, message: Message, request: Request) -> bytes:
@@ -305,7 +309,7 @@ def _head(header: Header, most: int = 0, biggest: int = 0) -> Header:
         version=header.version,
         session_id=header.session_id,
         msg_id=header.msg_id,
-        target=Location(header.source.uri, name if 0 < len(name) <= _LONGEST else None),
+        target=Location(header.source.uri, name if 0 < len(name) <= _LONGEST_NAME else None),
         source=Location(header.target.uri),
         meta=meta,
     )

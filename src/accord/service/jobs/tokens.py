@@ -108,7 +108,7 @@ def _ending(work: Work) -> Iterator[Cause]:
         yield Cause(
             key=f"phone/{user}",
             words=f"{user}'s device can sign in until {_day(until)}",
-            hint=f"`accord token issue {user}` gives it a new password",
+            hint=f"`accord interface device {user}` gives it a new password",
             names=[user],
         )
     for what, path in _certificates(work):
