@@ -24,6 +24,24 @@ time_zone = "Europe/Berlin"
 """
 """Names a `House` in `accord.toml`; to be given its `url` and the `robot`."""
 
+LINKED = (
+    TARGET
+    + """
+[[link]]
+user = "alice"
+target = "company"
+principal = "{person}"
+kinds = ["event"]
+mode = "active"
+
+[[rule]]
+name = "events"
+kind = "event"
+scope = "all"
+"""
+)
+"""Links alice's appointments to a mailbox there; to be given the `person`, too."""
+
 
 class House:
     """An Exchange on a port of its own, with a robot that may act as everybody."""

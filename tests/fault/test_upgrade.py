@@ -27,27 +27,11 @@ from accord.sandbox.exchange.hand import Hand, entry
 from accord.sandbox.postgres import fresh_database
 from accord.sandbox.process import until
 from tests.databases import POSTGRES
-from tests.exchange import ROBOT, TARGET, House
+from tests.exchange import LINKED, ROBOT, House
 from tests.scenario.stage import MONDAY
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON = 60.0
-TEXT = (
-    TARGET
-    + """
-[[link]]
-user = "alice"
-target = "company"
-principal = "{person}"
-kinds = ["event"]
-mode = "active"
-
-[[rule]]
-name = "events"
-kind = "event"
-scope = "all"
-"""
-)
 PACKAGES = ("accord.state", "accord.crm.database", "accord.queue")
 FOLDERS = [f"src/{package.replace('.', '/')}/migrations/versions" for package in PACKAGES]
 
@@ -221,7 +205,7 @@ def test_both_keep_working_while_the_tables_change(
     person = house.person()
     old("init", "--database", urls[0])
     old("crm", "users", "add", "alice", "--address", person)
-    text = TEXT.format(url=house.url, robot=ROBOT, person=person)
+    text = LINKED.format(url=house.url, robot=ROBOT, person=person)
     (tmp_path / "company.toml").write_text(text, encoding="utf-8")
     old("import", "company.toml")
     with closing(Hand(house.url, person, "secret")) as hand, old.running() as leaving:

@@ -7,7 +7,7 @@ it is known when they were last renewed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
@@ -57,12 +57,12 @@ def _certificates(config: Config) -> Iterator[Expiry]:
         ("interface", config.interface.certificate),
         ("web", config.web.certificate),
     ):
-        if name and (at := _ends(config.folder / name)) is not None:
+        if name and (at := end_of(config.folder / name)) is not None:
             hint = "renew it, and start what serves it anew"
             yield Expiry(kind="certificate", name=f"{name} of [{table}]", at=at, hint=hint)
 
 
-def _ends(file: Path) -> datetime | None:
+def end_of(file: Path) -> datetime | None:
     """Return when the first certificate in a file expires; None where there is none to read."""
     from cryptography import x509
 
@@ -70,6 +70,4 @@ def _ends(file: Path) -> datetime | None:
         found = x509.load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError):
         return None
-    return min(
-        (each.not_valid_after_utc for each in found), default=datetime.max.replace(tzinfo=UTC)
-    )
+    return min(each.not_valid_after_utc for each in found)

@@ -5,14 +5,15 @@ Written at the end of visits; `check` and `explain` show it. Nothing follows fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from accord.service.report import Report
-from accord.state.state import State, Tx
+from accord.state.state import Tx
 
 
 class MailboxTrouble(Struct, frozen=True, kw_only=True):
@@ -28,41 +29,37 @@ class MailboxTrouble(Struct, frozen=True, kw_only=True):
         return f"mailbox {self.state} since {self.since:%Y-%m-%d %H:%M} UTC: {self.error}"
 
 
-def note(state: State, reports: Iterable[Report], now: datetime) -> None:
-    """Keep what visits found, and forget what is over; most visits find and change nothing."""
-    reports = list(reports)
-    with state.read() as tx:
-        kept = tx.settings.some(*(_key(one.link) for one in reports))
-    known = {one.link: _read(kept[key]) for one in reports if (key := _key(one.link)) in kept}
-    changed = [one for one in reports if one.state or (one.link in known and not one.error)]
-    if not changed:
-        return
-    with state.begin() as tx:
-        for one in changed:
-            before = known.get(one.link)
+def key_of(link: str) -> str:
+    """Return the setting that keeps the state of a link's mailbox."""
+    return f"mailbox/{link}"
+
+
+def news(kept: Mapping[str, Any], reports: Iterable[Report], now: datetime) -> dict[str, Any]:
+    """Return what changes of what is kept by what visits found; most change nothing."""
+    changed: dict[str, Any] = {}
+    for one in reports:
+        key = key_of(one.link)
+        before = _read(kept[key]) if key in kept else None
+        if one.state:
             same = before is not None and before.state == one.state
-            value = None
-            if one.state:
-                since = before.since if same and before is not None else now
-                found = MailboxTrouble(state=one.state, error=one.error, hint=one.hint, since=since)
-                value = msgspec.to_builtins(found)
-            tx.settings.put(_key(one.link), value)
+            since = before.since if same and before is not None else now
+            found = MailboxTrouble(state=one.state, error=one.error, hint=one.hint, since=since)
+            changed[key] = msgspec.to_builtins(found)
+        elif before is not None and not one.error:
+            changed[key] = None
+    return changed
 
 
 def trouble(tx: Tx, link: str) -> MailboxTrouble | None:
     """Return the state that keeps a link from its mailbox, None where there is none."""
-    kept = tx.settings.get(_key(link))
+    kept = tx.settings.get(key_of(link))
     return None if kept is None else _read(kept)
 
 
 def forget(tx: Tx, link: str) -> None:
     """Forget what a link's mailbox was found in."""
-    tx.settings.put(_key(link), None)
+    tx.settings.put(key_of(link), None)
 
 
 def _read(kept: object) -> MailboxTrouble:
     return msgspec.convert(kept, MailboxTrouble)
-
-
-def _key(link: str) -> str:
-    return f"mailbox/{link}"

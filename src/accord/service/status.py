@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,9 @@ LATE = 300.0
 _HELD = (Cause.HELD, Cause.UNDO, Cause.FILE)
 _FAILED = (Cause.REJECTED, Cause.RETRY)
 _EXAMPLES = 3
+
+Counts = Mapping[str, Counter[Cause]]
+"""Be how many changes of each link wait for what."""
 
 
 class Depth(Struct, frozen=True, kw_only=True):
@@ -141,8 +144,10 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
     """Return how all is; of each link, too."""
     entries = queue.entries(*Stage)
     with accord.state.read() as tx:
-        each = _links(tx)
-        targets = tx.targets.all()
+        targets, given = tx.targets.all(), tx.given_links.all()
+        plans = {one.link for one in given if one.held and one.left is None}
+        paused, counts = bool(tx.settings.get("paused", False)), tx.pending.counts()
+        each = _links(tx, {target.id: target.name for target in targets}, plans, counts, paused)
         processes = tuple(tx.processes.all())
         return Status(
             version=__version__,
@@ -151,13 +156,13 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
             database=accord.state.database.dialect,
             at=accord.clock(),
             running=any(not one.gone for one in processes),
-            paused=bool(tx.settings.get("paused", False)),
+            paused=paused,
             processes=processes,
             links=dict(Counter(one.state for one in each)),
             queue=depths(entries),
             targets=_targets(targets, each, entries, processes),
             failing=_failing(each),
-            waiting=_waiting(tx, each),
+            waiting=_waiting(counts, plans, each),
             expiries=tuple(expiries(accord, config, tx)),
             each=each,
         )
@@ -174,12 +179,15 @@ def depths(entries: Iterable[Entry]) -> dict[str, Depth]:
     }
 
 
-def _links(tx: Tx) -> tuple[LinkStatus, ...]:
-    names = {target.id: target.name for target in tx.targets.all()}
-    runs, complete, counts = tx.runs.last(), tx.cursors.completed(), tx.pending.counts()
-    stuck = troubles(tx)
-    plans = {given.link for given in tx.given_links.all() if given.held and given.left is None}
-    stopped = bool(tx.settings.get("paused", False))
+def _links(
+    tx: Tx,
+    names: Mapping[str, str],
+    plans: Collection[str],
+    counts: Counts,
+    stopped: bool,
+) -> tuple[LinkStatus, ...]:
+    """Return each link; `names` are the targets', `plans` the links whose plan waits as a whole."""
+    runs, complete, stuck = tx.runs.last(), tx.cursors.completed(), troubles(tx)
     found = []
     for link in tx.links.all():
         run = runs.get(link.id)
@@ -274,14 +282,14 @@ def _failing(each: Sequence[LinkStatus]) -> tuple[Failing, ...]:
     return tuple(sorted(found, key=lambda one: (-one.links, one.action)))
 
 
-def _waiting(tx: Tx, each: Sequence[LinkStatus]) -> Waiting:
-    counts = Counter[Cause]()
-    for some in tx.pending.counts().values():
-        counts.update(some)
+def _waiting(counts: Counts, plans: Collection[str], each: Sequence[LinkStatus]) -> Waiting:
+    total = Counter[Cause]()
+    for some in counts.values():
+        total.update(some)
     return Waiting(
-        changes=sum(counts[cause] for cause in _HELD),
+        changes=sum(total[cause] for cause in _HELD),
         links=sum(one.held > 0 for one in each),
-        plans=sum(bool(given.held) and given.left is None for given in tx.given_links.all()),
-        conflicts=counts[Cause.CONFLICT],
-        failed=sum(counts[cause] for cause in _FAILED),
+        plans=len(plans),
+        conflicts=total[Cause.CONFLICT],
+        failed=sum(total[cause] for cause in _FAILED),
     )

@@ -5,7 +5,7 @@ Reading order: `sync` → `_visit_folder` → `_visit_link`; `preview` is the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from accord.model.kinds import Side
 from accord.ports.adapter import Session
 from accord.ports.errors import ConfigError
 from accord.ports.fault import contained
-from accord.service import troubles
+from accord.service import mailbox_states, troubles
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import begin, end, enter
@@ -25,7 +25,6 @@ from accord.service.files import carry_files
 from accord.service.files_plan import foresee_files
 from accord.service.fresh import heard
 from accord.service.identity import attest
-from accord.service.mailbox_states import note
 from accord.service.meter import Meter
 from accord.service.opening import Options, Place, find_folder, settled_key, silent
 from accord.service.planning import decide
@@ -110,9 +109,21 @@ def _visit_mailbox(
             if not report.run and not report.error:
                 report.fail(trouble)
     if not options.dry:
-        note(accord.state, reports.values(), accord.clock())
-        troubles.note(accord.state, reports.values())
+        _note(accord, reports)
     return reports
+
+
+def _note(accord: Accord, reports: Mapping[str, Report]) -> None:
+    """Keep what visits found or met, and forget what is over; most find and change nothing."""
+    keys = [key(link) for key in (mailbox_states.key_of, troubles.key_of) for link in reports]
+    with accord.state.read() as tx:
+        kept = tx.settings.some(*keys)
+    changed = mailbox_states.news(kept, reports.values(), accord.clock())
+    changed |= troubles.news(kept, reports.values())
+    if changed:
+        with accord.state.begin() as tx:
+            for key, value in changed.items():
+                tx.settings.put(key, value)
 
 
 def _folders(mailbox: _Mailbox, links: Sequence[Link]) -> list[Place]:

@@ -5,13 +5,14 @@ Written at the end of visits, where it changes; the error check groups it by cau
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from accord.service.report import Report
-from accord.state.state import State, Tx
+from accord.state.state import Tx
 
 _PREFIX = "trouble/"
 
@@ -24,25 +25,25 @@ class LinkTrouble(Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-def note(state: State, reports: Iterable[Report]) -> None:
-    """Keep what ended these visits, and forget what is over; most end well, and change nothing.
+def key_of(link: str) -> str:
+    """Return the setting that keeps why a link could not be visited."""
+    return _PREFIX + link
+
+
+def news(kept: Mapping[str, Any], reports: Iterable[Report]) -> dict[str, Any]:
+    """Return what changes of what is kept by what ended visits; most end well, and change nothing.
 
     Whoever found another run at work, or is to rest, knows nothing new.
     """
-    reports = [one for one in reports if not one.busy and not one.paused]
-    with state.read() as tx:
-        kept = tx.settings.some(*(_PREFIX + one.link for one in reports))
+    changed = {}
     for one in reports:
+        if one.busy or one.paused:
+            continue
         found = LinkTrouble(error=one.error, action=one.action, hint=one.hint)
         value = msgspec.to_builtins(found) if one.error else None
-        if kept.get(_PREFIX + one.link) == value:
-            kept.pop(_PREFIX + one.link, None)
-        else:
-            kept[_PREFIX + one.link] = value
-    if kept:
-        with state.begin() as tx:
-            for key, value in kept.items():
-                tx.settings.put(key, value)
+        if kept.get(key_of(one.link)) != value:
+            changed[key_of(one.link)] = value
+    return changed
 
 
 def troubles(tx: Tx) -> dict[str, LinkTrouble]:
@@ -56,4 +57,4 @@ def troubles(tx: Tx) -> dict[str, LinkTrouble]:
 
 def forget(tx: Tx, link: str) -> None:
     """Forget what kept a link from being visited."""
-    tx.settings.put(_PREFIX + link, None)
+    tx.settings.put(key_of(link), None)

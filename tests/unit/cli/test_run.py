@@ -25,27 +25,11 @@ from accord.sandbox.process import until
 from accord.testing.place import new_key
 from accord.testing.samples import plain
 from tests.databases import Databases
-from tests.exchange import ROBOT, TARGET, House
+from tests.exchange import LINKED, ROBOT, House
 from tests.unit.cli.conftest import Run, event
 from tests.unit.interface.phone import CALENDAR, Calling, entry
 
 SOON = 60.0
-TEXT = (
-    TARGET
-    + """
-[[link]]
-user = "alice"
-target = "company"
-principal = "{person}"
-kinds = ["event"]
-mode = "active"
-
-[[rule]]
-name = "events"
-kind = "event"
-scope = "all"
-"""
-)
 
 
 class Service:
@@ -114,7 +98,7 @@ def person(
     monkeypatch.setenv("MAIL_PASSWORD", "secret")
     run("init", "--database", databases.url())
     run("crm", "users", "add", "alice", "--address", person)
-    text = TEXT.format(url=house.url, robot=ROBOT, person=person)
+    text = LINKED.format(url=house.url, robot=ROBOT, person=person)
     (tmp_path / "company.toml").write_text(text)
     run("import", "company.toml")
     return person

@@ -6,13 +6,12 @@ Those in use are renewed by their use; refresh tokens of links that rest are not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-
-from cryptography import x509
 
 from accord.ports.errors import AccordError, Retry
 from accord.ports.vault import Renewing
+from accord.service.expiries import end_of
 from accord.service.jobs.job import Outcome, Work
 from accord.service.notices.causes import Cause, line, stand
 from accord.state.records import Target
@@ -133,12 +132,9 @@ def _certificates(work: Work) -> Iterator[tuple[str, Path]]:
 
 
 def _certificate(what: str, path: Path, now: datetime, before: datetime) -> Iterator[Cause]:
-    try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError):
-        return  # whoever needs it says so
-    until = min(one.not_valid_after_utc for one in found).astimezone(UTC)
-    if until >= before:
+    until = end_of(path)
+    # Of one that can't be read whoever needs it says so.
+    if until is None or until >= before:
         return
     ends = "has ended on" if until < now else "ends on"
     yield Cause(
