@@ -226,7 +226,7 @@ def test_a_link_with_nothing_to_do_asks_the_database_little() -> None:
     sqlalchemy.event.listen(world.database.engine, "before_cursor_execute", note)
     world.sync()
     asked = [one for one in asked if not one.startswith(("BEGIN", "SET"))]
-    assert len(asked) <= 29, "\n".join(asked)
+    assert len(asked) <= 28, "\n".join(asked)
     writes = [one for one in asked if not one.startswith("SELECT")]
     assert len(writes) <= 7, "\n".join(writes)
 
