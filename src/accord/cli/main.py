@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(__version__)
         return 0
-    # Loading makes lasting objects; to look them through for garbage again and again takes time.
-    gc.set_threshold(100_000)
+    # Loading makes lasting objects; to look them through for garbage again and again takes time,
+    # and so it does to look once more when all ends. What runs for long asks for more looks.
+    gc.set_threshold(500_000)
+    atexit.register(gc.freeze)
     # Only here, so that asking for the version costs nothing.
     from accord.cli.app import make_app
     from accord.cli.commands import NAMES

@@ -7,10 +7,19 @@ mailboxes most of the memory would be that.
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Callable
 
 _ARENAS = -8
 """M_ARENA_MAX of glibc's malloc.h."""
+
+_NEW = 100_000
+"""New objects that may be garbage before somebody looks."""
+
+
+def look_for_garbage() -> None:
+    """Look for garbage as often as what runs for long needs; one command needs it less."""
+    gc.set_threshold(_NEW)
 
 
 def share_arenas(most: int = 2) -> None:

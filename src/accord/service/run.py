@@ -24,7 +24,7 @@ from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.jobs.clockwork import Clockwork
 from accord.service.listen import Ears, streams
-from accord.service.memory import give_back, share_arenas
+from accord.service.memory import give_back, look_for_garbage, share_arenas
 from accord.service.opening import Options
 from accord.service.presence import Figures, Presence
 from accord.service.report import Report
@@ -121,6 +121,7 @@ class Run:
     def run(self) -> None:
         """Visit every folder, then go by hints and intervals; returns when the last visit ended."""
         share_arenas()
+        look_for_garbage()
         self._presence.begin()
         try:
             self._look()

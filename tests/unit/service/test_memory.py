@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -40,6 +42,12 @@ print(before - resident())
 """
 
 
+class Circle:
+    """Be garbage that only a look for it finds."""
+
+    itself: Circle | None = None
+
+
 @pytest.mark.skipif(not GLIBC, reason="only glibc keeps free memory, and gives it back")
 def test_what_was_freed_goes_back() -> None:
     command = [sys.executable, "-c", PROGRAM]
@@ -51,3 +59,18 @@ def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     memory.share_arenas()
     assert not memory.give_back()
+
+
+def test_what_runs_for_long_keeps_no_hundred_thousand_dead_objects() -> None:
+    before = gc.get_threshold()
+    died: list[bool] = []
+    try:
+        memory.look_for_garbage()
+        circle = Circle()
+        circle.itself = circle
+        weakref.finalize(circle, died.append, True)
+        del circle
+        kept: list[list[object]] = [[] for _ in range(150_000)]
+        assert died, f"{len(kept)} objects later"
+    finally:
+        gc.set_threshold(*before)
