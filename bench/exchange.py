@@ -22,7 +22,7 @@ from bench.rows import Rows
 
 _WORD = "bench"
 _ROBOT = "robot@example.test"
-_ROUNDS = 3
+_ROUNDS = 5
 _USERS = tuple(
     f"{who}-{way}-{number}"
     for who in ("bare", "accord")

@@ -562,6 +562,37 @@ def test_capitals_make_a_difference_in_keys(rig: Rig) -> None:
         assert found == [()]
 
 
+@pytest.mark.parametrize("code", ["ErrorRestrictionTooLong", "ErrorRestrictionTooComplex"])
+@pytest.mark.parametrize("most", [1, 7])
+def test_a_search_for_too_much_at_once_is_made_in_parts(rig: Rig, code: str, most: int) -> None:
+    """How long a restriction may be is nowhere said; what is looked for is found all the same."""
+    asked: list[int] = []
+
+    def short(name: str, body: bytes) -> httpx2.Response | None:
+        if name != "FindItem":
+            return None
+        asked.append(body.count(b"FieldURIOrConstant>") // 2)
+        return httpx2.Response(200, content=said(code, name)) if asked[-1] > most else None
+
+    with rig.place(TASK) as place:
+        items = [plain(TASK, f"no. {number}") for number in range(12)]
+        drafts = [Draft(item=item, key=f"key-{number}") for number, item in enumerate(items)]
+        made = [done(each).ref for each in place.write(*drafts)]
+        rig.bridge.before.append(short)
+        again = [done(each).ref for each in place.write(*drafts)]
+        assert again == made
+        assert asked[0] == 12
+        assert sum(each for each in asked if each <= most) == 12
+        rig.bridge.before.clear()
+        rig.bridge.before.append(lambda name, _: _refused(name, code))
+        with pytest.raises(errors.Retry):
+            place.write(*drafts)
+
+
+def _refused(name: str, code: str) -> httpx2.Response | None:
+    return httpx2.Response(200, content=said(code, name)) if name == "FindItem" else None
+
+
 def test_an_unreadable_title_is_kept_to_oneself_where_it_is_private(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,8 +42,10 @@ from accord.model.observe import Deleted, Denied, Moved, Observation, Snapshot, 
 from accord.ports.adapter import Ask, Question
 from accord.ports.errors import AccordError
 
-TERMS = 40
+TERMS = 50
 """How many values one search looks for: long restrictions are refused."""
+
+_TOO_LONG = frozenset({"ErrorRestrictionTooLong", "ErrorRestrictionTooComplex"})
 
 _UNSEARCHABLE = frozenset(
     {"ErrorUnsupportedPathForQuery", "ErrorInvalidRestriction", "ErrorUnsupportedQueryFilter"}
@@ -96,14 +98,27 @@ def search(shelf: Shelf, folder: Found, sought: Iterable[Sought]) -> dict[Sought
     once = list(dict.fromkeys(sought))
     hits: dict[Sought, list[str]] = {each: [] for each in once}
     for start in range(0, len(once), TERMS):
-        for item in _found(shelf, folder, once[start : start + TERMS]):
+        some = once[start : start + TERMS]
+        for item in _found_in_parts(shelf, folder, some):
             if wire.local(item) != FORMS[shelf.kind].element:
                 continue
             held = _values(item)
-            for each in once[start : start + TERMS]:
+            for each in some:
                 if each.value in held[each.name]:
                     hits[each].append(id_of(item)[0])
     return hits
+
+
+def _found_in_parts(shelf: Shelf, folder: Found, sought: Sequence[Sought]) -> list[Node]:
+    """Search, in halves where the server takes no restriction as long as this."""
+    try:
+        return _found(shelf, folder, sought)
+    except AccordError as error:
+        if error.code not in _TOO_LONG or len(sought) == 1:
+            raise
+    middle = len(sought) // 2
+    halves = (sought[:middle], sought[middle:])
+    return [item for half in halves for item in _found_in_parts(shelf, folder, half)]
 
 
 def _found(shelf: Shelf, folder: Found, sought: Sequence[Sought]) -> list[Node]:

@@ -52,14 +52,24 @@ def _shortcut(sought: Node) -> tuple[str, tuple[str, ...]]:
     if local(sought) == "Or":
         found = [_indexed(each) for each in sought]
         if all(query for query, _ in found):
-            either = " OR ".join(query for query, _ in found)
-            return f" AND ({either})", tuple(value for _, values in found for value in values)
+            # One look by each index for all values, not one for each item and value.
+            asked: dict[str, list[str]] = {}
+            for query, values in found:
+                asked.setdefault(query, []).extend(values)
+            either = " OR ".join(_either(query, len(values)) for query, values in asked.items())
+            return f" AND ({either})", tuple(value for some in asked.values() for value in some)
         return "", ()
     for each in [sought, *(sought if local(sought) == "And" else ())]:
         query, values = _indexed(each)
         if query:
-            return f" AND {query}", values
+            return f" AND {_either(query, len(values))}", values
     return "", ()
+
+
+def _either(query: str, count: int) -> str:
+    """Return what finds the items that have one of the values."""
+    places = count // query.count("?")
+    return _INDEXES[query].format(", ".join([query] * places))
 
 
 def _indexed(sought: Node) -> tuple[str, tuple[str, ...]]:
@@ -69,9 +79,15 @@ def _indexed(sought: Node) -> tuple[str, tuple[str, ...]]:
         return "", ()
     at, text = path(sought[0]), value.get("Value", "")
     if at.key and not mapi.is_known("Contact", at.key) and not mapi.is_known("Task", at.key):
-        query = "id IN (SELECT item FROM property WHERE key = ? AND value = ?)"
-        return query, (at.key, text)
-    return ("uid = ?", (text,)) if at.uri == "calendar:UID" else ("", ())
+        return "(?, ?)", (at.key, text)
+    return ("?", (text,)) if at.uri == "calendar:UID" else ("", ())
+
+
+_INDEXES = {
+    "(?, ?)": "id IN (SELECT item FROM property WHERE (key, value) IN (VALUES {}))",
+    "?": "uid IN ({})",
+}
+"""How the index finds what has one of some values, by what stands for one of them."""
 
 
 def _holds(call: Call, item: Item, sought: Node) -> bool:
