@@ -194,9 +194,14 @@ def _enter_updates(
             ledger.reopen(job.intent, msgspec.structs.replace(step, base=after))
     if not failed:
         ledger.settle(pairing.crm.ref, pairing.groupware.ref)
+    stale = any(isinstance(outcomes.get(job.intent), Stale | Gone) for job, _ in updates)
     for side, (step, after) in done.items():
         other = settled.side(side.other).ref
         ledger.wrote(step, after.ref, step.before, after, other, settled.id)
+        if stale:
+            # What is still to be brought over from there is planned again: should this visit
+            # break off before, whoever lists all must not take it for decided.
+            ledger.doubt(side, after.ref)
 
 
 def undone_apart(

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import accord.service.sync
 from accord.engine.plan import Frozen
 from accord.engine.policy import pairing_id
 from accord.model.kinds import Direction, Kind, Side
@@ -480,6 +481,29 @@ def test_what_changed_meanwhile_is_planned_anew_in_the_same_visit(error: Any) ->
     assert world.pending() == []
     assert world.mailbox().get(item).item.title == "New"  # type: ignore[union-attr]
     assert quiet(world)
+
+
+@pytest.mark.parametrize("stale", Side)
+def test_what_was_to_be_planned_anew_is_found_though_the_visit_broke_off_and_the_cursor_is_lost(
+    stale: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it was written: the version that stands there since isn't one that was decided."""
+    world, record, item = edited_on_both()
+    world.answer(stale, "update", Stale("changed"))
+    with monkeypatch.context() as broken:
+        broken.setattr(accord.service.sync, "again", cut_off)
+        assert "line cut" in world.sync().error
+    assert world.intents() == []
+    for side in (world.crm, world.groupware):
+        side.expire()
+    world.sync()
+    for each in (world.person().get(record), world.mailbox().get(item)):
+        assert (each.item.title, each.item.location) == ("CRM", "Mailbox")  # type: ignore[union-attr]
+    assert quiet(world)
+
+
+def cut_off(*_: object) -> Any:
+    raise Retry("line cut")
 
 
 def test_of_what_is_planned_anew_nothing_is_noted_yet() -> None:
