@@ -719,6 +719,48 @@ def test_a_series_cut_off_in_the_middle_is_finished_by_the_next_try(rig: Rig, lo
         assert again.version == done(answer).version
 
 
+def cut_off(rig: Rig, place: Any, draft: Draft) -> None:
+    """Create a series, and lose the connection before its occurrences."""
+
+    def broken(name: str, _: bytes) -> httpx2.Response | None:
+        if name in ("DeleteItem", "UpdateItem"):
+            raise httpx2.ReadError("gone")
+        return None
+
+    rig.bridge.before.append(broken)
+    with pytest.raises(errors.Retry):
+        place.write(draft)
+    rig.bridge.before.remove(broken)
+
+
+def test_a_series_left_half_is_not_where_a_deleted_one_went(rig: Rig) -> None:
+    """Else its pair would stay with the half one, which nobody would ever complete."""
+    with rig.place(Kind.EVENT) as place:
+        (first,) = place.create(SPECIAL, marker="crm/e/1")
+        done(place.remove(first)[0])
+        again = Draft(item=first.item, key=new_key(), marker="crm/e/1")
+        cut_off(rig, place, again)
+        ask = Ask(ref=first.ref, uid=first.item.uid, marker="crm/e/1")
+        (found,) = place.fetch(ask)
+        assert not isinstance(found, Moved) or found.trash
+        made = done(place.write(again)[0])
+        assert overrides(place.read(made.ref)) == overrides(first)
+
+
+def test_a_series_left_half_goes_where_its_copy_is_made_under_another_key(rig: Rig) -> None:
+    """So it is where the original has changed between the two tries."""
+    with rig.place(Kind.EVENT) as place:
+        cut_off(rig, place, Draft(item=SPECIAL, key=new_key(), marker="crm/e/1"))
+        (half,) = place.pull().observations.values()
+        changed = msgspec.structs.replace(SPECIAL, title="changed since")
+        made = done(place.write(Draft(item=changed, key=new_key(), marker="crm/e/1"))[0])
+        (other,) = place.create(SPECIAL, marker="crm/e/2")
+        seen = place.pull().observations
+        assert {ref for ref in seen if not isinstance(seen[ref], Deleted)} == {made.ref, other.ref}
+        (gone,) = place.fetch(Ask(ref=half.ref))
+        assert isinstance(gone, Deleted)
+
+
 def test_a_series_whose_occurrence_is_refused_is_not_left_half(rig: Rig) -> None:
     def strict(name: str, body: bytes) -> httpx2.Response | None:
         if name == "UpdateItem" and b"OccurrenceItemId" in body:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from accord.groupware.exchange import kinds, occurrences, trees
-from accord.groupware.exchange.client import KEY, UNFINISHED, own_value
+from accord.groupware.exchange.client import KEY, MARKER, UNFINISHED, own_value
 from accord.groupware.exchange.desk import (
     Answer,
     Begun,
@@ -95,6 +95,7 @@ def _create(desk: Desk, drafts: Sequence[Draft]) -> dict[str, Answer]:
     notify = drafts[0].notify and not any(jobs.values())
     if drafts[0].notify and not notify and len(nodes) > 1:
         return answers | _alone(desk, [d for d in drafts if d.key in nodes])
+    _clear(desk, [draft for draft in drafts if jobs.get(draft.key)])
     try:
         told = desk.shelf.client.create(desk.shelf.folder.place, list(nodes.values()), notify)
     except Unanswered:
@@ -109,6 +110,18 @@ def _create(desk: Desk, drafts: Sequence[Draft]) -> dict[str, Answer]:
     for key, message in zip(nodes, told, strict=True):
         answers[key] = _begun(sent(message), jobs[key])
     return answers
+
+
+def _clear(desk: Desk, drafts: Sequence[Draft]) -> None:
+    """Take away what an earlier create left half of the same items, under a key of its own.
+
+    A copy that is made once more has another key where its original has changed since.
+    """
+    sought = [Sought(MARKER, draft.marker) for draft in drafts if draft.marker]
+    hits = search(desk.shelf, desk.shelf.folder, sought, whole=False) if sought else {}
+    halves = [t("ItemId", Id=ref) for refs in hits.values() for ref in refs]
+    if halves:
+        desk.shelf.client.delete(halves, notify=False)
 
 
 def _begun(answer: Answer, changes: Sequence[Any]) -> Answer:

@@ -16,6 +16,7 @@ from accord.groupware.exchange.client import (
     KEY,
     MARKER,
     UID,
+    UNFINISHED,
     Shape,
     any_of,
     equals,
@@ -90,10 +91,13 @@ def lookup(shelf: Shelf, questions: Sequence[Question]) -> list[tuple[Snapshot, 
     return answers
 
 
-def search(shelf: Shelf, folder: Found, sought: Iterable[Sought]) -> dict[Sought, list[str]]:
+def search(
+    shelf: Shelf, folder: Found, sought: Iterable[Sought], *, whole: bool | None = None
+) -> dict[Sought, list[str]]:
     """Return the refs of a folder's items that have each value; raises what refuses to search.
 
-    What the server finds is looked at again: it compares without regard to capitals.
+    What the server finds is looked at again: it compares without regard to capitals. With `whole`
+    only those whose occurrences are all written, or only those others.
     """
     once = list(dict.fromkeys(sought))
     hits: dict[Sought, list[str]] = {each: [] for each in once}
@@ -101,6 +105,8 @@ def search(shelf: Shelf, folder: Found, sought: Iterable[Sought]) -> dict[Sought
         some = once[start : start + TERMS]
         for item in _found_in_parts(shelf, folder, some):
             if wire.local(item) != FORMS[shelf.kind].element:
+                continue
+            if whole is not None and whole is bool(kept(item, UNFINISHED)):
                 continue
             held = _values(item)
             for each in some:
@@ -190,7 +196,9 @@ def _elsewhere(
         if not open_asks:
             break
         try:
-            hits = search(shelf, folder, [one for ask in open_asks.values() for one in _of(ask)])
+            sought = [one for ask in open_asks.values() for one in _of(ask)]
+            # What a create left half is nowhere yet: the create is tried again.
+            hits = search(shelf, folder, sought, whole=True)
         except AccordError as error:
             if concerns_all(error) and error.code != "ErrorFolderNotFound":
                 raise
@@ -231,7 +239,7 @@ _GLOBAL_ID = t(
 _SEARCH_KEY = t("ExtendedFieldURI", PropertyTag=f"0x{SEARCH_KEY:x}", PropertyType="Binary")
 _OWN = tuple(own(name) for name in (KEY, MARKER, UID))
 _SEARCHED = {
-    Kind.EVENT: (*_OWN, field("calendar:UID")),
+    Kind.EVENT: (*_OWN, own(UNFINISHED), field("calendar:UID")),
     Kind.TASK: (*_OWN, _SEARCH_KEY),
     Kind.CONTACT: (*_OWN, _SEARCH_KEY),
 }
