@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import ADVICE
+from accord.cli.queue import circuit
 from accord.cli.words import moment, plural
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def _show_target(call: Call, one: TargetStatus) -> None:
     call.say(f"{one.name} ({one.adapter}): {plural(one.links, 'link')}, {late}", markup=False)
     complete = _complete(one.complete, one.never)
     call.say(f"    last visit {moment(one.visited)}; {complete}", style="dim", markup=False)
+    if one.circuit is not None:
+        call.say(f"    {circuit(one.circuit)}", style="yellow", markup=False)
     ways = ", ".join(f"{count:,} by {way}" for way, count in sorted(one.streams.ways.items()))
     if ways:
         call.say(f"    mailboxes watched: {ways}", style="dim", markup=False)

@@ -18,6 +18,7 @@ from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.expiries import Expiry, expiries
 from accord.service.identity import CRM, OWN
+from accord.service.queued import Resting, rests
 from accord.service.roster import target_of
 from accord.service.troubles import troubles
 from accord.state.records import Cause, Link, Process
@@ -57,7 +58,8 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     """Be a target: `lag` is for how many seconds the first of its folders waits to be visited.
 
     Of its links that may write, `complete` is since when all of them were listed completely, and
-    `never` how many were not yet; `visited` is when the last visit of any ended.
+    `never` how many were not yet; `visited` is when the last visit of any ended. `circuit` is
+    how it stands with a target that failed of late.
     """
 
     name: str
@@ -69,6 +71,12 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     complete: datetime | None = None
     never: int = 0
     streams: Watched = Watched()
+    circuit: Resting | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether its folders wait because it is left alone."""
+        return self.circuit is not None and self.circuit.alone
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
@@ -142,12 +150,13 @@ class Status(Struct, frozen=True, kw_only=True):
 
 def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status:
     """Return how all is; of each link, too."""
-    entries = queue.entries(*Stage)
+    entries, circuits = queue.entries(*Stage), queue.circuits()
     with accord.state.read() as tx:
         targets, given = tx.targets.all(), tx.given_links.all()
+        names = {target.id: target.name for target in targets}
         plans = {one.link for one in given if one.held and one.left is None}
         paused, counts = bool(tx.settings.get("paused", False)), tx.pending.counts()
-        each = _links(tx, {target.id: target.name for target in targets}, plans, counts, paused)
+        each = _links(tx, names, plans, counts, paused)
         processes = tuple(tx.processes.all())
         return Status(
             version=__version__,
@@ -160,7 +169,7 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
             processes=processes,
             links=dict(Counter(one.state for one in each)),
             queue=depths(entries),
-            targets=_targets(targets, each, entries, processes),
+            targets=_targets(targets, each, entries, processes, rests(circuits, names)),
             failing=_failing(each),
             waiting=_waiting(counts, plans, each),
             expiries=tuple(expiries(accord, config, tx)),
@@ -225,6 +234,7 @@ def _targets(
     each: Sequence[LinkStatus],
     entries: Sequence[Entry],
     processes: Sequence[Process],
+    circuits: Mapping[str, Resting],
 ) -> tuple[TargetStatus, ...]:
     ages: dict[str, list[float]] = {}
     for entry in entries:
@@ -246,6 +256,7 @@ def _targets(
             complete=min(moments, default=None),
             never=len(working) - len(moments),
             streams=_watched(target.name, processes),
+            circuit=circuits.get(target.id),
         )
         found.append(one)
     return tuple(found)

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from accord.service.status import Status
+from accord.ports.queue import Current
+from accord.service.status import Status, TargetStatus
 from accord.state.records import Process
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
@@ -95,12 +96,24 @@ def _targets(status: Status) -> Iterator[Metric]:
         complete,
         "target",
     )
+    circuits = {
+        (one.name, state.value): float(state == _current(one))
+        for one in targets
+        for state in Current
+    }
+    yield _gauge(
+        "accord_circuit", "1 for the state of its circuit breaker", circuits, "target", "state"
+    )
     streams = {
         (one.name, way): float(count)
         for one in targets
         for way, count in sorted(one.streams.ways.items())
     }
     yield _gauge("accord_mailboxes_watched", "Mailboxes by way", streams, "target", "way")
+
+
+def _current(one: TargetStatus) -> Current:
+    return Current.CLOSED if one.circuit is None else one.circuit.state
 
 
 def _processes(status: Status) -> Iterator[Metric]:

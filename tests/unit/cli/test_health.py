@@ -20,7 +20,8 @@ from accord.service.config import load
 from accord.state import schema
 from accord.web import health as web
 from tests.unit.cli.conftest import Run, event
-from tests.unit.cli.test_status import at_work
+from tests.unit.cli.test_queue import opened
+from tests.unit.cli.test_status import at_work, target_of
 
 SECRET = "0123456789abcdef0123"
 
@@ -117,6 +118,25 @@ def test_the_metrics_are_those_of_everything_and_name_nobody(linked: Run, tmp_pa
     assert found["accord_processes", "all", "at work"] == 1
     assert found["accord_complete_timestamp_seconds", "company"] > 1.7e9
     assert not re.search("(?i)alice|dinner|with eve", answer.text)
+
+
+def test_the_metrics_tell_which_targets_are_left_alone(linked: Run, tmp_path: Path) -> None:
+    target = target_of(linked, tmp_path)
+    with served(tmp_path) as (client, _), opened(tmp_path) as (queue, _):
+        line = 'accord_circuit{state="%s",target="company"} %s'
+        assert line % ("closed", "1.0") in client.get("/metrics").text
+        queue.trouble(target, "alice@x.test", "busy", after=500)
+        text = client.get("/metrics").text
+    assert line % ("open", "1.0") in text
+    assert line % ("closed", "0.0") in text
+    assert line % ("half-open", "0.0") in text
+
+
+def test_every_figure_stands_in_the_page_on_operations(linked: Run, tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "operations.md"
+    with served(tmp_path) as (client, _):
+        told = set(re.findall(r"# HELP (\w+)", client.get("/metrics").text))
+    assert told == set(re.findall(r"`(accord_\w+)[{`]", page.read_text(encoding="utf-8")))
 
 
 def test_with_a_token_nobody_else_is_told_the_metrics(linked: Run, tmp_path: Path) -> None:

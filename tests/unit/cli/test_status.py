@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from accord.groupware.memory import MemoryGroupware
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
 from accord.ports.queue import Urgency
+from accord.queue import circuits
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
 from accord.service.status import LATE
@@ -133,6 +134,54 @@ def test_a_queue_that_nobody_serves_is_a_matter(linked: Run, tmp_path: Path) -> 
     assert "and nobody visits\n    start `accord run`" in result.out
     at_work(tmp_path)
     assert "start another `accord run worker`" in linked("status", code=1).out
+
+
+def test_a_target_that_is_left_alone_is_a_matter_of_time(linked: Run, tmp_path: Path) -> None:
+    target = target_of(linked, tmp_path)
+    with opened(tmp_path) as (queue, (events, _)):
+        queue.trouble(target, "alice@x.test", "it can't be reached")
+        queue.ask(events, "hint", after=-LATE - 60, urgency=Urgency.EDIT)
+    at_work(tmp_path)
+    shown = linked("status", code=1).out
+    assert "closed, visited on, 1 failure in a row: it can't be reached" in shown
+    assert "left alone" not in shown, "it failed, and is visited"
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target, "bob@x.test", "busy (503)", after=500)
+    result = linked("status", code=3)
+    assert "left alone for 8 min more, 2 failures in a row: busy (503)" in result.out
+    assert re.search(
+        r"✗ company is left alone until 20\S+ \S+ UTC: busy \(503\)\n +it is", result.out
+    )
+    assert "another `accord run worker`" not in result.out, "no worker more would visit it"
+    row = linked("status", "--json", code=3).row
+    assert (row["matters"][0]["action"], row["matters"][0]["what"][:21]) == (
+        "retry",
+        "company is left alone",
+    )
+    circuit = row["targets"][0]["circuit"]
+    assert (circuit["state"], circuit["failures"], circuit["why"]) == ("open", 2, "busy (503)")
+    assert 400 < circuit["after"] <= 500
+    linked("pause", "alice-event", "alice-task")
+    assert linked("status", "--json").row["matters"] == [], "nobody would be visited there"
+
+
+def test_a_target_that_one_visit_tries_is_a_matter_while_somebody_visits(
+    linked: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = target_of(linked, tmp_path)
+    monkeypatch.setattr(circuits, "FIRST", 0.0)
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target, "bob@x.test", "busy (503)", after=0.001)
+    assert "one visit tries it" in linked("status", code=0).out, "a timer's runs go there"
+    at_work(tmp_path)
+    assert "✗ company is left alone but for one visit: busy (503)" in linked("status", code=3).out
+
+
+def target_of(linked: Run, folder: Path) -> str:
+    """Return the id of the installation's one target."""
+    with closing(open_accord(load(None, {}, folder))) as accord, accord.state.read() as tx:
+        (target,) = tx.targets.all()
+    return str(target.id)
 
 
 def test_what_was_given_up_is_a_matter(linked: Run, tmp_path: Path) -> None:
