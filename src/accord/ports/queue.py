@@ -142,12 +142,17 @@ class Queue(Protocol):
         """Note that a place itself failed, as one mailbox, `who`, met it.
 
         After TROUBLES of them in a row, or at once where it asked everybody to be left alone for
-        `after` seconds, nothing is begun there for a while. Then one run tries it.
+        `after` seconds, nothing is begun there for a while. Then one run tries it. However long
+        it asks for, that is after ten minutes.
         """
         ...
 
     def well(self, place: str) -> None:
         """Note that a place answered: everybody may go there again, if it is time for that."""
+        ...
+
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place: it was set up anew, and may be well again."""
         ...
 
     def circuits(self) -> list[Circuit]:

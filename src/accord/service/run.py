@@ -194,6 +194,7 @@ class Run:
             self._accord.forget(before.targets[key])
             self._locked.pop(key, None)
             self._refused.pop(key, None)
+            self._queue.mended(key)
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)

@@ -248,15 +248,35 @@ class QueueContract:
         self, queue: Queue, office: Office
     ) -> None:
         """What was begun before and went well doesn't end that."""
-        queue.trouble("a", "user", "busy", after=3600)
+        queue.trouble("a", "user", "busy", after=500)
         queue.well("a")
         queue.ask("x", "hint", place="a", after=0)
         queue.serve(office.work, 2)
         time.sleep(0.5)
         (circuit,) = queue.circuits()
         assert circuit.current is Current.OPEN
-        assert 3000 < circuit.after <= 3600
+        assert 400 < circuit.after <= 500
         assert office.begun == []
+
+    def test_what_one_answer_asks_keeps_nobody_waiting_for_a_day(self, queue: Queue) -> None:
+        """Not at first, nor while the place is left alone."""
+        for number in range(3):
+            queue.trouble("a", f"user{number}", "busy", after=86_400)
+            (circuit,) = queue.circuits()
+            assert 400 < circuit.after <= circuits.LONGEST
+
+    def test_a_place_that_is_set_up_anew_is_visited_at_once(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """As if it had never failed."""
+        queue.trouble("a", "user", "busy", after=500)
+        queue.serve(office.work, 2)
+        queue.ask("x", "hint", place="a", after=0)
+        time.sleep(0.5)
+        assert office.begun == []
+        queue.mended("a")
+        assert queue.circuits() == []
+        assert until(lambda: office.folders() == ["x"])
 
     def test_who_changes_all_the_time_keeps_nobody_waiting(
         self, queue: Queue, office: Office
