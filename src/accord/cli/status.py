@@ -140,7 +140,7 @@ def _complete(since: datetime | None, never: int) -> str:
         words.append(f"listed completely since {moment(since)}")
     if never:
         words.append(f"{plural(never, 'link')} not yet listed completely")
-    return ", ".join(words) or "nothing to list"
+    return ", ".join(words) or "no link may write"
 
 
 def _show_waiting(call: Call, found: Status) -> None:

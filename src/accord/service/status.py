@@ -21,7 +21,7 @@ from accord.service.identity import CRM, OWN
 from accord.service.queued import Resting, rests
 from accord.service.roster import target_of
 from accord.service.troubles import troubles
-from accord.state.records import Cause, Link, Process
+from accord.state.records import Cause, Link, Mode, Process
 from accord.state.state import Tx
 
 WORKING = "worker"
@@ -80,16 +80,25 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
-    """Be a link: its state, and how its last visit ended."""
+    """Be a link: its state, and how its last visit ended.
+
+    `mode` is as it was set, whatever keeps the link from its work.
+    """
 
     name: str
     target: str
     state: str
+    mode: Mode
     visited: datetime | None = None
     complete: datetime | None = None
     held: int = 0
     action: str = ""
     error: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether it may write; others keep no listing."""
+        return self.state != "paused" and self.mode is not Mode.OBSERVE
 
 
 class Failing(Struct, frozen=True, kw_only=True):
@@ -205,6 +214,7 @@ def _links(
             name=link.name,
             target=names[link.target],
             state=_state(link, stuck=link.id in stuck, stopped=stopped, planned=link.id in plans),
+            mode=link.mode,
             visited=run.finished if run is not None else None,
             complete=complete.get(link.id),
             held=held,
@@ -243,7 +253,7 @@ def _targets(
     found = []
     for target in targets:
         own = [one for one in each if one.target == target.name]
-        working = [one for one in own if one.state != "paused"]
+        working = [one for one in own if one.writes]
         waits = ages.get(target.id, [])
         moments = [one.complete for one in working if one.complete is not None]
         one = TargetStatus(

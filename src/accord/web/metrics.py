@@ -92,9 +92,13 @@ def _targets(status: Status) -> Iterator[Metric]:
     }
     yield _gauge(
         "accord_complete_timestamp_seconds",
-        "Since when all links that work were listed completely",
+        "Since when all links that may write were listed completely",
         complete,
         "target",
+    )
+    never = {(one.name,): float(one.never) for one in targets}
+    yield _gauge(
+        "accord_links_never_complete", "Links that may write, never listed yet", never, "target"
     )
     circuits = {
         (one.name, state.value): float(state == _current(one))

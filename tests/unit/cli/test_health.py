@@ -110,6 +110,7 @@ def test_the_metrics_are_those_of_everything_and_name_nobody(linked: Run, tmp_pa
     assert found["accord_links", "active"] == 2
     assert found["accord_queue_folders", "waiting"] == 0
     assert found["accord_lag_seconds", "company"] == 0
+    assert found["accord_links_never_complete", "company"] == 0
     assert found["accord_mailboxes_watched", "company", "streaming"] == 2
     assert found["accord_visits_total", "done", "elsewhere/7", "company"] == 3
     assert found["accord_visits_total", "retry", "elsewhere/7", "company"] == 1

@@ -84,6 +84,25 @@ def test_links_are_counted_by_state_and_shown_one_by_one(linked: Run) -> None:
     assert "✗ everything is paused\n    `accord resume --all`" in shown
 
 
+def test_links_that_only_observe_are_no_part_of_the_complete_listing(linked: Run) -> None:
+    for link in ("alice-event", "alice-task"):
+        linked("mode", link, "observe")
+    linked("sync", "--all")
+    target = linked("status", "--json").row["targets"][0]
+    assert (target["links"], target["never"], target["complete"]) == (2, 0, None)
+    assert "; no link may write" in linked("status").out
+    linked("mode", "alice-task", "active")
+    assert linked("status", "--json").row["targets"][0]["never"] == 1
+    linked("sync", "--all")
+    before = linked("status", "--json").row["targets"][0]
+    assert (before["never"], bool(before["complete"])) == (0, True)
+    linked("mode", "alice-event", "active")
+    linked("mode", "alice-task", "observe")
+    linked("sync", "alice-event", "--full")
+    after = linked("status", "--json").row["targets"][0]
+    assert after["complete"] > before["complete"], "what is set to observe listed long ago"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "advice"),
     [
@@ -112,6 +131,9 @@ def test_links_that_fail_are_grouped_by_what_is_to_be_done(
     assert failing["action"] == error.action
     assert failing["texts"] == {str(error): 2}
     assert failing["examples"] == ["alice-event", "alice-task"]
+    linked("mode", "alice-event", "observe")
+    target = linked("status", "--json", code=code).row["targets"][0]
+    assert target["never"] == 1, "one that observes keeps no listing, though it fails"
     linked("sync", "--all")
     assert linked("status", "--json").row["failing"] == [], "what was mended is no matter any more"
 
