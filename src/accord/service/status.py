@@ -80,7 +80,7 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
-    """Be a link: its state, and how its last visit ended.
+    """Be a link: its state, and when its last visit that is over ended, and how.
 
     `mode` is as it was set, whatever keeps the link from its work.
     """
@@ -205,17 +205,16 @@ def _links(
     stopped: bool,
 ) -> tuple[LinkStatus, ...]:
     """Return each link; `names` are the targets', `plans` the links whose plan waits as a whole."""
-    runs, complete, stuck = tx.runs.last(), tx.cursors.completed(), troubles(tx)
+    ended, complete, stuck = tx.runs.ended(), tx.cursors.completed(), troubles(tx)
     found = []
     for link in tx.links.all():
-        run = runs.get(link.id)
         held = sum(counts[link.id][cause] for cause in _HELD if link.id in counts)
         one = LinkStatus(
             name=link.name,
             target=names[link.target],
             state=_state(link, stuck=link.id in stuck, stopped=stopped, planned=link.id in plans),
             mode=link.mode,
-            visited=run.finished if run is not None else None,
+            visited=ended.get(link.id),
             complete=complete.get(link.id),
             held=held,
             action=stuck[link.id].action if link.id in stuck else "",

@@ -40,11 +40,12 @@ class Runs(Repository):
     def prune(self, before: datetime) -> int:
         """Forget runs that began `before` and did nothing; a link's last one stays.
 
-        Return how many went.
+        So does the last that ended. Return how many went.
         """
         last = select(func.max(RUNS.c.id)).group_by(RUNS.c.link)
+        ended = last.where(RUNS.c.finished.is_not(None))
         idle = (RUNS.c.started < before, RUNS.c.id.not_in(select(JOURNAL.c.run)))
-        gone = delete(RUNS).where(*idle, RUNS.c.id.not_in(last))
+        gone = delete(RUNS).where(*idle, RUNS.c.id.not_in(last), RUNS.c.id.not_in(ended))
         return int(self.db.execute(gone).rowcount)
 
     def latest(self, link: str | None = None, limit: int = 1) -> list[Run]:
@@ -54,18 +55,18 @@ class Runs(Repository):
             query = query.where(RUNS.c.link == link)
         return [_run(row) for row in self.db.execute(query)]
 
-    def last(self) -> dict[str, Run]:
-        """Return the last run of each link, by the link's id; its counts only where it failed."""
-        own = RUNS.alias().c
+    def ended(self) -> dict[str, datetime]:
+        """Return, by the link's id, when a run of it ended last; without those that none did."""
         # A look at the index for each link: a link has thousands of runs, and there are many.
-        newest = select(func.max(own.id)).where(own.link == LINKS.c.id).scalar_subquery()
-        names = [column for column in RUNS.c if column is not RUNS.c.counts]
-        query = select(*names).select_from(LINKS).join(RUNS, RUNS.c.id == newest)
-        failed = select(RUNS.c.id, RUNS.c.counts).select_from(LINKS)
-        failed = failed.join(RUNS, RUNS.c.id == newest).where(RUNS.c.error != "")
-        counts = self.db.mapping(failed)
-        rows = self.db.execute(query)
-        return {row.link: Run(**row._mapping, counts=counts.get(row.id) or {}) for row in rows}
+        last = (
+            select(RUNS.c.finished)
+            .where(RUNS.c.link == LINKS.c.id, RUNS.c.finished.is_not(None))
+            .order_by(RUNS.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        found = self.db.mapping(select(LINKS.c.id, last))
+        return {link: at for link, at in found.items() if at is not None}
 
 
 def _run(row: AnyRow) -> Run:
