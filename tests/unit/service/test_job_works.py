@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from accord.interface.server.settings import InterfaceSettings
@@ -25,6 +26,7 @@ from accord.service.notices.settings import SmtpSettings
 from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
+from accord.state.ids import new_id
 from accord.state.records import Cause, Entry, Pending
 from tests.unit.dav.test_tls import Authority
 from tests.unit.service.jobbing import Office
@@ -86,6 +88,35 @@ def test_links_are_grouped_by_what_keeps_them_and_not_shown_a_refused_password()
     assert office.check().words == "1 wrong"
     office.visit(None)
     assert office.check().words == "nothing is wrong" and office.words() == []
+
+
+def test_one_outage_of_many_mailboxes_is_one_cause() -> None:
+    names = [f"user{chr(97 + number)}" for number in range(20)]
+    office = Sick(*names)
+    for name in names:
+        office.server.trouble = Retry(f"{name}@x.test: the server failed (/{name}/calendar/)")
+        with office.world.state.read() as tx:
+            links = [link for link in tx.links.all() if link.id == name]
+        sync(office.world.accord, links)
+    office.check()
+    (words,) = office.words()
+    assert words.startswith("20 links can't be visited on mail: user")
+
+
+def test_the_same_on_two_targets_is_two_causes() -> None:
+    office = Sick("alice", "bob")
+    with office.world.state.begin() as tx:
+        (target,) = tx.targets.all()
+        for number, link in enumerate(tx.links.all()):
+            other = msgspec.structs.replace(target, id=new_id(), name=f"mail {number}")
+            tx.targets.put(other)
+            tx.links.put(msgspec.structs.replace(link, target=other.id))
+    office.visit(AuthFailed("refused"))
+    assert office.check().words == "2 wrong, 2 told"
+    assert sorted(office.words()) == [
+        "1 link can't be visited on mail 0: refused",
+        "1 link can't be visited on mail 1: refused",
+    ]
 
 
 def test_what_may_pass_is_tried_again_and_told_when_it_lasts() -> None:
@@ -352,6 +383,17 @@ def test_sign_ins_that_rest_are_renewed_and_those_in_use_are_left(tmp_path: Path
     assert "accord init exchange" in next(
         row.hint for row in standing(office.world.accord) if row.names == ["alice"]
     )
+
+
+def test_what_refuses_many_sign_ins_is_one_cause(tmp_path: Path) -> None:
+    office = Sick("alice", key_file=tmp_path / "key")
+    server = office.server = Renewed(office.server.adapter)
+    server.names = [f"user{chr(97 + number)}@x.test" for number in range(20)]
+    server.refused = {name: AuthFailed(f"no more sign-in of {name}") for name in server.names}
+    office.run("tokens")
+    (row,) = standing(office.world.accord)
+    assert row.words == "20 sign-ins on mail can't be renewed: no more sign-in of usert@x.test"
+    assert (row.count, row.names[0]) == (20, "usera@x.test")
 
 
 def test_what_ends_and_nothing_renews_is_told_ahead(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from accord.ports.errors import AccordError, Retry
 from accord.ports.vault import Renewing
 from accord.service.expiries import end_of
 from accord.service.jobs.job import Outcome, Work
-from accord.service.notices.causes import Cause, line, stand
+from accord.service.notices.causes import Cause, line, shape, stand
 from accord.state.records import Target
 
 NAME = "tokens"
@@ -25,7 +25,7 @@ def renew_tokens(work: Work) -> Outcome:
     accord = work.accord
     with accord.state.read() as tx:
         targets = tx.targets.all()
-    causes: list[Cause] = []
+    refused: dict[str, Cause] = {}
     renewed = found = 0
     for number, target in enumerate(targets):
         work.step("renewing", number, len(targets))
@@ -33,8 +33,8 @@ def renew_tokens(work: Work) -> Outcome:
             work.step("renewing", number, len(targets))
             found += 1
             if not work.dry:
-                renewed += _renew(work, target, name, causes)
-    causes += _ending(work)
+                renewed += _renew(work, target, name, refused)
+    causes = [*refused.values(), *_ending(work)]
     lines = [line(cause) for cause in causes]
     if work.dry:
         words = f"{found} to renew, {len(causes)} to tell"
@@ -67,22 +67,23 @@ def _stale(work: Work, target: Target) -> list[str]:
     return [name for name, at in last.items() if at is None or at < limit]
 
 
-def _renew(work: Work, target: Target, name: str, causes: list[Cause]) -> bool:
+def _renew(work: Work, target: Target, name: str, refused: dict[str, Cause]) -> bool:
+    """Renew a sign-in and tell whether that went well; what refuses many is one cause."""
     adapter = work.accord.adapter(target.id)
     assert isinstance(adapter, Renewing)
     try:
         adapter.renew(name)
     except AccordError as error:
-        whose = name or "the service account"
-        causes.append(
-            Cause(
-                key=f"renewal/{target.id}/{name.casefold()}",
-                words=f"the sign-in of {whose} on {target.name} can't be renewed: {error}",
-                hint=_SIGN_IN if not isinstance(error, Retry) else "it is tried again daily",
-                names=[whose],
-                passing=isinstance(error, Retry),
-            )
-        )
+        passing = isinstance(error, Retry)
+        key = f"renewal/{target.id}/{error.action}/{shape(str(error))}"
+        hint = _SIGN_IN if not passing else "it is tried again daily"
+        cause = Cause(key=key, words="", hint=hint, names=[], count=0, passing=passing)
+        cause = refused.setdefault(key, cause)
+        cause.names.append(name or "the service account")
+        cause.count += 1
+        whose = f"the sign-in of {cause.names[0]}"
+        whose = whose if cause.count == 1 else f"{cause.count:,} sign-ins"
+        cause.words = f"{whose} on {target.name} can't be renewed: {error}"
         return False
     return True
 
