@@ -19,7 +19,7 @@ from accord.ports.queue import Stage
 from accord.service.accord import Accord
 from accord.service.check import check
 from accord.service.jobs import reconciliation, retention
-from accord.service.jobs.job import Outcome
+from accord.service.jobs.job import STOPPED, Outcome
 from accord.service.jobs.standing import choose
 from accord.service.notices.causes import standing
 from accord.service.notices.settings import SmtpSettings
@@ -27,6 +27,7 @@ from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
 from accord.state.ids import new_id
+from accord.state.jobs import JobRow
 from accord.state.records import Cause, Entry, Pending
 from tests.unit.dav.test_tls import Authority
 from tests.unit.service.jobbing import Office
@@ -34,6 +35,8 @@ from tests.unit.service.kit import CRM, World, event
 from tests.unit.service.postman import MailServer
 from tests.unit.service.test_digest import clashed
 from tests.unit.service.test_initialize import Firm
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 class Broken:
@@ -205,6 +208,33 @@ def test_a_job_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     office.run("retention")
     office.check()
     assert office.words() == ["job retention: the database is away"]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"attempts": 1}, []),
+        ({"attempts": 2}, ["job housekeeping: processes ended in the middle of it"]),
+        (
+            {"ending": "cut off", "words": "3 processes ended", "ended": NOW},
+            ["job housekeeping: 3 processes ended"],
+        ),
+        ({"ending": "cut off", "words": STOPPED, "ended": NOW}, []),
+        ({"ending": "failed", "words": "it broke", "ended": NOW}, ["job housekeeping: it broke"]),
+        (
+            {"attempts": 2, "ending": "failed", "words": "it broke"},
+            ["job housekeeping: processes ended in the middle of it"],
+        ),
+    ],
+)
+def test_a_job_is_told_by_what_is_wrong_with_it_now(row: dict[str, Any], told: list[str]) -> None:
+    """And not by the words of its last good ending."""
+    office = Sick("alice")
+    good = {"ending": "done", "words": "12 blobs removed", "started": office.world.now}
+    with office.world.state.begin() as tx:
+        tx.jobs.put(JobRow(name="housekeeping", enabled=True, **{**good, **row}))
+    office.check()
+    assert office.words() == told
 
 
 def test_a_plan_of_the_error_check_tells_nobody() -> None:

@@ -10,10 +10,11 @@ from datetime import timedelta
 
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.queue import Queue, Stage, Urgency
-from accord.service.jobs.job import Ending, Outcome, Work
+from accord.service.jobs.job import STOPPED, Ending, Outcome, Work
 from accord.service.notices.causes import Cause, Told, line, shape, stand, veiled
 from accord.service.roster import Post, read
 from accord.service.troubles import LinkTrouble, troubles
+from accord.state.jobs import JobRow
 from accord.state.records import Cause as Waiting
 from accord.state.records import Link
 from accord.state.state import Tx
@@ -162,15 +163,26 @@ def _of_jobs(tx: Tx, *, stopped: bool) -> Iterator[Cause]:
     """Yield why other jobs ended badly; while all is `stopped` some can't do anything."""
     grouped: dict[str, Cause] = {}
     for row in tx.jobs.all().values():
-        unable = row.ending == Ending.UNABLE and not stopped
-        bad = unable or row.ending == Ending.FAILED or row.attempts > 1
-        if bad and row.enabled and row.name != NAME:
-            key = f"job/{shape(row.words)}"
-            cause = Cause(key=key, words=row.words, hint=row.hint, names=[], count=0)
+        bad = _bad(row, stopped=stopped)
+        if bad is not None and row.enabled and row.name != NAME:
+            words, hint = bad
+            cause = Cause(key=f"job/{shape(words)}", words=words, hint=hint, names=[], count=0)
             _add(grouped, cause, row.name, 1)
     for cause in grouped.values():
         cause.words = f"job {', '.join(cause.names)}: {cause.words}"
         yield cause
+
+
+def _bad(row: JobRow, *, stopped: bool) -> tuple[str, str] | None:
+    """Return what is wrong with a job and what to do, None if nothing is."""
+    if row.attempts > 1:
+        # What stands in the row is of its last ending, and it was begun since.
+        return "processes ended in the middle of it", "the log tells of what they did last"
+    unable = row.ending == Ending.UNABLE and not stopped
+    given_up = row.ending == Ending.CUT_OFF and row.ended is not None and row.words != STOPPED
+    if unable or given_up or row.ending == Ending.FAILED:
+        return row.words, row.hint
+    return None
 
 
 def _add(grouped: dict[str, Cause], cause: Cause, name: str, count: int) -> None:
