@@ -123,7 +123,4 @@ def _servers(status: Status) -> Iterator[Matter]:
 def _time(status: Status) -> Iterator[Matter]:
     for one in status.expiries:
         if one.at <= status.at + SOON and not one.routine:
-            word = "expired" if one.at <= status.at else "expires"
-            yield Matter(
-                what=f"{one.kind} {one.name} {word} {one.at:%Y-%m-%d %H:%M} UTC", do=one.hint
-            )
+            yield Matter(what=one.words(status.at), do=one.hint)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -286,13 +287,34 @@ def test_certificates_are_told_ahead(
     assert word in result.out
 
 
+def test_of_authorities_the_last_certificate_counts(linked: Run, tmp_path: Path) -> None:
+    certificate(tmp_path / "old.pem", -100)
+    certificate(tmp_path / "new.pem", 30)
+    both = (tmp_path / "old.pem").read_text() + (tmp_path / "new.pem").read_text()
+    (tmp_path / "ca.pem").write_text(both)
+    file = tmp_path / "accord.toml"
+    file.write_text(
+        file.read_text() + '\n[smtp]\nca_file = "ca.pem"\n[notify]\nca_file = "ca.pem"\n'
+    )
+    with closing(open_accord(load(None, {}, tmp_path))) as accord, accord.state.begin() as tx:
+        (target,) = tx.targets.all()
+        tx.targets.put(msgspec.structs.replace(target, settings={"ca_file": "old.pem"}))
+    result = linked("status", code=1)
+    assert "authority ca.pem of [smtp], [notify]: until" in result.out
+    assert "✗ authority old.pem of company expired" in result.out
+    assert result.out.count("✗") == 1
+
+
 def test_token_keys_and_device_passwords_are_told_ahead(installed: Run) -> None:
     installed("interface", "device", "alice", "--for", "5d")
-    installed("interface", "device", "alice", "--for", "300d")
+    installed("crm", "users", "add", "bob", "--address", "bob@x.test")
+    installed("interface", "device", "bob", "--for", "5d")
+    installed("interface", "device", "bob", "--for", "300d")
     installed("token", "issue", "alice")
     installed("token", "rotate", "--keep", "3d")
     result = installed("status", code=1)
-    assert result.out.count("device password alice") == 1, "one that ends soon, and no failure"
+    assert result.out.count("device password alice") == 1, "it ends soon, and is no failure"
+    assert "device password bob" not in result.out, "there is a newer one"
     assert re.search(r"✗ token key [0-9a-f]+ expires 20.*\n.*`accord token key`", result.out)
 
 
