@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from tests.unit.cli.conftest import Run, event
 from tests.unit.cli.test_queue import opened
 from tests.unit.cli.test_status import at_work, target_of
 
+SOON = 30.0
 SECRET = "0123456789abcdef0123"
 
 
@@ -138,6 +141,43 @@ def test_every_figure_stands_in_the_page_on_operations(linked: Run, tmp_path: Pa
     with served(tmp_path) as (client, _):
         told = set(re.findall(r"# HELP (\w+)", client.get("/metrics").text))
     assert told == set(re.findall(r"`(accord_\w+)[{`]", page.read_text(encoding="utf-8")))
+
+
+def test_a_process_lives_and_is_ready_however_many_wait_for_slow_metrics() -> None:
+    """No thread is waited for: of those there are forty, and one is held by the metrics."""
+    asked, over = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        asked.set()
+        over.wait(SOON)
+        return b"figures"
+
+    async def ask() -> list[str]:
+        transport = httpx2.ASGITransport(web.make_app(list, slow, "text/plain"))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x.test") as client:
+            waiting = [asyncio.create_task(client.get("/metrics")) for _ in range(100)]
+            await asyncio.to_thread(asked.wait, SOON)
+            try:
+                ways = ("/healthz", "/readyz")
+                said = [await asyncio.wait_for(client.get(way), 5) for way in ways]
+            finally:
+                over.set()
+            said += await asyncio.gather(*waiting)
+        return [each.text for each in said]
+
+    found = asyncio.run(ask())
+    assert found == ["ok\n", "ok\n", *["figures"] * 100]
+
+
+def test_that_a_process_lives_is_told_where_there_is_no_thread() -> None:
+    async def ask() -> str:
+        transport = httpx2.ASGITransport(web.make_app(list, bytes, "text/plain"))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x.test") as client:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("anyio.to_thread.run_sync", None)
+                return (await client.get("/healthz")).text
+
+    assert asyncio.run(ask()) == "ok\n"
 
 
 def test_with_a_token_nobody_else_is_told_the_metrics(linked: Run, tmp_path: Path) -> None:
