@@ -125,6 +125,9 @@ def _show_target(call: Call, one: TargetStatus) -> None:
     call.say(f"{one.name} ({one.adapter}): {plural(one.links, 'link')}, {late}", markup=False)
     complete = _complete(one.complete, one.never)
     call.say(f"    last visit {moment(one.visited)}; {complete}", style="dim", markup=False)
+    if one.done is not None:
+        quick = f"half within {one.done.p50:g} s, 95 % within {one.done.p95:g} s"
+        call.say(f"    changes done: {quick}", style="dim", markup=False)
     if one.circuit is not None:
         call.say(f"    {circuit(one.circuit)}", style="yellow", markup=False)
     ways = ", ".join(f"{count:,} by {way}" for way, count in sorted(one.streams.ways.items()))

@@ -43,7 +43,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     `generation` rises with every run of a folder. `attempt` is more than 1 where a worker died
     in this very run. `last` is how many seconds ago the run before this one began, None for the
-    first.
+    first. `waited` is how many seconds ago it was due, whatever it waited for.
     """
 
     folder: str
@@ -52,6 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
     full: bool = False
     attempt: int = 1
     last: float | None = None
+    waited: float = 0.0
 
 
 class Stage(StrEnum):

@@ -219,6 +219,7 @@ class MemoryQueue:
             cause=plan.cause,
             full=plan.full,
             last=last,
+            waited=max(now - plan.due, 0.0),
         )
         known.plan, known.running, known.began = None, job, now
         known.generation += 1

@@ -20,6 +20,7 @@ from accord.service.expiries import Expiry, expiries
 from accord.service.identity import CRM, OWN
 from accord.service.queued import Resting, rests
 from accord.service.roster import target_of
+from accord.service.speed import Speed, speed
 from accord.service.troubles import troubles
 from accord.state.records import Cause, Link, Mode, Process
 from accord.state.state import Tx
@@ -59,7 +60,8 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
 
     Of its links that may write, `complete` is since when all of them were listed completely, and
     `never` how many were not yet; `visited` is when the last visit of any ended. `circuit` is
-    how it stands with a target that failed of late.
+    how it stands with a target that failed of late, `done` how long changes took that were heard
+    of in the last hours.
     """
 
     name: str
@@ -72,6 +74,7 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     never: int = 0
     streams: Watched = Watched()
     circuit: Resting | None = None
+    done: Speed | None = None
 
     @property
     def alone(self) -> bool:
@@ -266,9 +269,15 @@ def _targets(
             never=len(working) - len(moments),
             streams=_watched(target.name, processes),
             circuit=circuits.get(target.id),
+            done=speed(_work(target.name, processes)),
         )
         found.append(one)
     return tuple(found)
+
+
+def _work(target: str, processes: Iterable[Process]) -> list[Mapping[str, int]]:
+    """Return what each process at work counted of a target."""
+    return [one.figures.get("work", {}).get(target, {}) for one in processes if not one.gone]
 
 
 def _watched(target: str, processes: Iterable[Process]) -> Watched:

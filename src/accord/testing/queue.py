@@ -133,6 +133,17 @@ class QueueContract:
         assert office.overlaps == 0
         assert len(office.begun) < 300
 
+    def test_a_run_says_for_how_long_it_was_waited_for(self, queue: Queue, office: Office) -> None:
+        """Since it was due, and not since it was planned."""
+        queue.ask("a", "hint", after=-300)
+        queue.ask("a", "hint", after=0)
+        queue.ask("b", "hint", after=0.3)
+        queue.serve(office.work, 1)
+        assert until(lambda: len(office.ended) == 2)
+        waited = {job.folder: job.waited for job in office.begun}
+        assert 300 <= waited["a"] < 330
+        assert 0 <= waited["b"] < 30
+
     def test_a_run_planned_for_later_is_overtaken_by_one_asked_for_now(
         self, queue: Queue, office: Office
     ) -> None:

@@ -99,7 +99,9 @@ def test_it_is_not_ready_without_its_tables_or_its_database(
 def test_the_metrics_are_those_of_everything_and_name_nobody(linked: Run, tmp_path: Path) -> None:
     linked("crm", "put", "--as", "alice", stdin=event("Dinner with Eve"))
     linked("sync", "--all")
-    work = {"company": {"visits.done": 3, "visits.retry": 1, "writes.crm": 2, "requests": 40}}
+    counts = {"visits.done": 3, "visits.retry": 1, "writes.crm": 2, "requests": 40}
+    heard = {"heard.0.5": 2, "heard.5": 1, "heard.+Inf": 1, "heard_milliseconds": 4_100_000}
+    work = {"company": {**counts, **heard}}
     ways = {"company": {"ways": {"streaming": 2}, "why": {"alice@x.test refused": 1}}}
     at_work(tmp_path, "all", work=work, streams=ways)
     with served(tmp_path) as (client, _):
@@ -119,6 +121,12 @@ def test_the_metrics_are_those_of_everything_and_name_nobody(linked: Run, tmp_pa
     assert found["accord_visits_total", "retry", "elsewhere/7", "company"] == 1
     assert found["accord_writes_total", "elsewhere/7", "crm", "company"] == 2
     assert found["accord_requests_total", "elsewhere/7", "company"] == 40
+    took = "accord_hint_to_done_seconds"
+    buckets = [found[f"{took}_bucket", le, "elsewhere/7", "company"] for le in ("0.5", "2.0")]
+    buckets += [found[f"{took}_bucket", le, "elsewhere/7", "company"] for le in ("5.0", "+Inf")]
+    assert buckets == [2, 2, 3, 4]
+    assert found[f"{took}_sum", "elsewhere/7", "company"] == 4100
+    assert found[f"{took}_count", "elsewhere/7", "company"] == 4
     assert found["accord_processes", "all", "at work"] == 1
     assert found["accord_complete_timestamp_seconds", "company"] > 1.7e9
     assert not re.search("(?i)alice|dinner|with eve", answer.text)

@@ -236,6 +236,18 @@ def test_processes_at_work_and_how_mailboxes_are_watched(linked: Run, tmp_path: 
     assert row["targets"][0]["streams"]["ways"] == {"streaming": 5, "poll": 1}
 
 
+def test_how_long_changes_take_is_told_of_all_processes_at_work(
+    linked: Run, tmp_path: Path
+) -> None:
+    assert "changes done" not in linked("status").out
+    at_work(tmp_path, "all", 60, work={"company": {"lately.1": 60}})
+    at_work(tmp_path, "worker", 61, work={"company": {"lately.1": 30, "lately.10": 10}})
+    at_work(tmp_path, "worker", -5, work={"company": {"lately.3600": 999}})
+    assert "changes done: half within 0.78 s, 95 % within 7.5 s" in linked("status", code=1).out
+    done = linked("status", "--json", code=1).row["targets"][0]["done"]
+    assert done == {"count": 100, "p50": 0.78, "p95": 7.5}
+
+
 def test_who_visits_and_does_not_listen_and_who_is_gone(linked: Run, tmp_path: Path) -> None:
     at_work(tmp_path, "worker")
     assert "nobody listens: changes are found on intervals only" in linked("status", code=1).out

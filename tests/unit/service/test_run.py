@@ -489,6 +489,29 @@ def test_the_memory_of_visits_goes_back_once_there_is_nothing_to_do(
         assert until(lambda: len(given) > before, SOON)
 
 
+def test_it_is_told_how_long_a_change_took_that_was_heard_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    scene = Scene(world, mailboxes=mailboxes)
+    worker = worker_of(scene)
+    worker._look()
+    (key,) = worker._roster.posts
+    worker._work(Job(folder=key, generation=1, cause="interval", waited=100))
+    worker._look()
+    (key,) = worker._roster.posts
+    worker._work(Job(folder=key, generation=2, cause="hint", waited=100))
+    mailboxes.trouble = Retry("down", after=0.05)
+    worker._work(Job(folder=key, generation=3, cause="crm", waited=50))
+    mailboxes.trouble = None
+    worker._work(Job(folder=key, generation=4, cause="interval", waited=5))
+    worker._work(Job(folder=key, generation=5, cause="interval", waited=5))
+    took = [None if each.took is None else round(each.took / 10) for each in scene.visits]
+    assert took == [None, 10, None, 5, None], "what failed goes on to wait"
+
+
 def test_a_complete_listing_is_made_in_its_time() -> None:
     seen: list[bool] = []
     genuine: Callable[..., Any] = sync
