@@ -104,7 +104,7 @@ class Life:
     name: str
     born: Side
     past: bool = False
-    copied: bool = False
+    copy_of: str = ""
     has_copy: bool = False
     written: dict[str, dict[Any, Side]] = field(default_factory=dict)
     stood: dict[Side, list[tuple[str, Any]]] = field(default_factory=dict)

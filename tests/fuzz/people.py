@@ -212,7 +212,8 @@ class People:
         name = f"id-{self.fresh()}"
         ref = self.mailbox.copy(found.ref)
         after = self.mailbox.edit(ref, **identified(self.kind, name))
-        life = Life(name=name, born=GROUPWARE, past=self._life(found).past, copied=True)
+        life = Life(name=name, born=GROUPWARE, past=self._life(found).past)
+        life.copy_of = identity(found.item)
         self.lives[name] = life
         life.begin(GROUPWARE, after.item)
 

@@ -151,6 +151,11 @@ class Reckoning:
         away = self._find(life, self.people.archived())
         pairing = self._pairing(crm, mailbox)
         items = [one.item for one in (crm, mailbox, away) if one is not None]
+        if crm is None and life.has_copy and self.hostility.log:
+            # The copy was taken for it, since it went before anybody knew which one Accord had
+            # made: its record goes by the copy's name.
+            copies = {one.name for one in self.people.lives.values() if one.copy_of == life.name}
+            items += [one.item for one in self.people.here(CRM) if identity(one.item) in copies]
         yield from (f"{life.name}: {text}" for text in self._fate(life, crm, mailbox, away))
         if crm and mailbox and pairing and not pairing.frozen:
             yield from (f"{life.name}: {text}" for text in self._disagreement(crm, mailbox))
@@ -217,7 +222,7 @@ class Reckoning:
             return True  # whoever cuts and pastes leaves a copy, too: its record stays
         if life.moved and CRM in life.deaths and missing is CRM:
             return True  # it lay elsewhere when its record went, and is theirs since
-        if life.copied and self.hostility.log and missing is CRM:
+        if life.copy_of and self.hostility.log and missing is CRM:
             return True  # its original went while it couldn't be read: nobody can tell them apart
         return life.restored  # what Accord made once and a person brought back stays theirs
 

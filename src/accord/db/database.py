@@ -19,6 +19,8 @@ from accord.ports.errors import Retry
 
 T = TypeVar("T")
 
+_SOON = text("SET LOCAL synchronous_commit TO off")
+
 ATTEMPTS = 6
 WAIT_SECONDS = 10.0
 
@@ -32,6 +34,13 @@ class Database:
         self.dialect = engine.dialect.name
         self._reader = reader
         self._in_memory = in_memory
+        self._writers = {
+            (durable, keys): engine.execution_options(
+                accord_write=True, accord_durable=durable, accord_keys=keys
+            )
+            for durable in (True, False)
+            for keys in (True, False)
+        }
         # SQLite has one writer. Waiting here is fair and wakes at once; SQLite itself polls.
         self._writer = threading.Lock() if self.dialect == "sqlite" else None
         self._busy = threading.local()
@@ -50,13 +59,11 @@ class Database:
         twice, InUse for a reference that would lead nowhere, Retry where the database went
         away, RuntimeError inside another transaction of the same thread on SQLite.
         """
-        options = {"accord_write": True, "accord_durable": durable, "accord_keys": foreign_keys}
-        with self._writing(), translating(), self.engine.connect() as connection:
-            connection = connection.execution_options(**options)
-            with connection.begin():
-                if self.dialect == "postgresql" and not durable:
-                    connection.execute(text("SET LOCAL synchronous_commit TO off"))
-                yield Tx(connection)
+        engine = self._writers[durable, foreign_keys]
+        with self._writing(), translating(), engine.connect() as connection, connection.begin():
+            if self.dialect == "postgresql" and not durable:
+                connection.execute(_SOON)
+            yield Tx(connection)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

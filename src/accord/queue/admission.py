@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import and_, bindparam, func, select, text
 
 from accord.db import Database, Tx
 from accord.ports.queue import Urgency
@@ -31,6 +31,23 @@ _F = FOLDERS.c
 _KNOWN = 1.0
 _TURNS = 4
 _READY = text(READY)
+_FIRST_PLACE = select(_F.place).where(_READY).order_by(_F.place).limit(1)
+_NEXT_PLACE = _FIRST_PLACE.where(_F.place > bindparam("last"))
+_DUE = (
+    select(_F.id, _F.generation, _F.urgency, _F.place, _F.due)
+    .where(
+        _READY,
+        _F.place == bindparam("place"),
+        _F.urgency == bindparam("urgency"),
+        _F.due <= bindparam("now"),
+    )
+    .order_by(_F.due)
+    .limit(bindparam("most"))
+)
+_COUNTS = [
+    select(_F.place, func.count()).where(condition).group_by(_F.place)
+    for condition in (RUNNING, and_(WAITING, _F.running == 0))
+]
 
 
 class Admission:
@@ -93,12 +110,11 @@ class Admission:
         places, until = self._known
         if time.monotonic() > until:
             places = set()
-            query = select(_F.place).where(_READY).order_by(_F.place).limit(1)
             # From one to the next: to read all folders for it would take far longer.
-            found = tx.execute(query).scalar()
+            found = tx.execute(_FIRST_PLACE).scalar()
             while found is not None:
                 places.add(found)
-                found = tx.execute(query.where(_F.place > found)).scalar()
+                found = tx.execute(_NEXT_PLACE, {"last": found}).scalar()
             self._known = places, time.monotonic() + _KNOWN
         return places
 
@@ -107,8 +123,7 @@ def _under_way(tx: Tx) -> tuple[Counter[str], int]:
     """Return how many runs each place has at once, and how many haven't begun."""
     counted: Counter[str] = Counter()
     waiting = 0
-    for condition in (RUNNING, and_(WAITING, _F.running == 0)):
-        query = select(_F.place, func.count()).where(condition).group_by(_F.place)
+    for query in _COUNTS:
         waiting = 0
         for place, count in tx.execute(query):
             counted[place] += count
@@ -122,13 +137,8 @@ def _ready(tx: Tx, now: float, urgency: Urgency, left: Mapping[str, int], limit:
     for place, most in left.items():
         if most <= 0:
             continue
-        query = (
-            select(_F.id, _F.generation, _F.urgency, _F.place, _F.due)
-            .where(_READY, _F.place == place, _F.urgency == int(urgency), _F.due <= now)
-            .order_by(_F.due)
-            .limit(min(most, limit))
-        )
-        found += tx.execute(query).all()
+        given = {"place": place, "urgency": int(urgency), "now": now, "most": min(most, limit)}
+        found += tx.execute(_DUE, given).all()
     return sorted(found, key=lambda row: (row.due, row.id))[:limit]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from accord.db import Database, Tx
 from accord.queue.schema import EXECUTORS
@@ -14,6 +14,7 @@ LIFE = 20.0
 """Seconds without a sign after which a process counts as gone."""
 
 _E = EXECUTORS.c
+_WORKERS = select(func.sum(_E.workers)).where(_E.until > bindparam("now"))
 
 
 class Executors:
@@ -44,8 +45,7 @@ class Executors:
         """Return how many runs all of them may do at once."""
         now = self._clock()
         with self._database.read() as tx:
-            query = select(func.sum(_E.workers)).where(_E.until > now)
-            return int(tx.execute(query).scalar() or 0)
+            return int(tx.execute(_WORKERS, {"now": now}).scalar() or 0)
 
     def names(self) -> set[str]:
         """Return all who work here, or whose end nobody has taken upon them yet."""

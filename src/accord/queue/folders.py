@@ -7,19 +7,40 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Executable, and_, case, delete, literal_column, not_, or_, select, update
+from sqlalchemy import (
+    Executable,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from accord.db import Database, Tx
+from accord.db.tx import inserting
 from accord.ports.queue import DEATHS, FAULTS, Entry, Job, Stage, Urgency
 from accord.queue.backoff import backoff
 from accord.queue.schema import FOLDERS
 
 _F = FOLDERS.c
 _FORGET = 7 * 86_400.0
+
+_ONE = select(FOLDERS).where(_F.id == bindparam("key")).with_for_update()
+_MINE = _ONE.where(_F.running == bindparam("run"), _F.holder == bindparam("by"))
+_ADMITTED = (
+    update(FOLDERS)
+    .where(_F.id == bindparam("key"), _F.generation == bindparam("run"))
+    .values(admitted=bindparam("run"), admitted_at=bindparam("now"))
+)
 
 GONE = "gone "
 """Before a holder's name: that one seems to be gone, and its run may be begun by another."""
@@ -56,7 +77,7 @@ class Folders:
             "full": full,
         }
 
-        self._database.run(lambda tx: tx.execute(_asking(tx), [row]), durable=False)
+        self._database.run(lambda tx: tx.execute(_asking(tx.dialect), [row]), durable=False)
 
     def wake(self, folder: str) -> None:
         """Let a folder be left alone no longer."""
@@ -72,13 +93,9 @@ class Folders:
         """Note what was handed over."""
         now = self._clock()
 
-        def note(tx: Tx) -> None:
-            for each in some:
-                mine = (_F.id == each.id, _F.generation == each.generation)
-                values = {"admitted": each.generation, "admitted_at": now}
-                tx.execute(update(FOLDERS).where(*mine).values(values))
-
-        self._database.run(note, durable=False)
+        rows = [{"key": each.id, "run": each.generation, "now": now} for each in some]
+        if rows:
+            self._database.run(lambda tx: tx.execute(_ADMITTED, rows), durable=False)
 
     def waiting(self, seconds: float, most: int) -> list[Admitted]:
         """Return what was handed over so long ago and hasn't begun, the most urgent first."""
@@ -114,7 +131,7 @@ class Folders:
         now = self._clock()
 
         def take(tx: Tx) -> Job | None:
-            row = tx.execute(select(FOLDERS).where(_F.id == key).with_for_update()).first()
+            row = tx.execute(_ONE, {"key": key}).first()
             if row is None or row.buried is not None:
                 return None
             since = row.began
@@ -145,8 +162,7 @@ class Folders:
         key, now = key_of(job.folder), self._clock()
 
         def end(tx: Tx) -> bool:
-            mine = (_F.id == key, _F.running == job.generation, _F.holder == holder)
-            row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
+            row = tx.execute(_MINE, {"key": key, "run": job.generation, "by": holder}).first()
             if row is None:
                 return False
             faults = row.faults + bool(why) if why or busy else 0
@@ -224,8 +240,8 @@ class Folders:
 
         def again(tx: Tx) -> None:
             for each in some:
-                mine = (_F.id == each.id, _F.running == each.generation, _F.holder == holder)
-                row = tx.execute(select(FOLDERS).where(*mine).with_for_update()).first()
+                given = {"key": each.id, "run": each.generation, "by": holder}
+                row = tx.execute(_MINE, given).first()
                 if row is not None:
                     deaths = {"attempts": row.attempts if died else max(row.attempts - 1, 0)}
                     self._put(tx, each.id, _ENDED | deaths | _again(row, now))
@@ -276,33 +292,36 @@ class Folders:
 
     @staticmethod
     def _put(tx: Tx, key: str, values: dict[str, Any]) -> None:
-        tx.execute(update(FOLDERS).where(_F.id == key).values(values))
+        new = {f"new_{name}": value for name, value in values.items()}
+        tx.execute(_putting(tuple(values)), {"key": key, **new})
 
 
-_ASKING: dict[str, Executable] = {}
+@cache
+def _putting(names: tuple[str, ...]) -> Executable:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(FOLDERS).where(_F.id == bindparam("key")).values(values)
 
 
-def _asking(tx: Tx) -> Executable:
-    """Return what plans a run; kept, since making it takes longer than executing it."""
-    if tx.dialect not in _ASKING:
-        insert = tx.inserting(FOLDERS)
-        new = insert.excluded
-        # Never due before it may be begun, so that nobody looks at those in vain.
-        due = case((_F.rest > new.due, _F.rest), else_=new.due)
-        sooner = or_(_F.due.is_(None), due < _F.due)
-        more = or_(_F.due.is_(None), new.urgency < _F.urgency)
-        _ASKING[tx.dialect] = insert.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                "place": new.place,
-                "due": case((sooner, due), else_=_F.due),
-                "cause": case((sooner, new.cause), else_=_F.cause),
-                "urgency": case((more, new.urgency), else_=_F.urgency),
-                "full": or_(_F.full, new.full),
-            },
-            where=or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place),
-        )
-    return _ASKING[tx.dialect]
+@cache
+def _asking(dialect: str) -> Executable:
+    """Return what plans a run."""
+    insert = inserting(FOLDERS, dialect)
+    new = insert.excluded
+    # Never due before it may be begun, so that nobody looks at those in vain.
+    due = case((_F.rest > new.due, _F.rest), else_=new.due)
+    sooner = or_(_F.due.is_(None), due < _F.due)
+    more = or_(_F.due.is_(None), new.urgency < _F.urgency)
+    return insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={
+            "place": new.place,
+            "due": case((sooner, due), else_=_F.due),
+            "cause": case((sooner, new.cause), else_=_F.cause),
+            "urgency": case((more, new.urgency), else_=_F.urgency),
+            "full": or_(_F.full, new.full),
+        },
+        where=or_(sooner, more, and_(new.full, not_(_F.full)), new.place != _F.place),
+    )
 
 
 def key_of(folder: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from accord.db import Database, Tx
 from accord.ports.queue import Circuit
@@ -13,6 +13,8 @@ from accord.queue.circuits import Standing
 from accord.queue.schema import PLACES
 
 _P = PLACES.c
+_ALL = select(PLACES)
+_ONE = _ALL.where(_P.place == bindparam("one")).with_for_update()
 
 
 class Places:
@@ -66,9 +68,7 @@ def standings(tx: Tx) -> dict[str, Standing]:
 
 
 def _read(tx: Tx, place: str | None = None) -> dict[str, Standing]:
-    query = select(PLACES)
-    if place is not None:
-        query = query.where(_P.place == place).with_for_update()
+    rows = tx.execute(_ALL) if place is None else tx.execute(_ONE, {"one": place})
     return {
         row.place: Standing(
             failures=row.failures,
@@ -78,7 +78,7 @@ def _read(tx: Tx, place: str | None = None) -> dict[str, Standing]:
             until=row.until,
             why=row.why,
         )
-        for row in tx.execute(query)
+        for row in rows
     }
 
 

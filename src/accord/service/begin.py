@@ -65,7 +65,7 @@ def begin(
 def end(visit: Visit, report: Report) -> None:
     """End a visit's run with what it came to; dry ones have none."""
     if visit.stance is not Stance.DRY:
-        with visit.state.begin() as tx:
+        with visit.state.begin(durable=visit.state.shared) as tx:
             tx.runs.finish(visit.run, report.as_json(), report.error)
 
 

@@ -65,7 +65,7 @@ def observe(accord: Accord, name: str, instance: str, stand: int = 0) -> Trouble
     Another process may note a higher revision before this one is; so a side is asked again before
     it is taken for one that went back. What others note after that says nothing against it.
     """
-    with accord.state.begin() as tx:
+    with accord.state.begin(durable=accord.state.shared) as tx:
         trouble = tx.instances.observe(name, instance, stand)
     if trouble is None or trouble.instance != instance:
         return trouble

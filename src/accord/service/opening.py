@@ -120,7 +120,7 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
 
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
     """Take the folder's lease until `stack` closes; raises Busy while another holds it."""
-    with accord.state.begin() as tx:
+    with accord.state.begin(durable=accord.state.shared) as tx:
         lease = take(tx.leases, f"{FOLDER}{folder.scope}", LEASE_SECONDS)
     if lease is None:
         raise Busy("this folder is being synchronized by another process", after=LEASE_SECONDS)
@@ -139,7 +139,7 @@ def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
 
 
 def _give_back(accord: Accord, lease: Lease) -> None:
-    with accord.state.begin() as tx:
+    with accord.state.begin(durable=accord.state.shared) as tx:
         tx.leases.release(lease)
 
 
@@ -188,7 +188,7 @@ def open_visit(
     policy = _policy(link, rule, ends, first, accord.clock())
     run, stance, ids = "preview", _stance(link, options), ids_of(session)
     if stance is not Stance.DRY:
-        with accord.state.begin() as tx:
+        with accord.state.begin(durable=accord.state.shared) as tx:
             run = tx.runs.start(link.id, options.cause)
             bind(tx, link, kept.get(binding_key(link), {}), ids)
             if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:

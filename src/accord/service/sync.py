@@ -121,7 +121,7 @@ def _note(accord: Accord, reports: Mapping[str, Report]) -> None:
     changed = mailbox_states.news(kept, reports.values(), accord.clock())
     changed |= troubles.news(kept, reports.values())
     if changed:
-        with accord.state.begin() as tx:
+        with accord.state.begin(durable=accord.state.shared) as tx:
             for key, value in changed.items():
                 tx.settings.put(key, value)
 
@@ -262,7 +262,8 @@ def park(visit: Visit, decided: Decided, report: Report) -> None:
 
 def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report: Report) -> None:
     link = visit.link.id
-    with visit.state.begin() as tx:
+    # What was done stands already; all of this the next visit would find once more.
+    with visit.state.begin(durable=visit.state.shared) as tx:
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         for side in Side:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, delete, func, select, union
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, union
+from sqlalchemy.sql import Executable
 
-from accord.db.tx import chunks
+from accord.db.tx import chunks, inserting
 from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
 from accord.state.codec import decode_snapshot, encode_snapshot
@@ -20,6 +22,10 @@ from accord.state.schema import BLOBS, DEVICE_ITEMS, JOURNAL, PAIRINGS
 
 _GRACE = timedelta(days=1)
 _TOUCH = timedelta(hours=1)
+
+
+_B = BLOBS.c
+_DATA = select(_B.digest, _B.data).where(_B.digest.in_(bindparam("digests", expanding=True)))
 
 
 class Blobs(Repository):
@@ -48,15 +54,9 @@ class Blobs(Repository):
                 wrapped = self.context.wrap(data, digest, private=private)
                 rows[digest] = {"digest": digest, "data": wrapped, "at": now}
         if rows:
-            statement = self.db.inserting(BLOBS)
-            # A blob that is there already is marked as wanted, lest it be collected just now.
-            statement = statement.on_conflict_do_update(
-                index_elements=["digest"],
-                set_={"at": statement.excluded.at},
-                where=BLOBS.c.at < now - _TOUCH,
-            )
             # In one order everywhere, so that two batches seldom wait for each other.
-            self.db.execute(statement, [rows[digest] for digest in sorted(rows)])
+            some = [{**rows[digest], "stale": now - _TOUCH} for digest in sorted(rows)]
+            self.db.execute(_storing(self.db.dialect), some)
             self._stored.update(rows)
         return digests
 
@@ -68,8 +68,7 @@ class Blobs(Repository):
         """Return the bytes by digest, without those that aren't there."""
         found: dict[str, bytes] = {}
         for part in chunks(sorted(set(digests))):
-            query = select(BLOBS.c.digest, BLOBS.c.data).where(BLOBS.c.digest.in_(part))
-            for digest, data in self.db.execute(query):
+            for digest, data in self.db.execute(_DATA, {"digests": part}):
                 found[digest] = self.context.unwrap(data, digest)
         return found
 
@@ -148,6 +147,20 @@ class Blobs(Repository):
         if private:
             return self.context.require_keys().digest(data)
         return hashlib.sha256(data).hexdigest()
+
+
+@cache
+def _storing(dialect: str) -> Executable:
+    """Return how blobs are stored; one that is there already is marked as wanted.
+
+    Else it might be collected just now.
+    """
+    statement = inserting(BLOBS, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=["digest"],
+        set_={"at": statement.excluded.at},
+        where=BLOBS.c.at < bindparam("stale"),
+    )
 
 
 def is_private(snapshot: Snapshot) -> bool:

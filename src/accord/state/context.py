@@ -17,6 +17,8 @@ from accord.state.secrets import Keys
 
 SEALED = b"\x02"
 
+_MOMENT = select(func.clock_timestamp())
+
 
 class Context:
     """Be the surroundings of the repositories of one transaction."""
@@ -35,7 +37,7 @@ class Context:
         """Return the present moment as all processes tell it, also those on other machines."""
         # Many machines share a PostgreSQL; its clock is the one they all agree on.
         if self.db.dialect == "postgresql" and self.clock is system_clock:
-            moment: datetime = self.db.execute(select(func.clock_timestamp())).scalar_one()
+            moment: datetime = self.db.execute(_MOMENT).scalar_one()
             return moment.astimezone(UTC)
         return self.now()
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.schema import CURSORS
+
+_C = CURSORS.c
+_LINK = _C.link == bindparam("link")
+_OF_LINK = select(_C.side, _C.place, _C.cursor).where(_LINK)
+_GONE = delete(CURSORS).where(_LINK)
+_GONE_ON = _GONE.where(_C.side == bindparam("side"))
 
 
 class Cursors(Repository):
@@ -25,8 +31,7 @@ class Cursors(Repository):
 
     def of(self, link: str, places: Mapping[Side, str]) -> dict[Side, str]:
         """Return a link's cursors of these places, which may be empty."""
-        query = select(CURSORS.c.side, CURSORS.c.place, CURSORS.c.cursor)
-        rows = self.db.execute(query.where(CURSORS.c.link == link))
+        rows = self.db.execute(_OF_LINK, {"link": link})
         found = {(side, place): cursor for side, place, cursor in rows}
         return {side: found.get((side.value, place), "") for side, place in places.items()}
 
@@ -57,8 +62,10 @@ class Cursors(Repository):
 
     def drop(self, link: str, side: Side | None = None) -> None:
         """Forget the cursor of one side, or of both."""
-        gone = delete(CURSORS).where(CURSORS.c.link == link)
-        self.db.execute(gone if side is None else gone.where(CURSORS.c.side == side.value))
+        if side is None:
+            self.db.execute(_GONE, {"link": link})
+        else:
+            self.db.execute(_GONE_ON, {"link": link, "side": side.value})
 
     def all(self) -> dict[tuple[str, Side], str]:
         """Return all cursors."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
@@ -18,6 +18,13 @@ from accord.state.records import Decision
 from accord.state.schema import DECISIONS
 
 _FIELDS = [DECISIONS.c[name] for name in Decision.__struct_fields__]
+
+
+_D = DECISIONS.c
+_VERSIONS = select(_D.ref, _D.version).where(
+    _D.link == bindparam("link"), _D.side == bindparam("side")
+)
+_VERSIONS_OF = _VERSIONS.where(_D.ref.in_(bindparam("refs", expanding=True)))
 
 
 class Decisions(Repository):
@@ -35,14 +42,12 @@ class Decisions(Repository):
 
     def versions(self, link: str, side: Side, refs: Iterable[str] | None = None) -> dict[str, str]:
         """Return the version each ref had when it was last decided about (all by default)."""
-        query = select(DECISIONS.c.ref, DECISIONS.c.version).where(
-            DECISIONS.c.link == link, DECISIONS.c.side == side.value
-        )
+        given = {"link": link, "side": side.value}
         if refs is None:
-            return self.db.mapping(query)
+            return self.db.mapping(_VERSIONS, given)
         found: dict[str, str] = {}
         for part in chunks(sorted(set(refs))):
-            found.update(self.db.mapping(query.where(DECISIONS.c.ref.in_(part))))
+            found.update(self.db.mapping(_VERSIONS_OF, {**given, "refs": part}))
         return found
 
     def find(self, text: str, limit: int = 100) -> list[Decision]:

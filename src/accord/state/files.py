@@ -10,13 +10,19 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from accord.db.tx import chunks
 from accord.engine.plan import Refile
 from accord.model.files import PHOTO
 from accord.state.context import Repository
 from accord.state.schema import FILES, PAIRINGS
+
+_F = FILES.c
+_DUE = select(_F.pairing).where(_F.link == bindparam("link"), _F.due).order_by(_F.pairing)
+_AMONG = _F.pairing.in_(bindparam("pairings", expanding=True))
+_EXPECTED = update(FILES).where(_AMONG).values(due=True)
+_GONE = delete(FILES).where(_AMONG)
 
 
 class Hanging(Struct, frozen=True, kw_only=True):
@@ -66,7 +72,7 @@ class Files(Repository):
         """Note pairs whose items hold files, and those others that did so when last looked at."""
         holding = sorted(set(holding))
         for part in chunks([*holding, *others]):
-            self.db.execute(update(FILES).where(FILES.c.pairing.in_(part)).values(due=True))
+            self.db.execute(_EXPECTED, {"pairings": part})
         rows = [
             {
                 "pairing": one,
@@ -81,8 +87,7 @@ class Files(Repository):
 
     def due(self, link: str) -> list[str]:
         """Return the pairs of a link that are to be looked at."""
-        query = select(FILES.c.pairing).where(FILES.c.link == link, FILES.c.due)
-        return list(self.db.execute(query.order_by(FILES.c.pairing)).scalars())
+        return list(self.db.execute(_DUE, {"link": link}).scalars())
 
     def agreed(self, link: str) -> int:
         """Return how many files a link's pairs have that take part at present."""
@@ -101,7 +106,7 @@ class Files(Repository):
     def remove_many(self, pairings: Sequence[str]) -> None:
         """Forget the files of pairs that are no more."""
         for part in chunks(pairings):
-            self.db.execute(delete(FILES).where(FILES.c.pairing.in_(part)))
+            self.db.execute(_GONE, {"pairings": part})
 
     def _wrapped(self, pairing: str, known: FilesOf) -> bytes:
         private = self.context.keys is not None

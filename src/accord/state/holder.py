@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from functools import cache
 from pathlib import Path
 
 
@@ -47,9 +48,11 @@ def _place() -> str:
     return ":".join(parts)
 
 
+@cache
 def _boot() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+@cache
 def _namespace() -> str:
     return Path("/proc/self/ns/pid").readlink().name

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from accord.state.context import Repository
 from accord.state.records import Trouble
 from accord.state.schema import INSTANCES
+
+_I = INSTANCES.c
+_KNOWN = select(_I.name, _I.instance, _I.revision).where(
+    _I.name.in_(bindparam("names", expanding=True))
+)
+_ONE = select(INSTANCES).where(_I.name == bindparam("one")).with_for_update()
 
 
 class Instances(Repository):
@@ -19,9 +25,8 @@ class Instances(Repository):
 
     def news(self, said: Mapping[str, tuple[str, int]]) -> list[str]:
         """Return the names of those that say anything else than what is noted of them."""
-        row = INSTANCES.c
-        query = select(row.name, row.instance, row.revision).where(row.name.in_(said))
-        known = {name: (instance, stand) for name, instance, stand in self.db.execute(query)}
+        rows = self.db.execute(_KNOWN, {"names": list(said)})
+        known = {name: (instance, stand) for name, instance, stand in rows}
         return [name for name in said if known.get(name) != said[name]]
 
     def named(self, name: str) -> str:
@@ -40,8 +45,7 @@ class Instances(Repository):
 
         A changed instance or a revision below the highest seen is wrong.
         """
-        query = select(INSTANCES).where(INSTANCES.c.name == name).with_for_update()
-        known = self.db.execute(query).first()
+        known = self.db.execute(_ONE, {"one": name}).first()
         if known is None:
             self.accept(name, instance, revision)
             return None

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import Select, bindparam, delete, select
 
-from accord.db.tx import chunks
+from accord.db.tx import Given, chunks
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.records import Intent
 from accord.state.schema import INTENTS
+
+_ALL = select(INTENTS).order_by(INTENTS.c.at, INTENTS.c.id)
+_OF_LINK = _ALL.where(INTENTS.c.link == bindparam("link"))
+_CLOSED = delete(INTENTS).where(INTENTS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class Intents(Repository):
@@ -27,21 +31,17 @@ class Intents(Repository):
 
     def close_many(self, ids: Iterable[str]) -> int:
         """Forget writes whose results are recorded; return how many were open."""
-        return sum(
-            self.db.execute(delete(INTENTS).where(INTENTS.c.id.in_(part))).rowcount
-            for part in chunks(ids)
-        )
+        return sum(self.db.execute(_CLOSED, {"ids": part}).rowcount for part in chunks(ids))
 
     def of_link(self, link: str) -> list[Intent]:
         """Return a link's open intents, oldest first."""
-        return self._where(INTENTS.c.link == link)
+        return self._read(_OF_LINK, {"link": link})
 
     def all(self) -> list[Intent]:
         """Return all open intents, oldest first."""
-        return self._where()
+        return self._read(_ALL)
 
-    def _where(self, *conditions: Any) -> list[Intent]:
-        query = select(INTENTS).where(*conditions).order_by(INTENTS.c.at, INTENTS.c.id)
+    def _read(self, query: Select[Any], given: Given | None = None) -> list[Intent]:
         return [
             Intent(
                 **{
@@ -50,7 +50,7 @@ class Intents(Repository):
                     "step": self.context.unwrap(row.step, f"intent:{row.id}"),
                 }
             )
-            for row in self.db.execute(query)
+            for row in self.db.execute(query, given)
         ]
 
     def _row(self, intent: Intent) -> dict[str, Any]:

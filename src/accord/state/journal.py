@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -30,6 +31,15 @@ from accord.state.codec import decode_changes, encode_changes
 from accord.state.context import Context, Repository
 from accord.state.records import Entry
 from accord.state.schema import JOURNAL, JOURNAL_FLOOR, LINKS, PAIRINGS, RUNS
+
+_J = JOURNAL.c
+_LINK = _J.link == bindparam("link")
+_LATEST = select(func.max(_J.id)).where(_LINK)
+_MET = (
+    select(JOURNAL)
+    .where(_LINK, _J.id > bindparam("after"), _J.step.in_(("create", "pair")), _J.error == "")
+    .order_by(_J.id)
+)
 
 
 class Journal(Repository):
@@ -88,8 +98,7 @@ class Journal(Repository):
 
     def latest(self, link: str) -> int:
         """Return the id of a link's newest entry, 0 where it has none."""
-        query = select(func.max(JOURNAL.c.id)).where(JOURNAL.c.link == link)
-        return int(self.db.execute(query).scalar() or 0)
+        return int(self.db.execute(_LATEST, {"link": link}).scalar() or 0)
 
     def newest(self) -> int:
         """Return the highest id that was ever given, of entries that were pruned, too."""
@@ -100,14 +109,8 @@ class Journal(Repository):
 
     def met(self, link: str, after: int) -> list[Entry]:
         """Return what a link created or paired behind an entry, oldest first, without values."""
-        entry = JOURNAL.c
-        query = select(JOURNAL).where(
-            entry.link == link,
-            entry.id > after,
-            entry.step.in_(("create", "pair")),
-            entry.error == "",
-        )
-        return [_entry(row, {}) for row in self.db.execute(query.order_by(entry.id))]
+        rows = self.db.execute(_MET, {"link": link, "after": after})
+        return [_entry(row, {}) for row in rows]
 
     def overruled(
         self, link: str, put_back: str, since: datetime, after: int, upto: int

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.sql import Executable
 
-from accord.db.tx import chunks
+from accord.db.tx import chunks, inserting
 from accord.ports.errors import Retry
 from accord.state.context import Repository
 from accord.state.records import Lease
@@ -20,6 +22,16 @@ FOLDER = "folder:"
 """What the names of leases on folders begin with; the target's id follows."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_L = LEASES.c
+_ONE = select(LEASES).where(_L.name == bindparam("one"))
+_FENCE = select(_L.fence, _L.until).where(_L.name == bindparam("one")).with_for_update()
+_CHANGE = (
+    update(LEASES)
+    .where(_L.name == bindparam("one"), _L.fence == bindparam("of"), _L.until != _NEVER)
+    .values(until=bindparam("to"))
+)
 
 
 class LeaseLost(Retry):
@@ -34,13 +46,7 @@ class Leases(Repository):
         now = self.context.agreed_now()
         until = now + timedelta(seconds=seconds)
         row = {"name": name, "holder": holder, "fence": 1, "until": until}
-        insert = self.db.inserting(LEASES).values(row)
-        taken = insert.on_conflict_do_update(
-            index_elements=["name"],
-            set_={"holder": holder, "fence": LEASES.c.fence + 1, "until": until},
-            where=LEASES.c.until <= now,
-        ).returning(LEASES.c.fence)
-        fence = self.db.execute(taken).scalar()
+        fence = self.db.execute(_taking(self.db.dialect), {**row, "now": now}).scalar()
         if fence is None:
             return None
         return Lease(name=name, holder=holder, fence=fence, until=until)
@@ -62,14 +68,13 @@ class Leases(Repository):
         A lease that ran out but was taken by nobody still holds; until the transaction ends
         nobody can take it.
         """
-        query = select(LEASES.c.fence, LEASES.c.until).where(LEASES.c.name == lease.name)
-        row = self.db.execute(query.with_for_update()).first()
+        row = self.db.execute(_FENCE, {"one": lease.name}).first()
         if row is None or row.fence != lease.fence or row.until == _NEVER:
             raise LeaseLost(f"the lease on {lease.name} was taken over", after=0)
 
     def get(self, name: str) -> Lease | None:
         """Return the lease that stands on `name`, held or run out; None if it was given back."""
-        row = self.db.execute(select(LEASES).where(LEASES.c.name == name)).first()
+        row = self.db.execute(_ONE, {"one": name}).first()
         return None if row is None or row.until == _NEVER else Lease(**row._mapping)
 
     def standing(self, prefix: str) -> dict[str, Lease]:
@@ -102,6 +107,17 @@ class Leases(Repository):
         )
 
     def _change(self, lease: Lease, until: datetime) -> bool:
-        key = (LEASES.c.name == lease.name, LEASES.c.fence == lease.fence)
-        change = update(LEASES).where(*key, LEASES.c.until != _NEVER).values(until=until)
-        return self.db.execute(change).rowcount > 0
+        given = {"one": lease.name, "of": lease.fence, "to": until}
+        return self.db.execute(_CHANGE, given).rowcount > 0
+
+
+@cache
+def _taking(dialect: str) -> Executable:
+    """Return how a lease is taken that is free at the moment `now`."""
+    insert = inserting(LEASES, dialect)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"holder": new.holder, "fence": LEASES.c.fence + 1, "until": new.until},
+        where=LEASES.c.until <= bindparam("now"),
+    ).returning(LEASES.c.fence)

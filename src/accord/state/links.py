@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, bindparam, delete, select, update
 
-from accord.db.tx import AnyRow, chunks
+from accord.db.tx import AnyRow, Given, chunks
 from accord.model.kinds import Kind
 from accord.state.context import Repository
 from accord.state.records import Link, Mode
 from accord.state.schema import LINKS
+
+_ALL = select(LINKS).order_by(LINKS.c.name)
+_ONE = _ALL.where(LINKS.c.id == bindparam("one"))
 
 
 class Links(Repository):
@@ -31,24 +34,23 @@ class Links(Repository):
 
     def get(self, key: str) -> Link | None:
         """Return one link."""
-        return next(iter(self._where(LINKS.c.id == key)), None)
+        return next(iter(self._read(_ONE, {"one": key})), None)
 
     def by_name(self, name: str) -> Link | None:
         """Return the link of that name."""
-        return next(iter(self._where(LINKS.c.name == name)), None)
+        return next(iter(self._read(_ALL.where(LINKS.c.name == name))), None)
 
     def all(self) -> list[Link]:
         """Return all links by name."""
-        return self._where()
+        return self._read(_ALL)
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Return all links by name, as they are stored: to tell quickly whether one has changed."""
-        found = self.db.execute(select(LINKS).order_by(LINKS.c.name))
-        return [tuple(row) for row in found]
+        return [tuple(row) for row in self.db.execute(_ALL)]
 
     def by_user(self, user: str) -> list[Link]:
         """Return the links of one CRM user."""
-        return self._where(LINKS.c.user == user)
+        return self._read(_ALL.where(LINKS.c.user == user))
 
     def by_mailbox(self, target: str, principals: Sequence[str]) -> dict[str, frozenset[str]]:
         """Return whose links work in mailboxes of a target, by the mailbox casefolded."""
@@ -77,9 +79,8 @@ class Links(Repository):
         """
         return self.db.execute(delete(LINKS).where(LINKS.c.id == key)).rowcount > 0
 
-    def _where(self, *conditions: Any) -> list[Link]:
-        query = select(LINKS).where(*conditions).order_by(LINKS.c.name)
-        return [_link(row) for row in self.db.execute(query)]
+    def _read(self, query: Select[Any], given: Given | None = None) -> list[Link]:
+        return [_link(row) for row in self.db.execute(query, given)]
 
 
 def _row(link: Link) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import BindParameter, bindparam, delete, func, select
 
 from accord.db.tx import AnyRow, chunks
 from accord.engine.plan import Pairing
@@ -28,6 +28,23 @@ _REF = {Side.CRM: PAIRINGS.c.crm_ref, Side.GROUPWARE: PAIRINGS.c.groupware_ref}
 _VERSION = {Side.CRM: PAIRINGS.c.crm_version, Side.GROUPWARE: PAIRINGS.c.groupware_version}
 
 
+_P = PAIRINGS.c
+_LINK = _P.link == bindparam("link")
+_AMONG: BindParameter[Any] = bindparam("refs", expanding=True)
+_BY_REFS = {side: select(PAIRINGS).where(_LINK, ref.in_(_AMONG)) for side, ref in _REF.items()}
+_REFS = {side: select(ref).where(_LINK) for side, ref in _REF.items()}
+_VERSIONS = {side: select(ref, _VERSION[side]).where(_LINK) for side, ref in _REF.items()}
+_VERSIONS_OF = {side: query.where(_REF[side].in_(_AMONG)) for side, query in _VERSIONS.items()}
+_IDS_OF = {side: select(ref, _P.id).where(_LINK, ref.in_(_AMONG)) for side, ref in _REF.items()}
+_NAMED = _P.id.in_(bindparam("ids", expanding=True))
+_BY_IDS = select(PAIRINGS).where(_NAMED)
+_REMOVED = delete(PAIRINGS).where(_NAMED)
+_BY_UIDS = (
+    select(PAIRINGS).where(_LINK, _P.uid.in_(bindparam("uids", expanding=True))).order_by(_P.id)
+)
+_COUNT = select(func.count()).select_from(PAIRINGS).where(_LINK)
+
+
 class Pairings(Repository):
     """Keep pairings."""
 
@@ -40,26 +57,23 @@ class Pairings(Repository):
         """Return the link's pairings by their ref on `side`; unpaired refs are left out."""
         rows: list[AnyRow] = []
         for part in chunks(sorted(set(refs))):
-            query = select(PAIRINGS).where(PAIRINGS.c.link == link, _REF[side].in_(part))
-            rows.extend(self.db.execute(query))
+            rows.extend(self.db.execute(_BY_REFS[side], {"link": link, "refs": part}))
         return {pairing.side(side).ref: pairing for pairing in self._load(rows)}
 
     def versions(self, link: str, side: Side, refs: Iterable[str] | None = None) -> dict[str, str]:
         """Return the known version of each paired ref (of all refs by default); no items read."""
-        query = select(_REF[side], _VERSION[side]).where(PAIRINGS.c.link == link)
         if refs is None:
-            return self.db.mapping(query)
+            return self.db.mapping(_VERSIONS[side], {"link": link})
         found: dict[str, str] = {}
         for part in chunks(sorted(set(refs))):
-            found.update(self.db.mapping(query.where(_REF[side].in_(part))))
+            found.update(self.db.mapping(_VERSIONS_OF[side], {"link": link, "refs": part}))
         return found
 
     def ids(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, str]:
         """Return the pairing's id of each paired ref; no items read."""
         found: dict[str, str] = {}
-        query = select(_REF[side], PAIRINGS.c.id).where(PAIRINGS.c.link == link)
         for part in chunks(sorted(set(refs))):
-            found.update(self.db.mapping(query.where(_REF[side].in_(part))))
+            found.update(self.db.mapping(_IDS_OF[side], {"link": link, "refs": part}))
         return found
 
     def get(self, key: str) -> Pairing | None:
@@ -70,7 +84,7 @@ class Pairings(Repository):
         """Return pairings by id."""
         rows: list[AnyRow] = []
         for part in chunks(sorted(set(ids))):
-            rows.extend(self.db.execute(select(PAIRINGS).where(PAIRINGS.c.id.in_(part))))
+            rows.extend(self.db.execute(_BY_IDS, {"ids": part}))
         return {pairing.id: pairing for pairing in self._load(rows)}
 
     def put(self, link: str, pairing: Pairing) -> None:
@@ -93,21 +107,15 @@ class Pairings(Repository):
 
     def remove_many(self, ids: Iterable[str]) -> int:
         """Forget pairings; return how many there were."""
-        return sum(
-            self.db.execute(delete(PAIRINGS).where(PAIRINGS.c.id.in_(part))).rowcount
-            for part in chunks(ids)
-        )
+        return sum(self.db.execute(_REMOVED, {"ids": part}).rowcount for part in chunks(ids))
 
     def count(self, link: str) -> int:
         """Return how many pairings a link has, frozen ones included."""
-        query = select(func.count()).select_from(PAIRINGS).where(PAIRINGS.c.link == link)
-        return int(self.db.execute(query).scalar_one())
+        return int(self.db.execute(_COUNT, {"link": link}).scalar_one())
 
     def live(self, link: str) -> int:
         """Return how many pairings of a link take part at present, frozen ones left out."""
-        query = select(func.count()).select_from(PAIRINGS)
-        query = query.where(PAIRINGS.c.link == link, PAIRINGS.c.frozen == "")
-        return int(self.db.execute(query).scalar_one())
+        return int(self.db.execute(_COUNT.where(_P.frozen == ""), {"link": link}).scalar_one())
 
     def all(self, link: str) -> Iterator[Pairing]:
         """Yield a link's pairings by id, some hundred at a time."""
@@ -122,8 +130,7 @@ class Pairings(Repository):
 
     def refs(self, link: str, side: Side) -> set[str]:
         """Return all paired refs of one side."""
-        query = select(_REF[side]).where(PAIRINGS.c.link == link)
-        return set(self.db.execute(query).scalars())
+        return set(self.db.execute(_REFS[side], {"link": link}).scalars())
 
     def elsewhere(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, set[str]]:
         """Return which other links have paired these refs of one side; no items read."""
@@ -142,8 +149,7 @@ class Pairings(Repository):
         """Return a link's pairings by uid: the mailbox item's, else the record's."""
         rows: list[AnyRow] = []
         for part in chunks(sorted(set(uids) - {""})):
-            query = select(PAIRINGS).where(PAIRINGS.c.link == link, PAIRINGS.c.uid.in_(part))
-            rows.extend(self.db.execute(query.order_by(PAIRINGS.c.id)))
+            rows.extend(self.db.execute(_BY_UIDS, {"link": link, "uids": part}))
         found: dict[str, list[Pairing]] = {}
         for row, pairing in zip(rows, self._load(rows), strict=True):
             found.setdefault(row.uid, []).append(pairing)

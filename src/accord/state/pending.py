@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 
-from accord.db.tx import AnyRow, chunks
+from accord.db.tx import AnyRow, Given, chunks
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.records import Cause, Pending
@@ -22,6 +22,19 @@ from accord.state.schema import PENDING
 
 _REF = {Side.CRM: PENDING.c.ref_crm, Side.GROUPWARE: PENDING.c.ref_groupware}
 _ATTRIBUTE = {Side.CRM: "ref_crm", Side.GROUPWARE: "ref_groupware"}
+_LINK = PENDING.c.link == bindparam("link")
+_CAUSE = PENDING.c.cause == bindparam("cause")
+_ALL = select(PENDING).order_by(PENDING.c.at, PENDING.c.id)
+_ONE = _ALL.where(PENDING.c.id == bindparam("one"))
+_OF_LINK = _ALL.where(_LINK)
+_OF_CAUSES = _OF_LINK.where(PENDING.c.cause.in_(bindparam("causes", expanding=True)))
+_WHOSE = {side: ref.in_(bindparam("refs", expanding=True)) for side, ref in _REF.items()}
+_BY_REFS = {side: _OF_LINK.where(whose) for side, whose in _WHOSE.items()}
+_RETRY = and_(PENDING.c.cause == Cause.RETRY.value, PENDING.c.due <= bindparam("now"))
+_DUE = _OF_LINK.where(or_(_RETRY, PENDING.c.approved))
+_SETTLED = {side: delete(PENDING).where(_LINK, whose) for side, whose in _WHOSE.items()}
+_SETTLED_FOR = {side: gone.where(_CAUSE) for side, gone in _SETTLED.items()}
+_REMOVED = delete(PENDING).where(PENDING.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class PendingChanges(Repository):
@@ -47,24 +60,28 @@ class PendingChanges(Repository):
 
     def get(self, key: str) -> Pending | None:
         """Return one pending change."""
-        return next(iter(self._where(PENDING.c.id == key)), None)
+        return next(iter(self._read(_ONE, {"one": key})), None)
 
     def by_link(self, link: str, *causes: Cause | str) -> list[Pending]:
         """Return a link's pending changes, of some causes or of all, oldest first."""
-        wanted = [PENDING.c.cause.in_([Cause(cause).value for cause in causes])] if causes else []
-        return self._where(PENDING.c.link == link, *wanted)
+        if not causes:
+            return self._read(_OF_LINK, {"link": link})
+        wanted = [Cause(cause).value for cause in causes]
+        return self._read(_OF_CAUSES, {"link": link, "causes": wanted})
 
     def by_refs(self, link: str, side: Side, refs: Iterable[str]) -> dict[str, list[Pending]]:
         """Return what is pending for these refs, oldest first."""
         found: dict[str, list[Pending]] = {}
         for part in chunks(sorted(set(refs) - {""})):
-            for each in self._where(PENDING.c.link == link, _REF[side].in_(part)):
+            for each in self._read(_BY_REFS[side], {"link": link, "refs": part}):
                 found.setdefault(getattr(each, _ATTRIBUTE[side]), []).append(each)
         return found
 
     def all(self, cause: Cause | str | None = None) -> list[Pending]:
         """Return the pending changes of all links, oldest first."""
-        return self._where(*([] if cause is None else [PENDING.c.cause == Cause(cause).value]))
+        if cause is None:
+            return self._read(_ALL)
+        return self._read(_ALL.where(_CAUSE), {"cause": Cause(cause).value})
 
     def counted(self) -> list[tuple[str, Cause, str, int]]:
         """Return link, cause and reason of what waits, and how often; nothing that was refused."""
@@ -83,8 +100,7 @@ class PendingChanges(Repository):
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""
-        retry = and_(PENDING.c.cause == Cause.RETRY.value, PENDING.c.due <= now)
-        return self._where(PENDING.c.link == link, or_(retry, PENDING.c.approved))
+        return self._read(_DUE, {"link": link, "now": now})
 
     def approve(self, key: str) -> bool:
         """Say yes to a change; it is planned again and done if it is still the same."""
@@ -100,18 +116,15 @@ class PendingChanges(Repository):
 
     def remove_many(self, ids: Iterable[str]) -> int:
         """Forget pending changes; return how many there were."""
-        return sum(
-            self.db.execute(delete(PENDING).where(PENDING.c.id.in_(part))).rowcount
-            for part in chunks(ids)
-        )
+        return sum(self.db.execute(_REMOVED, {"ids": part}).rowcount for part in chunks(ids))
 
     def settle(self, link: str, side: Side, refs: Iterable[str], cause: Cause | None = None) -> int:
         """Forget what is pending for these refs (for any cause by default); return how many."""
-        key = [PENDING.c.link == link]
+        gone, given = _SETTLED[side], {"link": link}
         if cause is not None:
-            key.append(PENDING.c.cause == cause.value)
+            gone, given = _SETTLED_FOR[side], {"link": link, "cause": cause.value}
         return sum(
-            self.db.execute(delete(PENDING).where(*key, _REF[side].in_(part))).rowcount
+            self.db.execute(gone, {**given, "refs": part}).rowcount
             for part in chunks(sorted(set(refs) - {""}))
         )
 
@@ -119,9 +132,8 @@ class PendingChanges(Repository):
         change = update(PENDING).where(PENDING.c.id == key)
         return self.db.execute(change.values(approved=approved, refused=not approved)).rowcount > 0
 
-    def _where(self, *conditions: Any) -> list[Pending]:
-        query = select(PENDING).where(*conditions).order_by(PENDING.c.at, PENDING.c.id)
-        return [self._pending(row) for row in self.db.execute(query)]
+    def _read(self, query: Select[Any], given: Given | None = None) -> list[Pending]:
+        return [self._pending(row) for row in self.db.execute(query, given)]
 
     def _pending(self, row: AnyRow) -> Pending:
         step = self.context.unwrap(row.step, f"pending:{row.id}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from accord.db.tx import chunks
 from accord.state.context import Repository
@@ -33,6 +33,11 @@ class Erasures(Repository):
         return self.db.execute(delete(ERASURES).where(ERASURES.c.id == key)).rowcount > 0
 
 
+_GIVEN = select(CONSENTS.c.at).where(
+    CONSENTS.c.user == bindparam("user"), CONSENTS.c.matter == bindparam("matter")
+)
+
+
 class Consents(Repository):
     """Keep who agreed to what; `matter` is such as `private`."""
 
@@ -47,8 +52,7 @@ class Consents(Repository):
 
     def has(self, user: str, matter: str) -> bool:
         """Tell whether a user agrees."""
-        key = (CONSENTS.c.user == user, CONSENTS.c.matter == matter)
-        return self.db.execute(select(CONSENTS.c.at).where(*key)).first() is not None
+        return self.db.execute(_GIVEN, {"user": user, "matter": matter}).first() is not None
 
     def all(self) -> list[tuple[str, str]]:
         """Return (user, matter) of all consents."""

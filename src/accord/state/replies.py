@@ -6,11 +6,13 @@ Written before a mailbox's replies are set, so that a stop in between leaves not
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from accord.engine.replies import Kept
 from accord.state.context import Repository
 from accord.state.schema import REPLIES
+
+_KEPT = select(REPLIES.c.kept).where(REPLIES.c.link == bindparam("link"))
 
 
 class KeptReplies(Repository):
@@ -18,7 +20,7 @@ class KeptReplies(Repository):
 
     def get(self, link: str) -> Kept | None:
         """Return what is kept for a link."""
-        row = self.db.execute(select(REPLIES.c.kept).where(REPLIES.c.link == link)).first()
+        row = self.db.execute(_KEPT, {"link": link}).first()
         if row is None:
             return None
         return msgspec.json.decode(self.context.unwrap(row.kept, _record(link)), type=Kept)

@@ -9,11 +9,16 @@ from datetime import datetime
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from accord.rules.rule import Rule
 from accord.state.context import Repository
 from accord.state.schema import ACTIVATIONS, RULE_NAMES, RULES
+
+_BODY = select(RULES.c.body).where(RULES.c.version == bindparam("version"))
+_STANDING = select(RULE_NAMES.c.active, RULE_NAMES.c.draft).where(
+    RULE_NAMES.c.name == bindparam("name")
+)
 
 
 class Activation(Struct, frozen=True, kw_only=True):
@@ -44,7 +49,7 @@ class Rules(Repository):
 
     def get(self, version: str) -> Rule | None:
         """Return one version."""
-        body = self.db.execute(select(RULES.c.body).where(RULES.c.version == version)).scalar()
+        body = self.db.execute(_BODY, {"version": version}).scalar()
         return None if body is None else msgspec.json.decode(body, type=Rule)
 
     def active(self, name: str) -> Rule | None:
@@ -96,8 +101,7 @@ class Rules(Repository):
         )
 
     def _names(self, name: str) -> tuple[str | None, str | None]:
-        query = select(RULE_NAMES.c.active, RULE_NAMES.c.draft).where(RULE_NAMES.c.name == name)
-        row = self.db.execute(query).first()
+        row = self.db.execute(_STANDING, {"name": name}).first()
         return (None, None) if row is None else (row.active, row.draft)
 
     def _set_names(self, name: str, active: str | None, draft: str | None) -> None:

@@ -8,13 +8,38 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from accord.db.tx import AnyRow
 from accord.state.context import Repository
 from accord.state.ids import new_id
 from accord.state.records import Run
 from accord.state.schema import JOURNAL, LINKS, RUNS
+
+_ONE = select(RUNS).where(RUNS.c.id == bindparam("one"))
+_BEGUN = insert(RUNS)
+_OVER = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("one"))
+    .values({name: bindparam(f"its_{name}") for name in ("finished", "counts", "error")})
+)
+_R = RUNS.c
+_LAST = select(func.max(_R.id)).group_by(_R.link)
+_IDLE = delete(RUNS).where(
+    _R.started < bindparam("before"),
+    _R.id.not_in(select(JOURNAL.c.run)),
+    _R.id.not_in(_LAST),
+    _R.id.not_in(_LAST.where(_R.finished.is_not(None))),
+)
+# A look at the index for each link: a link has thousands of runs, and there are many.
+_ENDED = select(
+    LINKS.c.id,
+    select(_R.finished)
+    .where(_R.link == LINKS.c.id, _R.finished.is_not(None))
+    .order_by(_R.id.desc())
+    .limit(1)
+    .scalar_subquery(),
+)
 
 
 class Runs(Repository):
@@ -24,17 +49,18 @@ class Runs(Repository):
         """Begin a run and return its id; ids sort by time."""
         key = new_id()
         row = {"id": key, "link": link or "", "cause": cause, "started": self.context.now()}
-        self.db.execute(insert(RUNS).values(**row, error=""))
+        self.db.execute(_BEGUN, {**row, "error": ""})
         return key
 
     def finish(self, key: str, counts: dict[str, Any] | None = None, error: str = "") -> None:
         """End a run with what it did, and why it ended early if it did."""
         values = {"finished": self.context.now(), "counts": counts or {}, "error": error}
-        self.db.execute(update(RUNS).where(RUNS.c.id == key).values(**values))
+        given = {f"its_{name}": value for name, value in values.items()}
+        self.db.execute(_OVER, {"one": key, **given})
 
     def get(self, key: str) -> Run | None:
         """Return one run."""
-        row = self.db.execute(select(RUNS).where(RUNS.c.id == key)).first()
+        row = self.db.execute(_ONE, {"one": key}).first()
         return None if row is None else _run(row)
 
     def prune(self, before: datetime) -> int:
@@ -42,11 +68,7 @@ class Runs(Repository):
 
         So does the last that ended. Return how many went.
         """
-        last = select(func.max(RUNS.c.id)).group_by(RUNS.c.link)
-        ended = last.where(RUNS.c.finished.is_not(None))
-        idle = (RUNS.c.started < before, RUNS.c.id.not_in(select(JOURNAL.c.run)))
-        gone = delete(RUNS).where(*idle, RUNS.c.id.not_in(last), RUNS.c.id.not_in(ended))
-        return int(self.db.execute(gone).rowcount)
+        return int(self.db.execute(_IDLE, {"before": before}).rowcount)
 
     def latest(self, link: str | None = None, limit: int = 1) -> list[Run]:
         """Return the last runs (of one link, or of all), newest first."""
@@ -57,15 +79,7 @@ class Runs(Repository):
 
     def ended(self) -> dict[str, datetime]:
         """Return, by the link's id, when a run of it ended last; without those that none did."""
-        # A look at the index for each link: a link has thousands of runs, and there are many.
-        last = (
-            select(RUNS.c.finished)
-            .where(RUNS.c.link == LINKS.c.id, RUNS.c.finished.is_not(None))
-            .order_by(RUNS.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        found = self.db.mapping(select(LINKS.c.id, last))
+        found = self.db.mapping(_ENDED)
         return {link: at for link, at in found.items() if at is not None}
 
 

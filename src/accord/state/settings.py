@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from accord.state.context import Repository
 from accord.state.schema import SETTINGS
+
+_KEY, _VALUE = SETTINGS.c.key, SETTINGS.c.value
+_ONE = select(_VALUE).where(bindparam("one") == _KEY)
+_SOME = select(_KEY, _VALUE).where(_KEY.in_(bindparam("some", expanding=True)))
+_GONE = delete(SETTINGS).where(bindparam("one") == _KEY)
 
 
 class Settings(Repository):
@@ -18,13 +23,12 @@ class Settings(Repository):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value, or `default`."""
-        found = self.db.execute(select(SETTINGS.c.value).where(SETTINGS.c.key == key)).first()
+        found = self.db.execute(_ONE, {"one": key}).first()
         return default if found is None else found[0]
 
     def some(self, *keys: str) -> dict[str, Any]:
         """Return the values under those of the names that have one."""
-        query = select(SETTINGS.c.key, SETTINGS.c.value).where(SETTINGS.c.key.in_(keys))
-        return self.db.mapping(query)
+        return self.db.mapping(_SOME, {"some": keys})
 
     def under(self, start: str) -> dict[str, Any]:
         """Return the values under all names that start so."""
@@ -37,7 +41,7 @@ class Settings(Repository):
     def put(self, key: str, value: Any) -> None:
         """Store a JSON value; None forgets it."""
         if value is None:
-            self.db.execute(delete(SETTINGS).where(SETTINGS.c.key == key))
+            self.db.execute(_GONE, {"one": key})
         else:
             self.db.upsert(SETTINGS, [{"key": key, "value": value}])
 

@@ -282,6 +282,15 @@ class State:
         self.keys = None if key_file is None else Keys(Path(key_file))
         migrate(database, "accord.state")
 
+    @property
+    def shared(self) -> bool:
+        """Tell whether the database may go down while those who work with it go on.
+
+        A file goes down with them all. So what they only tell each other needs not outlast that
+        (`durable`), nor what a visit would find anew; on a server a lease, for one, has to.
+        """
+        return self.database.dialect != "sqlite"
+
     @contextmanager
     def begin(self, *, durable: bool = True) -> Iterator[Tx]:
         """Open a writing transaction; commits at the end, rolls back on any error.

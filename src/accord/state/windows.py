@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from accord.db.tx import chunks
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.schema import WINDOWS
+
+_W = WINDOWS.c
+_LINK = _W.link == bindparam("link")
+_DUE = (
+    select(_W.side, _W.ref).where(_LINK, _W.at <= bindparam("now")).order_by(_W.at, _W.side, _W.ref)
+)
+_GONE = delete(WINDOWS).where(
+    _LINK, _W.side == bindparam("side"), _W.ref.in_(bindparam("refs", expanding=True))
+)
 
 
 class Windows(Repository):
@@ -32,16 +41,12 @@ class Windows(Repository):
 
     def due(self, link: str, now: datetime) -> list[tuple[Side, str]]:
         """Return the refs whose moment has come, earliest first; they stay noted."""
-        query = select(WINDOWS.c.side, WINDOWS.c.ref).where(
-            WINDOWS.c.link == link, WINDOWS.c.at <= now
-        )
-        rows = self.db.execute(query.order_by(WINDOWS.c.at, WINDOWS.c.side, WINDOWS.c.ref))
+        rows = self.db.execute(_DUE, {"link": link, "now": now})
         return [(Side(side), ref) for side, ref in rows]
 
     def remove(self, link: str, side: Side, refs: Iterable[str]) -> int:
         """Forget refs; return how many there were."""
-        key = (WINDOWS.c.link == link, WINDOWS.c.side == side.value)
+        given = {"link": link, "side": side.value}
         return sum(
-            self.db.execute(delete(WINDOWS).where(*key, WINDOWS.c.ref.in_(part))).rowcount
-            for part in chunks(refs)
+            self.db.execute(_GONE, {**given, "refs": part}).rowcount for part in chunks(refs)
         )

@@ -21,7 +21,7 @@ from accord.service.opening import Options
 from accord.service.report import Report
 from accord.service.sync import sync
 from accord.state.records import Mode
-from tests.unit.service.kit import GROUPWARE, SOON, World, event
+from tests.unit.service.kit import GROUPWARE, SOON, MortalState, World, event
 
 Stand = Callable[["Shared"], None]
 
@@ -229,6 +229,27 @@ def test_a_link_with_nothing_to_do_asks_the_database_little() -> None:
     assert len(asked) <= 28, "\n".join(asked)
     writes = [one for one in asked if not one.startswith("SELECT")]
     assert len(writes) <= 7, "\n".join(writes)
+
+
+def test_only_what_was_written_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease on a server must outlast its fall, for others work on; a file goes with them all."""
+    world = World()
+    asked: list[bool] = []
+    begin = MortalState.begin
+
+    def noting(state: MortalState, *, durable: bool = True) -> Any:
+        asked.append(durable)
+        return begin(state, durable=durable)
+
+    world.sync()
+    monkeypatch.setattr(MortalState, "begin", noting)
+    world.sync()
+    assert asked
+    assert all(asked) if world.state.shared else not any(asked)
+    asked.clear()
+    world.person().add(event("One"))
+    world.sync()
+    assert asked.count(True) >= 2, "the intent, and what came of it"
 
 
 def test_one_pull_serves_all_links_that_stand_together() -> None:
