@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage
-from accord.cli.words import plural
+from accord.cli.words import lasting, plural
 from accord.ports.queue import Current, Stage
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _list(call: Call, stages: list[Stage], none: str, *, targets: bool = False) 
         places = resting(accord, found) if targets else []
     for place in places:
         call.data(place)
-        call.say(_place(place), style="yellow", markup=False)
+        call.say(f"target {place.target} {circuit(place)}", style="yellow", markup=False)
     for row in rows:
         call.data(row)
         call.say(_line(row), markup=False)
@@ -102,29 +102,23 @@ def _line(row: Queued) -> str:
     whose = f" of {row.principal} on {row.target}" if row.principal else ""
     count = f", attempt {row.attempts}" if row.attempts > 1 else ""
     if row.stage is Stage.PLANNED:
-        when = f"in {_time(-row.seconds)}"
+        when = f"in {lasting(-row.seconds)}"
     elif row.stage is Stage.BURIED:
-        when, count = f"{_time(row.seconds)} ago", ""
+        when, count = f"{lasting(row.seconds)} ago", ""
     else:
-        when = f"for {_time(row.seconds)}"
+        when = f"for {lasting(row.seconds)}"
     cause = f" ({row.cause})" if row.cause else ""
     why = f": {row.why}" if row.why else ""
     return f"{row.stage} {when}: {where}{whose}{cause}{count}{why}"
 
 
-def _place(place: Resting) -> str:
+def circuit(place: Resting) -> str:
+    """Return how it stands with a target that failed, in a line."""
     again = {
         Current.CLOSED: "visited on",
-        Current.OPEN: f"left alone for {_time(place.after)} more",
+        Current.OPEN: f"left alone for {lasting(place.after)} more",
         Current.HALF_OPEN: "one visit tries it",
     }[place.state]
-    since = "" if place.state is Current.CLOSED else f" for {_time(place.seconds)}"
+    since = "" if place.state is Current.CLOSED else f" for {lasting(place.seconds)}"
     count = f"{plural(place.failures, 'failure')} in a row"
-    return f"target {place.target} {place.state}{since}, {again}, {count}: {place.why}"
-
-
-def _time(seconds: float) -> str:
-    seconds = max(seconds, 0.0)
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"
+    return f"{place.state}{since}, {again}, {count}: {place.why}"

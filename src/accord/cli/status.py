@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import ADVICE
+from accord.cli.queue import circuit
 from accord.cli.words import moment, plural
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ def _show_target(call: Call, one: TargetStatus) -> None:
     call.say(f"{one.name} ({one.adapter}): {plural(one.links, 'link')}, {late}", markup=False)
     complete = _complete(one.complete, one.never)
     call.say(f"    last visit {moment(one.visited)}; {complete}", style="dim", markup=False)
+    if one.done is not None:
+        quick = f"half within {one.done.p50:g} s, 95 % within {one.done.p95:g} s"
+        call.say(f"    changes done: {quick}", style="dim", markup=False)
+    if one.circuit is not None:
+        call.say(f"    {circuit(one.circuit)}", style="yellow", markup=False)
     ways = ", ".join(f"{count:,} by {way}" for way, count in sorted(one.streams.ways.items()))
     if ways:
         call.say(f"    mailboxes watched: {ways}", style="dim", markup=False)
@@ -137,7 +143,7 @@ def _complete(since: datetime | None, never: int) -> str:
         words.append(f"listed completely since {moment(since)}")
     if never:
         words.append(f"{plural(never, 'link')} not yet listed completely")
-    return ", ".join(words) or "nothing to list"
+    return ", ".join(words) or "no link may write"
 
 
 def _show_waiting(call: Call, found: Status) -> None:

@@ -29,6 +29,14 @@ def moment(value: datetime | None) -> str:
     return NOTHING if value is None else f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def lasting(seconds: float) -> str:
+    """Return for how long something stands, roughly."""
+    seconds = max(seconds, 0.0)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"
+
+
 def _words(value: Any) -> str:
     match value:
         case _ if value in (None, "", (), [], {}):

@@ -43,7 +43,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     `generation` rises with every run of a folder. `attempt` is more than 1 where a worker died
     in this very run. `last` is how many seconds ago the run before this one began, None for the
-    first.
+    first. `waited` is how many seconds ago it was due, whatever it waited for.
     """
 
     folder: str
@@ -52,6 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
     full: bool = False
     attempt: int = 1
     last: float | None = None
+    waited: float = 0.0
 
 
 class Stage(StrEnum):
@@ -142,12 +143,17 @@ class Queue(Protocol):
         """Note that a place itself failed, as one mailbox, `who`, met it.
 
         After TROUBLES of them in a row, or at once where it asked everybody to be left alone for
-        `after` seconds, nothing is begun there for a while. Then one run tries it.
+        `after` seconds, nothing is begun there for a while. Then one run tries it. However long
+        it asks for, that is after ten minutes.
         """
         ...
 
     def well(self, place: str) -> None:
         """Note that a place answered: everybody may go there again, if it is time for that."""
+        ...
+
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place: it was set up anew, and may be well again."""
         ...
 
     def circuits(self) -> list[Circuit]:

@@ -127,6 +127,11 @@ class DurableQueue:
         if self._engine is None or place in self._admission.troubled:
             self._places.well(place)
 
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place."""
+        self._places.forget(place)
+        self._nudge.set()
+
     def circuits(self) -> list[Circuit]:
         """Return the places with which something is wrong."""
         return self._places.circuits()

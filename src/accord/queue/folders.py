@@ -134,8 +134,9 @@ class Folders:
             row = tx.execute(_ONE, {"key": key}).first()
             if row is None or row.buried is not None:
                 return None
+            since = row.began
             if generation == row.generation and not row.running:
-                values = _taken(row, now)
+                values, since = _taken(row, now), row.due
             elif generation == row.running and row.holder.startswith(GONE):
                 values = {"attempts": row.attempts + 1}
             else:
@@ -147,7 +148,7 @@ class Folders:
                 return None
             self._put(tx, key, values | {"holder": holder})
             after = {**row._mapping, **values}
-            return _job(after, now)
+            return _job(after, now, since)
 
         return self._database.run(take)
 
@@ -381,7 +382,7 @@ def _again(row: Any, now: float) -> dict[str, Any]:
     }
 
 
-def _job(row: Any, now: float) -> Job:
+def _job(row: Any, now: float, since: float | None) -> Job:
     return Job(
         folder=row["folder"],
         generation=row["running"],
@@ -389,6 +390,7 @@ def _job(row: Any, now: float) -> Job:
         full=row["running_full"],
         attempt=row["attempts"],
         last=None if row["before"] is None else max(now - row["before"], 0.0),
+        waited=0.0 if since is None else max(now - since, 0.0),
     )
 
 

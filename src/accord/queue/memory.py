@@ -105,6 +105,12 @@ class MemoryQueue:
                 del self._troubled[place]
                 self._changed.notify_all()
 
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place."""
+        with self._changed:
+            self._troubled.pop(place, None)
+            self._changed.notify_all()
+
     def circuits(self) -> list[Circuit]:
         """Return the places with which something is wrong."""
         with self._changed:
@@ -213,6 +219,7 @@ class MemoryQueue:
             cause=plan.cause,
             full=plan.full,
             last=last,
+            waited=max(now - plan.due, 0.0),
         )
         known.plan, known.running, known.began = None, job, now
         known.generation += 1

@@ -49,6 +49,11 @@ class Places:
 
         self._database.run(note, durable=False)
 
+    def forget(self, place: str) -> None:
+        """Forget how a place stands."""
+        gone = delete(PLACES).where(_P.place == place)
+        self._database.run(lambda tx: tx.execute(gone), durable=False)
+
     def circuits(self) -> list[Circuit]:
         """Return those with which something is wrong."""
         now = self._clock()

@@ -1,7 +1,7 @@
 """What will stop working on a day that is known: certificates, keys and passwords that expire.
 
-`accord status` tells it ahead. How long a server lets a sign-in stand, it tells nobody; of those
-it is known when they were last renewed.
+`accord status` tells it ahead, and the job `tokens` whoever is told what is wrong. How long a
+server lets a sign-in stand, it tells nobody; of those it is known when they were last renewed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ AHEAD = timedelta(days=60)
 class Expiry(Struct, frozen=True, kw_only=True):
     """Be what expires, when, and what to do before; `routine` says that nothing need be done.
 
-    `kind` is `certificate`, `token key` or `device password`; whose it is, `name` says.
+    `kind` is `certificate`, `authority` (the certificate of one that a server is trusted by),
+    `token key` or `device password`; whose it is, `name` says.
     """
 
     kind: str
@@ -35,11 +36,18 @@ class Expiry(Struct, frozen=True, kw_only=True):
     hint: str
     routine: bool = False
 
+    def words(self, now: datetime) -> str:
+        """Return it in words."""
+        verb = "expired" if self.at <= now else "expires"
+        return f"{self.kind} {self.name} {verb} {self.at:%Y-%m-%d %H:%M} UTC"
 
-def expiries(accord: Accord, config: Config | None, tx: Tx) -> list[Expiry]:
+
+def expiries(
+    accord: Accord, config: Config | None, tx: Tx, ahead: timedelta = AHEAD
+) -> list[Expiry]:
     """Return what expires in the time ahead, or did, the first one first."""
-    until = accord.clock() + AHEAD
-    found = [*_stored(tx, until), *(_certificates(config) if config is not None else ())]
+    until = accord.clock() + ahead
+    found = [*_stored(tx, until), *(_certificates(config, tx) if config is not None else ())]
     return sorted((one for one in found if one.at <= until), key=lambda one: (one.at, one.name))
 
 
@@ -47,27 +55,49 @@ def _stored(tx: Tx, until: datetime) -> Iterator[Expiry]:
     for key, at in tx.token_keys.retiring().items():
         hint = "bring the new key to connectors that still sign with this one (`accord token key`)"
         yield Expiry(kind="token key", name=key, at=at, hint=hint)
-    for key, user, at in tx.device_secrets.expiring(until):
+    for user, at in tx.device_secrets.ending(until).items():
         hint = f"`accord interface device {user}` makes a new one for the device"
-        yield Expiry(kind="device password", name=f"{user} ({key})", at=at, hint=hint, routine=True)
+        yield Expiry(kind="device password", name=user, at=at, hint=hint, routine=True)
 
 
-def _certificates(config: Config) -> Iterator[Expiry]:
+def _certificates(config: Config, tx: Tx) -> Iterator[Expiry]:
     for table, name in (
         ("interface", config.interface.certificate),
         ("web", config.web.certificate),
     ):
-        if name and (at := end_of(config.folder / name)) is not None:
+        if name and (ends := _ends_of(config.folder / name)):
             hint = "renew it, and start what serves it anew"
-            yield Expiry(kind="certificate", name=f"{name} of [{table}]", at=at, hint=hint)
+            # Its own, and those by which it is trusted: without one of them it is worth nothing.
+            yield Expiry(kind="certificate", name=f"{name} of [{table}]", at=min(ends), hint=hint)
+    for name, uses in _authorities(config, tx).items():
+        path = config.folder / Path(name).expanduser()
+        if ends := _ends_of(path):
+            # A bundle holds others', too, of which it is no matter when they expire.
+            whose, hint = f"{name} of {', '.join(uses)}", f"put a new one into {path}"
+            yield Expiry(kind="authority", name=whose, at=max(ends), hint=hint)
 
 
-def end_of(file: Path) -> datetime | None:
-    """Return when the first certificate in a file expires; None where there is none to read."""
+def _authorities(config: Config, tx: Tx) -> dict[str, list[str]]:
+    """Return the files of authorities that accord.toml and the targets name, and what for."""
+    named = [
+        ("[smtp]", config.smtp.ca_file),
+        ("[notify]", config.notify.ca_file),
+        ("[connector]", config.connector.get("ca_file", "")),
+        *((target.name, target.settings.get("ca_file")) for target in tx.targets.all()),
+    ]
+    found: dict[str, list[str]] = {}
+    for what, file in named:
+        if file:
+            found.setdefault(str(file), []).append(what)
+    return found
+
+
+def _ends_of(file: Path) -> list[datetime]:
+    """Return when the certificates in a file expire; nothing where there are none to read."""
     from cryptography import x509
 
     try:
         found = x509.load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError):
-        return None
-    return min(each.not_valid_after_utc for each in found)
+        return []
+    return [each.not_valid_after_utc for each in found]

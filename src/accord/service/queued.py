@@ -5,11 +5,11 @@ Read by `accord queue`; the queue itself knows folders by their keys alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from accord.ports.queue import Current, Entry, Queue, Stage
+from accord.ports.queue import Circuit, Current, Entry, Queue, Stage
 from accord.service.accord import Accord
 from accord.service.roster import Post, Roster, read
 
@@ -45,13 +45,23 @@ class Resting(Struct, frozen=True, kw_only=True):
     after: float
     why: str
 
+    @property
+    def alone(self) -> bool:
+        """Tell whether it is left alone, but for one visit that tries it."""
+        return self.state is not Current.CLOSED
+
 
 def resting(accord: Accord, queue: Queue) -> list[Resting]:
     """Return the targets that failed of late, by their names."""
     with accord.state.read() as tx:
         names = {target.id: target.name for target in tx.targets.all()}
-    found = [
-        Resting(
+    return sorted(rests(queue.circuits(), names).values(), key=lambda each: each.target)
+
+
+def rests(circuits: Iterable[Circuit], names: Mapping[str, str]) -> dict[str, Resting]:
+    """Return how it stands with the targets that failed, by their ids, of which `names` says."""
+    return {
+        each.place: Resting(
             target=names[each.place],
             state=each.current,
             failures=each.failures,
@@ -59,10 +69,9 @@ def resting(accord: Accord, queue: Queue) -> list[Resting]:
             after=each.after,
             why=each.why,
         )
-        for each in queue.circuits()
+        for each in circuits
         if each.place in names
-    ]
-    return sorted(found, key=lambda each: each.target)
+    }
 
 
 def queued(accord: Accord, queue: Queue, stages: Collection[Stage]) -> list[Queued]:

@@ -31,6 +31,7 @@ from accord.service.report import Report
 from accord.service.roster import Post, Roster, read
 from accord.service.running import RunSettings
 from accord.service.shares import Shares
+from accord.service.speed import HEARD
 from accord.service.sync import sync
 from accord.state.records import Watched
 
@@ -58,11 +59,15 @@ class Watching(Struct, frozen=True, kw_only=True):
 
 
 class Visited(Struct, frozen=True, kw_only=True):
-    """Say what one visit came to, what caused it, and on which target (its name) it was."""
+    """Say what one visit came to, what caused it, and on which target (its name) it was.
+
+    `took` is how many seconds a change took that somebody told of, None where nobody did.
+    """
 
     cause: str
     reports: tuple[Report, ...]
     target: str = ""
+    took: float | None = None
 
 
 _log = logging.getLogger("accord.service.run")
@@ -112,6 +117,7 @@ class Run:
         self._mine: frozenset[str] = frozenset()
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
+        self._heard_at: dict[str, float] = {}
         self._former: dict[str, Post] = {}
         self._refused: dict[str, int] = {}
         self._locked: dict[str, float] = {}
@@ -194,9 +200,11 @@ class Run:
             self._accord.forget(before.targets[key])
             self._locked.pop(key, None)
             self._refused.pop(key, None)
+            self._queue.mended(key)
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
+            self._heard_at.pop(key, None)
         # Only now: a hint by a name of before finds the one by which the links go since.
         self._roster = roster
         for key in roster.posts.keys() - before.posts.keys():
@@ -359,11 +367,14 @@ class Run:
             return locked
         full = job.full or self._full(job)
         options = Options(full=full, cause=job.cause)
+        if job.cause in HEARD:
+            self._heard_at.setdefault(post.key, time.monotonic() - job.waited)
         reports = sync(self._accord, post.links, options)
         self._visited = True
         with self._telling:
             target = self._name_of(post.target)
-            self._tell(Visited(cause=job.cause, reports=tuple(reports), target=target))
+            took = self._took(post, reports)
+            self._tell(Visited(cause=job.cause, reports=tuple(reports), target=target, took=took))
         self._note_place(post, reports)
         rest = self._rest(post, reports)
         if any(report.busy for report in reports):
@@ -377,6 +388,14 @@ class Run:
         if all(report.busy for report in reports):
             raise Busy("another process is at work in this folder", after=_BUSY)
         return rest
+
+    def _took(self, post: Post, reports: Sequence[Report]) -> float | None:
+        """Return how long a change took that was heard of; what failed goes on to take."""
+        heard = self._heard_at.get(post.key)
+        if heard is None or any(report.error or report.busy for report in reports):
+            return None
+        del self._heard_at[post.key]
+        return time.monotonic() - heard
 
     def _note_place(self, post: Post, reports: Sequence[Report]) -> None:
         """Tell the queue how the target itself is, whatever becomes of this mailbox."""

@@ -18,9 +18,11 @@ from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.expiries import Expiry, expiries
 from accord.service.identity import CRM, OWN
+from accord.service.queued import Resting, rests
 from accord.service.roster import target_of
+from accord.service.speed import Speed, speed
 from accord.service.troubles import troubles
-from accord.state.records import Cause, Link, Process
+from accord.state.records import Cause, Link, Mode, Process
 from accord.state.state import Tx
 
 WORKING = "worker"
@@ -57,7 +59,9 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     """Be a target: `lag` is for how many seconds the first of its folders waits to be visited.
 
     Of its links that may write, `complete` is since when all of them were listed completely, and
-    `never` how many were not yet; `visited` is when the last visit of any ended.
+    `never` how many were not yet; `visited` is when the last visit of any ended. `circuit` is
+    how it stands with a target that failed of late, `done` how long changes took that were heard
+    of in the last hours.
     """
 
     name: str
@@ -69,19 +73,35 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     complete: datetime | None = None
     never: int = 0
     streams: Watched = Watched()
+    circuit: Resting | None = None
+    done: Speed | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether its folders wait because it is left alone."""
+        return self.circuit is not None and self.circuit.alone
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
-    """Be a link: its state, and how its last visit ended."""
+    """Be a link: its state, and when its last visit that is over ended, and how.
+
+    `mode` is as it was set, whatever keeps the link from its work.
+    """
 
     name: str
     target: str
     state: str
+    mode: Mode
     visited: datetime | None = None
     complete: datetime | None = None
     held: int = 0
     action: str = ""
     error: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether it may write; others keep no listing."""
+        return self.state != "paused" and self.mode is not Mode.OBSERVE
 
 
 class Failing(Struct, frozen=True, kw_only=True):
@@ -142,12 +162,13 @@ class Status(Struct, frozen=True, kw_only=True):
 
 def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status:
     """Return how all is; of each link, too."""
-    entries = queue.entries(*Stage)
+    entries, circuits = queue.entries(*Stage), queue.circuits()
     with accord.state.read() as tx:
         targets, given = tx.targets.all(), tx.given_links.all()
+        names = {target.id: target.name for target in targets}
         plans = {one.link for one in given if one.held and one.left is None}
         paused, counts = bool(tx.settings.get("paused", False)), tx.pending.counts()
-        each = _links(tx, {target.id: target.name for target in targets}, plans, counts, paused)
+        each = _links(tx, names, plans, counts, paused)
         processes = tuple(tx.processes.all())
         return Status(
             version=__version__,
@@ -160,7 +181,7 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
             processes=processes,
             links=dict(Counter(one.state for one in each)),
             queue=depths(entries),
-            targets=_targets(targets, each, entries, processes),
+            targets=_targets(targets, each, entries, processes, rests(circuits, names)),
             failing=_failing(each),
             waiting=_waiting(counts, plans, each),
             expiries=tuple(expiries(accord, config, tx)),
@@ -187,16 +208,16 @@ def _links(
     stopped: bool,
 ) -> tuple[LinkStatus, ...]:
     """Return each link; `names` are the targets', `plans` the links whose plan waits as a whole."""
-    runs, complete, stuck = tx.runs.last(), tx.cursors.completed(), troubles(tx)
+    ended, complete, stuck = tx.runs.ended(), tx.cursors.completed(), troubles(tx)
     found = []
     for link in tx.links.all():
-        run = runs.get(link.id)
         held = sum(counts[link.id][cause] for cause in _HELD if link.id in counts)
         one = LinkStatus(
             name=link.name,
             target=names[link.target],
             state=_state(link, stuck=link.id in stuck, stopped=stopped, planned=link.id in plans),
-            visited=run.finished if run is not None else None,
+            mode=link.mode,
+            visited=ended.get(link.id),
             complete=complete.get(link.id),
             held=held,
             action=stuck[link.id].action if link.id in stuck else "",
@@ -225,6 +246,7 @@ def _targets(
     each: Sequence[LinkStatus],
     entries: Sequence[Entry],
     processes: Sequence[Process],
+    circuits: Mapping[str, Resting],
 ) -> tuple[TargetStatus, ...]:
     ages: dict[str, list[float]] = {}
     for entry in entries:
@@ -233,7 +255,7 @@ def _targets(
     found = []
     for target in targets:
         own = [one for one in each if one.target == target.name]
-        working = [one for one in own if one.state != "paused"]
+        working = [one for one in own if one.writes]
         waits = ages.get(target.id, [])
         moments = [one.complete for one in working if one.complete is not None]
         one = TargetStatus(
@@ -246,9 +268,16 @@ def _targets(
             complete=min(moments, default=None),
             never=len(working) - len(moments),
             streams=_watched(target.name, processes),
+            circuit=circuits.get(target.id),
+            done=speed(_work(target.name, processes)),
         )
         found.append(one)
     return tuple(found)
+
+
+def _work(target: str, processes: Iterable[Process]) -> list[Mapping[str, int]]:
+    """Return what each process at work counted of a target."""
+    return [one.figures.get("work", {}).get(target, {}) for one in processes if not one.gone]
 
 
 def _watched(target: str, processes: Iterable[Process]) -> Watched:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -33,7 +34,13 @@ class Matter(Struct, frozen=True, kw_only=True):
 
 def matters(status: Status) -> list[Matter]:
     """Return what needs somebody, what stops most first."""
-    return [*_service(status), *_queue(status), *_servers(status), *_time(status)]
+    return [
+        *_service(status),
+        *_queue(status),
+        *_circuits(status),
+        *_servers(status),
+        *_time(status),
+    ]
 
 
 def _service(status: Status) -> Iterator[Matter]:
@@ -60,14 +67,18 @@ def _part(part: str) -> str:
 
 
 def _queue(status: Status) -> Iterator[Matter]:
-    buried, waiting = status.queue["buried"], status.queue["waiting"]
+    buried = status.queue["buried"]
     if buried.count:
         yield Matter(
             what=f"{_folders(buried.count)} given up",
             do="`accord queue buried` says why, `accord queue revive --all` visits again",
         )
-    if waiting.oldest > LATE:
-        waits = f"{_folders(waiting.count)} waiting, the first for {waiting.oldest / 60:.0f} min"
+    # Where a target is left alone, no worker more would help.
+    waiting = [one for one in status.targets if one.waiting and not (status.served and one.alone)]
+    oldest = max((one.lag for one in waiting), default=0.0)
+    if oldest > LATE:
+        count = sum(one.waiting for one in waiting)
+        waits = f"{_folders(count)} waiting, the first for {oldest / 60:.0f} min"
         if not status.served:
             yield Matter(what=f"{waits}, and nobody visits", do="start `accord run`")
         else:
@@ -77,6 +88,22 @@ def _queue(status: Status) -> Iterator[Matter]:
 
 def _folders(count: int) -> str:
     return "1 folder is" if count == 1 else f"{count:,} folders are"
+
+
+def _circuits(status: Status) -> Iterator[Matter]:
+    """Yield the targets that are left alone, of those that would be visited."""
+    visited = {one.target for one in status.each if one.state != "paused"}
+    for one in status.targets if status.served else ():
+        if one.circuit is None or not one.alone or one.name not in visited:
+            continue
+        until = status.at + timedelta(seconds=one.circuit.after)
+        again = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if one.circuit.after else "but for one visit"
+        yield Matter(
+            what=f"{one.name} is left alone {again}: {one.circuit.why}",
+            do="it is tried again by itself; `accord check` says what answers",
+            action=Retry.action,
+            weight=Weight.ELSEWHERE,
+        )
 
 
 def _servers(status: Status) -> Iterator[Matter]:
@@ -96,7 +123,4 @@ def _servers(status: Status) -> Iterator[Matter]:
 def _time(status: Status) -> Iterator[Matter]:
     for one in status.expiries:
         if one.at <= status.at + SOON and not one.routine:
-            word = "expired" if one.at <= status.at else "expires"
-            yield Matter(
-                what=f"{one.kind} {one.name} {word} {one.at:%Y-%m-%d %H:%M} UTC", do=one.hint
-            )
+            yield Matter(what=one.words(status.at), do=one.hint)

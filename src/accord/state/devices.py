@@ -126,13 +126,6 @@ class DeviceSecrets(Repository):
         row = {"id": secret.id, "user": secret.user, "secret": sealed, "until": secret.until}
         self.db.upsert(DEVICE_SECRETS, [row])
 
-    def expiring(self, before: datetime) -> list[tuple[str, str, datetime]]:
-        """Return id, user and end of those that expire up to then, the first one first."""
-        row = DEVICE_SECRETS.c
-        query = select(row.id, row.user, row.until).where(row.until <= before)
-        found = self.db.execute(query.order_by(row.until, row.id))
-        return [(each.id, each.user, each.until) for each in found]
-
     def of(self, user: str) -> list[DeviceSecret]:
         """Return a user's secrets that hold now, newest first, at most 50."""
         query = select(DEVICE_SECRETS).where(

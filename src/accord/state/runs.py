@@ -26,7 +26,19 @@ _OVER = (
 _R = RUNS.c
 _LAST = select(func.max(_R.id)).group_by(_R.link)
 _IDLE = delete(RUNS).where(
-    _R.started < bindparam("before"), _R.id.not_in(select(JOURNAL.c.run)), _R.id.not_in(_LAST)
+    _R.started < bindparam("before"),
+    _R.id.not_in(select(JOURNAL.c.run)),
+    _R.id.not_in(_LAST),
+    _R.id.not_in(_LAST.where(_R.finished.is_not(None))),
+)
+# A look at the index for each link: a link has thousands of runs, and there are many.
+_ENDED = select(
+    LINKS.c.id,
+    select(_R.finished)
+    .where(_R.link == LINKS.c.id, _R.finished.is_not(None))
+    .order_by(_R.id.desc())
+    .limit(1)
+    .scalar_subquery(),
 )
 
 
@@ -54,7 +66,7 @@ class Runs(Repository):
     def prune(self, before: datetime) -> int:
         """Forget runs that began `before` and did nothing; a link's last one stays.
 
-        Return how many went.
+        So does the last that ended. Return how many went.
         """
         return int(self.db.execute(_IDLE, {"before": before}).rowcount)
 
@@ -65,18 +77,10 @@ class Runs(Repository):
             query = query.where(RUNS.c.link == link)
         return [_run(row) for row in self.db.execute(query)]
 
-    def last(self) -> dict[str, Run]:
-        """Return the last run of each link, by the link's id; its counts only where it failed."""
-        own = RUNS.alias().c
-        # A look at the index for each link: a link has thousands of runs, and there are many.
-        newest = select(func.max(own.id)).where(own.link == LINKS.c.id).scalar_subquery()
-        names = [column for column in RUNS.c if column is not RUNS.c.counts]
-        query = select(*names).select_from(LINKS).join(RUNS, RUNS.c.id == newest)
-        failed = select(RUNS.c.id, RUNS.c.counts).select_from(LINKS)
-        failed = failed.join(RUNS, RUNS.c.id == newest).where(RUNS.c.error != "")
-        counts = self.db.mapping(failed)
-        rows = self.db.execute(query)
-        return {row.link: Run(**row._mapping, counts=counts.get(row.id) or {}) for row in rows}
+    def ended(self) -> dict[str, datetime]:
+        """Return, by the link's id, when a run of it ended last; without those that none did."""
+        found = self.db.mapping(_ENDED)
+        return {link: at for link, at in found.items() if at is not None}
 
 
 def _run(row: AnyRow) -> Run:

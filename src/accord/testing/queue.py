@@ -133,6 +133,17 @@ class QueueContract:
         assert office.overlaps == 0
         assert len(office.begun) < 300
 
+    def test_a_run_says_for_how_long_it_was_waited_for(self, queue: Queue, office: Office) -> None:
+        """Since it was due, and not since it was planned."""
+        queue.ask("a", "hint", after=-300)
+        queue.ask("a", "hint", after=0)
+        queue.ask("b", "hint", after=0.3)
+        queue.serve(office.work, 1)
+        assert until(lambda: len(office.ended) == 2)
+        waited = {job.folder: job.waited for job in office.begun}
+        assert 300 <= waited["a"] < 330
+        assert 0 <= waited["b"] < 30
+
     def test_a_run_planned_for_later_is_overtaken_by_one_asked_for_now(
         self, queue: Queue, office: Office
     ) -> None:
@@ -248,15 +259,35 @@ class QueueContract:
         self, queue: Queue, office: Office
     ) -> None:
         """What was begun before and went well doesn't end that."""
-        queue.trouble("a", "user", "busy", after=3600)
+        queue.trouble("a", "user", "busy", after=500)
         queue.well("a")
         queue.ask("x", "hint", place="a", after=0)
         queue.serve(office.work, 2)
         time.sleep(0.5)
         (circuit,) = queue.circuits()
         assert circuit.current is Current.OPEN
-        assert 3000 < circuit.after <= 3600
+        assert 400 < circuit.after <= 500
         assert office.begun == []
+
+    def test_what_one_answer_asks_keeps_nobody_waiting_for_a_day(self, queue: Queue) -> None:
+        """Not at first, nor while the place is left alone."""
+        for number in range(3):
+            queue.trouble("a", f"user{number}", "busy", after=86_400)
+            (circuit,) = queue.circuits()
+            assert 400 < circuit.after <= circuits.LONGEST
+
+    def test_a_place_that_is_set_up_anew_is_visited_at_once(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """As if it had never failed."""
+        queue.trouble("a", "user", "busy", after=500)
+        queue.serve(office.work, 2)
+        queue.ask("x", "hint", place="a", after=0)
+        time.sleep(0.5)
+        assert office.begun == []
+        queue.mended("a")
+        assert queue.circuits() == []
+        assert until(lambda: office.folders() == ["x"])
 
     def test_who_changes_all_the_time_keeps_nobody_waiting(
         self, queue: Queue, office: Office

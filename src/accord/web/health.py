@@ -7,13 +7,14 @@ can ask.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -43,21 +44,22 @@ def make_app(
     ready = _Kept(missing, KEPT)
     figures = _Kept(metrics, METRICS_KEPT)
 
-    def alive(_: Request) -> Response:
+    # It waits for no thread: a process whose threads are all busy still lives.
+    async def alive(_: Request) -> Response:
         return PlainTextResponse("ok\n", headers=_STORE)
 
-    def is_ready(_: Request) -> Response:
-        found = ready.get()
+    async def is_ready(_: Request) -> Response:
+        found = await ready.get()
         if found:
             return PlainTextResponse("".join(f"{each}\n" for each in found), 503, _STORE)
         return PlainTextResponse("ok\n", headers=_STORE)
 
-    def measured(request: Request) -> Response:
+    async def measured(request: Request) -> Response:
         if not _lets_in(request.headers.get("authorization", ""), token):
             headers = {**_STORE, "www-authenticate": 'Bearer realm="metrics"'}
             return PlainTextResponse("a token is needed\n", 401, headers)
         try:
-            body = figures.get()
+            body = await figures.get()
         except Exception as error:  # noqa: BLE001 (the edge: the log tells, and the answer nothing)
             contained(error, "reading the metrics")
             return PlainTextResponse("no figures now\n", 503, _STORE)
@@ -80,16 +82,19 @@ def _lets_in(given: str, token: str) -> bool:
 
 
 class _Kept(Generic[T]):
-    """Ask for something once, whoever asks meanwhile, and keep it for a while."""
+    """Ask for something once, whoever asks meanwhile, and keep it for a while.
+
+    Those who wait hold no thread.
+    """
 
     def __init__(self, ask: Callable[[], T], seconds: float) -> None:
         self._ask, self._seconds = ask, seconds
-        self._lock = threading.Lock()
+        self._lock = asyncio.Lock()
         self._kept: tuple[float, T] | None = None
 
-    def get(self) -> T:
-        with self._lock:
+    async def get(self) -> T:
+        async with self._lock:
             if self._kept is None or time.monotonic() > self._kept[0]:
-                found = self._ask()
+                found = await run_in_threadpool(self._ask)
                 self._kept = time.monotonic() + self._seconds, found
             return self._kept[1]

@@ -7,13 +7,21 @@ mailbox, no link, no title.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
-from accord.service.status import Status
+from accord.ports.queue import Current
+from accord.service.speed import BOUNDS, SINCE_START, by_class
+from accord.service.status import Status, TargetStatus
 from accord.state.records import Process
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
@@ -91,9 +99,21 @@ def _targets(status: Status) -> Iterator[Metric]:
     }
     yield _gauge(
         "accord_complete_timestamp_seconds",
-        "Since when all links that work were listed completely",
+        "Since when all links that may write were listed completely",
         complete,
         "target",
+    )
+    never = {(one.name,): float(one.never) for one in targets}
+    yield _gauge(
+        "accord_links_never_complete", "Links that may write, never listed yet", never, "target"
+    )
+    circuits = {
+        (one.name, state.value): float(state == _current(one))
+        for one in targets
+        for state in Current
+    }
+    yield _gauge(
+        "accord_circuit", "1 for the state of its circuit breaker", circuits, "target", "state"
     )
     streams = {
         (one.name, way): float(count)
@@ -101,6 +121,10 @@ def _targets(status: Status) -> Iterator[Metric]:
         for way, count in sorted(one.streams.ways.items())
     }
     yield _gauge("accord_mailboxes_watched", "Mailboxes by way", streams, "target", "way")
+
+
+def _current(one: TargetStatus) -> Current:
+    return Current.CLOSED if one.circuit is None else one.circuit.state
 
 
 def _processes(status: Status) -> Iterator[Metric]:
@@ -118,6 +142,11 @@ def _work(processes: Iterable[Process]) -> Iterator[Metric]:
     failures = _counter("accord_item_failures", "Items that failed", "target", "side", "process")
     requests = _counter("accord_requests", "Requests to servers", "target", "process")
     seconds = _counter("accord_visit_seconds", "Time spent in visits", "target", "process")
+    took = HistogramMetricFamily(
+        "accord_hint_to_done_seconds",
+        "From a hint to the end of its visit",
+        labels=["target", "process"],
+    )
     families = {"visits": visits, "writes": writes, "failures": failures}
     for process in processes:
         if process.gone:
@@ -131,7 +160,16 @@ def _work(processes: Iterable[Process]) -> Iterator[Metric]:
                     families[family].add_metric([target, label, name], count)
             requests.add_metric([target, name], counts.get("requests", 0))
             seconds.add_metric([target, name], counts.get("milliseconds", 0) / 1000)
-    yield from (visits, writes, failures, requests, seconds)
+            whole = counts.get(f"{SINCE_START}_milliseconds", 0) / 1000
+            took.add_metric([target, name], _buckets(counts), whole)
+    yield from (visits, writes, failures, requests, seconds, took)
+
+
+def _buckets(counts: Mapping[str, int]) -> list[tuple[str, float]]:
+    """Return the classes of a histogram, each with all that is in those before."""
+    names = [*(str(bound) for bound in BOUNDS), "+Inf"]
+    some = accumulate(by_class(counts, SINCE_START))
+    return [(name, float(count)) for name, count in zip(names, some, strict=True)]
 
 
 def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:

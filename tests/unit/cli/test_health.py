@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,8 +22,10 @@ from accord.service.config import load
 from accord.state import schema
 from accord.web import health as web
 from tests.unit.cli.conftest import Run, event
-from tests.unit.cli.test_status import at_work
+from tests.unit.cli.test_queue import opened
+from tests.unit.cli.test_status import at_work, target_of
 
+SOON = 30.0
 SECRET = "0123456789abcdef0123"
 
 
@@ -95,7 +99,9 @@ def test_it_is_not_ready_without_its_tables_or_its_database(
 def test_the_metrics_are_those_of_everything_and_name_nobody(linked: Run, tmp_path: Path) -> None:
     linked("crm", "put", "--as", "alice", stdin=event("Dinner with Eve"))
     linked("sync", "--all")
-    work = {"company": {"visits.done": 3, "visits.retry": 1, "writes.crm": 2, "requests": 40}}
+    counts = {"visits.done": 3, "visits.retry": 1, "writes.crm": 2, "requests": 40}
+    heard = {"heard.0.5": 2, "heard.5": 1, "heard.+Inf": 1, "heard_milliseconds": 4_100_000}
+    work = {"company": {**counts, **heard}}
     ways = {"company": {"ways": {"streaming": 2}, "why": {"alice@x.test refused": 1}}}
     at_work(tmp_path, "all", work=work, streams=ways)
     with served(tmp_path) as (client, _):
@@ -109,14 +115,77 @@ def test_the_metrics_are_those_of_everything_and_name_nobody(linked: Run, tmp_pa
     assert found["accord_links", "active"] == 2
     assert found["accord_queue_folders", "waiting"] == 0
     assert found["accord_lag_seconds", "company"] == 0
+    assert found["accord_links_never_complete", "company"] == 0
     assert found["accord_mailboxes_watched", "company", "streaming"] == 2
     assert found["accord_visits_total", "done", "elsewhere/7", "company"] == 3
     assert found["accord_visits_total", "retry", "elsewhere/7", "company"] == 1
     assert found["accord_writes_total", "elsewhere/7", "crm", "company"] == 2
     assert found["accord_requests_total", "elsewhere/7", "company"] == 40
+    took = "accord_hint_to_done_seconds"
+    buckets = [found[f"{took}_bucket", le, "elsewhere/7", "company"] for le in ("0.5", "2.0")]
+    buckets += [found[f"{took}_bucket", le, "elsewhere/7", "company"] for le in ("5.0", "+Inf")]
+    assert buckets == [2, 2, 3, 4]
+    assert found[f"{took}_sum", "elsewhere/7", "company"] == 4100
+    assert found[f"{took}_count", "elsewhere/7", "company"] == 4
     assert found["accord_processes", "all", "at work"] == 1
     assert found["accord_complete_timestamp_seconds", "company"] > 1.7e9
     assert not re.search("(?i)alice|dinner|with eve", answer.text)
+
+
+def test_the_metrics_tell_which_targets_are_left_alone(linked: Run, tmp_path: Path) -> None:
+    target = target_of(linked, tmp_path)
+    with served(tmp_path) as (client, _), opened(tmp_path) as (queue, _):
+        line = 'accord_circuit{state="%s",target="company"} %s'
+        assert line % ("closed", "1.0") in client.get("/metrics").text
+        queue.trouble(target, "alice@x.test", "busy", after=500)
+        text = client.get("/metrics").text
+    assert line % ("open", "1.0") in text
+    assert line % ("closed", "0.0") in text
+    assert line % ("half-open", "0.0") in text
+
+
+def test_every_figure_stands_in_the_page_on_operations(linked: Run, tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "operations.md"
+    with served(tmp_path) as (client, _):
+        told = set(re.findall(r"# HELP (\w+)", client.get("/metrics").text))
+    assert told == set(re.findall(r"`(accord_\w+)[{`]", page.read_text(encoding="utf-8")))
+
+
+def test_a_process_lives_and_is_ready_however_many_wait_for_slow_metrics() -> None:
+    """No thread is waited for: of those there are forty, and one is held by the metrics."""
+    asked, over = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        asked.set()
+        over.wait(SOON)
+        return b"figures"
+
+    async def ask() -> list[str]:
+        transport = httpx2.ASGITransport(web.make_app(list, slow, "text/plain"))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x.test") as client:
+            waiting = [asyncio.create_task(client.get("/metrics")) for _ in range(100)]
+            await asyncio.to_thread(asked.wait, SOON)
+            try:
+                ways = ("/healthz", "/readyz")
+                said = [await asyncio.wait_for(client.get(way), 5) for way in ways]
+            finally:
+                over.set()
+            said += await asyncio.gather(*waiting)
+        return [each.text for each in said]
+
+    found = asyncio.run(ask())
+    assert found == ["ok\n", "ok\n", *["figures"] * 100]
+
+
+def test_that_a_process_lives_is_told_where_there_is_no_thread() -> None:
+    async def ask() -> str:
+        transport = httpx2.ASGITransport(web.make_app(list, bytes, "text/plain"))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x.test") as client:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("anyio.to_thread.run_sync", None)
+                return (await client.get("/healthz")).text
+
+    assert asyncio.run(ask()) == "ok\n"
 
 
 def test_with_a_token_nobody_else_is_told_the_metrics(linked: Run, tmp_path: Path) -> None:

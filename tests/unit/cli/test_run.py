@@ -138,6 +138,9 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
         rows = run("crm", "list", "--as", "alice", "--json").rows
         return sorted(row["item"]["title"] for row in rows)
 
+    def quick() -> dict[str, float]:
+        return run("status", "--json", code=None).row["targets"][0]["done"] or {}
+
     with running(tmp_path) as service:
         assert service.told(way="streaming", principal=person, target="company", why="")
         assert until(lambda: outlook.titles() == ["from before"], SOON)
@@ -147,6 +150,8 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
         outlook.write("from Outlook")
         assert until(lambda: "from Outlook" in recorded(), SOON)
         assert service.told(cause="hint", link="alice-event")
+        assert until(lambda: quick().get("count", 0) >= 2, SOON)
+        assert 0 < quick()["p50"] <= quick()["p95"] < SOON
         house.exchange.notices.sever()
         outlook.write("while nobody listened")
         assert until(lambda: "while nobody listened" in recorded(), SOON)

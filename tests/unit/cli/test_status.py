@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from accord.groupware.memory import MemoryGroupware
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
 from accord.ports.queue import Urgency
+from accord.queue import circuits
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
 from accord.service.status import LATE
@@ -83,6 +85,25 @@ def test_links_are_counted_by_state_and_shown_one_by_one(linked: Run) -> None:
     assert "✗ everything is paused\n    `accord resume --all`" in shown
 
 
+def test_links_that_only_observe_are_no_part_of_the_complete_listing(linked: Run) -> None:
+    for link in ("alice-event", "alice-task"):
+        linked("mode", link, "observe")
+    linked("sync", "--all")
+    target = linked("status", "--json").row["targets"][0]
+    assert (target["links"], target["never"], target["complete"]) == (2, 0, None)
+    assert "; no link may write" in linked("status").out
+    linked("mode", "alice-task", "active")
+    assert linked("status", "--json").row["targets"][0]["never"] == 1
+    linked("sync", "--all")
+    before = linked("status", "--json").row["targets"][0]
+    assert (before["never"], bool(before["complete"])) == (0, True)
+    linked("mode", "alice-event", "active")
+    linked("mode", "alice-task", "observe")
+    linked("sync", "alice-event", "--full")
+    after = linked("status", "--json").row["targets"][0]
+    assert after["complete"] > before["complete"], "what is set to observe listed long ago"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "advice"),
     [
@@ -111,6 +132,9 @@ def test_links_that_fail_are_grouped_by_what_is_to_be_done(
     assert failing["action"] == error.action
     assert failing["texts"] == {str(error): 2}
     assert failing["examples"] == ["alice-event", "alice-task"]
+    linked("mode", "alice-event", "observe")
+    target = linked("status", "--json", code=code).row["targets"][0]
+    assert target["never"] == 1, "one that observes keeps no listing, though it fails"
     linked("sync", "--all")
     assert linked("status", "--json").row["failing"] == [], "what was mended is no matter any more"
 
@@ -133,6 +157,54 @@ def test_a_queue_that_nobody_serves_is_a_matter(linked: Run, tmp_path: Path) -> 
     assert "and nobody visits\n    start `accord run`" in result.out
     at_work(tmp_path)
     assert "start another `accord run worker`" in linked("status", code=1).out
+
+
+def test_a_target_that_is_left_alone_is_a_matter_of_time(linked: Run, tmp_path: Path) -> None:
+    target = target_of(linked, tmp_path)
+    with opened(tmp_path) as (queue, (events, _)):
+        queue.trouble(target, "alice@x.test", "it can't be reached")
+        queue.ask(events, "hint", after=-LATE - 60, urgency=Urgency.EDIT)
+    at_work(tmp_path)
+    shown = linked("status", code=1).out
+    assert "closed, visited on, 1 failure in a row: it can't be reached" in shown
+    assert "left alone" not in shown, "it failed, and is visited"
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target, "bob@x.test", "busy (503)", after=500)
+    result = linked("status", code=3)
+    assert "left alone for 8 min more, 2 failures in a row: busy (503)" in result.out
+    assert re.search(
+        r"✗ company is left alone until 20\S+ \S+ UTC: busy \(503\)\n +it is", result.out
+    )
+    assert "another `accord run worker`" not in result.out, "no worker more would visit it"
+    row = linked("status", "--json", code=3).row
+    assert (row["matters"][0]["action"], row["matters"][0]["what"][:21]) == (
+        "retry",
+        "company is left alone",
+    )
+    circuit = row["targets"][0]["circuit"]
+    assert (circuit["state"], circuit["failures"], circuit["why"]) == ("open", 2, "busy (503)")
+    assert 400 < circuit["after"] <= 500
+    linked("pause", "alice-event", "alice-task")
+    assert linked("status", "--json").row["matters"] == [], "nobody would be visited there"
+
+
+def test_a_target_that_one_visit_tries_is_a_matter_while_somebody_visits(
+    linked: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = target_of(linked, tmp_path)
+    monkeypatch.setattr(circuits, "FIRST", 0.0)
+    with opened(tmp_path) as (queue, _):
+        queue.trouble(target, "bob@x.test", "busy (503)", after=0.001)
+    assert "one visit tries it" in linked("status", code=0).out, "a timer's runs go there"
+    at_work(tmp_path)
+    assert "✗ company is left alone but for one visit: busy (503)" in linked("status", code=3).out
+
+
+def target_of(linked: Run, folder: Path) -> str:
+    """Return the id of the installation's one target."""
+    with closing(open_accord(load(None, {}, folder))) as accord, accord.state.read() as tx:
+        (target,) = tx.targets.all()
+    return str(target.id)
 
 
 def test_what_was_given_up_is_a_matter(linked: Run, tmp_path: Path) -> None:
@@ -162,6 +234,18 @@ def test_processes_at_work_and_how_mailboxes_are_watched(linked: Run, tmp_path: 
         ("worker", 7, False),
     ]
     assert row["targets"][0]["streams"]["ways"] == {"streaming": 5, "poll": 1}
+
+
+def test_how_long_changes_take_is_told_of_all_processes_at_work(
+    linked: Run, tmp_path: Path
+) -> None:
+    assert "changes done" not in linked("status").out
+    at_work(tmp_path, "all", 60, work={"company": {"lately.1": 60}})
+    at_work(tmp_path, "worker", 61, work={"company": {"lately.1": 30, "lately.10": 10}})
+    at_work(tmp_path, "worker", -5, work={"company": {"lately.3600": 999}})
+    assert "changes done: half within 0.78 s, 95 % within 7.5 s" in linked("status", code=1).out
+    done = linked("status", "--json", code=1).row["targets"][0]["done"]
+    assert done == {"count": 100, "p50": 0.78, "p95": 7.5}
 
 
 def test_who_visits_and_does_not_listen_and_who_is_gone(linked: Run, tmp_path: Path) -> None:
@@ -215,13 +299,34 @@ def test_certificates_are_told_ahead(
     assert word in result.out
 
 
+def test_of_authorities_the_last_certificate_counts(linked: Run, tmp_path: Path) -> None:
+    certificate(tmp_path / "old.pem", -100)
+    certificate(tmp_path / "new.pem", 30)
+    both = (tmp_path / "old.pem").read_text() + (tmp_path / "new.pem").read_text()
+    (tmp_path / "ca.pem").write_text(both)
+    file = tmp_path / "accord.toml"
+    file.write_text(
+        file.read_text() + '\n[smtp]\nca_file = "ca.pem"\n[notify]\nca_file = "ca.pem"\n'
+    )
+    with closing(open_accord(load(None, {}, tmp_path))) as accord, accord.state.begin() as tx:
+        (target,) = tx.targets.all()
+        tx.targets.put(msgspec.structs.replace(target, settings={"ca_file": "old.pem"}))
+    result = linked("status", code=1)
+    assert "authority ca.pem of [smtp], [notify]: until" in result.out
+    assert "✗ authority old.pem of company expired" in result.out
+    assert result.out.count("✗") == 1
+
+
 def test_token_keys_and_device_passwords_are_told_ahead(installed: Run) -> None:
     installed("interface", "device", "alice", "--for", "5d")
-    installed("interface", "device", "alice", "--for", "300d")
+    installed("crm", "users", "add", "bob", "--address", "bob@x.test")
+    installed("interface", "device", "bob", "--for", "5d")
+    installed("interface", "device", "bob", "--for", "300d")
     installed("token", "issue", "alice")
     installed("token", "rotate", "--keep", "3d")
     result = installed("status", code=1)
-    assert result.out.count("device password alice") == 1, "one that ends soon, and no failure"
+    assert result.out.count("device password alice") == 1, "it ends soon, and is no failure"
+    assert "device password bob" not in result.out, "there is a newer one"
     assert re.search(r"✗ token key [0-9a-f]+ expires 20.*\n.*`accord token key`", result.out)
 
 

@@ -58,6 +58,8 @@ class Asked:
 
     def well(self, place: str) -> None: ...
 
+    def mended(self, place: str) -> None: ...
+
     def circuits(self) -> list[Circuit]:
         return []
 

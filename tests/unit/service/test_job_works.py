@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from accord.interface.server.settings import InterfaceSettings
@@ -18,13 +20,15 @@ from accord.ports.queue import Stage
 from accord.service.accord import Accord
 from accord.service.check import check
 from accord.service.jobs import reconciliation, retention
-from accord.service.jobs.job import Outcome
+from accord.service.jobs.job import STOPPED, Outcome
 from accord.service.jobs.standing import choose
 from accord.service.notices.causes import standing
 from accord.service.notices.settings import SmtpSettings
 from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
+from accord.state.ids import new_id
+from accord.state.jobs import JobRow
 from accord.state.records import Cause, Entry, Pending
 from tests.unit.dav.test_tls import Authority
 from tests.unit.service.jobbing import Office
@@ -32,6 +36,8 @@ from tests.unit.service.kit import CRM, World, event
 from tests.unit.service.postman import MailServer
 from tests.unit.service.test_digest import clashed
 from tests.unit.service.test_initialize import Firm
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 class Broken:
@@ -86,6 +92,35 @@ def test_links_are_grouped_by_what_keeps_them_and_not_shown_a_refused_password()
     assert office.check().words == "1 wrong"
     office.visit(None)
     assert office.check().words == "nothing is wrong" and office.words() == []
+
+
+def test_one_outage_of_many_mailboxes_is_one_cause() -> None:
+    names = [f"user{chr(97 + number)}" for number in range(20)]
+    office = Sick(*names)
+    for name in names:
+        office.server.trouble = Retry(f"{name}@x.test: the server failed (/{name}/calendar/)")
+        with office.world.state.read() as tx:
+            links = [link for link in tx.links.all() if link.id == name]
+        sync(office.world.accord, links)
+    office.check()
+    (words,) = office.words()
+    assert words.startswith("20 links can't be visited on mail: user")
+
+
+def test_the_same_on_two_targets_is_two_causes() -> None:
+    office = Sick("alice", "bob")
+    with office.world.state.begin() as tx:
+        (target,) = tx.targets.all()
+        for number, link in enumerate(tx.links.all()):
+            other = msgspec.structs.replace(target, id=new_id(), name=f"mail {number}")
+            tx.targets.put(other)
+            tx.links.put(msgspec.structs.replace(link, target=other.id))
+    office.visit(AuthFailed("refused"))
+    assert office.check().words == "2 wrong, 2 told"
+    assert sorted(office.words()) == [
+        "1 link can't be visited on mail 0: refused",
+        "1 link can't be visited on mail 1: refused",
+    ]
 
 
 def test_what_may_pass_is_tried_again_and_told_when_it_lasts() -> None:
@@ -174,6 +209,33 @@ def test_a_job_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     office.run("retention")
     office.check()
     assert office.words() == ["job retention: the database is away"]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"attempts": 1}, []),
+        ({"attempts": 2}, ["job housekeeping: processes ended in the middle of it"]),
+        (
+            {"ending": "cut off", "words": "3 processes ended", "ended": NOW},
+            ["job housekeeping: 3 processes ended"],
+        ),
+        ({"ending": "cut off", "words": STOPPED, "ended": NOW}, []),
+        ({"ending": "failed", "words": "it broke", "ended": NOW}, ["job housekeeping: it broke"]),
+        (
+            {"attempts": 2, "ending": "failed", "words": "it broke"},
+            ["job housekeeping: processes ended in the middle of it"],
+        ),
+    ],
+)
+def test_a_job_is_told_by_what_is_wrong_with_it_now(row: dict[str, Any], told: list[str]) -> None:
+    """And not by the words of its last good ending."""
+    office = Sick("alice")
+    good = {"ending": "done", "words": "12 blobs removed", "started": office.world.now}
+    with office.world.state.begin() as tx:
+        tx.jobs.put(JobRow(name="housekeeping", enabled=True, **{**good, **row}))
+    office.check()
+    assert office.words() == told
 
 
 def test_a_plan_of_the_error_check_tells_nobody() -> None:
@@ -354,6 +416,17 @@ def test_sign_ins_that_rest_are_renewed_and_those_in_use_are_left(tmp_path: Path
     )
 
 
+def test_what_refuses_many_sign_ins_is_one_cause(tmp_path: Path) -> None:
+    office = Sick("alice", key_file=tmp_path / "key")
+    server = office.server = Renewed(office.server.adapter)
+    server.names = [f"user{chr(97 + number)}@x.test" for number in range(20)]
+    server.refused = {name: AuthFailed(f"no more sign-in of {name}") for name in server.names}
+    office.run("tokens")
+    (row,) = standing(office.world.accord)
+    assert row.words == "20 sign-ins on mail can't be renewed: no more sign-in of usert@x.test"
+    assert (row.count, row.names[0]) == (20, "usera@x.test")
+
+
 def test_what_ends_and_nothing_renews_is_told_ahead(tmp_path: Path) -> None:
     office = Sick("alice", key_file=tmp_path / "key")
     now = office.world.now
@@ -369,8 +442,8 @@ def test_what_ends_and_nothing_renews_is_told_ahead(tmp_path: Path) -> None:
             tx.device_secrets.add(secret)
     office.run("tokens")
     one, other = sorted(office.words())
-    assert one == f"alice's device can sign in until {now + timedelta(days=9):%Y-%m-%d}"
-    assert other.startswith("the older token key k1 verifies until")
+    assert one == f"device password alice expires {now + timedelta(days=9):%Y-%m-%d %H:%M} UTC"
+    assert other.startswith("token key k1 expires 20")
 
 
 def test_certificates_that_end_are_told_ahead(tmp_path: Path) -> None:
@@ -380,11 +453,11 @@ def test_certificates_that_end_are_told_ahead(tmp_path: Path) -> None:
     office.config = _with(office, interface=InterfaceSettings(certificate=str(authority.file)))
     office.run("tokens")
     (words,) = office.words()
-    assert words.startswith("CRM.interface's certificate ends on 20")
+    assert re.search(r"^certificate \S+ of \[interface\] expires 20", words)
     office.world.wait(days=3)
     office.run("tokens")
-    assert office.words()[0].startswith("CRM.interface's certificate has ended on 20")
-    assert len(office.words()) == 1
+    (words,) = office.words()
+    assert re.search(r"^certificate \S+ of \[interface\] expired 20", words)
 
 
 def _with(office: Office, **more: Any) -> Any:

@@ -10,9 +10,13 @@ from email.policy import default
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from accord.ports.errors import AuthFailed, ConfigError, Rejected, Retry
+from accord.groupware.dav import errors as dav
+from accord.groupware.exchange import errors as exchange
+from accord.ports.errors import AuthFailed, ConfigError, Gone, Rejected, Retry
+from accord.ports.http import unreached
 from accord.service.config import Config
 from accord.service.notices.causes import BACK, Cause, Told, shape, stand, standing, veiled
 from accord.service.notices.mail import Mailer
@@ -154,6 +158,59 @@ def test_what_is_quoted_and_numbers_make_no_other_cause_but_words_do() -> None:
     assert veiled("can't take 'Lunch' or \"Dinner\"") == "can't take '…' or '…'"
 
 
+EWS_ID = (
+    "AAMkADk0{0}Q3LWI5ZjYtNDQ2Yi1iMzI2LTc4ZTFh{0}ZQAuAAAAAADyxNmw/3K+RaPz{0}AQBzQ3vV2n8oTLw"
+    "qZk{0}+/AAA="
+)
+DN = "/o=First Organization/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn="
+
+
+def outages(who: str, id_: str) -> list[str]:
+    """Return the words of the adapters for an outage, as one mailbox of many meets it."""
+    at, none = f"{who}@x.test", frozenset[str]()
+    url = f"https://dav.x.test/{who}/calendar/{id_}.ics"
+    store = f"Mailbox <{who}.b@x.test>, {id_}"
+    errors: list[Exception] = [
+        dav.error_for(503, none, {}, url),
+        dav.error_for(507, none, {}, f"/SOGo/dav/{who}/Calendar/personal/"),
+        dav.error_for(403, none, {}, f"/principals/{at}/", f"no entry for {at}."),
+        dav.error_for(404, none, {}, f"https://dav.x.test:8443/dav/{who}%40x.test/{id_}/"),
+        unreached(httpx2.ReadTimeout(""), f"PROPFIND /{who}/{id_}/ on", url),
+        exchange.error_for("ErrorServerBusy", "", at),
+        exchange.error_for("ErrorItemNotFound", "", EWS_ID.format(id_)),
+        exchange.error_for("ErrorAccessDenied", f"Access to {DN}{who} is denied.", at),
+        exchange.error_for("ErrorMailboxStoreUnavailable", store, "SyncFolderItems"),
+        exchange.error_for(
+            "ErrorInternalServerError", f"CORP\\{who} at 0x7f{id_[:4]}", "GetFolder"
+        ),
+        exchange.status_error(502, {}, f"{at} at https://ex01.x.test/EWS/Exchange.asmx"),
+        exchange.status_error(401, {"x-ms-diagnostics": f'2;reason="{who} {id_}"'}, at, "oauth2"),
+        Gone(f"{EWS_ID.format(id_)}: the answer holds no item"),
+        ConfigError(f"{who}.b@x.test has no folder '{id_}'", field="folder"),
+        AuthFailed(f"login.x.test no longer takes the sign-in of {at} (AADSTS700082)"),
+        Retry(f"Kerberos can't be asked for {who}@CORP.X.TEST: KDC has no support"),
+        Rejected(f"{at} organizes this meeting; Exchange would make boss.{at} its organizer"),
+        Rejected(f"CRM.interface: {at} may not do that"),
+    ]
+    return [str(error) for error in errors]
+
+
+def test_what_many_mailboxes_meet_at_once_is_one_cause() -> None:
+    first = outages("alice", "9f2ab0e1c7d34f5a")
+    for who, id_ in (
+        ("bob", "0b1c2d3e4f5a6b7c"),
+        ("müller", "5e6f7a8b9c0d1e2f"),
+        ("o.brien-smith", "ffffffffffffffff"),
+        ("carol17", "1234567890123456"),
+        ("dave", "ABCDEFabcdefabcd"),
+    ):
+        for one, other in zip(first, outages(who, id_), strict=True):
+            assert shape(one) == shape(other)
+    assert len({shape(each) for each in first}) == len(first), "each is a cause of its own"
+    for name in (*exchange.CODES, *dav.PRECONDITIONS):
+        assert shape(name) == name, "what a server calls an error tells two apart"
+
+
 class Desk:
     """Administrators of a world who get mail and hear by a webhook."""
 
@@ -174,7 +231,12 @@ def desk(server: MailServer, authority: Authority, hook: Hook) -> Desk:
 
 def broken(number: int = 3, **more: Any) -> Cause:
     words = f"{number} links can't be visited on mail: 'x{number}' refuses the password ({number})"
-    given = {"key": words, "words": words, "count": number, "hint": "import another password"}
+    given = {
+        "key": shape(words),
+        "words": words,
+        "count": number,
+        "hint": "import another password",
+    }
     return Cause(**{**given, "names": [f"link-{n}" for n in range(number)], **more})
 
 
@@ -218,6 +280,11 @@ def test_two_causes_are_told_apart(desk: Desk) -> None:
     assert other.told == 1 and len(standing(desk.world.accord)) == 3
     desk.say()
     assert len(standing(desk.world.accord)) == 1, "each source speaks for itself alone"
+
+
+def test_keys_are_taken_as_they_are(desk: Desk) -> None:
+    told = desk.say(*(broken(key=f"certificate/ca{number}.pem") for number in range(3)))
+    assert (told.standing, told.told) == (3, 3)
 
 
 def test_what_may_pass_is_told_when_it_has_stood(desk: Desk) -> None:

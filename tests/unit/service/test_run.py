@@ -489,6 +489,29 @@ def test_the_memory_of_visits_goes_back_once_there_is_nothing_to_do(
         assert until(lambda: len(given) > before, SOON)
 
 
+def test_it_is_told_how_long_a_change_took_that_was_heard_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "_FIRST_REST", 0.05)
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    scene = Scene(world, mailboxes=mailboxes)
+    worker = worker_of(scene)
+    worker._look()
+    (key,) = worker._roster.posts
+    worker._work(Job(folder=key, generation=1, cause="interval", waited=100))
+    worker._look()
+    (key,) = worker._roster.posts
+    worker._work(Job(folder=key, generation=2, cause="hint", waited=100))
+    mailboxes.trouble = Retry("down", after=0.05)
+    worker._work(Job(folder=key, generation=3, cause="crm", waited=50))
+    mailboxes.trouble = None
+    worker._work(Job(folder=key, generation=4, cause="interval", waited=5))
+    worker._work(Job(folder=key, generation=5, cause="interval", waited=5))
+    took = [None if each.took is None else round(each.took / 10) for each in scene.visits]
+    assert took == [None, 10, None, 5, None], "what failed goes on to wait"
+
+
 def test_a_complete_listing_is_made_in_its_time() -> None:
     seen: list[bool] = []
     genuine: Callable[..., Any] = sync
@@ -692,8 +715,31 @@ def test_patience_that_a_target_asks_of_everybody_is_everybodys() -> None:
     with Scene(world, settings, mailboxes) as scene:
         assert until(lambda: bool(scene.run._queue.circuits()), SOON)
         (circuit,) = scene.run._queue.circuits()
-        assert 2000 < circuit.after <= 3000
+        assert 400 < circuit.after <= circuits.LONGEST, "but only for so long"
         assert len(mailboxes.opened) == 1
+        assert until(lambda: 2000 < _until_visited(scene, mailboxes.opened[0]) <= 3000, SOON)
+
+
+def _until_visited(scene: Scene, principal: str) -> float:
+    """Return in how many seconds a mailbox is to be visited, 0 if it isn't."""
+    entries = scene.run._queue.entries(*Stage)
+    return next((entry.since for entry in entries if principal in entry.folder), 0.0)
+
+
+def test_a_target_whose_settings_were_changed_is_visited_at_once() -> None:
+    world = World("alice")
+    mailboxes = Watchable(world.groupware)
+    mailboxes.trouble = Told("busy", after=500, everybody=True)
+    with Scene(world, PATIENT, mailboxes) as scene:
+        assert until(lambda: bool(scene.run._queue.circuits()), SOON)
+        mailboxes.trouble = None
+        world.person().add(event("one"))
+        with world.state.begin() as tx:
+            target = tx.targets.get("t")
+            assert target is not None
+            tx.targets.put(msgspec.structs.replace(target, settings={"x": 1}))
+        assert scene.both(["one"])
+        assert scene.run._queue.circuits() == []
 
 
 def test_what_one_mailbox_meets_is_its_own() -> None:

@@ -89,18 +89,35 @@ def test_who_comes_back_takes_the_place_of_who_ended_without_a_word(
     assert shown(state) == [("worker", True)], "a day after its last sign of life"
 
 
-def test_the_last_run_of_each_link_with_what_became_of_those_that_failed(state: State) -> None:
-    with state.begin() as tx:
-        for link, error in (("a", "first"), ("a", ""), ("b", ""), ("b", "refused")):
-            run = tx.runs.start(link, "hint")
-            tx.runs.finish(run, {"action": "authenticate" if error else ""}, error)
-        tx.runs.finish(tx.runs.start("gone"), {}, "no link")
+def ended(state: State) -> dict[str, float]:
     with state.read() as tx:
-        found = tx.runs.last()
-    assert {link: (run.error, run.counts) for link, run in found.items()} == {
-        "a": ("", {}),
-        "b": ("refused", {"action": "authenticate"}),
-    }
+        return {link: (at - NOW).total_seconds() for link, at in tx.runs.ended().items()}
+
+
+def test_when_a_run_of_each_link_ended_last_whatever_is_under_way(
+    state: State, clock: Clock
+) -> None:
+    for link, error in (("a", "first"), ("b", ""), ("a", ""), ("b", "refused"), ("gone", "")):
+        run = state.run(lambda tx: tx.runs.start(link, "hint"))  # noqa: B023
+        clock.wait(10)
+        state.run(lambda tx: tx.runs.finish(run, {}, error))  # noqa: B023
+    assert ended(state) == {"a": 30, "b": 40}
+    for link in ("a", "b"):
+        state.run(lambda tx: tx.runs.start(link, "hint"))  # noqa: B023
+    assert ended(state) == {"a": 30, "b": 40}
+
+
+def test_of_what_did_nothing_the_last_run_stays_and_the_last_that_ended(
+    state: State, clock: Clock
+) -> None:
+    for over in (True, True, False, False):
+        run = state.run(lambda tx: tx.runs.start("a", "hint"))
+        clock.wait(10)
+        if over:
+            state.run(lambda tx: tx.runs.finish(run))  # noqa: B023
+    clock.wait(10)
+    assert state.run(lambda tx: tx.runs.prune(clock.now)) == 2
+    assert ended(state) == {"a": 20}
 
 
 def test_what_waits_is_counted_by_link_and_cause_without_what_was_refused(state: State) -> None:

@@ -10,10 +10,11 @@ from datetime import timedelta
 
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.queue import Queue, Stage, Urgency
-from accord.service.jobs.job import Ending, Outcome, Work
+from accord.service.jobs.job import STOPPED, Ending, Outcome, Work
 from accord.service.notices.causes import Cause, Told, line, shape, stand, veiled
 from accord.service.roster import Post, read
 from accord.service.troubles import LinkTrouble, troubles
+from accord.state.jobs import JobRow
 from accord.state.records import Cause as Waiting
 from accord.state.records import Link
 from accord.state.state import Tx
@@ -98,21 +99,21 @@ def _of_links(
     links: Mapping[str, Link], names: Mapping[str, str], found: Mapping[str, LinkTrouble]
 ) -> Iterator[Cause]:
     """Yield why links can't be visited, by target and error."""
-    grouped: dict[tuple[str, str], Cause] = {}
+    grouped: dict[str, Cause] = {}
     for id_, trouble in found.items():
         link = links.get(id_)
         if link is None:
             continue
         passing = trouble.action in _PASSING
         cause = Cause(
-            key=f"link/{link.target}/{trouble.action}/{trouble.error}",
+            key=f"link/{link.target}/{trouble.action}/{shape(trouble.error)}",
             words=f"on {names[link.target]}: {trouble.error}",
             hint=trouble.hint or _ADVICE.get(trouble.action, ""),
             names=[],
             count=0,
             passing=passing,
         )
-        _add(grouped, (link.target, shape(cause.key)), cause, link.name, 1)
+        _add(grouped, cause, link.name, 1)
     for cause in grouped.values():
         yield _counted(cause, "link", "can't be visited")
 
@@ -123,7 +124,7 @@ def _of_items(
     waiting: list[tuple[str, Waiting, str, int]],
 ) -> Iterator[Cause]:
     """Yield why items wait: refused ones by their reason, held ones and conflicts by target."""
-    grouped: dict[tuple[str, str], Cause] = {}
+    grouped: dict[str, Cause] = {}
     for id_, pending, why, number in waiting:
         link = links.get(id_)
         if link is None:
@@ -138,45 +139,54 @@ def _of_items(
                 f"on {target}: both sides changed, and nobody decided",
                 "`accord conflicts`",
             )
-        key = f"item/{what}/{words}"
+        key = f"item/{link.target}/{what}/{shape(words)}"
         passing = pending is Waiting.RETRY
         cause = Cause(key=key, words=words, hint=hint, names=[], count=0, passing=passing)
-        _add(grouped, (link.target, shape(key)), cause, link.name, number)
+        _add(grouped, cause, link.name, number)
     for cause in grouped.values():
         yield _counted(cause, "item", "")
 
 
 def _buried(queue: Queue) -> Iterator[Cause]:
     """Yield why folders are visited no more."""
-    grouped: dict[tuple[str, str], Cause] = {}
+    grouped: dict[str, Cause] = {}
     for entry in queue.entries(Stage.BURIED):
         hint = "`accord queue buried` lists them, `accord queue revive` visits them again"
-        key = f"buried/{entry.why}"
+        key = f"buried/{shape(entry.why)}"
         cause = Cause(key=key, words=f"buried: {entry.why}", hint=hint, names=[], count=0)
-        _add(grouped, ("", shape(key)), cause, entry.folder, 1)
+        _add(grouped, cause, entry.folder, 1)
     for cause in grouped.values():
         yield _counted(cause, "folder", "")
 
 
 def _of_jobs(tx: Tx, *, stopped: bool) -> Iterator[Cause]:
     """Yield why other jobs ended badly; while all is `stopped` some can't do anything."""
-    grouped: dict[tuple[str, str], Cause] = {}
+    grouped: dict[str, Cause] = {}
     for row in tx.jobs.all().values():
-        unable = row.ending == Ending.UNABLE and not stopped
-        bad = unable or row.ending == Ending.FAILED or row.attempts > 1
-        if bad and row.enabled and row.name != NAME:
-            key = f"job/{row.words}"
-            cause = Cause(key=key, words=row.words, hint=row.hint, names=[], count=0)
-            _add(grouped, ("", shape(key)), cause, row.name, 1)
+        bad = _bad(row, stopped=stopped)
+        if bad is not None and row.enabled and row.name != NAME:
+            words, hint = bad
+            cause = Cause(key=f"job/{shape(words)}", words=words, hint=hint, names=[], count=0)
+            _add(grouped, cause, row.name, 1)
     for cause in grouped.values():
         cause.words = f"job {', '.join(cause.names)}: {cause.words}"
         yield cause
 
 
-def _add(
-    grouped: dict[tuple[str, str], Cause], key: tuple[str, str], cause: Cause, name: str, count: int
-) -> None:
-    one = grouped.setdefault(key, cause)
+def _bad(row: JobRow, *, stopped: bool) -> tuple[str, str] | None:
+    """Return what is wrong with a job and what to do, None if nothing is."""
+    if row.attempts > 1:
+        # What stands in the row is of its last ending, and it was begun since.
+        return "processes ended in the middle of it", "the log tells of what they did last"
+    unable = row.ending == Ending.UNABLE and not stopped
+    given_up = row.ending == Ending.CUT_OFF and row.ended is not None and row.words != STOPPED
+    if unable or given_up or row.ending == Ending.FAILED:
+        return row.words, row.hint
+    return None
+
+
+def _add(grouped: dict[str, Cause], cause: Cause, name: str, count: int) -> None:
+    one = grouped.setdefault(cause.key, cause)
     one.count += count
     if name not in one.names:
         one.names.append(name)

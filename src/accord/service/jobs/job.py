@@ -34,6 +34,10 @@ class Ending(StrEnum):
     """Its process ended in the middle; it is due again."""
 
 
+STOPPED = "stopped in the middle"
+"""What is said of a job that was cut off because somebody ended its process."""
+
+
 class Outcome(Struct, kw_only=True):
     """Be what a job did, in words and counts; `lines` are for who called it by hand.
 

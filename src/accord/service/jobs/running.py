@@ -23,7 +23,7 @@ from accord.ports.queue import DEATHS, Queue
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.identity import MEANT, own_trouble
-from accord.service.jobs.job import Ending, Job, Outcome, Stopped, Work
+from accord.service.jobs.job import STOPPED, Ending, Job, Outcome, Stopped, Work
 from accord.service.jobs.standing import LEASE, is_due, job_of, options_of, row_of, schedule_of
 from accord.service.visit import Progress
 from accord.state.jobs import JobRow
@@ -196,7 +196,7 @@ def _mark(accord: Accord, begun: _Begun, mark: Any) -> None:
 def _give_back(tx: Tx, begun: _Begun, ended: datetime | None) -> None:
     """Note that it was stopped, which is nobody's death; without an end it goes on later."""
     if tx.leases.release(begun.lease):
-        ending = {"ending": Ending.CUT_OFF.value, "words": "stopped in the middle", "hint": ""}
+        ending = {"ending": Ending.CUT_OFF.value, "words": STOPPED, "hint": ""}
         tx.jobs.put(replace(row_of(tx, begun.job), attempts=0, ended=ended, **ending))
 
 

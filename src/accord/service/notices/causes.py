@@ -29,7 +29,22 @@ BACK = timedelta(hours=6)
 
 SHOWN = 10
 _QUOTED = r"(?<!\w)'[^']*'(?!\w)|\"[^\"]*\""
-_VARYING = re.compile(_QUOTED + r"|[0-9a-f-]{16,}|\d+", re.IGNORECASE)
+_END = r"\s'\"<>(),;"
+_PATH = re.compile(rf"(\w://[^/{_END}]+|(?<![\w:/+=-]))/[^{_END}]+")
+"""A path, after the server that it is on, if that is said: mailboxes and folders have their own."""
+_VARYING = re.compile(
+    "|".join(
+        [
+            _QUOTED,
+            rf"[^:/\\{_END}]*@[^:/\\{_END}]+",  # somebody's address, or login name
+            r"[\w.-]+\\[\w.$-]+",  # DOMAIN\login
+            r"(?=[\w+/=-]*[\d+/=])[\w+/=-]{20,}",  # an id: Exchange's are base64
+            r"[0-9a-f-]{16,}",
+            r"\w*\d\w*",
+        ]
+    ),
+    re.IGNORECASE,
+)
 
 _log = logging.getLogger("accord.notice")
 
@@ -37,8 +52,8 @@ _log = logging.getLogger("accord.notice")
 class Cause(Struct, kw_only=True):
     """Be something wrong, with all whom it concerns: `names` are links, folders or jobs.
 
-    `key` says what is one cause; numbers and quoted names in it don't tell two apart. `passing`
-    says that it may pass by itself.
+    `key` says what is one cause: of a text that others wrote its `shape`. `passing` says that it
+    may pass by itself.
     """
 
     key: str
@@ -96,8 +111,11 @@ def line(row: CauseRow | Cause) -> str:
 
 
 def shape(text: str) -> str:
-    """Return what two texts have in common that differ in numbers, ids and quoted names alone."""
-    return _VARYING.sub("#", text)
+    """Return what two texts have in common that differ in whom and what they concern alone.
+
+    Numbers, ids, paths, addresses and quoted names do.
+    """
+    return _VARYING.sub("#", _PATH.sub(r"\1#", text))
 
 
 def veiled(text: str) -> str:
@@ -128,7 +146,7 @@ def _noted(tx: Tx, source: str, causes: Sequence[Cause], now: datetime) -> list[
 
 
 def _id(source: str, key: str) -> str:
-    return hashlib.sha256(f"{source}\0{shape(key)}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:16]
 
 
 def _mark(tx: Tx, id_: str, channel: str, now: datetime) -> None:
