@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from accord.db.tx import chunks
 from accord.ports.errors import Retry
 from accord.state.context import Repository
+from accord.state.processes import judging
 from accord.state.records import Lease
 from accord.state.schema import LEASES
 
@@ -30,7 +31,10 @@ class Leases(Repository):
     """Keep leases; a fence only ever rises."""
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
-        """Take the lease if nobody has it; None while somebody (even `holder`) does."""
+        """Take the lease if nobody has it; None while somebody (even `holder`) does.
+
+        One that ran out is taken only by who was there all along (`processes.judging`).
+        """
         now = self.context.agreed_now()
         until = now + timedelta(seconds=seconds)
         row = {"name": name, "holder": holder, "fence": 1, "until": until}
@@ -38,7 +42,7 @@ class Leases(Repository):
         taken = insert.on_conflict_do_update(
             index_elements=["name"],
             set_={"holder": holder, "fence": LEASES.c.fence + 1, "until": until},
-            where=LEASES.c.until <= now,
+            where=or_(LEASES.c.until == _NEVER, and_(LEASES.c.until <= now, judging(holder, now))),
         ).returning(LEASES.c.fence)
         fence = self.db.execute(taken).scalar()
         if fence is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, case, delete, exists, not_, or_, select
 
 from accord.db.tx import AnyRow
 from accord.state.context import Repository
@@ -21,6 +21,9 @@ LIFE = 15.0
 
 SILENCE = 15.0
 """Seconds more until what it was in the middle of is taken from it: it may only be slow."""
+
+RETURN = timedelta(seconds=LIFE + SILENCE)
+"""For how long who was away itself takes nothing from others: they may have been away with it."""
 
 KEPT = timedelta(days=1)
 """How long it is kept in mind that a process ended without a word."""
@@ -41,7 +44,10 @@ class Processes(Repository):
             "until": now + timedelta(seconds=seconds),
             "figures": process.figures,
         }
-        self.db.upsert(PROCESSES, [row])
+        insert = self.db.inserting(PROCESSES).values(row)
+        back = case((PROCESSES.c.until <= now, now), else_=PROCESSES.c.back)
+        fresh = {name: value for name, value in row.items() if name != "name"} | {"back": back}
+        self.db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=fresh))
 
     def supersede(self, process: Process) -> None:
         """Forget who ended without a word and did the same here, and who did so long ago."""
@@ -75,6 +81,22 @@ class Processes(Repository):
         of = holder.rpartition("/")[0]
         known = [each for each in self.all() if each.name.rpartition("/")[0] == of]
         return bool(known) and all(each.silent > LIFE + SILENCE for each in known)
+
+    def judges(self, holder: str) -> bool:
+        """Tell whether the process of a holder may tell who is gone; see `judging`."""
+        return bool(self.db.execute(select(judging(holder, self.context.agreed_now()))).scalar())
+
+
+def judging(holder: str, now: datetime) -> ColumnElement[bool]:
+    """Return whether the process of a holder gave signs of life all along, or never gave any.
+
+    Where the database was away, or a machine, nobody's silence means anything: whoever is back
+    first would take the leases of all others.
+    """
+    row = PROCESSES.c
+    mine = row.name.startswith(holder.rpartition("/")[0] + "/", autoescape=True)
+    steady = and_(mine, row.until > now, or_(row.back.is_(None), row.back <= now - RETURN))
+    return or_(not_(exists().where(mine)), exists().where(steady))
 
 
 def _process(row: AnyRow, now: datetime) -> Process:
