@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,10 +22,12 @@ from accord.service.jobs import reconciliation, retention
 from accord.service.jobs.job import Outcome
 from accord.service.jobs.standing import choose
 from accord.service.notices.causes import standing
+from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import SmtpSettings
 from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
+from accord.state.leases import LeaseLost
 from accord.state.records import Cause, Entry, Pending
 from tests.unit.dav.test_tls import Authority
 from tests.unit.service.jobbing import Office
@@ -417,6 +420,25 @@ def test_people_are_mailed_which_edits_were_lost_once(
     assert "Mailbox" not in text, "no values"
     assert office.run("digest").words == "every edit came through"
     assert len(postman.mails) == 1
+
+
+def test_nobody_is_mailed_once_another_process_does_it(
+    server: tuple[MailServer, SmtpSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postman, settings = server
+    office = Office(clashed(), smtp=settings)
+    connect = Mailer._connect
+
+    def slowly(mailer: Mailer) -> smtplib.SMTP:
+        office.world.wait(hours=1)
+        with office.world.state.begin() as tx:
+            assert tx.leases.acquire("job:digest", "elsewhere/1/a", 60) is not None
+        return connect(mailer)
+
+    monkeypatch.setattr(Mailer, "_connect", slowly)
+    with pytest.raises(LeaseLost):
+        office.run("digest")
+    assert postman.mails == []
 
 
 def test_a_digest_that_is_refused_is_told_next_time(
