@@ -5,9 +5,11 @@ Taken before a visit, renewed during it; every commit of the visit checks the fe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
 from sqlalchemy import and_, delete, or_, select, update
 
 from accord.db.tx import chunks
@@ -35,7 +37,7 @@ class Leases(Repository):
 
         One that ran out is taken only by who was there all along (`processes.judging`).
         """
-        now = self.context.agreed_now()
+        sure, now = time.monotonic(), self.context.agreed_now()
         until = now + timedelta(seconds=seconds)
         row = {"name": name, "holder": holder, "fence": 1, "until": until}
         insert = self.db.inserting(LEASES).values(row)
@@ -47,14 +49,15 @@ class Leases(Repository):
         fence = self.db.execute(taken).scalar()
         if fence is None:
             return None
-        return Lease(name=name, holder=holder, fence=fence, until=until)
+        return Lease(name=name, holder=holder, fence=fence, until=until, sure=sure)
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """Return the lease prolonged from now; raises LeaseLost where it was taken over."""
+        sure = time.monotonic()
         until = self.context.agreed_now() + timedelta(seconds=seconds)
         if not self._change(lease, until):
             raise LeaseLost(f"the lease on {lease.name} was taken over", after=0)
-        return Lease(name=lease.name, holder=lease.holder, fence=lease.fence, until=until)
+        return replace(lease, until=until, sure=sure)
 
     def release(self, lease: Lease) -> bool:
         """Give the lease back; tell whether it was still ours."""
