@@ -57,14 +57,19 @@ class Processes(Repository):
             ended = is_dead(each.name) or each.silent > LIFE + SILENCE
             if each.name != process.name and same and ended:
                 self.leave(each.name)
-        self.db.execute(
-            delete(PROCESSES).where(PROCESSES.c.until <= self.context.agreed_now() - KEPT)
-        )
+        self.prune()
 
     def leave(self, name: str) -> None:
         """Be gone, and hear of nobody any more."""
         self.db.execute(delete(PROCESSES).where(PROCESSES.c.name == name))
         self.db.execute(delete(WATCHES).where(WATCHES.c.process == name))
+
+    def prune(self) -> int:
+        """Forget who ended without a word long ago, and what those heard of who are no more."""
+        long_gone = PROCESSES.c.until <= self.context.agreed_now() - KEPT
+        count = self.db.execute(delete(PROCESSES).where(long_gone)).rowcount
+        orphans = WATCHES.c.process.not_in(select(PROCESSES.c.name))
+        return count + self.db.execute(delete(WATCHES).where(orphans)).rowcount
 
     def all(self) -> list[Process]:
         """Return the processes, by what they do, those that are gone last."""

@@ -28,7 +28,7 @@ from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
 from accord.state.leases import LeaseLost
-from accord.state.records import Cause, Entry, Pending
+from accord.state.records import Cause, Entry, Pending, Process, Watched
 from tests.unit.dav.test_tls import Authority
 from tests.unit.service.jobbing import Office
 from tests.unit.service.kit import CRM, World, event
@@ -276,16 +276,25 @@ def test_housekeeping_removes_what_nothing_refers_to(tmp_path: Path) -> None:
         tx.token_uses.use("token", world.now + timedelta(hours=1))
         tx.token_keys.add("k1", b"secret")
         tx.token_keys.retire("k2", world.now + timedelta(hours=1))
-    assert office.run("housekeeping").counts["blobs"] == 0, "what is fresh stays"
+        for process in ("gone/1/a", "here/1/a"):
+            tx.processes.live(Process(name=process, parts=frozenset("web"), since=world.now))
+        for process in ("gone/1/a", "removed/1/a", "here/1/a"):
+            watched = Watched(target="t", principal=f"{process}@x.test", way="stream")
+            tx.watches.put(process, [watched])
+    counts = office.run("housekeeping").counts
+    assert counts["blobs"] == 0 and counts["processes"] == 1, "what is fresh stays"
     world.wait(days=10)
+    with world.state.begin() as tx:
+        tx.processes.live(Process(name="here/1/a", parts=frozenset("web"), since=world.now))
     counts = office.run("housekeeping").counts
     assert counts == {
         "blobs": 1200, "runs": 0, "conversations": 1, "syncs": 0, "tokens": 1, "keys": 1,
-        "leases": 1,
+        "leases": 1, "processes": 2,
     }  # fmt: skip
     assert office.run("housekeeping").words == "nothing to remove"
     with world.state.read() as tx:
         assert len(list(tx.pairings.all("alice"))) == 1
+        assert [one.process for one in tx.watches.all()] == ["here/1/a"]
 
 
 def test_nobody_waits_while_unused_blobs_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
