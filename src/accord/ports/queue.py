@@ -175,6 +175,10 @@ class Queue(Protocol):
         """Visit buried folders again (all, where none is named); return which were."""
         ...
 
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
+        ...
+
     @property
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing to be done now."""

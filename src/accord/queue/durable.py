@@ -137,6 +137,10 @@ class DurableQueue:
         self._nudge.set()
         return found
 
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
+        return self._folders.drop(gone)
+
     @property
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing to be done now."""

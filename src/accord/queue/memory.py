@@ -152,6 +152,14 @@ class MemoryQueue:
             self._changed.notify_all()
             return sorted(names)
 
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
+        with self._changed:
+            some = [k for k, each in self._folders.items() if each.running is None and gone(k)]
+            for name in some:
+                del self._folders[name]
+        return len(some)
+
     @property
     def idle(self) -> bool:
         """Tell whether nothing is under way and nothing to be done now."""

@@ -133,6 +133,23 @@ class QueueContract:
         assert office.overlaps == 0
         assert len(office.begun) < 300
 
+    def test_what_is_gone_is_forgotten_whatever_is_planned_and_nothing_else(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """A mailbox that is no more leaves no name behind, unless it is being visited."""
+        office.gate = threading.Event()
+        queue.serve(office.work, 1)
+        queue.ask("under way", "hint", after=0)
+        assert until(lambda: office.folders() == ["under way"])
+        for folder in ("gone", "kept"):
+            queue.ask(folder, "interval", after=3600, urgency=Urgency.DUE)
+        assert queue.forget(lambda folder: folder != "kept") == 1
+        assert [entry.folder for entry in queue.entries(Stage.PLANNED)] == ["kept"]
+        assert [entry.folder for entry in queue.entries(Stage.RUNNING)] == ["under way"]
+        assert queue.forget(lambda folder: folder != "kept") == 0
+        office.gate.set()
+        assert until(lambda: queue.idle)
+
     def test_a_run_planned_for_later_is_overtaken_by_one_asked_for_now(
         self, queue: Queue, office: Office
     ) -> None:
