@@ -27,6 +27,7 @@ from accord.service.notices.settings import SmtpSettings
 from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
+from accord.service.vault import StateVault
 from accord.state.leases import LeaseLost
 from accord.state.records import Cause, Entry, Pending, Process, Watched
 from tests.unit.dav.test_tls import Authority
@@ -364,6 +365,40 @@ def test_sign_ins_that_rest_are_renewed_and_those_in_use_are_left(tmp_path: Path
     assert "accord init exchange" in next(
         row.hint for row in standing(office.world.accord) if row.names == ["alice"]
     )
+
+
+def test_a_sign_in_whose_token_is_never_replaced_is_renewed_by_its_age(tmp_path: Path) -> None:
+    office = Sick("alice", key_file=tmp_path / "key")
+    server = office.server = Renewed(office.server.adapter)
+    server.names = ["robot"]
+    vault, renew = StateVault(office.world.state, "t"), server.renew
+
+    def through(name: str) -> None:
+        vault.renew(name, "the only one", lambda token: (renew(name), token)[1])
+
+    server.renew = through  # type: ignore[method-assign]
+    for days, words in ((0, "1 renewed"), (1, "nothing to renew"), (5, "nothing to renew")):
+        office.world.wait(days=days)
+        assert office.run("tokens").words == words
+    through("robot")  # in use
+    office.world.wait(days=6)
+    assert office.run("tokens").words == "nothing to renew"
+    office.world.wait(days=2)
+    assert office.run("tokens").words == "1 renewed"
+    with office.world.state.read() as tx:
+        assert tx.renewals.newest("t", "robot", "the only one") == "the only one"
+
+
+def test_a_sign_in_in_use_is_noted_once_a_day(tmp_path: Path) -> None:
+    world = World("alice", key_file=tmp_path / "key")
+    vault = StateVault(world.state, "t")
+    noted: list[Any] = []
+    for hours in (0, 1, 22, 1, 1):
+        world.wait(hours=hours)
+        vault.renew("robot", "the only one", lambda token: token)
+        with world.state.read() as tx:
+            noted.append(tx.renewals.renewed("t", "robot"))
+    assert len(set(noted[:3])) == 1 and noted[3] == noted[4] == noted[0] + timedelta(days=1)
 
 
 def test_what_ends_and_nothing_renews_is_told_ahead(tmp_path: Path) -> None:
