@@ -40,6 +40,9 @@ LOOK = 5.0
 WAYS = 1.0
 """Seconds between two looks at how mailboxes are watched."""
 
+NOTED = 30.0
+"""Seconds between two looks whether it is still noted how they are."""
+
 _TICK = 0.2
 _BUSY = 5.0
 _FIRST_REST, _LONGEST_REST = 5.0, 900.0
@@ -127,7 +130,7 @@ class Run:
             self._look()
             if Part.WORKER in self._parts:
                 self._queue.serve(self._work, self._settings.workers)
-            looked = told = time.monotonic()
+            looked = told = noted = time.monotonic()
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
@@ -138,6 +141,9 @@ class Run:
                 if time.monotonic() - told >= WAYS:
                     self._tell_ways()
                     told = time.monotonic()
+                if time.monotonic() - noted >= NOTED:
+                    self._keep_ways()
+                    noted = time.monotonic()
         finally:
             self._ears.close()
             if self._jobs is not None:
@@ -310,13 +316,21 @@ class Run:
     def _note_ways(
         self, news: Mapping[tuple[str, str], Way], gone: Collection[tuple[str, str]]
     ) -> None:
-        watched = [
-            Watched(target=target, principal=who, way=way.name, why=way.why)
-            for (target, who), way in news.items()
-        ]
         with self._accord.state.begin(durable=False) as tx:
-            tx.watches.put(self._presence.name, watched)
+            tx.watches.put(self._presence.name, _watched(news))
             tx.watches.remove(self._presence.name, gone)
+
+    def _keep_ways(self) -> None:
+        """Note once more who is watched where that was lost: others may have taken us for gone."""
+        me = self._presence.name
+        try:
+            with self._accord.state.read() as tx:
+                noted = tx.watches.count(me)
+            if noted < len(self._ways):
+                with self._accord.state.begin(durable=False) as tx:
+                    tx.watches.put_back(me, _watched(self._ways))
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            contained(error, "looking whether it is noted who is watched")
 
     def _visit_sooner(self, mailbox: tuple[str, str]) -> None:
         """Have a mailbox visited in a while whose next visit is planned as if it were heard of."""
@@ -421,6 +435,13 @@ class Run:
         self._refused[target] = self._refused.get(target, 0) + 1
         if self._refused[target] >= _REFUSALS:
             self._locked[target] = time.monotonic() + _LOCKED_OUT
+
+
+def _watched(ways: Mapping[tuple[str, str], Way]) -> list[Watched]:
+    return [
+        Watched(target=target, principal=who, way=way.name, why=way.why)
+        for (target, who), way in ways.items()
+    ]
 
 
 def _changed(before: Roster, after: Roster) -> set[str]:

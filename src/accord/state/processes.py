@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, not_, or_, select
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, not_, or_, select
 
 from accord.db.tx import AnyRow
 from accord.state.context import Repository
@@ -124,8 +124,20 @@ class Watches(Repository):
 
     def put(self, process: str, watched: Sequence[Watched]) -> None:
         """Note how mailboxes are watched by a process from now on."""
+        self.db.upsert(WATCHES, self._rows(process, watched))
+
+    def put_back(self, process: str, watched: Sequence[Watched]) -> None:
+        """Note once more what nothing is noted of any more, as of a process taken for gone."""
+        self.db.insert_new(WATCHES, self._rows(process, watched))
+
+    def count(self, process: str) -> int:
+        """Return how many mailboxes are noted as watched by a process."""
+        query = select(func.count()).where(WATCHES.c.process == process)
+        return int(self.db.execute(query).scalar_one())
+
+    def _rows(self, process: str, watched: Sequence[Watched]) -> list[dict[str, object]]:
         now = self.context.now()
-        rows = [
+        return [
             {
                 "target": each.target,
                 "principal": each.principal,
@@ -136,7 +148,6 @@ class Watches(Repository):
             }
             for each in watched
         ]
-        self.db.upsert(WATCHES, rows)
 
     def remove(self, process: str, mailboxes: Iterable[tuple[str, str]]) -> None:
         """Forget mailboxes that a process watches no more; others may watch them by now."""

@@ -30,6 +30,7 @@ from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
 from accord.state.records import Mode, Process
+from accord.state.records import Watched as WatchedRow
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
@@ -640,6 +641,28 @@ def test_whoever_visits_knows_whom_another_process_hears_of() -> None:
     listener._presence.close()
     worker._look()
     assert _next_visits(worker) == {"alice": 60, "bob": 60}, "nobody hears of anybody"
+
+
+def test_who_was_taken_for_gone_and_is_not_is_heard_of_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "NOTED", 0.05)
+    world = World("alice", "bob")
+    with Scene(world) as scene:
+        assert scene.settled("alice", "bob")
+
+        def noted() -> dict[str, str]:
+            with world.state.read() as tx:
+                return {each.principal: each.process for each in tx.watches.all()}
+
+        me = scene.run._presence.name
+        assert until(lambda: noted() == {"alice@x.test": me, "bob@x.test": me}, SOON)
+        with world.state.begin() as tx:
+            tx.processes.leave(me)
+            other = WatchedRow(target="t", principal="bob@x.test", way="streaming")
+            tx.watches.put("another", [other])
+        assert until(lambda: noted().get("alice@x.test") == me, SOON)
+        assert noted()["bob@x.test"] == "another", "who hears of somebody by now does"
 
 
 def _next_visits(worker: Run) -> dict[str, float]:
