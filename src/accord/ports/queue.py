@@ -150,6 +150,14 @@ class Queue(Protocol):
         """Note that a place answered: everybody may go there again, if it is time for that."""
         ...
 
+    def rest(self, place: str) -> float:
+        """Return for how many seconds a place is left alone from now, as far as is known here."""
+        ...
+
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place: somebody has changed how it is reached."""
+        ...
+
     def circuits(self) -> list[Circuit]:
         """Return the places with which something is wrong, by their names."""
         ...

@@ -105,6 +105,17 @@ class MemoryQueue:
                 del self._troubled[place]
                 self._changed.notify_all()
 
+    def rest(self, place: str) -> float:
+        """Return for how many seconds a place is left alone from now."""
+        with self._changed:
+            return self._troubled.get(place, Standing()).left(self._clock())
+
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place."""
+        with self._changed:
+            self._troubled.pop(place, None)
+            self._changed.notify_all()
+
     def circuits(self) -> list[Circuit]:
         """Return the places with which something is wrong."""
         with self._changed:

@@ -116,8 +116,6 @@ class Run:
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
         self._former: dict[str, Post] = {}
-        self._refused: dict[str, int] = {}
-        self._locked: dict[str, float] = {}
         self._stopped = False
         self._visited = False
 
@@ -198,8 +196,9 @@ class Run:
         for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
-            self._locked.pop(key, None)
-            self._refused.pop(key, None)
+        for key in _changed(before, roster) | (roster.targets.keys() - before.targets.keys()):
+            # Another password may be known by now.
+            self._queue.mended(_logins(key))
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
@@ -368,7 +367,7 @@ class Run:
 
     def _visit(self, post: Post, job: Job) -> float:
         """Visit a folder, plan the next visit, and return for how long to leave it alone."""
-        if (locked := self._locked.get(post.target, 0.0) - time.monotonic()) > 0:
+        if (locked := self._queue.rest(_logins(post.target))) > 0:
             self._ask(post, job.cause, Urgency.DUE, after=locked, full=job.full)
             return locked
         full = job.full or self._full(job)
@@ -400,6 +399,7 @@ class Run:
             self._queue.trouble(post.target, post.principal, failed[0].error, after=after)
         elif any(not report.error for report in reports):
             self._queue.well(post.target)
+            self._queue.well(_logins(post.target))
 
     def _pass_on(self, job: Job) -> None:
         """Give what was asked for a folder to the one by whose id its links go by now."""
@@ -421,20 +421,30 @@ class Run:
         failed = [report for report in reports if report.error and not report.busy]
         if not failed:
             self._failures.pop(post.key, None)
-            self._refused.pop(post.target, None)
             return 0.0
-        if any(report.action == AuthFailed.action and not report.after for report in failed):
-            self._note_refusal(post.target)
+        refused = [r.error for r in failed if r.action == AuthFailed.action and not r.after]
+        if refused:
+            self._note_refusal(post, refused[0])
             return _LOCKED_OUT
         failures = self._failures[post.key] = self._failures.get(post.key, 0) + 1
         told = max(report.after for report in failed)
         return max(told, backoff(failures, _FIRST_REST, _LONGEST_REST))
 
-    def _note_refusal(self, target: str) -> None:
-        """Count logins refused in a row: where all are, one account may stand for everybody."""
-        self._refused[target] = self._refused.get(target, 0) + 1
-        if self._refused[target] >= _REFUSALS:
-            self._locked[target] = time.monotonic() + _LOCKED_OUT
+    def _note_refusal(self, post: Post, why: str) -> None:
+        """Count logins refused in a row: where all are, one account may stand for everybody.
+
+        The queue counts, as a place of its own, what all processes meet.
+        """
+        logins = _logins(post.target)
+        self._queue.trouble(logins, post.principal, why)
+        failures = [each.failures for each in self._queue.circuits() if each.place == logins]
+        if max(failures, default=0) >= _REFUSALS:
+            self._queue.trouble(logins, post.principal, why, after=_LOCKED_OUT)
+
+
+def _logins(target: str) -> str:
+    """Return the name by which the queue knows how logins at a target fare."""
+    return f"{target}/logins"
 
 
 def _watched(ways: Mapping[tuple[str, str], Way]) -> list[Watched]:

@@ -250,6 +250,18 @@ class QueueContract:
         assert until(lambda: len(office.ended) == 4 and queue.idle)
         assert queue.circuits() == []
 
+    def test_what_is_mended_is_left_alone_no_longer(self, queue: Queue, office: Office) -> None:
+        """Whoever changed how a place is reached need not wait."""
+        queue.trouble("a", "user", "it asked for it", after=100)
+        queue.trouble("b", "user", "it asked for it", after=50)
+        assert 99 < queue.rest("a") <= 100 and queue.rest("c") == 0
+        queue.mended("a")
+        assert queue.rest("a") == 0 and [each.place for each in queue.circuits()] == ["b"]
+        queue.ask("a1", "hint", place="a", after=0)
+        queue.serve(office.work, 1)
+        assert until(lambda: office.folders() == ["a1"])
+        assert 0 < queue.rest("b") < 50
+
     def test_one_mailbox_that_fails_is_no_failure_of_its_place(self, queue: Queue) -> None:
         """However often; one success begins the count anew."""
         for _ in range(2 * TROUBLES):

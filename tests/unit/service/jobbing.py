@@ -61,6 +61,11 @@ class Asked:
     def forget(self, gone: Callable[[str], bool]) -> int:
         return 0
 
+    def rest(self, place: str) -> float:
+        return 0.0
+
+    def mended(self, place: str) -> None: ...
+
     def circuits(self) -> list[Circuit]:
         return []
 

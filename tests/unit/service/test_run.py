@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from accord.crm.syncml import SyncmlCrm
 from accord.ports.errors import AuthFailed, Busy, Retry
@@ -540,6 +541,39 @@ def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
             world.person(user).add(event("one"))
         assert until(lambda: scene.run.idle, SOON)
     assert len(mailboxes.opened) == 5
+
+
+def test_refused_logins_are_counted_for_all_processes_together() -> None:
+    users = [f"user{number}" for number in range(9)]
+    world = World(*users)
+    world.sync(*users)
+    scene = Scene(world)
+    scene.mailboxes.trouble = AuthFailed("no")
+    workers = [Run(scene.accord, PATIENT, scene._hear, MemoryQueue(), [Part.WORKER]) for _ in "ab"]
+    shared = MemoryQueue()
+    for each in workers:
+        each._look()
+        each._queue = shared
+    keys = iter(workers[0]._roster.posts)
+
+    def visit(worker: Run) -> float:
+        return worker._work(Job(folder=next(keys), generation=1, cause="hint"))
+
+    for number in (0, 0, 1, 1, 0):
+        visit(workers[number])
+    assert len(scene.mailboxes.opened) == 5
+    assert [visit(each) for each in workers] == [pytest.approx(3600, abs=5)] * 2
+    assert len(scene.mailboxes.opened) == 5, "either leaves the account alone"
+    with world.state.begin() as tx:
+        target = tx.targets.get("t")
+        assert target is not None
+        tx.targets.put(replace(target, name="with another password"))
+    for each in workers:
+        each._look()
+    scene.mailboxes.trouble = None
+    for each in workers:
+        assert visit(each) == 0
+    assert len(scene.mailboxes.opened) == 7
 
 
 def test_a_refusal_that_locks_no_account_is_tried_again_soon(
