@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -95,6 +97,24 @@ def test_what_is_frozen_is_held_back_and_arrives(echo: Echo) -> None:
         wire.mend()
         client.settimeout(SOON)
         assert client.recv(100) == b"one b\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="drops packets as Linux does")
+def test_what_is_dropped_is_acknowledged_by_nobody(echo: Echo) -> None:
+    with Wire(echo.port) as wire, through(wire) as client, through(wire) as other:
+        for each in (client, other):
+            assert say(each, b"a") == b"one a\n"
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)
+        wire.drop()
+        other.sendall(b"b\n")
+        client.sendall(b"b\n")
+        with pytest.raises(TimeoutError) as raised:
+            client.recv(100)
+        assert raised.value.errno == errno.ETIMEDOUT
+        with pytest.raises(TimeoutError):
+            socket.create_connection(("127.0.0.1", wire.port), 0.3)
+        wire.mend()
+        assert other.recv(100) == b"one b\n"
 
 
 def test_it_can_lead_to_another_server_and_back(echo: Echo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,6 +83,7 @@ def erase(
     code 1 says that something was left; mend it, and erase again.
     """
     from accord.service import erasing
+    from accord.service.bootstrap import open_queue
 
     with call.accord() as accord:
         wanted = erasing.find(accord, person)
@@ -96,7 +98,8 @@ def erase(
         if not agreed(call, f"Erase {person} for good?", yes=yes):
             call.note("Nothing was changed.")
             return exits.OK
-        done = erasing.erase(accord, wanted, by=user())
+        with closing(open_queue(call.config())) as queue:
+            done = erasing.erase(accord, wanted, queue, by=user())
     call.data({"erased": done.purged, "left": done.left})
     call.say(f"erased: {_told(done.purged)}")
     for one in done.left:

@@ -22,6 +22,16 @@ from accord.ports.redact import hide
 _RESTED = 1.0
 """Seconds after which a connection to PostgreSQL may have been cut unnoticed."""
 
+CUT_OFF = {
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""When a connection to PostgreSQL on which nothing arrives any more counts as broken: without,
+a machine that is cut off waits hours for an answer. Sooner than its leases run out."""
+
 _HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
 
 
@@ -126,8 +136,10 @@ def _set_pragma(connection: Connection, name: str, value: str) -> None:
 
 
 def _open_postgres(url: URL) -> Database:
+    # In the address, for there DBOS finds them, too; what somebody wrote there stands.
+    own = {name: value for name, value in CUT_OFF.items() if name not in url.query}
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
+        url.set(drivername="postgresql+psycopg").update_query_dict(own),
         max_overflow=20,
         # What a statement that failed was about, such as a title, stands in no traceback.
         hide_parameters=True,

@@ -152,6 +152,10 @@ class Queue(Protocol):
         """Note that a place answered: everybody may go there again, if it is time for that."""
         ...
 
+    def rest(self, place: str) -> float:
+        """Return for how many seconds a place is left alone from now, as far as is known here."""
+        ...
+
     def mended(self, place: str) -> None:
         """Forget what was wrong with a place: it was set up anew, and may be well again."""
         ...
@@ -179,6 +183,10 @@ class Queue(Protocol):
 
     def revive(self, folders: Sequence[str] = ()) -> list[str]:
         """Visit buried folders again (all, where none is named); return which were."""
+        ...
+
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
         ...
 
     @property

@@ -48,6 +48,10 @@ class Standing(Struct, frozen=True, kw_only=True):
             failures=failures, who=who, opened=opened, since=since, until=until, why=why
         )
 
+    def left(self, now: float) -> float:
+        """Return for how many seconds it is left alone from now."""
+        return 0.0 if self.until is None else max(self.until - now, 0.0)
+
     def heals(self, now: float) -> bool:
         """Tell whether a success ends it: what was begun before it was left alone says nothing."""
         return self.until is None or now >= self.until

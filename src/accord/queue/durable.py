@@ -65,7 +65,7 @@ class DurableQueue:
         # Without the driver, of which DBOS has its own; whatever the address called the kind.
         plain = self._database.engine.url.set(drivername=self._database.dialect)
         self._url = plain.render_as_string(hide_password=False)
-        clock = clock or SharedClock(self._database)
+        self._clock = clock = clock or SharedClock(self._database)
         self._folders = Folders(self._database, clock)
         self._admission = Admission(self._database, clock)
         self._places = Places(self._database, clock)
@@ -119,7 +119,8 @@ class DurableQueue:
 
     def trouble(self, place: str, who: str, why: str, *, after: float = 0.0) -> None:
         """Note that a place itself failed, as one mailbox met it."""
-        self._places.trouble(place, who, why, after)
+        new = self._places.trouble(place, who, why, after)
+        self._admission.troubled = {**self._admission.troubled, place: new}
 
     def well(self, place: str) -> None:
         """Note that a place answered."""
@@ -127,9 +128,16 @@ class DurableQueue:
         if self._engine is None or place in self._admission.troubled:
             self._places.well(place)
 
+    def rest(self, place: str) -> float:
+        """Return for how many seconds a place is left alone; others' word of it takes a moment."""
+        standing = self._admission.troubled.get(place)
+        return 0.0 if standing is None else standing.left(self._clock())
+
     def mended(self, place: str) -> None:
         """Forget what was wrong with a place."""
-        self._places.forget(place)
+        self._places.mended(place)
+        others = {name: each for name, each in self._admission.troubled.items() if name != place}
+        self._admission.troubled = others
         self._nudge.set()
 
     def circuits(self) -> list[Circuit]:
@@ -141,6 +149,10 @@ class DurableQueue:
         found = self._folders.revive(folders)
         self._nudge.set()
         return found
+
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
+        return self._folders.drop(gone)
 
     @property
     def idle(self) -> bool:

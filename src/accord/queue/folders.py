@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 
 from accord.db import Database, Tx
-from accord.db.tx import inserting
+from accord.db.tx import chunks, inserting
 from accord.ports.queue import DEATHS, FAULTS, Entry, Job, Stage, Urgency
 from accord.queue.backoff import backoff
 from accord.queue.schema import FOLDERS
@@ -287,6 +287,21 @@ class Folders:
         old = _F.began < self._clock() - _FORGET
         query = delete(FOLDERS).where(_F.due.is_(None), _F.running == 0, _F.buried.is_(None), old)
         self._database.run(lambda tx: tx.execute(query), durable=False)
+
+    def drop(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
+        with self._database.read() as tx:
+            names = tx.mapping(select(_F.id, _F.folder).where(_F.running == 0))
+        some = [key for key, folder in names.items() if gone(folder)]
+
+        def go(tx: Tx) -> int:
+            if tx.dialect == "sqlite":
+                # Names hold addresses: nothing of them is to be left in the file.
+                tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            still = delete(FOLDERS).where(_F.running == 0)
+            return sum(tx.execute(still.where(_F.id.in_(p))).rowcount for p in chunks(some))
+
+        return self._database.run(go) if some else 0
 
     # rows
 

@@ -105,6 +105,11 @@ class MemoryQueue:
                 del self._troubled[place]
                 self._changed.notify_all()
 
+    def rest(self, place: str) -> float:
+        """Return for how many seconds a place is left alone from now."""
+        with self._changed:
+            return self._troubled.get(place, Standing()).left(self._clock())
+
     def mended(self, place: str) -> None:
         """Forget what was wrong with a place."""
         with self._changed:
@@ -157,6 +162,14 @@ class MemoryQueue:
                 each.plan = _Plan(self._clock(), Urgency.EDIT, "revived", False)
             self._changed.notify_all()
             return sorted(names)
+
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        """Let go of folders that are `gone`, but for runs under way; return how many there were."""
+        with self._changed:
+            some = [k for k, each in self._folders.items() if each.running is None and gone(k)]
+            for name in some:
+                del self._folders[name]
+        return len(some)
 
     @property
     def idle(self) -> bool:

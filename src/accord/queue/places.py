@@ -25,18 +25,24 @@ class Places:
         self._database = database
         self._clock = clock
 
-    def trouble(self, place: str, who: str, why: str, after: float) -> None:
-        """Note that a place failed."""
+    def trouble(self, place: str, who: str, why: str, after: float) -> Standing:
+        """Note that a place failed; return how it stands now."""
         now = self._clock()
         # Mailboxes are people's addresses.
         digest = hashlib.sha256(who.encode()).hexdigest()[:16]
 
-        def note(tx: Tx) -> None:
+        def note(tx: Tx) -> Standing:
             known = _read(tx, place).get(place, Standing())
             new = known.failed(digest, why, after, now)
             tx.upsert(PLACES, [{"place": place, **_row(new)}])
+            return new
 
-        self._database.run(note, durable=False)
+        return self._database.run(note, durable=False)
+
+    def mended(self, place: str) -> None:
+        """Forget what was wrong with a place."""
+        query = delete(PLACES).where(_P.place == place)
+        self._database.run(lambda tx: tx.execute(query), durable=False)
 
     def well(self, place: str) -> None:
         """Note that a place answered."""
@@ -48,11 +54,6 @@ class Places:
                 tx.execute(delete(PLACES).where(_P.place == place))
 
         self._database.run(note, durable=False)
-
-    def forget(self, place: str) -> None:
-        """Forget how a place stands."""
-        gone = delete(PLACES).where(_P.place == place)
-        self._database.run(lambda tx: tx.execute(gone), durable=False)
 
     def circuits(self) -> list[Circuit]:
         """Return those with which something is wrong."""

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import socket
+import struct
 import threading
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -18,6 +22,9 @@ from accord.sandbox.process import HOST
 T = TypeVar("T")
 
 _PIECE = 65_536
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
+_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
+"""A filter's only line: of each packet take nothing, and answer none."""
 
 
 class Wire:
@@ -27,11 +34,12 @@ class Wire:
         self.upstream = upstream
         self.port = 0
         self._leads_to = upstream
-        self._cut = False
+        self._cut = self._dropping = False
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
         self._over = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
+        self._sockets: set[socket.socket | TransportSocket] = set()
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
 
@@ -43,8 +51,18 @@ class Wire:
         """Hold everything back, without a word to anybody; what connects hears nothing."""
         self._tell(self._flows.clear)
 
+    def drop(self) -> None:
+        """Lose what clients send, as a cable that is pulled does: nobody acknowledges anything.
+
+        A frozen wire does, for the kernel takes what nobody reads; only on Linux.
+        """
+        self._tell(self._flows.clear)
+        self._tell(self._filter, True)
+
     def mend(self) -> None:
         """Carry everything again to where the wire led at first; what was held back arrives."""
+        if self._dropping:
+            self._tell(self._filter, False)
         if self._cut or self._leads_to != self.upstream:
             self._tell(self._break, False, self.upstream)
         self._tell(self._flows.set)
@@ -61,6 +79,16 @@ class Wire:
 
         return asyncio.run_coroutine_threadsafe(done(), self._loop).result(30)
 
+    def _filter(self, dropping: bool) -> None:
+        self._dropping = dropping
+        for each in self._sockets:
+            if dropping:
+                line = ctypes.create_string_buffer(_NOTHING, len(_NOTHING))
+                program = struct.pack("HP", 1, ctypes.addressof(line))
+                each.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+            else:
+                each.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
     def _break(self, cut: bool, port: int) -> None:
         self._cut, self._leads_to = cut, port
         for each in self._open:
@@ -74,6 +102,7 @@ class Wire:
     async def _serve(self) -> None:
         self._flows.set()
         server = await asyncio.start_server(self._carry, HOST, 0, backlog=512)
+        self._sockets.update(server.sockets)
         self.port = server.sockets[0].getsockname()[1]
         self._begun.set()
         async with server:
@@ -86,6 +115,8 @@ class Wire:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
+        client = writer.get_extra_info("socket")
+        self._sockets.add(client)
         ends = [writer]
         try:
             if not self._cut:
@@ -101,6 +132,7 @@ class Wire:
             for each in ends:
                 each.transport.abort()
             self._open.discard(task)
+            self._sockets.discard(client)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(_PIECE):

@@ -12,6 +12,7 @@ from msgspec import Struct
 from accord.model.item import Contact
 from accord.model.kinds import Kind
 from accord.ports.errors import ConfigError
+from accord.ports.queue import Queue
 from accord.service import erasures
 from accord.service.accord import Accord
 from accord.service.opening import Options, silent
@@ -80,10 +81,18 @@ def find(accord: Accord, person: str) -> Wanted:
     )
 
 
-def erase(accord: Accord, wanted: Wanted, *, by: str = "", progress: Progress = silent) -> Erased:
+def erase(
+    accord: Accord,
+    wanted: Wanted,
+    queue: Queue,
+    *,
+    by: str = "",
+    progress: Progress = silent,
+) -> Erased:
     """Erase them everywhere: note it, erase the CRM's records, let visits take copies, purge.
 
-    What is left undone is said; so is who is still named where both sides agree.
+    What is left undone is said; so is who is still named where both sides agree. The queue forgets
+    the mailboxes that were theirs; one with links still is.
     """
     erasures.remember(accord.state, wanted.names, by)
     left: list[str] = []
@@ -101,7 +110,18 @@ def erase(accord: Accord, wanted: Wanted, *, by: str = "", progress: Progress = 
     ]
     left += [f"{one.name}: {one.error}" for one in reports if one.error]
     left += [f"{one.name}: {one.held} held for approval" for one in reports if one.held]
+    _forget_folders(accord, wanted, queue)
     return Erased(reports=tuple(reports), purged=_purge(accord, wanted, left), left=tuple(left))
+
+
+def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
+    """Let the queue forget folders of mailboxes of theirs that no link is on any more."""
+    with accord.state.read() as tx:
+        linked = tuple(f"{link.target}/{link.principal}/" for link in tx.links.all())
+    theirs = frozenset(wanted.addresses)
+    queue.forget(
+        lambda folder: not folder.startswith(linked) and bool(addresses_in(folder) & theirs)
+    )
 
 
 def _purge(accord: Accord, wanted: Wanted, left: Sequence[str]) -> Purged:

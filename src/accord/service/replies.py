@@ -25,7 +25,7 @@ from accord.ports.errors import AccordError, AuthFailed, ItemError
 from accord.ports.replies import Answering
 from accord.rules.failure import RuleFailed
 from accord.rules.replies import next_absence, replies_for
-from accord.service.pausing import require_going
+from accord.service.pausing import require_going, require_lease
 from accord.service.report import Replied, Report
 from accord.service.visit import Decided, Visit
 from accord.state.records import Entry
@@ -151,6 +151,7 @@ def _carry_out(
     else:
         if decision.act is Act.SET:
             _keep(visit, decision.kept)
+        require_lease(visit)
         session.set_replies(decision.replies)
         done = decision
         if decision.kept is not None:

@@ -41,6 +41,9 @@ LOOK = 5.0
 WAYS = 1.0
 """Seconds between two looks at how mailboxes are watched."""
 
+NOTED = 30.0
+"""Seconds between two looks whether it is still noted how they are."""
+
 _TICK = 0.2
 _BUSY = 5.0
 _FIRST_REST, _LONGEST_REST = 5.0, 900.0
@@ -119,8 +122,6 @@ class Run:
         self._failures: dict[str, int] = {}
         self._heard_at: dict[str, float] = {}
         self._former: dict[str, Post] = {}
-        self._refused: dict[str, int] = {}
-        self._locked: dict[str, float] = {}
         self._stopped = False
         self._visited = False
 
@@ -133,7 +134,7 @@ class Run:
             self._look()
             if Part.WORKER in self._parts:
                 self._queue.serve(self._work, self._settings.workers)
-            looked = told = time.monotonic()
+            looked = told = noted = time.monotonic()
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
@@ -144,6 +145,9 @@ class Run:
                 if time.monotonic() - told >= WAYS:
                     self._tell_ways()
                     told = time.monotonic()
+                if time.monotonic() - noted >= NOTED:
+                    self._keep_ways()
+                    noted = time.monotonic()
         finally:
             self._ears.close()
             if self._jobs is not None:
@@ -198,9 +202,10 @@ class Run:
         for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
-            self._locked.pop(key, None)
-            self._refused.pop(key, None)
             self._queue.mended(key)
+        for key in _changed(before, roster) | (roster.targets.keys() - before.targets.keys()):
+            # Another password may be known by now.
+            self._queue.mended(_logins(key))
         for key in before.posts.keys() - roster.posts.keys():
             self._former[key] = before.posts[key]
             self._failures.pop(key, None)
@@ -318,13 +323,21 @@ class Run:
     def _note_ways(
         self, news: Mapping[tuple[str, str], Way], gone: Collection[tuple[str, str]]
     ) -> None:
-        watched = [
-            Watched(target=target, principal=who, way=way.name, why=way.why)
-            for (target, who), way in news.items()
-        ]
         with self._accord.state.begin(durable=False) as tx:
-            tx.watches.put(self._presence.name, watched)
+            tx.watches.put(self._presence.name, _watched(news))
             tx.watches.remove(self._presence.name, gone)
+
+    def _keep_ways(self) -> None:
+        """Note once more who is watched where that was lost: others may have taken us for gone."""
+        me = self._presence.name
+        try:
+            with self._accord.state.read() as tx:
+                noted = tx.watches.count(me)
+            if noted < len(self._ways):
+                with self._accord.state.begin(durable=False) as tx:
+                    tx.watches.put_back(me, _watched(self._ways))
+        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
+            contained(error, "looking whether it is noted who is watched")
 
     def _visit_sooner(self, mailbox: tuple[str, str]) -> None:
         """Have a mailbox visited in a while whose next visit is planned as if it were heard of."""
@@ -362,7 +375,7 @@ class Run:
 
     def _visit(self, post: Post, job: Job) -> float:
         """Visit a folder, plan the next visit, and return for how long to leave it alone."""
-        if (locked := self._locked.get(post.target, 0.0) - time.monotonic()) > 0:
+        if (locked := self._queue.rest(_logins(post.target))) > 0:
             self._ask(post, job.cause, Urgency.DUE, after=locked, full=job.full)
             return locked
         full = job.full or self._full(job)
@@ -405,6 +418,7 @@ class Run:
             self._queue.trouble(post.target, post.principal, failed[0].error, after=after)
         elif any(not report.error for report in reports):
             self._queue.well(post.target)
+            self._queue.well(_logins(post.target))
 
     def _pass_on(self, job: Job) -> None:
         """Give what was asked for a folder to the one by whose id its links go by now."""
@@ -426,20 +440,37 @@ class Run:
         failed = [report for report in reports if report.error and not report.busy]
         if not failed:
             self._failures.pop(post.key, None)
-            self._refused.pop(post.target, None)
             return 0.0
-        if any(report.action == AuthFailed.action and not report.after for report in failed):
-            self._note_refusal(post.target)
+        refused = [r.error for r in failed if r.action == AuthFailed.action and not r.after]
+        if refused:
+            self._note_refusal(post, refused[0])
             return _LOCKED_OUT
         failures = self._failures[post.key] = self._failures.get(post.key, 0) + 1
         told = max(report.after for report in failed)
         return max(told, backoff(failures, _FIRST_REST, _LONGEST_REST))
 
-    def _note_refusal(self, target: str) -> None:
-        """Count logins refused in a row: where all are, one account may stand for everybody."""
-        self._refused[target] = self._refused.get(target, 0) + 1
-        if self._refused[target] >= _REFUSALS:
-            self._locked[target] = time.monotonic() + _LOCKED_OUT
+    def _note_refusal(self, post: Post, why: str) -> None:
+        """Count logins refused in a row: where all are, one account may stand for everybody.
+
+        The queue counts, as a place of its own, what all processes meet.
+        """
+        logins = _logins(post.target)
+        self._queue.trouble(logins, post.principal, why)
+        failures = [each.failures for each in self._queue.circuits() if each.place == logins]
+        if max(failures, default=0) >= _REFUSALS:
+            self._queue.trouble(logins, post.principal, why, after=_LOCKED_OUT)
+
+
+def _logins(target: str) -> str:
+    """Return the name by which the queue knows how logins at a target fare."""
+    return f"{target}/logins"
+
+
+def _watched(ways: Mapping[tuple[str, str], Way]) -> list[Watched]:
+    return [
+        Watched(target=target, principal=who, way=way.name, why=way.why)
+        for (target, who), way in ways.items()
+    ]
 
 
 def _changed(before: Roster, after: Roster) -> set[str]:

@@ -15,6 +15,7 @@ from accord.model.kinds import Side
 from accord.ports.adapter import Draft, Mark, Outcome, Removal, Revision, Written
 from accord.ports.errors import AccordError
 from accord.service.ends import back_marker, marker_of
+from accord.service.pausing import require_lease
 from accord.service.visit import Decided, Visit
 
 
@@ -53,6 +54,7 @@ def _restore(
     for job, pairing in known:
         step = job.step
         assert isinstance(step, Create)
+        require_lease(visit)
         back = end.session.restore(end.folder, end.kind, pairing.side(side).ref)
         if not isinstance(back, Written) or back.snapshot is None:
             continue
@@ -87,6 +89,8 @@ def _create(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
         drafts.append(
             Draft(item=job.step.item, key=job.intent, marker=marker, notify=bool(job.step.mails))
         )
+    if drafts:
+        require_lease(visit)
     for job, outcome in zip(
         jobs, end.session.create(end.folder, end.kind, drafts) if drafts else [], strict=True
     ):
@@ -114,6 +118,7 @@ def _mark(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Out
         return
     end = visit.end(side.other)
     try:
+        require_lease(visit)
         end.session.mark(end.folder, end.kind, marks)
     except AccordError:
         # Their intents stay open: the next visit finds the copies and stores the refs.
@@ -129,6 +134,8 @@ def _update(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
         step = job.step
         assert isinstance(step, Update)
         revisions.append(revision_of(visit, step))
+    if revisions:
+        require_lease(visit)
     for job, outcome in zip(
         jobs,
         end.session.update(end.folder, end.kind, revisions) if revisions else [],
@@ -168,6 +175,8 @@ def _delete(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
         removals.append(
             Removal(ref=step.before.ref, version=step.before.version, notify=bool(step.mails))
         )
+    if removals:
+        require_lease(visit)
     for job, outcome in zip(
         jobs, end.session.delete(end.folder, end.kind, removals) if removals else [], strict=True
     ):

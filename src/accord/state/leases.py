@@ -5,16 +5,20 @@ Taken before a visit, renewed during it; every commit of the visit checks the fe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from msgspec.structs import replace
+from sqlalchemy import BindParameter, and_, bindparam, delete, or_, select, update
 from sqlalchemy.sql import Executable
 
 from accord.db.tx import chunks, inserting
 from accord.ports.errors import Retry
 from accord.state.context import Repository
+from accord.state.processes import JUDGING, judge
 from accord.state.records import Lease
 from accord.state.schema import LEASES
 
@@ -42,21 +46,26 @@ class Leases(Repository):
     """Keep leases; a fence only ever rises."""
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
-        """Take the lease if nobody has it; None while somebody (even `holder`) does."""
-        now = self.context.agreed_now()
+        """Take the lease if nobody has it; None while somebody (even `holder`) does.
+
+        One that ran out is taken only by who was there all along (`processes.JUDGING`).
+        """
+        sure, now = time.monotonic(), self.context.agreed_now()
         until = now + timedelta(seconds=seconds)
         row = {"name": name, "holder": holder, "fence": 1, "until": until}
-        fence = self.db.execute(_taking(self.db.dialect), {**row, "now": now}).scalar()
+        given = {**row, "now": now, **judge(holder, now)}
+        fence = self.db.execute(_taking(self.db.dialect), given).scalar()
         if fence is None:
             return None
-        return Lease(name=name, holder=holder, fence=fence, until=until)
+        return Lease(name=name, holder=holder, fence=fence, until=until, sure=sure)
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """Return the lease prolonged from now; raises LeaseLost where it was taken over."""
+        sure = time.monotonic()
         until = self.context.agreed_now() + timedelta(seconds=seconds)
         if not self._change(lease, until):
             raise LeaseLost(f"the lease on {lease.name} was taken over", after=0)
-        return Lease(name=lease.name, holder=lease.holder, fence=lease.fence, until=until)
+        return replace(lease, until=until, sure=sure)
 
     def release(self, lease: Lease) -> bool:
         """Give the lease back; tell whether it was still ours."""
@@ -116,8 +125,9 @@ def _taking(dialect: str) -> Executable:
     """Return how a lease is taken that is free at the moment `now`."""
     insert = inserting(LEASES, dialect)
     new = insert.excluded
+    now: BindParameter[Any] = bindparam("now")
     return insert.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": new.holder, "fence": LEASES.c.fence + 1, "until": new.until},
-        where=LEASES.c.until <= bindparam("now"),
+        where=or_(LEASES.c.until == _NEVER, and_(LEASES.c.until <= now, JUDGING)),
     ).returning(LEASES.c.fence)

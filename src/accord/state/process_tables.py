@@ -21,6 +21,8 @@ PROCESSES = Table(
     # Who gives no sign of life until then is gone.
     Column("until", Instant, nullable=False),
     Column("figures", Json),
+    # Since when it gives signs again after it gave none, as while the database was away.
+    Column("back", Instant),
 )
 
 WATCHES = Table(

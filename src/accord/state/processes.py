@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
 
 from accord.db.tx import AnyRow
 from accord.state.context import Repository
@@ -21,6 +33,9 @@ LIFE = 15.0
 
 SILENCE = 15.0
 """Seconds more until what it was in the middle of is taken from it: it may only be slow."""
+
+RETURN = timedelta(seconds=LIFE + SILENCE)
+"""For how long who was away itself takes nothing from others: they may have been away with it."""
 
 KEPT = timedelta(days=1)
 """How long it is kept in mind that a process ended without a word."""
@@ -41,7 +56,10 @@ class Processes(Repository):
             "until": now + timedelta(seconds=seconds),
             "figures": process.figures,
         }
-        self.db.upsert(PROCESSES, [row])
+        insert = self.db.inserting(PROCESSES).values(row)
+        back = case((PROCESSES.c.until <= now, now), else_=PROCESSES.c.back)
+        fresh = {name: value for name, value in row.items() if name != "name"} | {"back": back}
+        self.db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=fresh))
 
     def supersede(self, process: Process) -> None:
         """Forget who ended without a word and did the same here, and who did so long ago."""
@@ -51,14 +69,19 @@ class Processes(Repository):
             ended = is_dead(each.name) or each.silent > LIFE + SILENCE
             if each.name != process.name and same and ended:
                 self.leave(each.name)
-        self.db.execute(
-            delete(PROCESSES).where(PROCESSES.c.until <= self.context.agreed_now() - KEPT)
-        )
+        self.prune()
 
     def leave(self, name: str) -> None:
         """Be gone, and hear of nobody any more."""
         self.db.execute(delete(PROCESSES).where(PROCESSES.c.name == name))
         self.db.execute(delete(WATCHES).where(WATCHES.c.process == name))
+
+    def prune(self) -> int:
+        """Forget who ended without a word long ago, and what those heard of who are no more."""
+        long_gone = PROCESSES.c.until <= self.context.agreed_now() - KEPT
+        count = self.db.execute(delete(PROCESSES).where(long_gone)).rowcount
+        orphans = WATCHES.c.process.not_in(select(PROCESSES.c.name))
+        return count + self.db.execute(delete(WATCHES).where(orphans)).rowcount
 
     def all(self) -> list[Process]:
         """Return the processes, by what they do, those that are gone last."""
@@ -75,6 +98,37 @@ class Processes(Repository):
         of = holder.rpartition("/")[0]
         known = [each for each in self.all() if each.name.rpartition("/")[0] == of]
         return bool(known) and all(each.silent > LIFE + SILENCE for each in known)
+
+    def judges(self, holder: str) -> bool:
+        """Tell whether the process of a holder may tell who is gone; see `JUDGING`."""
+        given = judge(holder, self.context.agreed_now())
+        return bool(self.db.execute(_JUDGES, given).scalar())
+
+
+def _judging() -> ColumnElement[bool]:
+    row = PROCESSES.c
+    mine = row.name.like(bindparam("judge"), escape="/")
+    steady = or_(row.back.is_(None), row.back <= bindparam("judge_back"))
+    alive = and_(mine, row.until > bindparam("judge_now"), steady)
+    return or_(not_(exists().where(mine)), exists().where(alive))
+
+
+JUDGING = _judging()
+"""Whether the process of a holder gave signs of life all along, or never gave any.
+
+Where the database was away, or a machine, nobody's silence means anything: whoever is back first
+would take the leases of all others. `judge` says of whom and when.
+"""
+
+_JUDGES = select(JUDGING)
+
+
+def judge(holder: str, now: datetime) -> dict[str, Any]:
+    """Return what JUDGING has to be given."""
+    process = holder.rpartition("/")[0] + "/"
+    for special in "/%_":
+        process = process.replace(special, "/" + special)
+    return {"judge": process + "%", "judge_now": now, "judge_back": now - RETURN}
 
 
 def _process(row: AnyRow, now: datetime) -> Process:
@@ -97,8 +151,20 @@ class Watches(Repository):
 
     def put(self, process: str, watched: Sequence[Watched]) -> None:
         """Note how mailboxes are watched by a process from now on."""
+        self.db.upsert(WATCHES, self._rows(process, watched))
+
+    def put_back(self, process: str, watched: Sequence[Watched]) -> None:
+        """Note once more what nothing is noted of any more, as of a process taken for gone."""
+        self.db.insert_new(WATCHES, self._rows(process, watched))
+
+    def count(self, process: str) -> int:
+        """Return how many mailboxes are noted as watched by a process."""
+        query = select(func.count()).where(WATCHES.c.process == process)
+        return int(self.db.execute(query).scalar_one())
+
+    def _rows(self, process: str, watched: Sequence[Watched]) -> list[dict[str, object]]:
         now = self.context.now()
-        rows = [
+        return [
             {
                 "target": each.target,
                 "principal": each.principal,
@@ -109,7 +175,6 @@ class Watches(Repository):
             }
             for each in watched
         ]
-        self.db.upsert(WATCHES, rows)
 
     def remove(self, process: str, mailboxes: Iterable[tuple[str, str]]) -> None:
         """Forget mailboxes that a process watches no more; others may watch them by now."""

@@ -165,12 +165,16 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """Be the right to work alone on `name` until `until`; a later one has a higher fence."""
+    """Be the right to work alone on `name` until `until`; a later one has a higher fence.
+
+    `sure` is when its holder last made sure of it, in seconds of `time.monotonic`.
+    """
 
     name: str
     holder: str
     fence: int
     until: datetime
+    sure: float = 0.0
 
 
 class Process(Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ class Renewals(Repository):
         return newest if hmac.compare_digest(seed.encode(), first.encode()) else first
 
     def renewed(self, target: str, name: str) -> datetime | None:
-        """Return when a secret was last replaced; None where it never was."""
+        """Return when a secret was last renewed, by the day, replaced or not; None if never."""
         query = select(RENEWALS.c.at).where(RENEWALS.c.id == _key(target, name))
         return self.db.execute(query).scalar()
 

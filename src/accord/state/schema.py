@@ -23,7 +23,7 @@ from sqlalchemy import (
 from accord.db import Foreign, Instant, Json, Line, new_metadata
 from accord.state.append_only import attach
 
-HEAD = "0014"
+HEAD = "0015"
 METADATA = new_metadata()
 
 

@@ -27,4 +27,5 @@ def _is_gone(leases: Leases, holder: str) -> bool:
     """Tell whether a holder is dead, or on another machine and gives no sign of life any more."""
     if is_here(holder):
         return is_dead(holder)
-    return Processes(leases.context).silent(holder)
+    processes = Processes(leases.context)
+    return processes.silent(holder) and processes.judges(myself())

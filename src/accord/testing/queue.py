@@ -144,6 +144,23 @@ class QueueContract:
         assert 300 <= waited["a"] < 330
         assert 0 <= waited["b"] < 30
 
+    def test_what_is_gone_is_forgotten_whatever_is_planned_and_nothing_else(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """A mailbox that is no more leaves no name behind, unless it is being visited."""
+        office.gate = threading.Event()
+        queue.serve(office.work, 1)
+        queue.ask("under way", "hint", after=0)
+        assert until(lambda: office.folders() == ["under way"])
+        for folder in ("gone", "kept"):
+            queue.ask(folder, "interval", after=3600, urgency=Urgency.DUE)
+        assert queue.forget(lambda folder: folder != "kept") == 1
+        assert [entry.folder for entry in queue.entries(Stage.PLANNED)] == ["kept"]
+        assert [entry.folder for entry in queue.entries(Stage.RUNNING)] == ["under way"]
+        assert queue.forget(lambda folder: folder != "kept") == 0
+        office.gate.set()
+        assert until(lambda: queue.idle)
+
     def test_a_run_planned_for_later_is_overtaken_by_one_asked_for_now(
         self, queue: Queue, office: Office
     ) -> None:
@@ -243,6 +260,18 @@ class QueueContract:
         down[0] = False
         assert until(lambda: len(office.ended) == 4 and queue.idle)
         assert queue.circuits() == []
+
+    def test_what_is_mended_is_left_alone_no_longer(self, queue: Queue, office: Office) -> None:
+        """Whoever changed how a place is reached need not wait."""
+        queue.trouble("a", "user", "it asked for it", after=100)
+        queue.trouble("b", "user", "it asked for it", after=50)
+        assert 99 < queue.rest("a") <= 100 and queue.rest("c") == 0
+        queue.mended("a")
+        assert queue.rest("a") == 0 and [each.place for each in queue.circuits()] == ["b"]
+        queue.ask("a1", "hint", place="a", after=0)
+        queue.serve(office.work, 1)
+        assert until(lambda: office.folders() == ["a1"])
+        assert 0 < queue.rest("b") < 50
 
     def test_one_mailbox_that_fails_is_no_failure_of_its_place(self, queue: Queue) -> None:
         """However often; one success begins the count anew."""

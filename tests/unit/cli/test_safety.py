@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,9 @@ from accord.groupware.memory import MemoryGroupware
 from accord.model.item import Contact, Event, Mailto
 from accord.model.kinds import Kind
 from accord.model.parts import Attendee
+from accord.ports.queue import Stage
+from accord.service.bootstrap import open_queue
+from accord.service.config import load
 from tests.unit.cli.conftest import CONFIG, Run
 from tests.unit.cli.test_commands import DAY
 
@@ -84,6 +88,22 @@ def test_an_erased_person_is_nowhere_any_more(
     assert kept == []
     office("sync", "--all")
     assert _names(mailboxes) == ["Carol Keeper"]
+
+
+def test_the_queue_forgets_the_mailbox_of_who_was_erased(office: Run, tmp_path: Path) -> None:
+    config = load(tmp_path / "accord.toml", {}, tmp_path)
+    with closing(open_queue(config)) as queue, sqlite3.connect(tmp_path / "accord.db") as database:
+        ((target, mailbox),) = database.execute(
+            "SELECT DISTINCT target, principal FROM state_links"
+        )
+        known, former = (f"{target}/{who}/contact/?" for who in (mailbox, BOB.title()))
+        for folder in (known, former):
+            queue.ask(folder, "interval", after=3600)
+        for person in (BOB, mailbox):
+            office("erase", person, "--yes", code=None)
+            assert [one.folder for one in queue.entries(Stage.PLANNED)] == [known]
+    told = [path for path in tmp_path.glob("accord*") if BOB.title().encode() in path.read_bytes()]
+    assert told == []
 
 
 def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from accord.db import (
     open_database,
 )
 from accord.db.errors import translated
+from accord.db.open import CUT_OFF
 from accord.db.tx import chunks
 from accord.ports.errors import ConfigError, Retry
 from accord.sandbox.postgres import fresh_database
@@ -376,6 +377,46 @@ def test_a_server_that_is_out_of_reach_is_asked_again_later(postgres: str) -> No
         with database.read() as tx:
             assert tx.execute(select(1)).scalar_one() == 1
         database.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("waiting", [False, True], ids=["asking", "waiting"])
+def test_a_server_whose_packets_are_lost_is_given_up_soon(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, waiting: bool
+) -> None:
+    quick = {"keepalives_idle": "1", "keepalives_interval": "1", "tcp_user_timeout": "1500"}
+    monkeypatch.setattr("accord.db.open.CUT_OFF", {**CUT_OFF, **quick})
+    address = make_url(postgres)
+    with ExitStack() as stack:
+        wire = stack.enter_context(Wire(address.port or 5432))
+        database = open_database(address.set(port=wire.port).render_as_string(False))
+        stack.enter_context(closing(database))
+        with database.read() as tx:
+            tx.execute(select(1))
+        began = time.monotonic()
+        if waiting:
+            timer = threading.Timer(0.5, wire.drop)
+            timer.start()
+            stack.callback(timer.join)
+        else:
+            wire.drop()
+        with pytest.raises(Retry), database.read() as tx:
+            tx.execute(text("SELECT pg_sleep(30)"))
+        assert time.monotonic() - began < 15
+        wire.mend()
+        with database.read() as tx:
+            assert tx.execute(select(1)).scalar_one() == 1
+
+
+@pytest.mark.postgres
+def test_when_a_connection_is_given_up_may_be_said_in_the_address(postgres: str) -> None:
+    address = make_url(postgres).update_query_dict({"keepalives_idle": "7"})
+    database = open_database(address.render_as_string(False))
+    with closing(database), database.read() as tx:
+        made = tx.connection.connection.driver_connection
+        assert isinstance(made, psycopg.Connection)
+        said = made.info.get_parameters()
+    assert said.items() >= {**CUT_OFF, "keepalives_idle": "7"}.items()
 
 
 @pytest.mark.parametrize(

@@ -296,3 +296,15 @@ def _plan(database: Any, statement: str, parameters: Any) -> str:
             tx.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         rows = tx.connection.exec_driver_sql(word + statement, parameters).all()
     return "\n".join(" ".join(str(value) for value in row) for row in rows)
+
+
+# places
+
+
+def test_a_place_that_one_process_leaves_alone_all_do(url: str) -> None:
+    with closing(DurableQueue(url)) as one, closing(DurableQueue(url)) as other:
+        other.serve(Office().work, 1)
+        one.trouble("a", "user", "it asked for it", after=HOUR)
+        assert until(lambda: other.rest("a") > HOUR - 60, SOON)
+        one.mended("a")
+        assert until(lambda: other.rest("a") == 0, SOON)

@@ -17,10 +17,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 from dbos import DBOSClient
 from sqlalchemy import Connection, create_engine, event, text
 
+from accord.db.open import CUT_OFF
 from accord.ports.errors import ConfigError, Retry
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
 from accord.queue import engine as engines
@@ -30,6 +32,7 @@ from accord.queue.clock import SharedClock
 from accord.queue.durable import DurableQueue
 from accord.queue.engine import QUEUE, VERSION, Engine, id_of
 from accord.queue.folders import Admitted, Folders, key_of
+from accord.sandbox.postgres import fresh_database
 from accord.sandbox.process import until
 from accord.testing.queue import Office
 
@@ -99,6 +102,27 @@ def stored(url: str, query: str) -> list[Any]:
             return list(connection.execute(text(query.format(schema=schema))))
     finally:
         made.dispose()
+
+
+@pytest.mark.postgres
+def test_a_connection_of_dbos_that_is_cut_off_is_given_up_as_ours_are(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[psycopg.Connection[Any]] = []
+    connect = psycopg.connect
+
+    def connecting(*given: Any, **more: Any) -> psycopg.Connection[Any]:
+        made.append(connect(*given, **more))
+        return made[-1]
+
+    with fresh_database(postgres) as url:
+        monkeypatch.setattr(psycopg, "connect", connecting)
+        with desk(url.replace("+psycopg", "")) as (queue, office):
+            queue.ask("a", "test")
+            assert until(lambda: len(office.ended) == 1, SOON)
+            said = [each.info.get_parameters() for each in made if not each.closed]
+    assert {each["application_name"] for each in said if "application_name" in each}
+    assert all(each.items() >= CUT_OFF.items() for each in said)
 
 
 def test_trap_1_runs_keep_their_order_where_the_clock_has_whole_seconds(url: str) -> None:

@@ -58,6 +58,12 @@ class Asked:
 
     def well(self, place: str) -> None: ...
 
+    def forget(self, gone: Callable[[str], bool]) -> int:
+        return 0
+
+    def rest(self, place: str) -> float:
+        return 0.0
+
     def mended(self, place: str) -> None: ...
 
     def circuits(self) -> list[Circuit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import smtplib
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,13 +24,16 @@ from accord.service.jobs import reconciliation, retention
 from accord.service.jobs.job import STOPPED, Outcome
 from accord.service.jobs.standing import choose
 from accord.service.notices.causes import standing
+from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import SmtpSettings
 from accord.service.roster import read
 from accord.service.standing import pause_all, pause_links
 from accord.service.sync import sync
+from accord.service.vault import StateVault
 from accord.state.ids import new_id
 from accord.state.jobs import JobRow
-from accord.state.records import Cause, Entry, Pending
+from accord.state.leases import LeaseLost
+from accord.state.records import Cause, Entry, Pending, Process, Watched
 from tests.unit.dav.test_tls import Authority
 from tests.unit.service.jobbing import Office
 from tests.unit.service.kit import CRM, World, event
@@ -335,16 +339,25 @@ def test_housekeeping_removes_what_nothing_refers_to(tmp_path: Path) -> None:
         tx.token_uses.use("token", world.now + timedelta(hours=1))
         tx.token_keys.add("k1", b"secret")
         tx.token_keys.retire("k2", world.now + timedelta(hours=1))
-    assert office.run("housekeeping").counts["blobs"] == 0, "what is fresh stays"
+        for process in ("gone/1/a", "here/1/a"):
+            tx.processes.live(Process(name=process, parts=frozenset("web"), since=world.now))
+        for process in ("gone/1/a", "removed/1/a", "here/1/a"):
+            watched = Watched(target="t", principal=f"{process}@x.test", way="stream")
+            tx.watches.put(process, [watched])
+    counts = office.run("housekeeping").counts
+    assert counts["blobs"] == 0 and counts["processes"] == 1, "what is fresh stays"
     world.wait(days=10)
+    with world.state.begin() as tx:
+        tx.processes.live(Process(name="here/1/a", parts=frozenset("web"), since=world.now))
     counts = office.run("housekeeping").counts
     assert counts == {
         "blobs": 1200, "runs": 0, "conversations": 1, "syncs": 0, "tokens": 1, "keys": 1,
-        "leases": 1,
+        "leases": 1, "processes": 2,
     }  # fmt: skip
     assert office.run("housekeeping").words == "nothing to remove"
     with world.state.read() as tx:
         assert len(list(tx.pairings.all("alice"))) == 1
+        assert [one.process for one in tx.watches.all()] == ["here/1/a"]
 
 
 def test_nobody_waits_while_unused_blobs_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +440,40 @@ def test_what_refuses_many_sign_ins_is_one_cause(tmp_path: Path) -> None:
     assert (row.count, row.names[0]) == (20, "usera@x.test")
 
 
+def test_a_sign_in_whose_token_is_never_replaced_is_renewed_by_its_age(tmp_path: Path) -> None:
+    office = Sick("alice", key_file=tmp_path / "key")
+    server = office.server = Renewed(office.server.adapter)
+    server.names = ["robot"]
+    vault, renew = StateVault(office.world.state, "t"), server.renew
+
+    def through(name: str) -> None:
+        vault.renew(name, "the only one", lambda token: (renew(name), token)[1])
+
+    server.renew = through  # type: ignore[method-assign]
+    for days, words in ((0, "1 renewed"), (1, "nothing to renew"), (5, "nothing to renew")):
+        office.world.wait(days=days)
+        assert office.run("tokens").words == words
+    through("robot")  # in use
+    office.world.wait(days=6)
+    assert office.run("tokens").words == "nothing to renew"
+    office.world.wait(days=2)
+    assert office.run("tokens").words == "1 renewed"
+    with office.world.state.read() as tx:
+        assert tx.renewals.newest("t", "robot", "the only one") == "the only one"
+
+
+def test_a_sign_in_in_use_is_noted_once_a_day(tmp_path: Path) -> None:
+    world = World("alice", key_file=tmp_path / "key")
+    vault = StateVault(world.state, "t")
+    noted: list[Any] = []
+    for hours in (0, 1, 22, 1, 1):
+        world.wait(hours=hours)
+        vault.renew("robot", "the only one", lambda token: token)
+        with world.state.read() as tx:
+            noted.append(tx.renewals.renewed("t", "robot"))
+    assert len(set(noted[:3])) == 1 and noted[3] == noted[4] == noted[0] + timedelta(days=1)
+
+
 def test_what_ends_and_nothing_renews_is_told_ahead(tmp_path: Path) -> None:
     office = Sick("alice", key_file=tmp_path / "key")
     now = office.world.now
@@ -490,6 +537,25 @@ def test_people_are_mailed_which_edits_were_lost_once(
     assert "Mailbox" not in text, "no values"
     assert office.run("digest").words == "every edit came through"
     assert len(postman.mails) == 1
+
+
+def test_nobody_is_mailed_once_another_process_does_it(
+    server: tuple[MailServer, SmtpSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postman, settings = server
+    office = Office(clashed(), smtp=settings)
+    connect = Mailer._connect
+
+    def slowly(mailer: Mailer) -> smtplib.SMTP:
+        office.world.wait(hours=1)
+        with office.world.state.begin() as tx:
+            assert tx.leases.acquire("job:digest", "elsewhere/1/a", 60) is not None
+        return connect(mailer)
+
+    monkeypatch.setattr(Mailer, "_connect", slowly)
+    with pytest.raises(LeaseLost):
+        office.run("digest")
+    assert postman.mails == []
 
 
 def test_a_digest_that_is_refused_is_told_next_time(

@@ -17,13 +17,17 @@ from accord.groupware.dav import errors as dav
 from accord.groupware.exchange import errors as exchange
 from accord.ports.errors import AuthFailed, ConfigError, Gone, Rejected, Retry
 from accord.ports.http import unreached
+from accord.ports.queue import Entry as Waiting
+from accord.ports.queue import Stage
 from accord.service.config import Config
+from accord.service.notices import causes
 from accord.service.notices.causes import BACK, Cause, Told, shape, stand, standing, veiled
 from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import NotifySettings, Security, SmtpSettings
 from accord.service.notices.webhook import post
+from accord.state.leases import LeaseLost
 from tests.unit.dav.test_tls import Authority
-from tests.unit.service.jobbing import config
+from tests.unit.service.jobbing import Office, config
 from tests.unit.service.kit import World
 from tests.unit.service.postman import Hook, MailServer
 
@@ -304,3 +308,27 @@ def test_a_way_that_fails_holds_up_no_other_and_is_tried_again(desk: Desk) -> No
     desk.server.refused = {}
     assert desk.say(broken()).told == 1
     assert len(desk.server.mails) == 1 and len(desk.hook.posted) == 1
+
+
+@pytest.mark.parametrize("lost", ["mail", "webhook"])
+def test_nothing_is_told_once_another_process_tells_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    office = Office(desk.world, smtp=desk.config.smtp, notify=desk.config.notify)
+    office.queue.buried = [
+        Waiting(folder="f", stage=Stage.BURIED, cause="hint", since=0, why="bug")
+    ]
+    real = causes._channels
+
+    def channels(*given: Any) -> Any:
+        for name, send in real(*given):
+            if name == lost:
+                office.world.wait(hours=1)
+                with office.world.state.begin() as tx:
+                    assert tx.leases.acquire("job:errors", "elsewhere/1/a", 60) is not None
+            yield name, send
+
+    monkeypatch.setattr(causes, "_channels", channels)
+    with pytest.raises(LeaseLost):
+        office.run("errors")
+    assert len(desk.server.mails) == (lost == "webhook") and desk.hook.posted == []

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from accord.crm.syncml import SyncmlCrm
 from accord.ports.errors import AuthFailed, Busy, Retry
@@ -30,6 +31,7 @@ from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
 from accord.state.records import Mode, Process
+from accord.state.records import Watched as WatchedRow
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
@@ -564,6 +566,39 @@ def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
     assert len(mailboxes.opened) == 5
 
 
+def test_refused_logins_are_counted_for_all_processes_together() -> None:
+    users = [f"user{number}" for number in range(9)]
+    world = World(*users)
+    world.sync(*users)
+    scene = Scene(world)
+    scene.mailboxes.trouble = AuthFailed("no")
+    workers = [Run(scene.accord, PATIENT, scene._hear, MemoryQueue(), [Part.WORKER]) for _ in "ab"]
+    shared = MemoryQueue()
+    for each in workers:
+        each._look()
+        each._queue = shared
+    keys = iter(workers[0]._roster.posts)
+
+    def visit(worker: Run) -> float:
+        return worker._work(Job(folder=next(keys), generation=1, cause="hint"))
+
+    for number in (0, 0, 1, 1, 0):
+        visit(workers[number])
+    assert len(scene.mailboxes.opened) == 5
+    assert [visit(each) for each in workers] == [pytest.approx(3600, abs=5)] * 2
+    assert len(scene.mailboxes.opened) == 5, "either leaves the account alone"
+    with world.state.begin() as tx:
+        target = tx.targets.get("t")
+        assert target is not None
+        tx.targets.put(replace(target, name="with another password"))
+    for each in workers:
+        each._look()
+    scene.mailboxes.trouble = None
+    for each in workers:
+        assert visit(each) == 0
+    assert len(scene.mailboxes.opened) == 7
+
+
 def test_a_refusal_that_locks_no_account_is_tried_again_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -663,6 +698,28 @@ def test_whoever_visits_knows_whom_another_process_hears_of() -> None:
     listener._presence.close()
     worker._look()
     assert _next_visits(worker) == {"alice": 60, "bob": 60}, "nobody hears of anybody"
+
+
+def test_who_was_taken_for_gone_and_is_not_is_heard_of_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "NOTED", 0.05)
+    world = World("alice", "bob")
+    with Scene(world) as scene:
+        assert scene.settled("alice", "bob")
+
+        def noted() -> dict[str, str]:
+            with world.state.read() as tx:
+                return {each.principal: each.process for each in tx.watches.all()}
+
+        me = scene.run._presence.name
+        assert until(lambda: noted() == {"alice@x.test": me, "bob@x.test": me}, SOON)
+        with world.state.begin() as tx:
+            tx.processes.leave(me)
+            other = WatchedRow(target="t", principal="bob@x.test", way="streaming")
+            tx.watches.put("another", [other])
+        assert until(lambda: noted().get("alice@x.test") == me, SOON)
+        assert noted()["bob@x.test"] == "another", "who hears of somebody by now does"
 
 
 def _next_visits(worker: Run) -> dict[str, float]:

@@ -22,7 +22,7 @@ from accord.service.roster import Post, Roster, read
 from accord.service.shares import LISTENER, Shares
 from accord.state import State, holder
 from accord.state.leases import LeaseLost
-from accord.state.processes import LIFE, SILENCE
+from accord.state.processes import LIFE, RETURN, SILENCE
 from accord.state.records import Lease, Link, Process
 from accord.state.taking import take
 from tests.databases import Databases
@@ -259,6 +259,46 @@ def test_what_a_process_elsewhere_held_falls_free_when_it_is_silent() -> None:
         with world.state.begin() as tx:
             taken = take(tx.leases, "folder", 60)
             assert (taken is not None) is free
+
+
+def test_who_was_away_itself_takes_nothing_until_others_may_be_back() -> None:
+    world = World("alice")
+    me = holder.myself()
+
+    def sign(*names: str) -> None:
+        with world.state.begin() as tx:
+            for name in names:
+                tx.processes.live(worker(name))
+
+    def taken() -> list[str]:
+        with world.state.begin() as tx:
+            return [name for name in ("long", "short") if take(tx.leases, name, 60) is not None]
+
+    sign(me, elsewhere("process"))
+    with world.state.begin() as tx:
+        assert tx.leases.acquire("long", elsewhere(), 3600) is not None
+        assert tx.leases.acquire("short", elsewhere(), 15) is not None
+    world.wait(seconds=LIFE + SILENCE + 60)  # the database is away for everybody
+    assert taken() == [], "it gives no signs itself"
+    sign(me)
+    assert taken() == [], "the other one may be late"
+    for _ in range(3):
+        world.wait(seconds=RETURN.total_seconds() / 3 - 1)
+        sign(me)
+        assert taken() == []
+    world.wait(seconds=3)
+    assert taken() == ["long", "short"], "it had its time"
+
+
+def test_what_was_given_back_is_taken_at_once_after_an_outage() -> None:
+    world = World("alice")
+    with world.state.begin() as tx:
+        tx.processes.live(worker(holder.myself()))
+        lease = tx.leases.acquire("folder", elsewhere(), 15)
+        assert lease is not None and tx.leases.release(lease)
+    world.wait(seconds=60)
+    with world.state.begin() as tx:
+        assert take(tx.leases, "folder", 60) is not None
 
 
 def test_a_command_elsewhere_that_gives_no_signs_keeps_what_it_holds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from accord.model.parts import Attendee, Person
 from accord.ports.adapter import Written
 from accord.ports.errors import Denied, Retry
 from accord.rules.rule import Invitations, Meetings
+from accord.service import pausing, writes
+from accord.state.leases import FOLDER
 from tests.unit.service.kit import CRM, GROUPWARE, event
 from tests.unit.service.watched import WatchedWorld
 
@@ -219,6 +222,57 @@ def test_the_mailbox_is_written_first_then_the_crm_each_with_one_call_of_a_sort(
         "update crm 1",
         "delete crm 1",
     ]
+
+
+def lose_folder(world: WatchedWorld) -> None:
+    """Let another machine take the folder over, as it does from one that is cut off."""
+    world.wait(hours=1)
+    with world.state.begin() as tx:
+        (name,) = tx.leases.standing(FOLDER)
+        assert tx.leases.acquire(name, "elsewhere/1/a", 3600) is not None
+
+
+@pytest.mark.parametrize(
+    ("call", "then"),
+    [
+        ("create", []),
+        ("update", ["create groupware 1", "mark crm 1"]),
+        ("delete", ["create groupware 1", "mark crm 1", "update groupware 1"]),
+    ],
+)
+def test_no_write_begins_once_another_machine_may_have_taken_the_folder(
+    monkeypatch: pytest.MonkeyPatch, call: str, then: list[str]
+) -> None:
+    monkeypatch.setattr(pausing, "SURE", -1.0)
+    world = WatchedWorld()
+    refs = [world.person().add(event(title)).ref for title in "AB"]
+    world.sync()
+    world.calls.clear()
+    world.person().edit(refs[0], location="1")
+    world.person().delete(refs[1])
+    world.person().add(event("New here"))
+    real = getattr(writes, f"_{call}")
+
+    def lately(*given: Any) -> Any:
+        lose_folder(world)
+        return real(*given)
+
+    monkeypatch.setattr(writes, f"_{call}", lately)
+    assert "taken over" in world.sync().error
+    assert world.names() == then
+
+
+def test_the_database_is_asked_for_a_lease_only_where_that_is_long_ago() -> None:
+    world = WatchedWorld()
+
+    def lately(items: Sequence[Any], act: Any) -> Any:
+        lose_folder(world)
+        return act(items)
+
+    world.answer(GROUPWARE, "create", lately)
+    world.person().add(event())
+    assert "taken over" in world.sync().error
+    assert world.names() == ["create groupware 1", "mark crm 1"], "it was sure a moment ago"
 
 
 # Deleted records that come back.

@@ -23,7 +23,7 @@ def send_digests(work: Work) -> Outcome:
         names = [f"{one.user} <{one.address}>: {len(one.lines)}" for one in found]
         return Outcome(words=f"{len(found)} had edits that didn't come through", lines=names)
     lines: list[str] = []
-    with Mailer(work.config.smtp, work.config.folder) as mailer:
+    with Mailer(work.config.smtp, work.config.folder, work.fence) as mailer:
 
         def send(digest: Digest) -> None:
             work.step("mailing")

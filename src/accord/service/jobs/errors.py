@@ -55,7 +55,7 @@ def check_errors(work: Work) -> Outcome:
         return Outcome(words=words, lines=lines)
     _try_again(work, again)
     patience = timedelta(minutes=int(work.options["patience"]))
-    told = stand(accord, work.config, NAME, causes, patience)
+    told = stand(accord, work.config, NAME, causes, patience, work.fence)
     return _outcome(told, lines, len(again))
 
 

@@ -22,6 +22,7 @@ def tidy_up(work: Work) -> Outcome:
         "syncs": lambda tx: tx.sync_log.prune(),
         "tokens": lambda tx: tx.token_uses.prune() + tx.revocations.prune(),
         "keys": lambda tx: tx.token_keys.prune(),
+        "processes": lambda tx: tx.processes.prune(),
         "leases": lambda tx: tx.leases.prune({target.id for target in tx.targets.all()}),
     }
     counts = {}

@@ -80,8 +80,12 @@ class Work:
         stopped: threading.Event | None = None,
         mark: Any = None,
         keep: Callable[[Any], None] | None = None,
+        fence: Callable[[], None] | None = None,
     ) -> None:
-        """Take what it works with; `keep` stores how far it got, `mark` is how far it was."""
+        """Take what it works with; `keep` stores how far it got, `mark` is how far it was.
+
+        `fence` raises LeaseLost where another process does the job by now.
+        """
         self.accord, self.config, self.queue = accord, config, queue
         self.options, self.dry, self.by = options, dry, by
         self.mark = mark
@@ -89,6 +93,7 @@ class Work:
         self._progress = progress
         self._stopped = stopped or threading.Event()
         self._keep = keep
+        self._fence = fence
 
     def step(self, words: str = "", done: int = 0, total: int = 0) -> None:
         """Go on to the next step; raises Stopped or LeaseLost where there must be none."""
@@ -98,6 +103,14 @@ class Work:
             raise LeaseLost("another process does this job by now", after=0)
         if words and self._progress is not None:
             self._progress(words, done, total)
+
+    def fence(self) -> None:
+        """Make sure, right before what can't be undone, that nobody else does this job by now.
+
+        Raises LeaseLost, and Retry where nobody can tell, for the database is away.
+        """
+        if self._fence is not None:
+            self._fence()
 
     def wait(self, seconds: float) -> None:
         """Let time pass; raises as `step` does."""

@@ -91,6 +91,7 @@ def run_job(
                 stopped=stopped,
                 mark=begun.row.mark,
                 keep=lambda mark: _mark(accord, begun, mark),
+                fence=lambda: _renew(accord, begun),
             )
             work.lost = lost
             outcome = _do(work, job, wrong)
@@ -152,7 +153,7 @@ def _kept(accord: Accord, begun: _Begun) -> Iterator[threading.Event]:
     def beat() -> None:
         while not over.wait(BEAT):
             try:
-                accord.state.run(lambda tx: tx.leases.renew(begun.lease, HELD))
+                _renew(accord, begun)
             except LeaseLost:
                 lost.set()
                 return
@@ -166,6 +167,10 @@ def _kept(accord: Accord, begun: _Begun) -> Iterator[threading.Event]:
     finally:
         over.set()
         thread.join()
+
+
+def _renew(accord: Accord, begun: _Begun) -> None:
+    accord.state.run(lambda tx: tx.leases.renew(begun.lease, HELD))
 
 
 def _do(work: Work, job: Job, wrong: str) -> Outcome:

@@ -38,7 +38,7 @@ def renew_tokens(work: Work) -> Outcome:
     if work.dry:
         words = f"{found} to renew, {len(causes)} to tell"
         return Outcome(words=words, lines=lines)
-    told = stand(accord, work.config, NAME, causes, timedelta(days=1))
+    told = stand(accord, work.config, NAME, causes, timedelta(days=1), work.fence)
     said = [f"{renewed} renewed" if renewed else "nothing to renew"]
     said += [f"{told.standing} to be renewed by hand"] if told.standing else []
     said += [f"could not be told: {'; '.join(told.failed)}"] if told.failed else []

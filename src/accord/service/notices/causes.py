@@ -22,6 +22,7 @@ from accord.service.config import Config
 from accord.service.notices.mail import Mailer
 from accord.service.notices.webhook import post
 from accord.state.jobs import CauseRow
+from accord.state.leases import LeaseLost
 from accord.state.state import Tx
 
 BACK = timedelta(hours=6)
@@ -45,6 +46,9 @@ _VARYING = re.compile(
     ),
     re.IGNORECASE,
 )
+
+Fence = Callable[[], None]
+"""Raise where another process tells this by now."""
 
 _log = logging.getLogger("accord.notice")
 
@@ -73,11 +77,17 @@ class Told(Struct, kw_only=True):
 
 
 def stand(
-    accord: Accord, config: Config, source: str, causes: Sequence[Cause], patience: timedelta
+    accord: Accord,
+    config: Config,
+    source: str,
+    causes: Sequence[Cause],
+    patience: timedelta,
+    fence: Fence = lambda: None,
 ) -> Told:
     """Note what a source finds wrong now, and tell what nobody was told of yet.
 
-    What may pass is told when it has stood for the time of `patience`.
+    What may pass is told when it has stood for the time of `patience`. Before each telling `fence`
+    is called; raises LeaseLost where that does.
     """
     now = accord.clock()
     rows = accord.state.run(lambda tx: _noted(tx, source, causes, now))
@@ -85,13 +95,15 @@ def stand(
     told = Told(standing=len(rows))
     done: set[str] = set()
     with ExitStack() as stack:
-        for channel, send in _channels(config, stack):
+        for channel, send in _channels(config, stack, fence):
             try:
                 for row in due:
                     if channel not in row.told:
                         send(row)
                         done.add(row.id)
                         accord.state.run(lambda tx: _mark(tx, row.id, channel, now))  # noqa: B023
+            except LeaseLost:
+                raise
             except AccordError as error:
                 # It is told there next time.
                 told.failed.append(f"{channel}: {error}")
@@ -156,25 +168,27 @@ def _mark(tx: Tx, id_: str, channel: str, now: datetime) -> None:
             tx.causes.put_many([replace(row, told=told)])
 
 
-def _channels(config: Config, stack: ExitStack) -> Iterator[tuple[str, Callable[[CauseRow], None]]]:
+def _channels(
+    config: Config, stack: ExitStack, fence: Fence
+) -> Iterator[tuple[str, Callable[[CauseRow], None]]]:
     """Yield who is to be told, and how."""
     yield "log", _to_log
     if config.notify.mail:
-        yield "mail", _by_mail(config, stack)
+        yield "mail", _by_mail(config, stack, fence)
     if config.notify.webhook or config.notify.secret_webhook:
-        yield "webhook", lambda row: post(config.notify, config.folder, _json(row))
+        yield "webhook", lambda row: post(config.notify, config.folder, _json(row), fence)
 
 
 def _to_log(row: CauseRow) -> None:
     _log.warning("notice", extra={"what": line(row), "hint": row.hint, "names": row.names})
 
 
-def _by_mail(config: Config, stack: ExitStack) -> Callable[[CauseRow], None]:
+def _by_mail(config: Config, stack: ExitStack, fence: Fence) -> Callable[[CauseRow], None]:
     mailer: list[Mailer] = []
 
     def send(row: CauseRow) -> None:
         if not mailer:
-            mailer.append(stack.enter_context(Mailer(config.smtp, config.folder)))
+            mailer.append(stack.enter_context(Mailer(config.smtp, config.folder, fence)))
         mailer[0].send(config.notify.mail, f"Accord: {line(row)}", _text(row))
 
     return send

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -22,13 +22,18 @@ from accord.service.notices.settings import Security, SmtpSettings, secret
 class Mailer:
     """Be a mail server, connected with the first mail and left at the end of the block."""
 
-    def __init__(self, settings: SmtpSettings, folder: Path) -> None:
-        """Prepare; raises ConfigError where the settings don't do."""
+    def __init__(
+        self, settings: SmtpSettings, folder: Path, fence: Callable[[], None] | None = None
+    ) -> None:
+        """Prepare; raises ConfigError where the settings don't do.
+
+        `fence` is called right before each mail, and raises where it must not go any more.
+        """
         if not settings.server:
             raise ConfigError(
                 "no mail server is set", field="smtp.server", hint="add [smtp] to accord.toml"
             )
-        self._settings, self._folder = settings, folder
+        self._settings, self._folder, self._fence = settings, folder, fence
         self._host, self._port = settings.place()
         self._server: smtplib.SMTP | None = None
 
@@ -51,11 +56,14 @@ class Mailer:
     def send(self, to: Iterable[str], subject: str, text: str) -> None:
         """Send one mail; raises Rejected where the server doesn't take it for these people.
 
-        Raises Retry where the server can't be reached now, AuthFailed and ConfigError.
+        Raises Retry where the server can't be reached now, AuthFailed and ConfigError, and what
+        the fence raises.
         """
         message = _message(self._settings.sender, list(to), subject, text)
         try:
             server = self._server or self._connect()
+            if self._fence is not None:
+                self._fence()
             server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))

@@ -5,6 +5,7 @@ Answers are not read beyond their status, and redirections are not followed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,8 +18,13 @@ from accord.ports.tls import trusting, untrusted
 from accord.service.notices.settings import NotifySettings, secret
 
 
-def post(settings: NotifySettings, folder: Path, body: dict[str, Any]) -> None:
-    """Post one object; raises AccordError where it wasn't taken."""
+def post(
+    settings: NotifySettings,
+    folder: Path,
+    body: dict[str, Any],
+    fence: Callable[[], None] = lambda: None,
+) -> None:
+    """Post one object; raises AccordError where it wasn't taken, and what `fence` raises before."""
     url = settings.address(folder)
     # Whoever knows the whole address may be able to post there.
     host = urlsplit(url).netloc.rpartition("@")[2]
@@ -27,6 +33,7 @@ def post(settings: NotifySettings, folder: Path, body: dict[str, Any]) -> None:
         headers["Authorization"] = f"Bearer {secret(settings.token, 'notify.token', folder)}"
     ca_file = str(folder / settings.ca_file) if settings.ca_file else ""
     context = trusting(ca_file, "notify")
+    fence()
     try:
         with (
             httpx2.Client(verify=context, timeout=settings.timeout, trust_env=False) as client,
