@@ -11,8 +11,7 @@ from accord.ports.queue import TROUBLES, Circuit, Current
 from accord.queue.backoff import backoff
 
 FIRST, LONGEST = 15.0, 600.0
-"""Seconds for which a place is left alone at first, and at most: also where it asks for more, since
-what one server answers one mailbox would keep everybody waiting for as long as it likes."""
+"""Seconds for which a place is left alone at first, and at most where nobody asks for more."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -33,7 +32,6 @@ class Standing(Struct, frozen=True, kw_only=True):
         """Return the standing after one more failure."""
         # One mailbox that fails again and again says nothing of the place.
         failures = self.failures + (who != self.who)
-        after = min(after, LONGEST)
         if self.until is not None and now < self.until:
             # Begun before it was left alone: it told that already.
             until: float | None = max(self.until, now + after)

@@ -21,6 +21,7 @@ from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
 from accord.ports.watcher import POLL, Way
 from accord.queue.backoff import backoff
+from accord.queue.circuits import LONGEST
 from accord.service.accord import Accord
 from accord.service.jobs.clockwork import Clockwork
 from accord.service.listen import Ears, streams
@@ -414,7 +415,9 @@ class Run:
         """Tell the queue how the target itself is, whatever becomes of this mailbox."""
         failed = [report for report in reports if report.everybody]
         if failed:
-            after = max((report.after for report in failed if report.told), default=0.0)
+            told = max((report.after for report in failed if report.told), default=0.0)
+            # What it answers one mailbox keeps that one waiting for as long as it likes, not all.
+            after = min(told, LONGEST)
             self._queue.trouble(post.target, post.principal, failed[0].error, after=after)
         elif any(not report.error for report in reports):
             self._queue.well(post.target)

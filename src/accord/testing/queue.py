@@ -298,13 +298,6 @@ class QueueContract:
         assert 400 < circuit.after <= 500
         assert office.begun == []
 
-    def test_what_one_answer_asks_keeps_nobody_waiting_for_a_day(self, queue: Queue) -> None:
-        """Not at first, nor while the place is left alone."""
-        for number in range(3):
-            queue.trouble("a", f"user{number}", "busy", after=86_400)
-            (circuit,) = queue.circuits()
-            assert 400 < circuit.after <= circuits.LONGEST
-
     def test_a_place_that_is_set_up_anew_is_visited_at_once(
         self, queue: Queue, office: Office
     ) -> None:

@@ -599,6 +599,20 @@ def test_refused_logins_are_counted_for_all_processes_together() -> None:
     assert len(scene.mailboxes.opened) == 7
 
 
+def test_what_one_answer_asks_keeps_that_mailbox_waiting_and_not_all_for_a_day() -> None:
+    world = World("alice")
+    world.sync("alice")
+    scene = Scene(world)
+    scene.mailboxes.trouble = Told("busy", after=86_400, everybody=True)
+    worker = Run(scene.accord, PATIENT, scene._hear, MemoryQueue(), [Part.WORKER])
+    worker._look()
+    worker._queue = MemoryQueue()
+    (key,) = worker._roster.posts
+    assert worker._work(Job(folder=key, generation=1, cause="hint")) == 86_400
+    (circuit,) = worker._queue.circuits()
+    assert 500 < circuit.after <= circuits.LONGEST
+
+
 def test_a_refusal_that_locks_no_account_is_tried_again_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
