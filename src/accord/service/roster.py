@@ -44,6 +44,9 @@ class Roster:
             self._by_mailbox.setdefault((post.target, post.principal), []).append(post.key)
             for link in post.links:
                 self._by_user.setdefault((link.user, link.kind), []).append(post.key)
+        self._mailboxes: dict[str, list[str]] = {}
+        for target, principal in sorted(self._by_mailbox):
+            self._mailboxes.setdefault(target, []).append(principal)
 
     def of_user(self, user: str, kind: Kind) -> list[str]:
         """Return the folders with which a user's records of a kind are kept in agreement."""
@@ -54,12 +57,9 @@ class Roster:
         keys = self._by_mailbox.get((target, principal), [])
         return [key for key in keys if not folder or self.posts[key].folder in ("", folder)]
 
-    def mailboxes(self) -> dict[str, list[str]]:
+    def mailboxes(self) -> Mapping[str, Sequence[str]]:
         """Return the mailboxes of each target, the least of them first."""
-        found: dict[str, list[str]] = {}
-        for target, principal in sorted(self._by_mailbox):
-            found.setdefault(target, []).append(principal)
-        return found
+        return self._mailboxes
 
     def watched(self, target: str, principals: Iterable[str]) -> list[Watched]:
         """Return what is to be watched of mailboxes on a target: the folders that are known."""

@@ -19,7 +19,7 @@ from msgspec import Struct
 from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
-from accord.ports.watcher import POLL, Way
+from accord.ports.watcher import POLL, Watch, Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.jobs.clockwork import Clockwork
@@ -110,6 +110,9 @@ class Run:
         self._ears = Ears(accord, self._hear, settings.feed, self._shares)
         self._listening: frozenset[str] = frozenset()
         self._mine: frozenset[str] = frozenset()
+        self._shared = -1
+        self._turns: dict[str, tuple[Watch, int]] = {}
+        self._streams: tuple[object, dict[str, dict[str, Any]]] = (None, {})
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
         self._former: dict[str, Post] = {}
@@ -189,18 +192,8 @@ class Run:
     def _take(self, roster: Roster) -> None:
         before = self._roster
         self._listening = frozenset(self._presence.living(Part.LISTENER))
-        for key in _changed(before, roster):
-            self._ears.forget(key)
-            self._accord.forget(before.targets[key])
-            self._locked.pop(key, None)
-            self._refused.pop(key, None)
-        for key in before.posts.keys() - roster.posts.keys():
-            self._former[key] = before.posts[key]
-            self._failures.pop(key, None)
-        # Only now: a hint by a name of before finds the one by which the links go since.
-        self._roster = roster
-        for key in roster.posts.keys() - before.posts.keys():
-            self._former.pop(key, None)
+        if roster is not before:
+            self._go_by(roster, before)
         if Part.LISTENER in self._parts:
             self._shares.divide(roster)
             self._ears.cover(roster)
@@ -214,11 +207,29 @@ class Run:
         # Only now: what could not be asked for is asked for next time.
         self._planned = roster
 
+    def _go_by(self, roster: Roster, before: Roster) -> None:
+        """Go by another roster from now on, and forget what was learned of what has changed."""
+        for key in _changed(before, roster):
+            self._ears.forget(key)
+            self._accord.forget(before.targets[key])
+            self._locked.pop(key, None)
+            self._refused.pop(key, None)
+        for key in before.posts.keys() - roster.posts.keys():
+            self._former[key] = before.posts[key]
+            self._failures.pop(key, None)
+        # Only now: a hint by a name of before finds the one by which the links go since.
+        self._roster = roster
+        for key in roster.posts.keys() - before.posts.keys():
+            self._former.pop(key, None)
+
     def _plan(self, before: Roster) -> None:
         """Ask for visits of what is new or changed since the roster `before`, or new to us.
 
         Of the mailboxes that fall to other listeners those take care.
         """
+        shared = self._shares.changes
+        if before is self._roster and shared == self._shared:
+            return
         changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
@@ -237,13 +248,15 @@ class Run:
             elif key not in self._mine:
                 # Nobody may have listened to it for a while, nor asked for what was new.
                 self._ask(post, "reconnected", Urgency.DUE)
-        self._mine = frozenset(mine)
+        self._mine, self._shared = frozenset(mine), shared
 
     def _catch_up(self, before: Roster) -> None:
         """Ask once more for what a listener may have asked for while `before` was ours, as it was.
 
         Folders that weren't in it need that not: who is to visit an unknown one looks first.
         """
+        if before is self._roster:
+            return
         changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         for key in self._roster.posts.keys() & before.posts.keys():
@@ -283,6 +296,10 @@ class Run:
 
     def _tell_ways(self) -> None:
         """Tell, and note for all who visit, who is watched in another way than before."""
+        # Before the ways: what changes meanwhile is told next time.
+        turns = self._ears.turns()
+        if turns == self._turns:
+            return
         ways = {
             (target, who): way
             for target, some in self._ears.ways().items()
@@ -290,10 +307,9 @@ class Run:
         }
         news = {each: way for each, way in ways.items() if self._ways.get(each) != way}
         gone = self._ways.keys() - ways.keys()
-        if not news and not gone:
-            return
         try:
-            self._note_ways(news, gone)
+            if news or gone:
+                self._note_ways(news, gone)
             for mailbox in [each for each, way in news.items() if way.name == POLL]:
                 if mailbox in self._ways:
                     self._visit_sooner(mailbox)
@@ -301,7 +317,7 @@ class Run:
             trouble = contained(error, "noting who is watched")
             _log.warning("run.ways", extra={"why": str(trouble)})
             return
-        self._ways = ways
+        self._ways, self._turns = ways, turns
         for (target, who), way in news.items():
             name = self._name_of(target)
             with self._telling:
@@ -336,7 +352,10 @@ class Run:
 
     def streams(self) -> dict[str, dict[str, Any]]:
         """Return, by target, how many mailboxes are watched here in which way, and why so."""
-        return streams(self._ears.ways(), self._roster.targets)
+        told = (self._ears.turns(), self._roster)
+        if self._streams[0] != told:
+            self._streams = (told, streams(self._ears.ways(), self._roster.targets))
+        return self._streams[1]
 
     # visits
 
