@@ -89,6 +89,16 @@ def read(accord: Accord, before: Roster | None = None) -> Roster:
     return Roster(_posts(links, known), targets, told)
 
 
+def renamed(accord: Accord, post: Post) -> Post:
+    """Return a folder by the name it goes by since it is known, if that is so by now."""
+    if post.folder:
+        return post
+    with accord.state.read() as tx:
+        known = {key: tx.settings.get(key, "") for key in map(folder_key, post.links)}
+    found = _posts(post.links, known)
+    return found[0] if len(found) == 1 else post
+
+
 def _posts(links: Sequence[Link], known: Mapping[str, Any]) -> list[Post]:
     grouped: dict[str, list[Link]] = {}
     folders = {link.id: str(known.get(folder_key(link), "")) for link in links}

@@ -28,7 +28,7 @@ from accord.service.memory import give_back, look_for_garbage, share_arenas
 from accord.service.opening import Options
 from accord.service.presence import Figures, Presence
 from accord.service.report import Report
-from accord.service.roster import Post, Roster, read
+from accord.service.roster import Post, Roster, read, renamed
 from accord.service.running import RunSettings
 from accord.service.shares import Shares
 from accord.service.sync import sync
@@ -392,7 +392,9 @@ class Run:
         after = settings.interval if heard else min(settings.poll, settings.interval)
         # A complete listing that failed is still due.
         again = full and rest > 0
-        self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)
+        # By the name of before, each would have to be looked for when the next visit is due.
+        named = renamed(self._accord, post)
+        self._ask(named, "interval", Urgency.DUE, after=rest or after, full=again)
         if all(report.busy for report in reports):
             raise Busy("another process is at work in this folder", after=_BUSY)
         return rest

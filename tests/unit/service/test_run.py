@@ -715,6 +715,22 @@ def test_after_a_visit_nobody_but_the_visited_is_asked_about(
     both._ears.close()
 
 
+def test_the_next_visit_is_planned_by_the_name_that_a_folder_has_since_the_first() -> None:
+    world = World("alice", "bob")
+    scene = Scene(world)
+    both = Run(scene.accord, PATIENT, scene._hear, MemoryQueue())
+    both._look()
+    first = list(both._roster.posts)
+    both._queue = MemoryQueue()
+    for key in first:
+        both._work(Job(folder=key, generation=1, cause="start"))
+    planned = {entry.folder for entry in both._queue.entries(Stage.PLANNED)}
+    both._look()
+    assert planned == set(both._roster.posts)
+    assert planned.isdisjoint(first), "whose visits would each have to look for the links"
+    both._ears.close()
+
+
 def test_whoever_visits_knows_whom_another_process_hears_of() -> None:
     world = World("alice", "bob")
     world.sync("alice", "bob")
