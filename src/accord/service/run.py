@@ -40,6 +40,9 @@ LOOK = 5.0
 WAYS = 1.0
 """Seconds between two looks at how mailboxes are watched."""
 
+READING, SELDOM = 0.004, 30.0
+"""How much of a core to see that no link has changed may take, and seconds between at most."""
+
 _TICK = 0.2
 _BUSY = 5.0
 _FIRST_REST, _LONGEST_REST = 5.0, 900.0
@@ -111,6 +114,7 @@ class Run:
         self._listening: frozenset[str] = frozenset()
         self._mine: frozenset[str] = frozenset()
         self._shared = -1
+        self._read_again = 0.0
         self._turns: dict[str, tuple[Watch, int]] = {}
         self._streams: tuple[object, dict[str, dict[str, Any]]] = (None, {})
         self._ways: dict[tuple[str, str], Way] = {}
@@ -134,7 +138,7 @@ class Run:
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
-                    self._look()
+                    self._look(sparing=True)
                     self._rest_a_moment()
                     self._look_at_jobs()
                     looked = time.monotonic()
@@ -180,14 +184,26 @@ class Run:
 
     # links and targets
 
-    def _look(self) -> None:
-        """Read links and targets, and plan visits for what is new or changed."""
+    def _look(self, *, sparing: bool = False) -> None:
+        """Read links and targets, and plan visits for what is new or changed.
+
+        Who is `sparing` goes on with those of before until it is time to read them again.
+        """
         try:
             with self._looking:
-                self._take(read(self._accord, self._roster))
+                known = sparing and time.monotonic() < self._read_again
+                self._take(self._roster if known else self._read())
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
             trouble = contained(error, "reading links and targets")
             _log.warning("run.look", extra={"why": str(trouble)})
+
+    def _read(self) -> Roster:
+        """Read links and targets, the more seldom the longer it takes to see nothing new."""
+        began = time.thread_time()
+        roster = read(self._accord, self._roster)
+        took = time.thread_time() - began if roster is self._roster else 0.0
+        self._read_again = time.monotonic() + min(took / READING, SELDOM)
+        return roster
 
     def _take(self, roster: Roster) -> None:
         before = self._roster

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from accord.service import listen
 from accord.service import run as running
 from accord.service.accord import Accord
 from accord.service.report import Report
-from accord.service.roster import read
+from accord.service.roster import Roster, read
 from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
@@ -688,6 +689,48 @@ def test_a_look_where_nothing_has_changed_touches_no_mailbox(
     both._look()
     assert scene.watch.covered == []
     both._ears.close()
+
+
+def test_many_links_are_read_the_more_seldom_the_longer_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    listener = listener_of(Scene(world))
+    listener._look()
+    clock = {"used": 0.0, "now": 1_000_000.0}
+    reads: list[float] = []
+
+    def slow(accord: Accord, before: Roster) -> Roster:
+        reads.append(clock["now"] - 1_000_000)
+        clock["used"] += 0.040
+        return read(accord, before)
+
+    monkeypatch.setattr(running, "read", slow)
+    times = {"thread_time": lambda: clock["used"], "monotonic": lambda: clock["now"]}
+    monkeypatch.setattr(running, "time", SimpleNamespace(**times))
+
+    def look(seconds: int) -> list[float]:
+        reads.clear()
+        for _ in range(seconds):
+            listener._look(sparing=True)
+            clock["now"] += 1
+        return [when - reads[0] for when in reads]
+
+    assert look(21) == [0, 10, 20], "a 250th of the time"
+    world.change_link("bob", paused=True)
+    assert look(22)[1:] == [1, 11], "what has changed is soon followed by more"
+    # Who needs to know it now doesn't wait.
+    clock["now"] += 1
+    reads.clear()
+    listener._look()
+    listener._look()
+    assert len(reads) == 2
+    monkeypatch.setattr(running, "READING", 0.0001)
+    listener._look()
+    clock["now"] += running.SELDOM
+    assert look(62) == [0, running.SELDOM, 2 * running.SELDOM], "but never too seldom"
+    listener._ears.close()
 
 
 def test_after_a_visit_nobody_but_the_visited_is_asked_about(
