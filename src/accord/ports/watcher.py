@@ -53,7 +53,8 @@ class Watch(Protocol):
         """Watch these from now on, and no others; returns at once.
 
         Whoever is watched anew is hinted at once that is so: what changed before may be unseen.
-        The same call again is cheap, and finds folders that weren't there before.
+        The very same sequence comes every few seconds where nothing has changed: then only
+        folders that weren't there before are looked for, and nobody else is touched.
         """
         ...
 
@@ -66,6 +67,15 @@ class Watch(Protocol):
 
     def ways(self) -> Mapping[str, Way]:
         """Return how each principal is watched just now."""
+        ...
+
+    def way(self, principal: str) -> Way:
+        """Return how one of them is, `Way()` of a stranger; asked after each visit."""
+        ...
+
+    @property
+    def turns(self) -> int:
+        """Return a number that is another one whenever `ways` is; asked every second."""
         ...
 
     def close(self) -> None:

@@ -10,13 +10,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from accord.ports.adapter import Feed
 from accord.ports.fault import contained
 from accord.ports.queue import Urgency
-from accord.ports.watcher import POLL, FolderHint, Watch, Watcher, Way
+from accord.ports.watcher import POLL, FolderHint, Watch, Watched, Watcher, Way
 from accord.queue.backoff import backoff
 from accord.service.accord import Accord
 from accord.service.feed import Ask, CrmFeed
@@ -43,6 +43,8 @@ class Ears:
         self._accord, self._ask, self._shares = accord, ask, shares
         self._roster = Roster((), ())
         self._watches: dict[str, Watch] = {}
+        self._covered: tuple[Roster, int] | None = None
+        self._watched: dict[str, Sequence[Watched]] = {}
         self._later: dict[str, float] = {}
         self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
@@ -54,15 +56,17 @@ class Ears:
         self._roster = roster
         for key in gone:
             self.forget(key)
-        mailboxes = roster.mailboxes()
+        self._divide(roster)
         for target in roster.targets.values():
-            mine = [who for who in mailboxes.get(target.id, ()) if self._shares.has(target.id, who)]
             if self._later.get(target.id, 0.0) > time.monotonic():
                 continue
+            watched = self._watched.get(target.id)
             try:
-                watch = self._watches.get(target.id) or (self._begin(target) if mine else None)
+                watch = self._watches.get(target.id)
+                if watch is None and watched is not None:
+                    watch = self._begin(target)
                 if watch is not None:
-                    watch.cover(roster.watched(target.id, mine))
+                    watch.cover(watched or ())
             except Exception as error:  # noqa: BLE001 (the edge: the other targets are watched)
                 why = str(contained(error, f"watching {target.name}"))
                 _log.warning("listen.target", extra={"target": target.name, "why": why})
@@ -71,6 +75,17 @@ class Ears:
         if not self._feed.begun and isinstance(self._accord.crm, Feed):
             self._feed.begun = True
             self._start("feed", self._feed.follow)
+
+    def _divide(self, roster: Roster) -> None:
+        """Find out what is to be watched of whom; the same as before where nothing has changed."""
+        told = (roster, self._shares.changes)
+        if self._covered == told:
+            return
+        self._watched = {}
+        for target, principals in roster.mailboxes().items():
+            if mine := [who for who in principals if self._shares.has(target, who)]:
+                self._watched[target] = roster.watched(target, mine)
+        self._covered = told
 
     def forget(self, target: str) -> None:
         """Close the watch of a target; the next `cover` begins anew."""
@@ -84,10 +99,14 @@ class Ears:
         # A list: whoever visits may look for links meanwhile, and find targets.
         return {target: watch.ways() for target, watch in list(self._watches.items())}
 
+    def turns(self) -> dict[str, tuple[Watch, int]]:
+        """Return what is another one than before wherever `ways` may be, and cheap to ask for."""
+        return {target: (watch, watch.turns) for target, watch in list(self._watches.items())}
+
     def watches(self, target: str, principal: str) -> bool:
         """Tell whether somebody's changes are heard of just now."""
         watch = self._watches.get(target)
-        return watch is not None and watch.ways().get(principal, Way()).name != POLL
+        return watch is not None and watch.way(principal).name != POLL
 
     def close(self) -> None:
         """Listen no more."""

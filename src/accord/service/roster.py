@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from accord.model.kinds import Kind
@@ -44,6 +46,9 @@ class Roster:
             self._by_mailbox.setdefault((post.target, post.principal), []).append(post.key)
             for link in post.links:
                 self._by_user.setdefault((link.user, link.kind), []).append(post.key)
+        self._mailboxes: dict[str, list[str]] = {}
+        for target, principal in sorted(self._by_mailbox):
+            self._mailboxes.setdefault(target, []).append(principal)
 
     def of_user(self, user: str, kind: Kind) -> list[str]:
         """Return the folders with which a user's records of a kind are kept in agreement."""
@@ -54,12 +59,9 @@ class Roster:
         keys = self._by_mailbox.get((target, principal), [])
         return [key for key in keys if not folder or self.posts[key].folder in ("", folder)]
 
-    def mailboxes(self) -> dict[str, list[str]]:
+    def mailboxes(self) -> Mapping[str, Sequence[str]]:
         """Return the mailboxes of each target, the least of them first."""
-        found: dict[str, list[str]] = {}
-        for target, principal in sorted(self._by_mailbox):
-            found.setdefault(target, []).append(principal)
-        return found
+        return self._mailboxes
 
     def watched(self, target: str, principals: Iterable[str]) -> list[Watched]:
         """Return what is to be watched of mailboxes on a target: the folders that are known."""
@@ -82,11 +84,22 @@ def read(accord: Accord, before: Roster | None = None) -> Roster:
         rows = () if paused else tx.links.rows()
         known = {} if paused else tx.settings.under(FOLDERS)
         targets = tx.targets.all()
-        told = (rows, known, targets)
+        # All rows of thousands of links would take as much memory as the links themselves.
+        told = (blake2b(msgspec.msgpack.encode((rows, known))).digest(), targets)
         if before is not None and before.told == told:
             return before
         links = [] if paused else tx.links.all()
     return Roster(_posts(links, known), targets, told)
+
+
+def renamed(accord: Accord, post: Post) -> Post:
+    """Return a folder by the name it goes by since it is known, if that is so by now."""
+    if post.folder:
+        return post
+    with accord.state.read() as tx:
+        known = {key: tx.settings.get(key, "") for key in map(folder_key, post.links)}
+    found = _posts(post.links, known)
+    return found[0] if len(found) == 1 else post
 
 
 def _posts(links: Sequence[Link], known: Mapping[str, Any]) -> list[Post]:

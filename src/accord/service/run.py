@@ -19,7 +19,7 @@ from msgspec import Struct
 from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
-from accord.ports.watcher import POLL, Way
+from accord.ports.watcher import POLL, Watch, Way
 from accord.queue.backoff import backoff
 from accord.queue.circuits import LONGEST
 from accord.service.accord import Accord
@@ -29,7 +29,7 @@ from accord.service.memory import give_back, look_for_garbage, share_arenas
 from accord.service.opening import Options
 from accord.service.presence import Figures, Presence
 from accord.service.report import Report
-from accord.service.roster import Post, Roster, read
+from accord.service.roster import Post, Roster, read, renamed
 from accord.service.running import RunSettings
 from accord.service.shares import Shares
 from accord.service.speed import HEARD
@@ -44,6 +44,9 @@ WAYS = 1.0
 
 NOTED = 30.0
 """Seconds between two looks whether it is still noted how they are."""
+
+READING, SELDOM = 0.004, 30.0
+"""How much of a core to see that no link has changed may take, and seconds between at most."""
 
 _TICK = 0.2
 _BUSY = 5.0
@@ -119,6 +122,10 @@ class Run:
         self._ears = Ears(accord, self._hear, settings.feed, self._shares)
         self._listening: frozenset[str] = frozenset()
         self._mine: frozenset[str] = frozenset()
+        self._shared = -1
+        self._read_again = 0.0
+        self._turns: dict[str, tuple[Watch, int]] = {}
+        self._streams: tuple[object, dict[str, dict[str, Any]]] = (None, {})
         self._ways: dict[tuple[str, str], Way] = {}
         self._failures: dict[str, int] = {}
         self._heard_at: dict[str, float] = {}
@@ -139,7 +146,7 @@ class Run:
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
-                    self._look()
+                    self._look(sparing=True)
                     self._rest_a_moment()
                     self._look_at_jobs()
                     looked = time.monotonic()
@@ -188,18 +195,47 @@ class Run:
 
     # links and targets
 
-    def _look(self) -> None:
-        """Read links and targets, and plan visits for what is new or changed."""
+    def _look(self, *, sparing: bool = False) -> None:
+        """Read links and targets, and plan visits for what is new or changed.
+
+        Who is `sparing` goes on with those of before until it is time to read them again.
+        """
         try:
             with self._looking:
-                self._take(read(self._accord, self._roster))
+                known = sparing and time.monotonic() < self._read_again
+                self._take(self._roster if known else self._read())
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
             trouble = contained(error, "reading links and targets")
             _log.warning("run.look", extra={"why": str(trouble)})
 
+    def _read(self) -> Roster:
+        """Read links and targets, the more seldom the longer it takes to see nothing new."""
+        began = time.thread_time()
+        roster = read(self._accord, self._roster)
+        took = time.thread_time() - began if roster is self._roster else 0.0
+        self._read_again = time.monotonic() + min(took / READING, SELDOM)
+        return roster
+
     def _take(self, roster: Roster) -> None:
         before = self._roster
         self._listening = frozenset(self._presence.living(Part.LISTENER))
+        if roster is not before:
+            self._go_by(roster, before)
+        if Part.LISTENER in self._parts:
+            self._shares.divide(roster)
+            self._ears.cover(roster)
+            self._plan(self._planned)
+        elif self._planned.posts:
+            self._catch_up(self._planned)
+        if Part.WORKER in self._parts:
+            used = [roster.targets[key] for key in roster.mailboxes() if key in roster.targets]
+            workers = len(self._presence.living(Part.WORKER))
+            self._queue.limit(self._accord.limits(used, workers))
+        # Only now: what could not be asked for is asked for next time.
+        self._planned = roster
+
+    def _go_by(self, roster: Roster, before: Roster) -> None:
+        """Go by another roster from now on, and forget what was learned of what has changed."""
         for key in _changed(before, roster):
             self._ears.forget(key)
             self._accord.forget(before.targets[key])
@@ -215,24 +251,15 @@ class Run:
         self._roster = roster
         for key in roster.posts.keys() - before.posts.keys():
             self._former.pop(key, None)
-        if Part.LISTENER in self._parts:
-            self._shares.divide(roster)
-            self._ears.cover(roster)
-            self._plan(self._planned)
-        elif self._planned.posts:
-            self._catch_up(self._planned)
-        if Part.WORKER in self._parts:
-            used = [roster.targets[key] for key in roster.mailboxes() if key in roster.targets]
-            workers = len(self._presence.living(Part.WORKER))
-            self._queue.limit(self._accord.limits(used, workers))
-        # Only now: what could not be asked for is asked for next time.
-        self._planned = roster
 
     def _plan(self, before: Roster) -> None:
         """Ask for visits of what is new or changed since the roster `before`, or new to us.
 
         Of the mailboxes that fall to other listeners those take care.
         """
+        shared = self._shares.changes
+        if before is self._roster and shared == self._shared:
+            return
         changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         cause = "changed" if before.posts else "start"
@@ -251,13 +278,15 @@ class Run:
             elif key not in self._mine:
                 # Nobody may have listened to it for a while, nor asked for what was new.
                 self._ask(post, "reconnected", Urgency.DUE)
-        self._mine = frozenset(mine)
+        self._mine, self._shared = frozenset(mine), shared
 
     def _catch_up(self, before: Roster) -> None:
         """Ask once more for what a listener may have asked for while `before` was ours, as it was.
 
         Folders that weren't in it need that not: who is to visit an unknown one looks first.
         """
+        if before is self._roster:
+            return
         changed = _changed(before, self._roster)
         known = {link for post in before.posts.values() for link in post.links}
         for key in self._roster.posts.keys() & before.posts.keys():
@@ -297,6 +326,10 @@ class Run:
 
     def _tell_ways(self) -> None:
         """Tell, and note for all who visit, who is watched in another way than before."""
+        # Before the ways: what changes meanwhile is told next time.
+        turns = self._ears.turns()
+        if turns == self._turns:
+            return
         ways = {
             (target, who): way
             for target, some in self._ears.ways().items()
@@ -304,10 +337,9 @@ class Run:
         }
         news = {each: way for each, way in ways.items() if self._ways.get(each) != way}
         gone = self._ways.keys() - ways.keys()
-        if not news and not gone:
-            return
         try:
-            self._note_ways(news, gone)
+            if news or gone:
+                self._note_ways(news, gone)
             for mailbox in [each for each, way in news.items() if way.name == POLL]:
                 if mailbox in self._ways:
                     self._visit_sooner(mailbox)
@@ -315,7 +347,7 @@ class Run:
             trouble = contained(error, "noting who is watched")
             _log.warning("run.ways", extra={"why": str(trouble)})
             return
-        self._ways = ways
+        self._ways, self._turns = ways, turns
         for (target, who), way in news.items():
             name = self._name_of(target)
             with self._telling:
@@ -358,7 +390,10 @@ class Run:
 
     def streams(self) -> dict[str, dict[str, Any]]:
         """Return, by target, how many mailboxes are watched here in which way, and why so."""
-        return streams(self._ears.ways(), self._roster.targets)
+        told = (self._ears.turns(), self._roster)
+        if self._streams[0] != told:
+            self._streams = (told, streams(self._ears.ways(), self._roster.targets))
+        return self._streams[1]
 
     # visits
 
@@ -398,7 +433,9 @@ class Run:
         after = settings.interval if heard else min(settings.poll, settings.interval)
         # A complete listing that failed is still due.
         again = full and rest > 0
-        self._ask(post, "interval", Urgency.DUE, after=rest or after, full=again)
+        # By the name of before, each would have to be looked for when the next visit is due.
+        named = renamed(self._accord, post)
+        self._ask(named, "interval", Urgency.DUE, after=rest or after, full=again)
         if all(report.busy for report in reports):
             raise Busy("another process is at work in this folder", after=_BUSY)
         return rest

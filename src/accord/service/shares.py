@@ -36,6 +36,8 @@ class Shares:
         self._held: dict[str, Lease] = {}
         self._groups: dict[str, int] = {}
         self.alone = False
+        self.changes = 0
+        """How often what falls to this process may have become something else."""
 
     def divide(self, roster: Roster) -> None:
         """Take and give back so that each living listener has its share of these mailboxes.
@@ -49,6 +51,8 @@ class Shares:
             for key, count in groups.items()
         }
         held = self._state.run(lambda tx: self._settle(tx, wanted, living), durable=False)
+        if held.keys() != self._held.keys() or groups != self._groups:
+            self.changes += 1
         self._held, self._groups = held, groups
         self.alone = len(living) == 1
 
@@ -65,6 +69,7 @@ class Shares:
     def close(self) -> None:
         """Give everything back, so that others take it at once."""
         held, self._held = self._held, {}
+        self.changes += 1
         if held:
             with self._state.begin(durable=False) as tx:
                 for lease in held.values():

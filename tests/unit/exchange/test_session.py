@@ -877,3 +877,14 @@ def test_a_reused_address_leads_to_another_mailbox(rig: Rig) -> None:
         after = dict(session.identity())
     assert after.keys() == before.keys()
     assert all(after[name] != before[name] for name in before)
+
+
+def test_what_folders_have_in_common_is_kept_once_for_all_mailboxes(rig: Rig) -> None:
+    alice, bob = (rig.adapter.place(who).found for who in (ALICE, BOB))
+    assert len(alice) == len(bob) > 5
+    for one, other in zip(alice, bob, strict=True):
+        assert one.place != other.place
+        assert (one.name, one.kinds) == (other.name, other.kinds)
+        assert one.name is other.name
+        assert one.kinds is other.kinds
+    assert len({id(each.kinds) for each in alice}) == 1 + len(kinds.FORMS)

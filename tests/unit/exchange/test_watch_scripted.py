@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.groupware.exchange import watch_streaming
+from accord.groupware.exchange import watch_board, watch_streaming
 from accord.groupware.exchange.adapter import ExchangeAdapter
 from accord.groupware.exchange.folders import Found, Place
 from accord.groupware.exchange.http import Http, Route
 from accord.groupware.exchange.settings import configure
 from accord.groupware.exchange.watch import ExchangeWatch, ways_of
+from accord.groupware.exchange.watch_board import Board, Standing
 from accord.groupware.exchange.watch_wire import Envelopes, piece
 from accord.model.kinds import Kind
 from accord.ports.errors import ConfigError, Retry
@@ -93,11 +94,7 @@ class Stage:
         self.adapter = ExchangeAdapter(config, httpx2.MockTransport(self._handle))
         self.people = list(people)
         for who in self.people if known else ():
-            found = Found(
-                ref="tasks", place="T" + who, name="", kinds=frozenset({Kind.TASK}), writable=True
-            )
-            place = Place(found=(found,), roles={})
-            self.adapter._places[who] = (place, float("inf"))
+            self.know(who, "tasks")
         self.watch: ExchangeWatch = self.adapter.watch()
         self.heard: list[Any] = []
         self._thread = threading.Thread(target=lambda: self.heard.extend(self.watch.hints()))
@@ -119,6 +116,19 @@ class Stage:
         self.adapter.close()
         assert not self._thread.is_alive()
 
+    def know(self, who: str, *refs: str) -> None:
+        """Let these of somebody's folders be known."""
+        found = [
+            Found(ref=ref, place=ref + who, name="", kinds=frozenset({Kind.TASK}), writable=True)
+            for ref in refs
+        ]
+        self.adapter._places[who] = (Place(found=tuple(found), roles={}), float("inf"))
+
+    def folders(self, who: str) -> set[str]:
+        """Return which of somebody's folders are watched."""
+        mailbox = self.watch._board.standings[who].mailbox
+        return set() if mailbox is None else set(mailbox.folders.values())
+
     def of(self, operation: str) -> list[Asked]:
         return [each for each in list(self.asked) if each.operation == operation]
 
@@ -132,6 +142,7 @@ class Server:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.cookie = ""
+        self.pieces = 0
 
     def __call__(self, asked: Asked) -> httpx2.Response:
         match asked.operation:
@@ -150,6 +161,7 @@ class Server:
     def stream(self, asked: Asked) -> Iterator[bytes]:
         yield status("OK")
         while not self.ended.wait(0.02):
+            self.pieces += 1
             yield status("OK")
         yield status("Closed")
 
@@ -209,6 +221,74 @@ def test_who_is_never_found_on_the_groups_server_gets_another_connection(
         last = stage.of("GetStreamingEvents")[-1]
         two.ended.set()
     assert (last.ids, last.person) == (["id-bob@x.test"], "bob@x.test")
+
+
+class Counted:
+    """How often something was asked for since; `count` stands in its place."""
+
+    def __init__(self, genuine: Callable[..., Any]) -> None:
+        self.times = 0
+        self._genuine = genuine
+
+    def count(self, *given: Any) -> Any:
+        self.times += 1
+        return self._genuine(*given)
+
+
+def test_where_nobody_comes_or_goes_nobody_is_touched(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [f"p{number}@x.test" for number in range(5)]
+    with Stage(server, people) as stage:
+        assert until(lambda: set(stage.ways().values()) == {"streaming"}, SOON)
+        monkeypatch.setattr(watch_streaming, "_SETTLED", 0.0)
+        watch, streamed = stage.watch, server.pieces
+        covered = watch._covered
+        assert until(lambda: server.pieces > streamed + 2, SOON)
+        arranged, known = Counted(watch._arrange), Counted(stage.adapter.known)
+        members = Counted(watch_board.Line.members.fget)  # type: ignore[attr-defined]
+        with monkeypatch.context() as patch:
+            patch.setattr(watch, "_arrange", arranged.count)
+            patch.setattr(stage.adapter, "known", known.count)
+            patch.setattr(watch_board.Line, "members", property(members.count))
+            turns, streamed = watch.turns, server.pieces
+            for _ in range(3):
+                watch.cover(covered)
+            assert until(lambda: server.pieces > streamed + 5, SOON)
+        assert (arranged.times, known.times, members.times) == (0, 0, 0)
+        assert watch.turns == turns
+        # One goes, and another one's folder becomes known by the same call as before.
+        watch.cover(covered[1:])
+        assert until(lambda: people[0] not in stage.ways(), SOON)
+        assert watch.turns > turns
+        server.ended.set()
+
+
+def test_who_is_found_in_the_same_way_again_is_no_news() -> None:
+    board = Board()
+    board.standings["ann"] = Standing(folders=frozenset())
+    board.works("ann", "pull")
+    before = board.turns
+    board.works("ann", "pull")
+    assert board.turns == before
+    board.waits("ann", "the server is down")
+    assert board.turns > before
+
+
+def test_a_folder_that_becomes_known_is_found_by_the_same_call_as_before(server: Server) -> None:
+    with Stage(server, ["ann@x.test", "bob@x.test"]) as stage:
+        assert until(lambda: set(stage.ways().values()) == {"streaming"}, SOON)
+        wanted = frozenset({"tasks", "calendar"})
+        watched = [
+            Watched(principal="ann@x.test", folders=wanted),
+            Watched(principal="bob@x.test", folders=frozenset({"tasks"})),
+        ]
+        stage.watch.cover(watched)
+        assert until(lambda: stage.folders("ann@x.test") == {"tasks"}, SOON)
+        stage.know("ann@x.test", "tasks", "calendar")
+        stage.watch.cover(watched)
+        assert until(lambda: stage.folders("ann@x.test") == wanted, SOON)
+        server.ended.set()
 
 
 def test_an_answer_that_is_held_back_on_the_way_is_noticed(server: Server) -> None:

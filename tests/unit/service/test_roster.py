@@ -97,3 +97,9 @@ def test_capitals_are_minded_in_names_of_settings() -> None:
         tx.settings.put("folderx", "3")
     with world.state.read() as tx:
         assert tx.settings.under("folder/").keys() == {"folder/x"}
+
+
+def test_of_what_was_read_only_a_digest_is_kept() -> None:
+    users = [f"user{number}" for number in range(50)]
+    few, many = (read(World(*some).accord).told for some in (users[:1], users))
+    assert len(repr(many)) <= len(repr(few)) + 50

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from accord.service import listen
 from accord.service import run as running
 from accord.service.accord import Accord
 from accord.service.report import Report
-from accord.service.roster import read
+from accord.service.roster import Roster, read
 from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
@@ -44,19 +45,28 @@ class FakeWatch:
 
     def __init__(self) -> None:
         self.covered: list[Watched] = []
+        self.given: list[Sequence[Watched]] = []
         self.queue: SimpleQueue[FolderHint | None] = SimpleQueue()
         self.closed = False
-        self.way = Way(name="streaming")
+        self.state = Way(name="streaming")
 
     def cover(self, watched: Sequence[Watched]) -> None:
         self.covered = list(watched)
+        self.given.append(watched)
 
     def hints(self) -> Iterator[FolderHint]:
         while (hint := self.queue.get()) is not None:
             yield hint
 
     def ways(self) -> Mapping[str, Way]:
-        return {each.principal: self.way for each in self.covered}
+        return {each.principal: self.state for each in self.covered}
+
+    def way(self, principal: str) -> Way:
+        return self.ways().get(principal, Way())
+
+    @property
+    def turns(self) -> int:
+        return hash((self.state, tuple(each.principal for each in self.covered)))
 
     def close(self) -> None:
         self.closed = True
@@ -280,7 +290,7 @@ def test_who_can_not_be_watched_is_visited_more_often() -> None:
     mailboxes = Watchable(world.groupware)
     with Scene(world, settings, mailboxes) as scene:
         assert scene.settled()
-        scene.watch.way = Way(name="poll", why="streaming: not allowed")
+        scene.watch.state = Way(name="poll", why="streaming: not allowed")
         world.mailbox("alice").add(event("unheard"))
         scene.watch.queue.put(FolderHint(principal="alice@x.test"))
         assert scene.both(["unheard"])
@@ -688,12 +698,152 @@ def test_a_listener_asks_for_what_it_does_not_hear_of_once(monkeypatch: pytest.M
         listener._tell_ways()
     assert asked == {"start": 2}
     # What is heard of no more is visited sooner than was planned.
-    scene.watch.way = Way(name="poll", why="no more")
+    scene.watch.state = Way(name="poll", why="no more")
     for _ in range(5):
         listener._look()
         listener._tell_ways()
     assert asked == {"start": 2, "interval": 2}
     listener._ears.close()
+
+
+def test_a_look_where_nothing_has_changed_touches_no_mailbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    both = Run(scene.accord, PATIENT, scene._hear, MemoryQueue())
+    both._look()
+    both._tell_ways()
+    assert [each["ways"] for each in both.streams().values()] == [{"streaming": 2}]
+    touched: list[str] = []
+
+    class Untouched(dict[str, Any]):
+        def __getattribute__(self, name: str) -> Any:
+            touched.append(name)
+            return super().__getattribute__(name)
+
+        def __iter__(self) -> Iterator[str]:
+            touched.append("iter")
+            return super().__iter__()
+
+    def has(target: str, principal: str) -> bool:
+        touched.append(principal)
+        return True
+
+    def ways() -> Mapping[str, Way]:
+        touched.append("ways")
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(both._roster, "posts", Untouched(both._roster.posts))
+        patch.setattr(both._shares, "has", has)
+        patch.setattr(scene.watch, "ways", ways)
+        for _ in range(3):
+            both._look()
+            both._tell_ways()
+            both.streams()
+        assert touched == []
+    first, *others = scene.watch.given
+    assert len(others) == 3
+    assert all(each is first for each in others), "a watch sees by that that nothing has changed"
+    # What changes is seen all the same: who is there, how they are watched, whose share they are.
+    scene.watch.state = Way(name="poll")
+    both._tell_ways()
+    assert [each["ways"] for each in both.streams().values()] == [{"poll": 2}]
+    world.change_link("bob", paused=True)
+    both._look()
+    assert [each.principal for each in scene.watch.covered] == ["alice@x.test"]
+    monkeypatch.setattr(both._shares, "has", lambda *_: False)
+    both._look()
+    assert scene.watch.covered != []
+    both._shares.changes += 1
+    both._look()
+    assert scene.watch.covered == []
+    both._ears.close()
+
+
+def test_many_links_are_read_the_more_seldom_the_longer_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    listener = listener_of(Scene(world))
+    listener._look()
+    clock = {"used": 0.0, "now": 1_000_000.0}
+    reads: list[float] = []
+
+    def slow(accord: Accord, before: Roster) -> Roster:
+        reads.append(clock["now"] - 1_000_000)
+        clock["used"] += 0.040
+        return read(accord, before)
+
+    monkeypatch.setattr(running, "read", slow)
+    times = {"thread_time": lambda: clock["used"], "monotonic": lambda: clock["now"]}
+    monkeypatch.setattr(running, "time", SimpleNamespace(**times))
+
+    def look(seconds: int) -> list[float]:
+        reads.clear()
+        for _ in range(seconds):
+            listener._look(sparing=True)
+            clock["now"] += 1
+        return [when - reads[0] for when in reads]
+
+    assert look(21) == [0, 10, 20], "a 250th of the time"
+    world.change_link("bob", paused=True)
+    assert look(22)[1:] == [1, 11], "what has changed is soon followed by more"
+    # Who needs to know it now doesn't wait.
+    clock["now"] += 1
+    reads.clear()
+    listener._look()
+    listener._look()
+    assert len(reads) == 2
+    monkeypatch.setattr(running, "READING", 0.0001)
+    listener._look()
+    clock["now"] += running.SELDOM
+    assert look(62) == [0, running.SELDOM, 2 * running.SELDOM], "but never too seldom"
+    listener._ears.close()
+
+
+def test_after_a_visit_nobody_but_the_visited_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World("alice", "bob")
+    world.sync("alice", "bob")
+    scene = Scene(world)
+    both = Run(scene.accord, PATIENT, scene._hear, MemoryQueue())
+    both._look()
+    asked: list[str] = []
+
+    def way(principal: str) -> Way:
+        asked.append(principal)
+        return Way(name="streaming")
+
+    def ways() -> Mapping[str, Way]:
+        raise AssertionError
+
+    monkeypatch.setattr(scene.watch, "ways", ways)
+    monkeypatch.setattr(scene.watch, "way", way)
+    (key,) = [key for key, post in both._roster.posts.items() if post.links[0].id == "bob"]
+    both._work(Job(folder=key, generation=1, cause="hint"))
+    assert asked == ["bob@x.test"]
+    both._ears.close()
+
+
+def test_the_next_visit_is_planned_by_the_name_that_a_folder_has_since_the_first() -> None:
+    world = World("alice", "bob")
+    scene = Scene(world)
+    both = Run(scene.accord, PATIENT, scene._hear, MemoryQueue())
+    both._look()
+    first = list(both._roster.posts)
+    both._queue = MemoryQueue()
+    for key in first:
+        both._work(Job(folder=key, generation=1, cause="start"))
+    planned = {entry.folder for entry in both._queue.entries(Stage.PLANNED)}
+    both._look()
+    assert planned == set(both._roster.posts)
+    assert planned.isdisjoint(first), "whose visits would each have to look for the links"
+    both._ears.close()
 
 
 def test_whoever_visits_knows_whom_another_process_hears_of() -> None:

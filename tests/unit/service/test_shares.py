@@ -134,9 +134,13 @@ def test_who_comes_gets_a_share_and_whose_share_falls_free_is_taken(house: House
     house.come("a")
     everybody = roster(1000, "t1")
     house.divide(everybody)
+    changes = house.listeners["a"].changes
+    house.divide(everybody, 3)
+    assert house.listeners["a"].changes == changes, "nothing has changed that anybody need look at"
     house.come("b")
     # Whoever has too much gives it back before it is taken.
     house.divide(everybody, 2)
+    assert house.listeners["a"].changes > changes
     held = house.held(everybody)
     assert sum(each["t1"] for each in held.values()) == 1000
     assert min(each["t1"] for each in held.values()) > 400

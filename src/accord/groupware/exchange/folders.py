@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -191,7 +192,8 @@ def _alias(kind: Kind, name: str) -> str:
 
 def _found(node: Node, trash: bool, config: Config) -> Found:
     kinds = of_class(wire.text_at(node, "FolderClass"))
-    name = wire.text_at(node, "DisplayName") or "(without a name)"
+    # Most people's folders are called alike: one text serves all of them.
+    name = sys.intern(wire.text_at(node, "DisplayName") or "(without a name)")
     ref = "" if trash else kept(node, FOLDER)
     for kind in kinds:
         ours = (

@@ -32,10 +32,14 @@ FORMS = {
 }
 
 
+# Shared: the folders of thousands of mailboxes are kept, and most of them hold nothing of ours.
+_NOTHING: frozenset[Kind] = frozenset()
+_OF_CLASS = {form.folder_class.casefold(): frozenset({kind}) for kind, form in FORMS.items()}
+
+
 def of_class(folder_class: str) -> frozenset[Kind]:
     """Return what a folder of this class holds; classes derived from ours belong to programs."""
-    wanted = folder_class.casefold()
-    return frozenset(k for k, form in FORMS.items() if form.folder_class.casefold() == wanted)
+    return _OF_CLASS.get(folder_class.casefold(), _NOTHING)
 
 
 @cache

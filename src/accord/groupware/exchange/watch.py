@@ -36,6 +36,11 @@ class _Way(Protocol):
 
     name: str
 
+    @property
+    def wanting(self) -> bool:
+        """Tell whether `cover` is to be called although everybody is as before."""
+        ...
+
     def cover(self, members: Mapping[str, Mailbox]) -> None: ...
     def close(self) -> None: ...
     def join(self, seconds: float) -> None: ...
@@ -51,26 +56,51 @@ class ExchangeWatch:
         self._ended = threading.Event()
         self._ways: dict[str, _Way] = {}
         self._order = ways_of(server.config)
+        self._covered: Sequence[Watched] = ()
+        self._wanting: dict[str, Standing] = {}
         self._thread: threading.Thread | None = None
 
     def cover(self, watched: Sequence[Watched]) -> None:
         """Watch these from now on; the work is done by a thread."""
         board = self._board
         with board.changed:
-            known, board.standings = board.standings, {}
-            for each in watched:
-                standing = known.get(each.principal)
-                if standing is None or standing.folders != each.folders:
-                    standing = Standing(folders=each.folders)
-                elif self._grown(each.principal, standing):
-                    standing.look = 0.0
-                board.standings[each.principal] = standing
+            if watched is not self._covered:
+                self._take(watched)
+            elif not self._grow() and not any(each.wanting for each in self._all()):
+                return
             if self._thread is None and watched and not self._ended.is_set():
                 self._thread = threading.Thread(
                     target=self._run, name="exchange-watch", daemon=True
                 )
                 self._thread.start()
             board.changed.notify()
+
+    def _take(self, watched: Sequence[Watched]) -> None:
+        """Let whoever is watched as before stand as before, and look the others up."""
+        board = self._board
+        found: dict[str, Standing] = {}
+        for each in watched:
+            standing = board.standings.get(each.principal)
+            if standing is None or standing.folders != each.folders:
+                standing = Standing(folders=each.folders)
+            found[each.principal] = standing
+        board.standings = found
+        board.turns += 1
+        self._covered, self._wanting = watched, dict(found)
+        self._grow()
+
+    def _grow(self) -> bool:
+        """Look up anew of whom more folders have become known; tell whether there is anybody.
+
+        Nobody is asked about of whom all are known: of thousands that is nearly everybody.
+        """
+        grown = False
+        for who, standing in list(self._wanting.items()):
+            if standing.complete or not self._order:
+                del self._wanting[who]
+            elif standing.look > 0.0 and self._grown(who, standing):
+                standing.look, grown = 0.0, True
+        return grown
 
     def hints(self) -> Iterator[FolderHint]:
         """Yield hints until the watch is closed."""
@@ -80,6 +110,16 @@ class ExchangeWatch:
         """Return how each principal is watched just now."""
         with self._board.changed:
             return {who: each.way for who, each in self._board.standings.items()}
+
+    def way(self, principal: str) -> Way:
+        """Return how one of them is watched just now."""
+        standing = self._board.standings.get(principal)
+        return Way() if standing is None else standing.way
+
+    @property
+    def turns(self) -> int:
+        """Return how often anything in `ways` has changed."""
+        return self._board.turns
 
     def close(self) -> None:
         """Stop listening, and wait a few seconds for the threads to part in good order."""
@@ -94,6 +134,10 @@ class ExchangeWatch:
         for each in self._ways.values():
             each.join(max(until - time.monotonic(), 0.0))
         self._board.end()
+
+    def _all(self) -> list[_Way]:
+        # A list: the thread may begin another one meanwhile.
+        return list(self._ways.values())
 
     # arranging, in the thread
 
@@ -131,7 +175,7 @@ class ExchangeWatch:
         """Look up where somebody's folders are; `refused` logins aren't shown again."""
         standing.look = math.inf
         if not self._order:
-            standing.way = Way(why=_CHOSEN)
+            self._board.stands(standing, Way(why=_CHOSEN))
             return
         try:
             signed = login(self._server.config, who)
@@ -142,7 +186,7 @@ class ExchangeWatch:
                 standing.mailbox = Mailbox(who, self._server.client(who), places)
             else:
                 standing.mailbox, standing.look = None, time.monotonic() + REST
-                standing.way = Way(why="the folders aren't there yet")
+                self._board.stands(standing, Way(why="the folders aren't there yet"))
         except Exception as error:  # noqa: BLE001 (the edge: the others are watched)
             trouble = contained(error, f"watching {who}")
             after = trouble.after if isinstance(trouble, Retry) else REST
@@ -150,7 +194,10 @@ class ExchangeWatch:
                 refused.add(login(self._server.config, who))
                 after = LOCKED_OUT
             standing.look = time.monotonic() + max(after, _SOONEST)
-            standing.way = Way(why=str(trouble))
+            self._board.stands(standing, Way(why=str(trouble)))
+        with self._board.changed:
+            if not standing.complete and self._board.standings.get(who) is standing:
+                self._wanting[who] = standing
 
     def _grown(self, who: str, standing: Standing) -> bool:
         """Tell whether more folders of somebody are known by now, without asking the server."""

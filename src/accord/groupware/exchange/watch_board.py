@@ -53,6 +53,12 @@ class Standing(Struct, eq=False, kw_only=True):
     again: float = math.inf
     way: Way = Way(why="watching begins")
 
+    @property
+    def complete(self) -> bool:
+        """Tell whether all folders are known to the server."""
+        mailbox = self.mailbox
+        return mailbox is not None and self.folders.issubset(mailbox.folders.values())
+
 
 class Board:
     """Keep how everybody stands; safe to share between threads."""
@@ -61,6 +67,8 @@ class Board:
         """Begin with nobody."""
         self.changed = threading.Condition()
         self.standings: dict[str, Standing] = {}
+        self.turns = 0
+        """How often anybody's way has become another one, or who there is."""
         self._told: SimpleQueue[FolderHint | None] = SimpleQueue()
 
     def hint(self, principal: str, folder: str = "", *, heard: bool = True) -> None:
@@ -101,7 +109,7 @@ class Board:
             found.step += 1
             found.reasons += (f"{name}: {why}",)
             found.again = time.monotonic() + REST
-            found.way = Way(why="; ".join(found.reasons))
+            self._stands(found, Way(why="; ".join(found.reasons)))
             self.changed.notify()
 
     def refused(self, principal: str, why: str) -> None:
@@ -109,14 +117,24 @@ class Board:
         with self.changed:
             if (found := self.standings.get(principal)) is not None:
                 found.step, found.again = _NO_WAY, time.monotonic() + LOCKED_OUT
-                found.way = Way(why=why)
+                self._stands(found, Way(why=why))
                 self.changed.notify()
 
     def _note(self, principal: str, name: str, why: str) -> None:
         with self.changed:
             if (found := self.standings.get(principal)) is not None:
                 reasons = [*found.reasons, why] if why else found.reasons
-                found.way = Way(name=name, why="; ".join(reasons))
+                self._stands(found, Way(name=name, why="; ".join(reasons)))
+
+    def stands(self, standing: Standing, way: Way) -> None:
+        """Note how it stands with somebody, where that is another way than before."""
+        with self.changed:
+            self._stands(standing, way)
+
+    def _stands(self, standing: Standing, way: Way) -> None:
+        if standing.way != way:
+            standing.way = way
+            self.turns += 1
 
 
 class Line(ABC):
@@ -165,6 +183,16 @@ class Line(ABC):
         """Return who is to be listened to."""
         with self.lock:
             return dict(self._members)
+
+    @property
+    def wanting(self) -> bool:
+        """Tell whether `cover` is to be called although everybody is as before."""
+        return False
+
+    def member(self, who: str) -> bool:
+        """Tell whether somebody is to be listened to."""
+        with self.lock:
+            return who in self._members
 
     def due(self, who: str) -> bool:
         """Tell whether somebody is to be tried now."""

@@ -9,6 +9,7 @@ subscriptions and the Mailbox server.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -67,15 +68,23 @@ class Streaming:
     def cover(self, members: Mapping[str, Mailbox]) -> None:
         """Listen to these from now on."""
         self._seats = {who: seat for who, seat in self._seats.items() if who in members}
+        taken = Counter(self._seats.values())
         for who in sorted(members):
-            self._seat(who, f"{self._group(members[who])} {self._shifts.get(who, 0)}")
-        for seat in {*self._lines, *self._seats.values()}:
+            self._seat(who, f"{self._group(members[who])} {self._shifts.get(who, 0)}", taken)
+        seated: dict[tuple[str, int], dict[str, Mailbox]] = {seat: {} for seat in self._lines}
+        for who, seat in self._seats.items():
+            seated.setdefault(seat, {})[who] = members[who]
+        for seat, some in seated.items():
             if seat not in self._lines:
                 self._lines[seat] = Stream(self._board, self._stray)
-            some = {who: members[who] for who, where in self._seats.items() if where == seat}
             self._lines[seat].cover(some)
-        for seat in set(self._lines) - set(self._seats.values()):
-            self._lines.pop(seat).close()
+            if not some:
+                self._lines.pop(seat).close()
+
+    @property
+    def wanting(self) -> bool:
+        """Tell whether `cover` is to be called although everybody is as before."""
+        return any(each.wanting for each in list(self._lines.values()))
 
     def close(self) -> None:
         """Let all streams end."""
@@ -88,15 +97,17 @@ class Streaming:
         for each in self._lines.values():
             each.join(max(until - time.monotonic(), 0.0))
 
-    def _seat(self, who: str, group: str) -> None:
+    def _seat(self, who: str, group: str, taken: Counter[tuple[str, int]]) -> None:
         """Give somebody a place on a connection of their group; whoever has one keeps it."""
         if who in self._seats and self._seats[who][0] == group:
             return
-        self._seats.pop(who, None)
+        if (left := self._seats.pop(who, None)) is not None:
+            taken[left] -= 1
         number = 0
-        while sum(seat == (group, number) for seat in self._seats.values()) >= MOST:
+        while taken[group, number] >= MOST:
             number += 1
         self._seats[who] = (group, number)
+        taken[group, number] += 1
 
     def _stray(self, who: str) -> None:
         """Move somebody whose mailbox seems to be on another server than their group's."""
@@ -126,6 +137,9 @@ class Stream(Line):
         super().__init__(board)
         self._stray = stray
         self._held: dict[str, _Seated] = {}
+        self._by_id: dict[str, _Seated] = {}
+        self._fresh = False
+        self._missing = True
         self._losses: dict[str, int] = {}
         self._route: Route | None = None
         self._open: Held | None = None
@@ -138,13 +152,15 @@ class Stream(Line):
     def cover(self, members: Mapping[str, Mailbox]) -> None:
         """Listen to these from now on; whoever is new needs not wait for the next sign of life."""
         before, held = self.members, dict(self._held)
-        super().cover(members)
+        if members != before:
+            super().cover(members)
+            self._missing = True
         for who in (members.keys() - before.keys()) & held.keys():
             # Somebody who is back before the connection has parted with them.
             if not held[who].fresh and held[who].mailbox.folders == members[who].folders:
                 self.board.works(who, NAME)
                 self.board.hint(who, heard=False)
-        if time.monotonic() - self._began < _SETTLED or not self._newcomers():
+        if not self.wanting:
             return
         with self.lock:
             if self._open is not None:
@@ -158,10 +174,16 @@ class Stream(Line):
             if self._open is not None:
                 self._open.cut()
 
+    @property
+    def wanting(self) -> bool:
+        """Tell whether it is time to break the connection off, for somebody to be put on it."""
+        return time.monotonic() - self._began >= _SETTLED and self._newcomers()
+
     def round(self) -> float:
         """Subscribe whoever isn't yet, and listen until the connection ends."""
         self._part()
         self._subscribe()
+        self._missing = True
         if not self._held:
             waits = [at - time.monotonic() for who, at in self.later.items() if who in self.members]
             return max(min(waits, default=3600.0), 0.1)
@@ -214,7 +236,7 @@ class Stream(Line):
         for who, seated in list(self._held.items()):
             mailbox = wanted.get(who)
             if mailbox is None or mailbox.folders != seated.mailbox.folders:
-                del self._held[who]
+                self._leave(who)
                 with suppress(AccordError):
                     seated.mailbox.client.one(unsubscribe(seated.id), self._route)
 
@@ -232,11 +254,18 @@ class Stream(Line):
                 self.put_off(who, error)
                 continue
             self.later.pop(who, None)
-            self._held[who] = _Seated(mailbox, made.id)
+            self._held[who] = self._by_id[made.id] = _Seated(mailbox, made.id)
+            self._fresh = True
             self.board.hint(who, heard=False)
+
+    def _leave(self, who: str) -> None:
+        seated = self._held.pop(who, None)
+        if seated is not None and self._by_id.get(seated.id) is seated:
+            del self._by_id[seated.id]
 
     def _forget_all(self) -> None:
         self._held.clear()
+        self._by_id.clear()
         self._route = None
 
     # the stream
@@ -271,20 +300,22 @@ class Stream(Line):
         raise Retry("the stream ended without a word", after=1.0, code="ended")
 
     def _take(self, read: Piece) -> None:
-        by_id = {each.id: each for each in self._held.values()}
-        members = self.members
         for told in read.told:
-            if told.id in by_id and by_id[told.id].mailbox.principal in members:
-                self.board.news(by_id[told.id].mailbox, told)
+            seated = self._by_id.get(told.id)
+            if seated is not None and self.member(seated.mailbox.principal):
+                self.board.news(seated.mailbox, told)
         for name in read.lost:
-            if name in by_id:
-                self._lose(by_id[name])
+            if (seated := self._by_id.get(name)) is not None:
+                self._lose(seated)
         if read.error is None:
             self._settle()
 
     def _settle(self) -> None:
         """Note that all is well, and what may have been missed until now."""
         self.failures, self._heard = 0, True
+        if not (self._fresh or self._missed):
+            return
+        self._fresh = False
         for who, seated in self._held.items():
             if seated.fresh or self._missed:
                 seated.fresh = False
@@ -297,7 +328,8 @@ class Stream(Line):
 
     def _lose(self, seated: _Seated) -> None:
         who = seated.mailbox.principal
-        self._held.pop(who, None)
+        self._leave(who)
+        self._missing = True
         self.board.waits(who, "the server lost the subscription")
         if seated.fresh:
             self._losses[who] = self._losses.get(who, 0) + 1
@@ -321,13 +353,23 @@ class Stream(Line):
         return newcomers
 
     def _newcomers(self) -> bool:
-        """Tell whether somebody is to be put on the connection who isn't, or not with all."""
+        """Tell whether somebody is to be put on the connection who isn't, or not with all.
+
+        It is asked at each sign of life: nobody is looked at while nobody is wanting.
+        """
+        if not self._missing:
+            return False
+        # Before the look: who comes meanwhile is looked for next time.
+        self._missing = False
         held = dict(self._held)
-        return any(
-            who not in held or held[who].mailbox.folders != mailbox.folders
+        missing = [
+            who
             for who, mailbox in self.members.items()
-            if self.due(who)
-        )
+            if who not in held or held[who].mailbox.folders != mailbox.folders
+        ]
+        if missing:
+            self._missing = True
+        return any(self.due(who) for who in missing)
 
 
 def answered(held: Held) -> AccordError:
