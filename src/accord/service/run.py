@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -19,7 +19,7 @@ from msgspec import Struct
 from accord.ports.errors import AuthFailed, Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Job, Queue, Urgency
-from accord.ports.watcher import POLL, Watch, Way
+from accord.ports.watcher import POLL, Way
 from accord.queue.backoff import backoff
 from accord.queue.circuits import LONGEST
 from accord.service.accord import Accord
@@ -34,7 +34,7 @@ from accord.service.running import RunSettings
 from accord.service.shares import Shares
 from accord.service.speed import HEARD
 from accord.service.sync import sync
-from accord.state.records import Watched
+from accord.service.ways import Ways
 
 LOOK = 5.0
 """Seconds between two looks at links and targets, which may have been changed meanwhile."""
@@ -124,9 +124,10 @@ class Run:
         self._mine: frozenset[str] = frozenset()
         self._shared = -1
         self._read_again = 0.0
-        self._turns: dict[str, tuple[Watch, int]] = {}
         self._streams: tuple[object, dict[str, dict[str, Any]]] = (None, {})
-        self._ways: dict[tuple[str, str], Way] = {}
+        self._ways = Ways(
+            accord.state, self._presence.name, self._ears, self._tell_way, self._visit_sooner
+        )
         self._failures: dict[str, int] = {}
         self._heard_at: dict[str, float] = {}
         self._former: dict[str, Post] = {}
@@ -151,10 +152,10 @@ class Run:
                     self._look_at_jobs()
                     looked = time.monotonic()
                 if time.monotonic() - told >= WAYS:
-                    self._tell_ways()
+                    self._ways.tell()
                     told = time.monotonic()
                 if time.monotonic() - noted >= NOTED:
-                    self._keep_ways()
+                    self._ways.keep()
                     noted = time.monotonic()
         finally:
             self._ears.close()
@@ -324,53 +325,12 @@ class Run:
     ) -> None:
         self._queue.ask(post.key, cause, place=post.target, after=after, urgency=urgency, full=full)
 
-    def _tell_ways(self) -> None:
-        """Tell, and note for all who visit, who is watched in another way than before."""
-        # Before the ways: what changes meanwhile is told next time.
-        turns = self._ears.turns()
-        if turns == self._turns:
-            return
-        ways = {
-            (target, who): way
-            for target, some in self._ears.ways().items()
-            for who, way in some.items()
-        }
-        news = {each: way for each, way in ways.items() if self._ways.get(each) != way}
-        gone = self._ways.keys() - ways.keys()
-        try:
-            if news or gone:
-                self._note_ways(news, gone)
-            for mailbox in [each for each, way in news.items() if way.name == POLL]:
-                if mailbox in self._ways:
-                    self._visit_sooner(mailbox)
-        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
-            trouble = contained(error, "noting who is watched")
-            _log.warning("run.ways", extra={"why": str(trouble)})
-            return
-        self._ways, self._turns = ways, turns
-        for (target, who), way in news.items():
-            name = self._name_of(target)
-            with self._telling:
-                self._tell(Watching(target=name, principal=who, way=way.name, why=way.why))
-
-    def _note_ways(
-        self, news: Mapping[tuple[str, str], Way], gone: Collection[tuple[str, str]]
-    ) -> None:
-        with self._accord.state.begin(durable=False) as tx:
-            tx.watches.put(self._presence.name, _watched(news))
-            tx.watches.remove(self._presence.name, gone)
-
-    def _keep_ways(self) -> None:
-        """Note once more who is watched where that was lost: others may have taken us for gone."""
-        me = self._presence.name
-        try:
-            with self._accord.state.read() as tx:
-                noted = tx.watches.count(me)
-            if noted < len(self._ways):
-                with self._accord.state.begin(durable=False) as tx:
-                    tx.watches.put_back(me, _watched(self._ways))
-        except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
-            contained(error, "looking whether it is noted who is watched")
+    def _tell_way(self, mailbox: tuple[str, str], way: Way) -> None:
+        target, who = mailbox
+        with self._telling:
+            self._tell(
+                Watching(target=self._name_of(target), principal=who, way=way.name, why=way.why)
+            )
 
     def _visit_sooner(self, mailbox: tuple[str, str]) -> None:
         """Have a mailbox visited in a while whose next visit is planned as if it were heard of."""
@@ -504,13 +464,6 @@ class Run:
 def _logins(target: str) -> str:
     """Return the name by which the queue knows how logins at a target fare."""
     return f"{target}/logins"
-
-
-def _watched(ways: Mapping[tuple[str, str], Way]) -> list[Watched]:
-    return [
-        Watched(target=target, principal=who, way=way.name, why=way.why)
-        for (target, who), way in ways.items()
-    ]
 
 
 def _changed(before: Roster, after: Roster) -> set[str]:

@@ -695,13 +695,13 @@ def test_a_listener_asks_for_what_it_does_not_hear_of_once(monkeypatch: pytest.M
     monkeypatch.setattr(listener._queue, "ask", counted)
     for _ in range(5):
         listener._look()
-        listener._tell_ways()
+        listener._ways.tell()
     assert asked == {"start": 2}
     # What is heard of no more is visited sooner than was planned.
     scene.watch.state = Way(name="poll", why="no more")
     for _ in range(5):
         listener._look()
-        listener._tell_ways()
+        listener._ways.tell()
     assert asked == {"start": 2, "interval": 2}
     listener._ears.close()
 
@@ -714,7 +714,7 @@ def test_a_look_where_nothing_has_changed_touches_no_mailbox(
     scene = Scene(world)
     both = Run(scene.accord, PATIENT, scene._hear, MemoryQueue())
     both._look()
-    both._tell_ways()
+    both._ways.tell()
     assert [each["ways"] for each in both.streams().values()] == [{"streaming": 2}]
     touched: list[str] = []
 
@@ -741,7 +741,7 @@ def test_a_look_where_nothing_has_changed_touches_no_mailbox(
         patch.setattr(scene.watch, "ways", ways)
         for _ in range(3):
             both._look()
-            both._tell_ways()
+            both._ways.tell()
             both.streams()
         assert touched == []
     first, *others = scene.watch.given
@@ -749,7 +749,7 @@ def test_a_look_where_nothing_has_changed_touches_no_mailbox(
     assert all(each is first for each in others), "a watch sees by that that nothing has changed"
     # What changes is seen all the same: who is there, how they are watched, whose share they are.
     scene.watch.state = Way(name="poll")
-    both._tell_ways()
+    both._ways.tell()
     assert [each["ways"] for each in both.streams().values()] == [{"poll": 2}]
     world.change_link("bob", paused=True)
     both._look()
@@ -856,7 +856,7 @@ def test_whoever_visits_knows_whom_another_process_hears_of() -> None:
     listener._presence.begin()
     listener._look()
     scene.watch.covered = [each for each in scene.watch.covered if "alice" in each.principal]
-    listener._tell_ways()
+    listener._ways.tell()
     assert _next_visits(worker) == {"alice": 3000, "bob": 60}
     listener._ears.close()
     listener._presence.close()
