@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 ARGS ?=
-WORKERS ?= 4
+WORKERS ?= 3
 CODE = $(wildcard src tests bench)
 
 help: ## show this list
