@@ -142,9 +142,7 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
     def quick() -> dict[str, float]:
         return run("status", "--json", code=None).row["targets"][0]["done"] or {}
 
-    def caused(
-        cause: str, write: Callable[[str], object], arrived: Callable[[], list[str]]
-    ) -> bool:
+    def caused(cause: str, write: Callable[[str], object], shown: Callable[[], list[str]]) -> bool:
         """Write until a visit is made for that; what comes together is one, of what came first."""
         for number in range(5):
             write(f"{cause} {number}")
