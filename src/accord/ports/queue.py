@@ -143,8 +143,7 @@ class Queue(Protocol):
         """Note that a place itself failed, as one mailbox, `who`, met it.
 
         After TROUBLES of them in a row, or at once where it asked everybody to be left alone for
-        `after` seconds, nothing is begun there for a while. Then one run tries it. However long
-        it asks for, that is after ten minutes.
+        `after` seconds, nothing is begun there for a while. Then one run tries it.
         """
         ...
 

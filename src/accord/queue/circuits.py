@@ -71,5 +71,5 @@ class Standing(Struct, frozen=True, kw_only=True):
             why=self.why,
             failures=self.failures,
             since=0.0 if self.since is None else self.since - now,
-            after=max((self.until or now) - now, 0.0),
+            after=self.left(now),
         )
