@@ -291,23 +291,43 @@ def test_a_folder_that_becomes_known_is_found_by_the_same_call_as_before(server:
         server.ended.set()
 
 
-def test_an_answer_that_is_held_back_on_the_way_is_noticed(server: Server) -> None:
-    class Held(Server):
-        def stream(self, asked: Asked) -> Iterator[bytes]:
-            if asked.ids:
-                raise httpx2.ReadTimeout("nothing came")
-            yield b""
+class Held(Server):
+    """A server behind a proxy that lets nothing through before the end of an answer."""
 
-        def subscribe(self, asked: Asked) -> httpx2.Response:
-            if "Pull" not in asked.body:
-                return super().subscribe(asked)
-            granted = "<m:SubscriptionId>p</m:SubscriptionId><m:Watermark>w</m:Watermark>"
-            return httpx2.Response(200, content=answer("Subscribe", FINE + granted))
+    def stream(self, asked: Asked) -> Iterator[bytes]:
+        if asked.ids:
+            raise httpx2.ReadTimeout("nothing came")
+        yield b""
 
+    def subscribe(self, asked: Asked) -> httpx2.Response:
+        if "Pull" not in asked.body:
+            return super().subscribe(asked)
+        granted = "<m:SubscriptionId>p</m:SubscriptionId><m:Watermark>w</m:Watermark>"
+        return httpx2.Response(200, content=answer("Subscribe", FINE + granted))
+
+
+def test_an_answer_that_is_held_back_on_the_way_is_noticed() -> None:
     with Stage(Held(), ["ann@x.test"]) as stage:
         assert until(lambda: stage.ways() == {"ann@x.test": "pull"}, SOON)
         why = stage.watch.ways()["ann@x.test"].why
     assert "nothing comes before the end" in why
+
+
+def test_who_falls_from_a_way_while_others_are_looked_after_is_given_to_the_next_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    genuine = ExchangeWatch._arrange
+
+    def arrange(watch: ExchangeWatch) -> float:
+        wait = genuine(watch)
+        standing = watch._board.standings["ann@x.test"]
+        if standing.step == 0:
+            assert until(lambda: standing.step == 1, SOON)
+        return wait
+
+    monkeypatch.setattr(ExchangeWatch, "_arrange", arrange)
+    with Stage(Held(), ["ann@x.test"]) as stage:
+        assert until(lambda: stage.ways() == {"ann@x.test": "pull"}, SOON)
 
 
 def test_who_tells_no_watermark_can_not_be_pulled(server: Server) -> None:

@@ -63,7 +63,7 @@ class ExchangeWatch:
     def cover(self, watched: Sequence[Watched]) -> None:
         """Watch these from now on; the work is done by a thread."""
         board = self._board
-        with board.changed:
+        with board.lock:
             if watched is not self._covered:
                 self._take(watched)
             elif not self._grow() and not any(each.wanting for each in self._all()):
@@ -73,7 +73,7 @@ class ExchangeWatch:
                     target=self._run, name="exchange-watch", daemon=True
                 )
                 self._thread.start()
-            board.changed.notify()
+            board.stirred.set()
 
     def _take(self, watched: Sequence[Watched]) -> None:
         """Let whoever is watched as before stand as before, and look the others up."""
@@ -108,7 +108,7 @@ class ExchangeWatch:
 
     def ways(self) -> Mapping[str, Way]:
         """Return how each principal is watched just now."""
-        with self._board.changed:
+        with self._board.lock:
             return {who: each.way for who, each in self._board.standings.items()}
 
     def way(self, principal: str) -> Way:
@@ -124,8 +124,7 @@ class ExchangeWatch:
     def close(self) -> None:
         """Stop listening, and wait a few seconds for the threads to part in good order."""
         self._ended.set()
-        with self._board.changed:
-            self._board.changed.notify()
+        self._board.stirred.set()
         if self._thread is not None:
             self._thread.join(_PARTING)
         for each in self._ways.values():
@@ -143,10 +142,11 @@ class ExchangeWatch:
 
     def _run(self) -> None:
         while not self._ended.is_set():
+            # Before looking, not after: who falls from a way meanwhile is given to the next at once.
+            self._board.stirred.clear()
             wait = self._arrange()
-            with self._board.changed:
-                if not self._ended.is_set():
-                    self._board.changed.wait(wait)
+            if not self._ended.is_set():
+                self._board.stirred.wait(wait)
 
     def _arrange(self) -> float:
         """Give everybody to the way that they are at, and return when to look again."""
@@ -161,7 +161,7 @@ class ExchangeWatch:
             if standing.look <= now:
                 self._find(who, standing, refused)
         members: dict[str, dict[str, Mailbox]] = {name: {} for name in self._order}
-        with self._board.changed:
+        with self._board.lock:
             for who, standing in self._board.standings.items():
                 if standing.mailbox is not None and standing.step < len(self._order):
                     members[self._order[standing.step]][who] = standing.mailbox
@@ -195,7 +195,7 @@ class ExchangeWatch:
                 after = LOCKED_OUT
             standing.look = time.monotonic() + max(after, _SOONEST)
             self._board.stands(standing, Way(why=str(trouble)))
-        with self._board.changed:
+        with self._board.lock:
             if not standing.complete and self._board.standings.get(who) is standing:
                 self._wanting[who] = standing
 

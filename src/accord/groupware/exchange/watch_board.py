@@ -65,7 +65,9 @@ class Board:
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.stirred = threading.Event()
+        """Set where somebody is to be given to another way."""
         self.standings: dict[str, Standing] = {}
         self.turns = 0
         """How often anybody's way has become another one, or who there is."""
@@ -102,7 +104,7 @@ class Board:
 
     def fell(self, principal: str, name: str, why: str) -> None:
         """Note that a way isn't possible for somebody; the next one is for them to try."""
-        with self.changed:
+        with self.lock:
             found = self.standings.get(principal)
             if found is None:
                 return
@@ -110,25 +112,25 @@ class Board:
             found.reasons += (f"{name}: {why}",)
             found.again = time.monotonic() + REST
             self._stands(found, Way(why="; ".join(found.reasons)))
-            self.changed.notify()
+            self.stirred.set()
 
     def refused(self, principal: str, why: str) -> None:
         """Note that a login is refused: no way is tried before a long time has passed."""
-        with self.changed:
+        with self.lock:
             if (found := self.standings.get(principal)) is not None:
                 found.step, found.again = _NO_WAY, time.monotonic() + LOCKED_OUT
                 self._stands(found, Way(why=why))
-                self.changed.notify()
+                self.stirred.set()
 
     def _note(self, principal: str, name: str, why: str) -> None:
-        with self.changed:
+        with self.lock:
             if (found := self.standings.get(principal)) is not None:
                 reasons = [*found.reasons, why] if why else found.reasons
                 self._stands(found, Way(name=name, why="; ".join(reasons)))
 
     def stands(self, standing: Standing, way: Way) -> None:
         """Note how it stands with somebody, where that is another way than before."""
-        with self.changed:
+        with self.lock:
             self._stands(standing, way)
 
     def _stands(self, standing: Standing, way: Way) -> None:

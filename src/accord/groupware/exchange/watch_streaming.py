@@ -115,8 +115,7 @@ class Streaming:
         if self._shifts[who] > _SHIFTS:
             self._board.fell(who, NAME, "no server knows the subscription that it granted")
             self._shifts[who] = 0
-        with self._board.changed:
-            self._board.changed.notify()
+        self._board.stirred.set()
 
 
 class _Seated(Struct, eq=False):
