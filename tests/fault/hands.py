@@ -14,11 +14,13 @@ import msgspec
 from msgspec import UNSET
 
 from accord.crm.database.admin import Administration
+from accord.model.diff import diff
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
 from accord.model.occurrences import occurrences
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
+from accord.ports.adapter import Revision
 from accord.ports.errors import AccordError
 from tests.fault.mailboxes import LONG, Lost, Mailbox, Shown
 
@@ -92,7 +94,7 @@ class Hands:
         """Write a place never written before into an item."""
         name, place = self._pick(self.born - set(self._series)), self._value()
         if crm:
-            self._rewrite(name, location=place)
+            self._rewrite(*self._record(name), location=place)
         else:
             self.mailbox.place(name, place)
         self.places.setdefault(name, []).append(place)
@@ -136,13 +138,13 @@ class Hands:
         name, place = self._pick(set(self._series)), self._value()
         number = self.dice.randint(1, LONG)
         if crm:
-            _, event = self._record(name)
+            snapshot, event = self._record(name)
             when = event.start + timedelta(weeks=number - 1)
             if when in event.exdates:
                 raise Lost
             others = [one for one in event.overrides if one.recurrence_id != when]
             own = Override(recurrence_id=when, location=place)
-            self._rewrite(name, overrides=_sorted([*others, own]))
+            self._rewrite(snapshot, event, overrides=_sorted([*others, own]))
         else:
             self.mailbox.place_day(name, number, place)
         self.days.setdefault((name, self.day(name, number)), []).append(place)
@@ -150,11 +152,11 @@ class Hands:
     def _drop_day(self, *, crm: bool) -> None:
         name, number = self._pick(set(self._series)), self.dice.randint(2, LONG)
         if crm:
-            _, event = self._record(name)
+            snapshot, event = self._record(name)
             when = event.start + timedelta(weeks=number - 1)
             others = [one for one in event.overrides if one.recurrence_id != when]
             gone = tuple(sorted({*event.exdates, when}))
-            self._rewrite(name, exdates=gone, overrides=_sorted(others))
+            self._rewrite(snapshot, event, exdates=gone, overrides=_sorted(others))
         else:
             self.mailbox.drop_day(name, number)
         self.days.setdefault((name, self.day(name, number)), []).append("")
@@ -162,7 +164,7 @@ class Hands:
     def _move(self, *, crm: bool) -> None:
         """Let a whole series begin at another minute, its occurrences with it; only in the CRM."""
         name = self._pick(set(self._series))
-        _, event = self._record(name)
+        snapshot, event = self._record(name)
         by = timedelta(minutes=self.dice.choice((0, 10, 20)) - event.start.minute)
         moved = [
             msgspec.structs.replace(one, recurrence_id=one.recurrence_id + by)
@@ -170,7 +172,7 @@ class Hands:
         ]
         gone = tuple(when + by for when in event.exdates)
         times = {"start": event.start + by, "end": event.end + by}
-        self._rewrite(name, **times, exdates=gone, overrides=_sorted(moved))
+        self._rewrite(snapshot, event, **times, exdates=gone, overrides=_sorted(moved))
 
     def _pick(self, names: set[str]) -> str:
         alive = sorted(names - self.deleted)
@@ -184,9 +186,20 @@ class Hands:
                 return snapshot, snapshot.item
         raise Lost
 
-    def _rewrite(self, name: str, **values: Any) -> None:
-        snapshot, event = self._record(name)
-        self._crm.put(self.user, msgspec.structs.replace(event, **values), snapshot.ref)
+    def _rewrite(self, snapshot: Snapshot, event: Event, **values: Any) -> None:
+        """Change a record as it was read, as a form would: not what somebody wrote since."""
+        after = msgspec.structs.replace(event, **values)
+        revision = Revision(
+            ref=snapshot.ref,
+            version=snapshot.version,
+            before=event,
+            after=after,
+            changed=diff(event, after),
+        )
+        with self._crm.crm.open(self.user) as session:
+            (outcome,) = session.update("", Kind.EVENT, [revision])
+        if isinstance(outcome, AccordError):
+            raise outcome
 
 
 def _sorted(overrides: list[Override]) -> tuple[Override, ...]:

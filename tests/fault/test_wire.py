@@ -26,6 +26,8 @@ class Echo:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
+        # Closing alone doesn't wake the thread that waits for a client.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _serve(self) -> None:

@@ -24,7 +24,10 @@ exchangelib: Any = pytest.importorskip("exchangelib")
 def listening(exchange: Exchange) -> Iterator[str]:
     """Serve on a free port and yield the address."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(exchange.app, HOST, port, log_level="warning"))
+    config = uvicorn.Config(
+        exchange.app, HOST, port, log_level="warning", timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
