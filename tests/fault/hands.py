@@ -20,7 +20,7 @@ from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
 from accord.model.occurrences import occurrences
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
-from accord.ports.adapter import Revision
+from accord.ports.adapter import Outcome, Removal, Revision
 from accord.ports.errors import AccordError
 from tests.fault.mailboxes import LONG, Lost, Mailbox, Shown
 
@@ -106,15 +106,21 @@ class Hands:
         name = self._pick(self.born)
         if crm:
             snapshot, event = self._record(name)
-            self._crm.delete(self.user, Kind.EVENT, snapshot.ref)
+            with self._crm.crm.open(self.user) as session:
+                gone = Removal(ref=snapshot.ref, version=snapshot.version)
+                _done(session.delete("", Kind.EVENT, [gone]))
             place = event.location
         else:
             place = self.mailbox.drop(name)
         self._dropped(name, place, crm=crm)
 
     def _dropped(self, name: str, place: str, *, crm: bool) -> None:
-        """Note a deletion, and with it what place the hand has let go of knowingly."""
+        """Note a deletion, and with it what places the hand has let go of knowingly."""
         self.deleted.add(name)
+        for (series, _), places in self.days.items():
+            # Should the series stand, because it was edited on the other side, its days are those.
+            if series == name:
+                places.append("")
         others = [x for x in self.places.get(name, []) if (x in self._crms) is not crm]
         # What the other hand wrote may stand against this, or have been replaced by it.
         self.places[name] = [*dict.fromkeys([place, *others[-1:], ""])]
@@ -197,9 +203,13 @@ class Hands:
             changed=diff(event, after),
         )
         with self._crm.crm.open(self.user) as session:
-            (outcome,) = session.update("", Kind.EVENT, [revision])
-        if isinstance(outcome, AccordError):
-            raise outcome
+            _done(session.update("", Kind.EVENT, [revision]))
+
+
+def _done(outcomes: list[Outcome]) -> None:
+    (outcome,) = outcomes
+    if isinstance(outcome, AccordError):
+        raise outcome
 
 
 def _sorted(overrides: list[Override]) -> tuple[Override, ...]:
