@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -156,6 +156,21 @@ def quicker(rig: Rig, place: Place, ref: str, part: bytes, number: int, turn: in
     rig.bridge.before.append(meanwhile)
 
 
+def deleted_by_hand(rig: Rig, place: Place, ref: str, number: int) -> None:
+    """Let a person delete an occurrence right before one is written."""
+    left = [1]
+
+    def meanwhile(name: str, body: bytes) -> httpx2.Response | None:
+        if name == "UpdateItem" and b"OccurrenceItemId" in body and left[0]:
+            left[0] = 0
+            assert isinstance(place.session, ExchangeSession)
+            (answer,) = place.session._client.delete([occurrence(ref, number)], notify=False)
+            assert answer.error is None
+        return None
+
+    rig.bridge.before.append(meanwhile)
+
+
 def locations(place: Place, ref: str) -> list[Any]:
     item = place.read(ref).item
     assert isinstance(item, Event)
@@ -200,6 +215,26 @@ def test_an_occurrence_of_a_moved_series_changed_between_the_writes_stays(rig: R
         written = done(place.update(changed)[0])
         assert locations(place, before.ref) == ["Room 1", "By hand"]
         assert written.version != place.read(before.ref).version
+
+
+@pytest.mark.parametrize("exdates", [(), (DAYS[2],)])
+def test_an_occurrence_of_a_moved_series_deleted_between_the_writes_shows_as_deleted(
+    rig: Rig, exdates: tuple[datetime, ...]
+) -> None:
+    with rig.place(Kind.EVENT) as place:
+        (before,) = place.create(msgspec.structs.replace(series(), exdates=exdates))
+        gone = {"exdates": tuple(day + LATER for day in exdates)}
+        later = msgspec.structs.replace(series(LATER), **gone)
+        deleted_by_hand(rig, place, before.ref, 4)
+        changed = revise(
+            before, start=later.start, end=later.end, overrides=later.overrides, **gone
+        )
+        written = done(place.update(changed)[0])
+        there = place.read(before.ref)
+        assert isinstance(there.item, Event)
+        assert there.item.exdates == (*gone["exdates"], DAYS[3] + LATER)
+        assert locations(place, before.ref) == ["Room 1"]
+        assert written.version != there.version
 
 
 @pytest.mark.parametrize("number", [0, 2])

@@ -153,7 +153,10 @@ def _occurred(
         revision, end = revisions[number], done[job.ref]
         if isinstance(end, Stale):
             told[number] = resume.go_on(desk, revision, job, rewritten=number in rewritten)
-        elif number in rewritten and isinstance(end, ItemError) and not isinstance(end, Gone):
+        elif number in rewritten and isinstance(end, Gone):
+            # Somebody has deleted an occurrence, or the series: what stands of it tells.
+            told[number] = resume.complete(desk, revision)
+        elif number in rewritten and isinstance(end, ItemError):
             told[number] = resume.take_back(desk, revision, end)
         else:
             told[number] = end if isinstance(end, AccordError) else Sent(job.ref, end)
