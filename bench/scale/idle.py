@@ -22,6 +22,9 @@ _NEVER = 604_800
 QUIET = 5.0
 """Seconds by which is told whether the first visits are over."""
 
+CALM = 80.0
+"""Seconds of calm after them: mailboxes are polled after a minute, and that makes second visits."""
+
 
 class Idle(Struct, frozen=True, kw_only=True):
     """Say how many links, how often they are visited, and for how long each is measured."""
@@ -72,7 +75,7 @@ def _measure(
     ):
         service.until_streamed(mailboxes)
         links = mailboxes * len(KINDS)
-        _rest(service, links, links / interval, tell)
+        _rest(service, links, links / interval, min(CALM, idle.seconds), tell)
         visits = service.visits
         watch = Watch(accord=service.pid)
         end = time.monotonic() + idle.seconds
@@ -90,16 +93,23 @@ def _measure(
         }
 
 
-def _rest(service: Service, links: int, per_second: float, tell: Tell) -> None:
-    """Wait until the first visits are over: until no more come than the interval asks for."""
+def _rest(service: Service, links: int, per_second: float, calm: float, tell: Tell) -> None:
+    """Wait until the first visits are over: until no more come than the interval asks for.
+
+    It has to stay so for `calm` seconds.
+    """
+    since = time.monotonic()
 
     def over() -> bool:
+        nonlocal since
         before = service.visits
         time.sleep(QUIET)
         service.listen()
         tell(f"first visits: {len(service.visited)} of {links} links")
         usual = max(1.5 * per_second * QUIET, 1.0)
-        return len(service.visited) >= links and service.visits - before <= usual
+        if len(service.visited) < links or service.visits - before > usual:
+            since = time.monotonic()
+        return time.monotonic() - since >= calm
 
     if not until(over, PATIENCE):
         raise RuntimeError("the first visits never end")
