@@ -12,14 +12,14 @@ from tests.fault.storm.kinds import KINDS
 from tests.fault.storm.storm import Figures, Row, storm, table
 from tests.peers import miss
 
-QUICK = (
-    "service killed",
+QUICK = ("service killed", "429 and 503")
+PATIENT = (
     "servers cut off",
-    "429 and 503",
     "clocks set back by 1 h",
     "tokens expired",
+    "nonsense for answers",
+    "disk full",
 )
-PATIENT = ("nonsense for answers", "disk full")
 SHARED = ("worker killed", "listener killed", "database killed", "database cut off")
 ELSEWHERE = (
     "CRM.interface killed",
