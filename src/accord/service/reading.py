@@ -13,9 +13,10 @@ import msgspec
 from accord.model.kinds import Side
 from accord.ports.adapter import Known
 from accord.service.meter import Meter
+from accord.service.pausing import require_lease
 from accord.service.pull import Pulled, pull
 from accord.service.report import Report
-from accord.service.visit import Progress, Visit
+from accord.service.visit import Visit
 from accord.state.state import Tx
 
 
@@ -24,7 +25,7 @@ def read_crm(visit: Visit) -> Pulled:
     anew = visit.full or visit.anew
     cursor = "" if anew else visit.cursors[Side.CRM]
     known = _known([visit], Side.CRM)
-    return pull(visit.crm, cursor, known, _counting(visit.progress, "reading"))
+    return pull(visit.crm, cursor, known, _paging(visit))
 
 
 def read_folder(
@@ -43,9 +44,7 @@ def read_folder(
     pulled: dict[str, Pulled] = {}
     for cursor, some in standing.items():
         known = _known(some, Side.GROUPWARE)
-        pulled[cursor] = pull(
-            some[0].groupware, cursor, known, _counting(some[0].progress, "reading")
-        )
+        pulled[cursor] = pull(some[0].groupware, cursor, known, _paging(some[0]))
         meter.charge([reports[visit.link.id] for visit in some])
     together = _together(pulled)
     return {visit.link.id: together[cursor] for cursor, some in standing.items() for visit in some}
@@ -93,12 +92,14 @@ def _decided_about(tx: Tx, visit: Visit, side: Side, refs: Sequence[str]) -> dic
     return found
 
 
-def _counting(progress: Progress, phase: str) -> Callable[[int], None]:
+def _paging(visit: Visit) -> Callable[[int], None]:
+    """Tell how far reading is after each page, and keep the folder's lease for the next one."""
     count = 0
 
     def more(number: int) -> None:
         nonlocal count
         count += number
-        progress(phase, count, 0)
+        visit.progress("reading", count, 0)
+        require_lease(visit)
 
     return more

@@ -13,6 +13,8 @@ from accord.ports.adapter import Written
 from accord.ports.errors import Denied, Retry
 from accord.rules.rule import Invitations, Meetings
 from accord.service import pausing, writes
+from accord.service.opening import Options
+from accord.service.sync import sync
 from accord.state.leases import FOLDER
 from tests.unit.service.kit import CRM, GROUPWARE, event
 from tests.unit.service.watched import WatchedWorld
@@ -273,6 +275,29 @@ def test_the_database_is_asked_for_a_lease_only_where_that_is_long_ago() -> None
     world.person().add(event())
     assert "taken over" in world.sync().error
     assert world.names() == ["create groupware 1", "mark crm 1"], "it was sure a moment ago"
+
+
+@pytest.mark.parametrize("side", [CRM, GROUPWARE])
+def test_a_folder_that_takes_long_to_read_stays_ones_own(
+    monkeypatch: pytest.MonkeyPatch, side: Side
+) -> None:
+    monkeypatch.setattr(pausing, "SURE", -1.0)
+    world = WatchedWorld(**{side.value: {"page": 1}})
+    for title in "ABC":
+        (world.person() if side is CRM else world.mailbox()).add(event(title))
+    taken = []
+
+    def slow(phase: str, count: int, _: int) -> None:
+        if phase == "reading" and count:
+            world.wait(seconds=100)
+            with world.state.begin() as tx:
+                (name,) = tx.leases.standing(FOLDER)
+                taken.append(tx.leases.acquire(name, "elsewhere/1/a", 3600))
+
+    (report,) = sync(world.accord, [world.link()], Options(), slow)
+    assert not report.error
+    assert taken == [None] * 3
+    assert world.titles() == (["A", "B", "C"], ["A", "B", "C"])
 
 
 # Deleted records that come back.

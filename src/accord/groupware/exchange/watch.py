@@ -142,7 +142,7 @@ class ExchangeWatch:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            # Before looking, not after: who falls from a way meanwhile is given to the next at once.
+            # Before looking, not after: who falls from a way meanwhile is given on at once.
             self._board.stirred.clear()
             wait = self._arrange()
             if not self._ended.is_set():
