@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: setup demo test check split fault fuzz mutants bench scale lock docs clean help
 MAKEFLAGS += --no-print-directory
+# Where bytecode is not kept, each of the many processes that tests start would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 ARGS ?=

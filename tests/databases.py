@@ -6,6 +6,8 @@ use: making one takes longer than most tests.
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -19,11 +21,13 @@ from accord.crm.database import schema as crm_schema
 from accord.db import Database, migrate, open_database
 from accord.db import open as opening
 from accord.queue import schema as queue_schema
-from accord.sandbox.postgres import fresh_database
+from accord.sandbox.postgres import drop_database, fresh_database, template_database
 from accord.state import State
 from accord.state import schema as state_schema
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+_CONNECTED = 3
+"""How many databases of a pool stay connected while nobody uses them."""
 
 
 class Databases(Protocol):
@@ -65,31 +69,43 @@ class Sqlite:
 
 
 class Pool:
-    """Keep databases with the tables of state and CRM on a server, for one test after another."""
+    """Keep databases with the tables of state and CRM on a server, for one test after another.
+
+    They are copies of one that all processes of a run share: making the tables takes far longer.
+    """
 
     def __init__(self, server: str) -> None:
         self._server = server
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(16)
+        self._template = f"accord_tables_{run}"
         self._stack = ExitStack()
         self._free: list[Database] = []
+        self._stack.callback(drop_database, server, self._template)
 
     def take(self) -> Database:
         """Return an empty database."""
         if self._free:
             return self._free.pop()
-        url = self._stack.enter_context(fresh_database(self._server))
+        template = template_database(self._server, self._template, _with_tables)
+        url = self._stack.enter_context(fresh_database(self._server, template))
         with _OPENED.for_long():
-            database = self._stack.enter_context(closing(open_database(url)))
-        for package in ("accord.state", "accord.crm.database", "accord.queue"):
-            migrate(database, package)
-        return database
+            return self._stack.enter_context(closing(open_database(url)))
 
     def put_back(self, database: Database) -> None:
         """Empty a database that nobody uses any more."""
         empty(database)
+        if len(self._free) >= _CONNECTED:
+            database.engine.dispose()
         self._free.append(database)
 
     def close(self) -> None:
         self._stack.close()
+
+
+def _with_tables(url: str) -> None:
+    with _OPENED.for_long(), closing(open_database(url)) as database:
+        for package in ("accord.state", "accord.crm.database", "accord.queue"):
+            migrate(database, package)
 
 
 class Postgres:

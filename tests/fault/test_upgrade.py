@@ -187,7 +187,7 @@ def house() -> Iterator[House]:
     made.close()
 
 
-@pytest.fixture(params=["sqlite", POSTGRES])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), POSTGRES])
 def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The addresses of an empty database and of its queue."""
     if request.param == "sqlite":

@@ -140,8 +140,13 @@ def fresh_database(server: str, template: str | None = None) -> Iterator[str]:
     try:
         yield make_url(server).set(database=name).render_as_string(False)
     finally:
-        with closing(_admin(server)) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        drop_database(server, name)
+
+
+def drop_database(server: str, name: str) -> None:
+    """Drop a database with whoever is still connected, where there is one of that name."""
+    with closing(_admin(server)) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def template_database(server: str, name: str, build: Callable[[str], None]) -> str:
@@ -154,7 +159,7 @@ def template_database(server: str, name: str, build: Callable[[str], None]) -> s
         known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if known.fetchone() is None:
             draft = f"{name}_draft"
-            admin.execute(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
+            drop_database(server, draft)
             admin.execute(f"CREATE DATABASE {draft} TEMPLATE template0")
             build(make_url(server).set(database=draft).render_as_string(False))
             admin.execute(f"ALTER DATABASE {draft} RENAME TO {name}")
