@@ -223,16 +223,16 @@ def test_an_occurrence_of_a_moved_series_deleted_between_the_writes_shows_as_del
 ) -> None:
     with rig.place(Kind.EVENT) as place:
         (before,) = place.create(msgspec.structs.replace(series(), exdates=exdates))
-        gone = {"exdates": tuple(day + LATER for day in exdates)}
-        later = msgspec.structs.replace(series(LATER), **gone)
+        gone = tuple(day + LATER for day in exdates)
+        later = msgspec.structs.replace(series(LATER), exdates=gone)
         deleted_by_hand(rig, place, before.ref, 4)
         changed = revise(
-            before, start=later.start, end=later.end, overrides=later.overrides, **gone
+            before, start=later.start, end=later.end, overrides=later.overrides, exdates=gone
         )
         written = done(place.update(changed)[0])
         there = place.read(before.ref)
         assert isinstance(there.item, Event)
-        assert there.item.exdates == (*gone["exdates"], DAYS[3] + LATER)
+        assert there.item.exdates == (*gone, DAYS[3] + LATER)
         assert locations(place, before.ref) == ["Room 1"]
         assert written.version != there.version
 
