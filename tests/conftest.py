@@ -33,15 +33,26 @@ settings.register_profile(
 )
 settings.load_profile("accord")
 
-LONGEST = ("fuzz", "slow")
+_SPREAD = 0.6
+"""Over which part of all others slow tests are spread."""
 
 REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1" else ()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take longest, so that no process waits for another in the end."""
-    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in LONGEST))
+    """Begin with what takes longest, so that no process waits for another in the end.
+
+    Slow tests mostly wait. They are spread among those that compute, so that there is always
+    something to compute.
+    """
+    longest = [item for item in items if item.get_closest_marker("fuzz")]
+    slow = [item for item in items if item.get_closest_marker("slow") and item not in longest]
+    others = [item for item in items if item not in {*longest, *slow}]
+    apart = int(len(others) * _SPREAD / max(len(slow), 1))
+    for number, item in enumerate(slow):
+        others.insert(number * (apart + 1), item)
+    items[:] = [*longest, *others]
 
 
 @pytest.hookimpl(trylast=True)
