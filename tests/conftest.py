@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,8 +34,8 @@ settings.register_profile(
 )
 settings.load_profile("accord")
 
-_SPREAD = 0.6
-"""Over which part of all others slow tests are spread."""
+_SPREAD = {"fuzz": 0.0, "slow": 0.6, "waits": 0.95}
+"""Over which part of a run tests of a kind are spread."""
 
 REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1" else ()
 
@@ -43,16 +44,20 @@ REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process waits for another in the end.
 
-    Slow tests mostly wait. They are spread among those that compute, so that there is always
-    something to compute.
+    Those that wait are spread among those that compute, so that there is always something to
+    compute.
     """
-    longest = [item for item in items if item.get_closest_marker("fuzz")]
-    slow = [item for item in items if item.get_closest_marker("slow") and item not in longest]
-    others = [item for item in items if item not in {*longest, *slow}]
-    apart = int(len(others) * _SPREAD / max(len(slow), 1))
-    for number, item in enumerate(slow):
-        others.insert(number * (apart + 1), item)
-    items[:] = [*longest, *others]
+    parts: dict[str, list[pytest.Item]] = {name: [] for name in (*_SPREAD, "")}
+    for item in items:
+        parts[next((name for name in _SPREAD if item.get_closest_marker(name)), "")].append(item)
+    # Neighbours wait alike.
+    parts["waits"].sort(key=lambda item: crc32(item.nodeid.encode()))
+    placed = [
+        (_SPREAD.get(name, 1.0) * number / len(some), item)
+        for name, some in parts.items()
+        for number, item in enumerate(some)
+    ]
+    items[:] = [item for _, item in sorted(placed, key=lambda each: each[0])]
 
 
 @pytest.hookimpl(trylast=True)

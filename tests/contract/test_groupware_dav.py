@@ -29,6 +29,8 @@ from accord.testing.place import Place, SecondSession, new_key
 from accord.testing.samples import samples
 from tests.peers import Account, new_account
 
+pytestmark = pytest.mark.waits
+
 
 def adapter_for(account: Account, **more: Any) -> DavAdapter:
     """Return an adapter that sees the three collections of an account as the ones to use."""

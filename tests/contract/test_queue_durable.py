@@ -12,6 +12,8 @@ from accord.queue.durable import DurableQueue
 from accord.sandbox.postgres import fresh_database
 from accord.testing import QueueContract
 
+pytestmark = pytest.mark.waits
+
 
 class TestSqlite(QueueContract):
     @pytest.fixture

@@ -12,6 +12,8 @@ from bench import __main__ as bench
 from bench import syncml
 from bench.rows import Rows
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kit", "reference")

@@ -13,6 +13,8 @@ from tests.interop.client import STORES, make_kit
 from tests.interop.lab import Tap, alerts, text
 from tests.interop.shop import Shop
 
+pytestmark = pytest.mark.waits
+
 NOWHERE = "http://127.0.0.1:9/CRM.interface"
 
 

@@ -12,6 +12,8 @@ from accord.sandbox.proxy import Lose, Meanwhile, Refuse, Request
 from tests.interop.client import STORES, Device, Outcome, Run
 from tests.interop.lab import Lab, Pause, alerts, fine, text
 
+pytestmark = pytest.mark.waits
+
 SUSPENDED = 20032
 UNEXPECTED_SLOW = 22000
 BOTH = ["From Crm", "From Phone", "Old One"]

@@ -8,6 +8,8 @@ import pytest
 
 from tests.interop.lab import Lab, fine, record, text
 
+pytestmark = pytest.mark.waits
+
 SIZE = 60_000  # bytes of a large text
 SMALL = "20000"  # bytes of a message
 WBXML_12 = bytes.fromhex("02a4016a")

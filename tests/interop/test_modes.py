@@ -7,6 +7,8 @@ import pytest
 from tests.interop.client import STORES, Device
 from tests.interop.lab import Lab, alerts, fine, text
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def phone(lab: Lab) -> Device:

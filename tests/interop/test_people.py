@@ -7,6 +7,8 @@ import pytest
 from tests.interop.client import STORES
 from tests.interop.lab import Lab, fine, text
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.mark.usefixtures("own_house", "database_url")
 def test_two_devices_of_one_person_converge(lab: Lab) -> None:

@@ -7,6 +7,8 @@ import pytest
 from tests.interop.client import Device, Outcome
 from tests.interop.lab import Lab, alerts, fine, text
 
+pytestmark = pytest.mark.waits
+
 SUSPENDED = 20032
 HERE, THERE = 150, 20
 

@@ -17,6 +17,8 @@ from tests.unit.interface.phone import PASSWORD
 from tests.unit.interface.test_bearing import forbid
 from tests.unit.interface.world import make_world
 
+pytestmark = pytest.mark.waits
+
 
 def test_what_may_not_be_entered_keeps_nothing_else_out(
     tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,8 @@ from accord.model.parts import Attendee, Person
 from tests.scenario.conftest import Enter
 from tests.scenario.stage import MONDAY, Stage, calendar, entry, line, meeting, steps, value
 
+pytestmark = pytest.mark.waits
+
 INVITE = 'scope = "all"\nmeetings = "invite"'
 CARD = """BEGIN:VCARD\r
 VERSION:3.0\r

@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from accord.engine.plan import Hold
 from accord.model.parts import Attendee, Person
 from accord.service.decisions import approve, waiting
@@ -18,6 +20,8 @@ from accord.state.records import Cause
 from tests.scenario.conftest import EnterMailed
 from tests.scenario.mailed import MailedStage
 from tests.scenario.stage import MONDAY, Stage, entry, meeting, value
+
+pytestmark = pytest.mark.waits
 
 ALLOWED = 'scope = "all"\nmeetings = "invite"\ninvitations = "allow"'
 LATER = {

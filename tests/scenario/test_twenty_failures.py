@@ -22,6 +22,8 @@ from accord.state.records import Cause
 from tests.scenario.conftest import Enter
 from tests.scenario.stage import MONDAY, Stage, entry, line, meeting, steps, value
 
+pytestmark = pytest.mark.waits
+
 TITLES = [f"Visit {number:02d}" for number in range(12)]
 NOTHING_THERE = (
     b'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:sync-token>http://radicale.org/ns/sync/'

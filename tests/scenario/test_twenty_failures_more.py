@@ -36,6 +36,8 @@ from tests.scenario.stage import (
     value,
 )
 
+pytestmark = pytest.mark.waits
+
 OUTSIDER = "ORGANIZER;CN=Nora:mailto:nora@customer.test"
 GUEST = "ATTENDEE;CN=Guest;PARTSTAT=ACCEPTED:mailto:guest@customer.test"
 

@@ -18,6 +18,8 @@ from accord.service.jobs.standing import standing
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.test_templates import firm as firm
 
+pytestmark = pytest.mark.waits
+
 SOON = 60.0
 
 

@@ -24,6 +24,8 @@ from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run, event
 from tests.unit.cli.test_run import SOON, Outlook, running
 
+pytestmark = pytest.mark.waits
+
 TAKEOVER = 30.0
 PEOPLE = 8
 LINK = """

@@ -30,6 +30,8 @@ from tests.exchange import LINKED, ROBOT, House
 from tests.unit.cli.conftest import Run, event
 from tests.unit.interface.phone import CALENDAR, Calling, entry
 
+pytestmark = pytest.mark.waits
+
 SOON = 60.0
 
 

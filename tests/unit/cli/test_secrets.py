@@ -34,6 +34,8 @@ from tests.unit.cli.conftest import Run, event
 from tests.unit.cli.test_run import SOON, Outlook, running
 from tests.unit.interface.phone import CALENDAR, Calling, entry
 
+pytestmark = pytest.mark.waits
+
 PASSWORD = "Xq7planted-of-the-robot"
 WRONG = "Xq7planted-that-is-refused"
 METRICS = "Xq7planted-for-the-metrics"

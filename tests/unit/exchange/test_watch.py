@@ -25,6 +25,8 @@ from tests.exchange import ROBOT, House
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.sandbox.ews import Judge
 
+pytestmark = pytest.mark.waits
+
 SOON = 30.0
 """Seconds to wait for what takes a moment; generous, because machines may be busy."""
 

@@ -24,6 +24,8 @@ from accord.sandbox.process import until
 from accord.testing.queue import Office
 from tests.unit.queue.test_traps import SOON, line, peer
 
+pytestmark = pytest.mark.waits
+
 HOUR = 3600.0
 
 

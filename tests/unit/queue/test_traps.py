@@ -36,6 +36,8 @@ from accord.sandbox.postgres import fresh_database
 from accord.sandbox.process import until
 from accord.testing.queue import Office
 
+pytestmark = pytest.mark.waits
+
 SOON = 60.0
 ROOT = Path(__file__).parents[3]
 PEER = """

@@ -31,6 +31,8 @@ from tests.unit.service.jobbing import Office, config
 from tests.unit.service.kit import World
 from tests.unit.service.postman import Hook, MailServer
 
+pytestmark = pytest.mark.waits
+
 NOW = timedelta(0)
 HERE = "127.0.0.1"
 

@@ -36,6 +36,8 @@ from accord.state.records import Watched as WatchedRow
 from tests.connector import endpoint
 from tests.unit.service.kit import World, event
 
+pytestmark = pytest.mark.waits
+
 SOON = 30.0
 PATIENT = RunSettings(interval=3600, poll=3600, feed=0.05, workers=3)
 
