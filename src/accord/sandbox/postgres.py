@@ -30,7 +30,7 @@ _FAST = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "shared_buffers": "64MB",
-    "max_connections": "200",
+    "max_connections": "400",
     "unix_socket_directories": "",
     "listen_addresses": HOST,
 }
