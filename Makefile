@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 ARGS ?=
-WORKERS ?= 4
+WORKERS ?= 3
 CODE = $(wildcard src tests bench)
 
 help: ## show this list
