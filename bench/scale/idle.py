@@ -75,7 +75,7 @@ def _measure(
     ):
         service.until_streamed(mailboxes)
         links = mailboxes * len(KINDS)
-        _rest(service, links, links / interval, min(CALM, idle.seconds), tell)
+        _rest(service, links, interval, min(CALM, idle.seconds, interval / 10), tell)
         visits = service.visits
         watch = Watch(accord=service.pid)
         end = time.monotonic() + idle.seconds
@@ -93,7 +93,7 @@ def _measure(
         }
 
 
-def _rest(service: Service, links: int, per_second: float, calm: float, tell: Tell) -> None:
+def _rest(service: Service, links: int, interval: float, calm: float, tell: Tell) -> None:
     """Wait until the first visits are over: until no more come than the interval asks for.
 
     It has to stay so for `calm` seconds.
@@ -106,7 +106,7 @@ def _rest(service: Service, links: int, per_second: float, calm: float, tell: Te
         time.sleep(QUIET)
         service.listen()
         tell(f"first visits: {len(service.visited)} of {links} links")
-        usual = max(1.5 * per_second * QUIET, 1.0)
+        usual = max(1.5 * links / interval * QUIET, 1.0)
         if len(service.visited) < links or service.visits - before > usual:
             since = time.monotonic()
         return time.monotonic() - since >= calm

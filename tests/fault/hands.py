@@ -118,7 +118,7 @@ class Hands:
         """Note a deletion, and with it what places the hand has let go of knowingly."""
         self.deleted.add(name)
         for (series, _), places in self.days.items():
-            # Should the series stand, because it was edited on the other side, its days are those.
+            # Should it stand, because it was edited on the other side, its days are as there.
             if series == name:
                 places.append("")
         others = [x for x in self.places.get(name, []) if (x in self._crms) is not crm]

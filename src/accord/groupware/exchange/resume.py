@@ -2,7 +2,8 @@
 
 A series that gets another time or pattern loses all its changed and deleted occurrences, so it
 is marked in the same write, and nobody takes it for what a person wanted; `write` completes it
-here when the change is sent again, or takes it back where an occurrence is refused.
+here when the change is sent again, or at once where somebody has deleted an occurrence meanwhile,
+and takes it back where one is refused.
 """
 
 from __future__ import annotations
