@@ -96,9 +96,9 @@ class Life:
 
     `written` are the values people wrote, by group, with the side, and `stored` the whole texts
     of them as their side stored them; `replaced` are those that somebody saw and replaced.
-    `added` and `removed` are entries. `deaths` tells, by side, what stood there when a person
-    deleted it last, and whether a pair knew it then; `stood` what stood against that, once
-    somebody has edited what came back.
+    `added` and `removed` are entries, `undone` those that one side added and the other took away.
+    `deaths` tells, by side, what stood there when a person deleted it last, and whether a pair knew
+    it then; `stood` what stood against that, once somebody has edited what came back.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Life:
     replaced: dict[str, set[Any]] = field(default_factory=dict)
     added: dict[str, dict[str, Side]] = field(default_factory=dict)
     removed: dict[str, dict[str, Side]] = field(default_factory=dict)
+    undone: set[tuple[str, str]] = field(default_factory=set)
     deaths: dict[Side, tuple[Item, bool]] = field(default_factory=dict)
     moved: bool = False
     restored: bool = False
@@ -155,7 +156,8 @@ class Life:
             self.removed.setdefault(name, {}).pop(entry, None)
         for entry in old - new:
             self.removed.setdefault(name, {})[entry] = side
-            self.added.setdefault(name, {}).pop(entry, None)
+            if self.added.setdefault(name, {}).pop(entry, side) is not side:
+                self.undone.add((name, entry))
 
     def die(self, side: Side, item: Item, paired: bool, other: Item | None) -> None:
         """Note that somebody deleted an item, and with it what only this side knew so far."""

@@ -267,7 +267,9 @@ class Reckoning:
             return
         yield from self._stale(life, items)
         for name, removed in life.removed.items():
-            back = [e for e in removed if all(e in entries(item, name) for item in items)]
+            # After a lost answer nobody can tell what was taken away again from what never came.
+            known = [e for e in removed if not (self.unsure and (name, e) in life.undone)]
+            back = [e for e in known if all(e in entries(item, name) for item in items)]
             for entry in dict(self._unaccounted(life, [(name, e) for e in back])).values():
                 yield f"the {name} {entry!r} is back although somebody took it away"
 
