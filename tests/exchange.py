@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import uvicorn
@@ -43,20 +45,32 @@ scope = "all"
 """Links alice's appointments to a mailbox there; to be given the `person`, too."""
 
 
+@contextmanager
+def listening(exchange: Exchange) -> Iterator[str]:
+    """Serve on a free port and yield the address."""
+    port = free_port()
+    config = uvicorn.Config(
+        exchange.app, HOST, port, log_level="warning", timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert until(lambda: server.started, 20)
+        yield f"http://{HOST}:{port}{PATH}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 class House:
     """An Exchange on a port of its own, with a robot that may act as everybody."""
 
     def __init__(self, witness: Witness | None = None, **more: Any) -> None:
         self.exchange = Exchange(witness=witness, **more)
         self.exchange.people.add(ROBOT, "secret", impersonates=True)
-        port = free_port()
-        self.url = f"http://{HOST}:{port}{PATH}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(self.exchange.app, HOST, port, log_level="warning")
-        )
-        self._thread = threading.Thread(target=self._server.run)
-        self._thread.start()
-        assert until(lambda: self._server.started, 20)
+        self._stack = ExitStack()
+        self.url = self._stack.enter_context(listening(self.exchange))
 
     def person(self) -> str:
         """Return the address of a mailbox that nobody has used yet."""
@@ -65,6 +79,5 @@ class House:
         return address
 
     def close(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+        self._stack.close()
         self.exchange.close()

@@ -14,14 +14,14 @@ import msgspec
 from msgspec import UNSET
 
 from accord.crm.database.admin import Administration
-from accord.model.diff import diff
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
 from accord.model.occurrences import occurrences
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
-from accord.ports.adapter import Outcome, Removal, Revision
+from accord.ports.adapter import Outcome, Removal
 from accord.ports.errors import AccordError
+from accord.testing.place import revise
 from tests.fault.mailboxes import LONG, Lost, Mailbox, Shown
 
 _START = datetime(2030, 1, 7, 9)
@@ -94,7 +94,7 @@ class Hands:
         """Write a place never written before into an item."""
         name, place = self._pick(self.born - set(self._series)), self._value()
         if crm:
-            self._rewrite(*self._record(name), location=place)
+            self._rewrite(self._record(name)[0], location=place)
         else:
             self.mailbox.place(name, place)
         self.places.setdefault(name, []).append(place)
@@ -150,7 +150,7 @@ class Hands:
                 raise Lost
             others = [one for one in event.overrides if one.recurrence_id != when]
             own = Override(recurrence_id=when, location=place)
-            self._rewrite(snapshot, event, overrides=_sorted([*others, own]))
+            self._rewrite(snapshot, overrides=_sorted([*others, own]))
         else:
             self.mailbox.place_day(name, number, place)
         self.days.setdefault((name, self.day(name, number)), []).append(place)
@@ -162,7 +162,7 @@ class Hands:
             when = event.start + timedelta(weeks=number - 1)
             others = [one for one in event.overrides if one.recurrence_id != when]
             gone = tuple(sorted({*event.exdates, when}))
-            self._rewrite(snapshot, event, exdates=gone, overrides=_sorted(others))
+            self._rewrite(snapshot, exdates=gone, overrides=_sorted(others))
         else:
             self.mailbox.drop_day(name, number)
         self.days.setdefault((name, self.day(name, number)), []).append("")
@@ -178,7 +178,7 @@ class Hands:
         ]
         gone = tuple(when + by for when in event.exdates)
         times = {"start": event.start + by, "end": event.end + by}
-        self._rewrite(snapshot, event, **times, exdates=gone, overrides=_sorted(moved))
+        self._rewrite(snapshot, **times, exdates=gone, overrides=_sorted(moved))
 
     def _pick(self, names: set[str]) -> str:
         alive = sorted(names - self.deleted)
@@ -192,18 +192,10 @@ class Hands:
                 return snapshot, snapshot.item
         raise Lost
 
-    def _rewrite(self, snapshot: Snapshot, event: Event, **values: Any) -> None:
+    def _rewrite(self, snapshot: Snapshot, **values: Any) -> None:
         """Change a record as it was read, as a form would: not what somebody wrote since."""
-        after = msgspec.structs.replace(event, **values)
-        revision = Revision(
-            ref=snapshot.ref,
-            version=snapshot.version,
-            before=event,
-            after=after,
-            changed=diff(event, after),
-        )
         with self._crm.crm.open(self.user) as session:
-            _done(session.update("", Kind.EVENT, [revision]))
+            _done(session.update("", Kind.EVENT, [revise(snapshot, **values)]))
 
 
 def _done(outcomes: list[Outcome]) -> None:

@@ -131,6 +131,10 @@ class Outlook:
         return sorted(item.title for item in seen if isinstance(item, Event))
 
 
+def _contains(shown: Callable[[], list[str]], title: str) -> bool:
+    return title in shown()
+
+
 def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
     run: Run, house: House, tmp_path: Path, person: str
 ) -> None:
@@ -147,8 +151,8 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
     def caused(cause: str, write: Callable[[str], object], shown: Callable[[], list[str]]) -> bool:
         """Write until a visit is made for that; what comes together is one, of what came first."""
         for number in range(5):
-            write(f"{cause} {number}")
-            assert until(lambda: f"{cause} {number}" in shown(), SOON)  # noqa: B023
+            write(title := f"{cause} {number}")
+            assert until(partial(_contains, shown, title), SOON)
             if until(lambda: any(row.get("cause") == cause for row in list(service.rows)), 2.0):
                 return True
         return False

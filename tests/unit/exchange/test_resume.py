@@ -144,28 +144,18 @@ def placed(before: Snapshot) -> Revision:
 
 def quicker(rig: Rig, place: Place, ref: str, part: bytes, number: int, turn: int = 1) -> None:
     """Let a person change an occurrence right before a write that holds `part` for that time."""
+    first(rig, part, lambda: _by_hand(place, ref, number, "By hand"), turn)
+
+
+def first(rig: Rig, part: bytes, act: Callable[[], None], turn: int = 1) -> None:
+    """Let something happen right before a write that holds `part` for that time."""
     left = [turn]
 
     def meanwhile(name: str, body: bytes) -> httpx2.Response | None:
         if name == "UpdateItem" and part in body:
             left[0] -= 1
             if left[0] == 0:
-                _by_hand(place, ref, number, "By hand")
-        return None
-
-    rig.bridge.before.append(meanwhile)
-
-
-def deleted_by_hand(rig: Rig, place: Place, ref: str, number: int) -> None:
-    """Let a person delete an occurrence right before one is written."""
-    left = [1]
-
-    def meanwhile(name: str, body: bytes) -> httpx2.Response | None:
-        if name == "UpdateItem" and b"OccurrenceItemId" in body and left[0]:
-            left[0] = 0
-            assert isinstance(place.session, ExchangeSession)
-            (answer,) = place.session._client.delete([occurrence(ref, number)], notify=False)
-            assert answer.error is None
+                act()
         return None
 
     rig.bridge.before.append(meanwhile)
@@ -225,7 +215,7 @@ def test_an_occurrence_of_a_moved_series_deleted_between_the_writes_shows_as_del
         (before,) = place.create(msgspec.structs.replace(series(), exdates=exdates))
         gone = tuple(day + LATER for day in exdates)
         later = msgspec.structs.replace(series(LATER), exdates=gone)
-        deleted_by_hand(rig, place, before.ref, 4)
+        first(rig, b"OccurrenceItemId", lambda: _deleted_by_hand(place, before.ref, 4))
         changed = revise(
             before, start=later.start, end=later.end, overrides=later.overrides, exdates=gone
         )
@@ -319,6 +309,13 @@ def _by_hand(place: Place, ref: str, number: int, text: str) -> None:
     which = occurrence(ref, number) if number else t("ItemId", Id=ref)
     change = t("ItemChange", which, t("Updates", value))
     (answer,) = place.session._client.update([change], notify=False, overwrite=True)
+    assert answer.error is None
+
+
+def _deleted_by_hand(place: Place, ref: str, number: int) -> None:
+    """Delete an occurrence, as a person does."""
+    assert isinstance(place.session, ExchangeSession)
+    (answer,) = place.session._client.delete([occurrence(ref, number)], notify=False)
     assert answer.error is None
 
 

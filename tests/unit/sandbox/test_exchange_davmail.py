@@ -19,10 +19,11 @@ import pytest
 from accord.sandbox.davmail import DavMail
 from accord.sandbox.exchange.server import Exchange
 from accord.sandbox.process import HOST, no_tls
+from tests.exchange import listening
 from tests.fuzz.tally import RecordProperty, note
 from tests.peers import serve
 from tests.unit.sandbox.ews import Judge
-from tests.unit.sandbox.test_exchange_exchangelib import exchangelib, listening, log_in
+from tests.unit.sandbox.test_exchange_exchangelib import exchangelib, log_in
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("davmail")]
 XML = {"Content-Type": "application/xml", "Depth": "1"}

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import uvicorn
 
-from accord.sandbox.exchange.server import PATH, Exchange
-from accord.sandbox.process import HOST, free_port, until
+from accord.sandbox.exchange.server import Exchange
+from tests.exchange import listening
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.sandbox.ews import ALICE, BOB, ROBOT, Judge
 
 exchangelib: Any = pytest.importorskip("exchangelib")
-
-
-@contextmanager
-def listening(exchange: Exchange) -> Iterator[str]:
-    """Serve on a free port and yield the address."""
-    port = free_port()
-    config = uvicorn.Config(
-        exchange.app, HOST, port, log_level="warning", timeout_graceful_shutdown=5
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert until(lambda: server.started, 20)
-        yield f"http://{HOST}:{port}{PATH}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

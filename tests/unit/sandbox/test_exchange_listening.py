@@ -15,9 +15,10 @@ from accord.sandbox.exchange.events import Filter
 from accord.sandbox.exchange.server import Exchange
 from accord.sandbox.exchange.streaming import Pace
 from accord.sandbox.process import until
+from tests.exchange import listening
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.sandbox.ews import ALICE, BOB, SOAP, Judge, M, T, login
-from tests.unit.sandbox.test_exchange_exchangelib import at, exchangelib, listening, log_in
+from tests.unit.sandbox.test_exchange_exchangelib import at, exchangelib, log_in
 
 
 @pytest.fixture
@@ -118,7 +119,8 @@ def test_a_severed_stream_misses_nothing(account: Any, exchange: Exchange) -> No
 def test_a_client_that_goes_away_is_not_waited_for(account: Any, exchange: Exchange) -> None:
     with account.calendar.streaming_subscription() as which:
         with stream(account, which) as reply:
-            next(reply.iter_raw())
+            parts = reply.iter_raw()  # Held: whoever drops it goes away
+            assert b"OK" in next(parts)
             assert until(lambda: exchange.notices.listening == 1, 10)
         assert until(lambda: exchange.notices.listening == 0, 10)
 

@@ -12,9 +12,10 @@ import pytest
 from accord.sandbox.exchange import auth, ntlm
 from accord.sandbox.exchange.server import Exchange
 from accord.sandbox.process import no_tls
+from tests.exchange import listening
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.sandbox.ews import ALICE, BOB, SOAP, Judge, M, T, login
-from tests.unit.sandbox.test_exchange_exchangelib import exchangelib, listening
+from tests.unit.sandbox.test_exchange_exchangelib import exchangelib
 
 spnego: Any = pytest.importorskip("spnego")
 ASK = (
