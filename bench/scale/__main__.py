@@ -65,7 +65,7 @@ def _given(words: list[str] | None) -> argparse.Namespace:
         "--patience", type=float, default=600, help="seconds in which nothing comes"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=16, help="`workers` in [run]")
+    parser.add_argument("--workers", type=int, default=24, help="`workers` in [run]")
     day = parser.add_argument_group("day: one process, SQLite, three links for each mailbox")
     day.add_argument("--mailboxes", type=int, default=1_000)
     day.add_argument("--changes", type=int, default=50_000)
