@@ -17,6 +17,7 @@ from accord.db import Database, Tx
 from accord.ports.queue import Urgency
 from accord.queue.circuits import Standing
 from accord.queue.folders import RUNNING, WAITING, Admitted
+from accord.queue.handed import TURNS
 from accord.queue.memory import room
 from accord.queue.places import standings
 from accord.queue.schema import FOLDERS, READY
@@ -29,7 +30,6 @@ PATIENCE = 60.0
 
 _F = FOLDERS.c
 _KNOWN = 1.0
-_TURNS = 4
 _READY = text(READY)
 _FIRST_PLACE = select(_F.place).where(_READY).order_by(_F.place).limit(1)
 _NEXT_PLACE = _FIRST_PLACE.where(_F.place > bindparam("last"))
@@ -80,7 +80,7 @@ class Admission:
                 at_once = self._most(place, most)
                 left[place] = self.troubled[place].room(under_way[place], at_once, now)
             wanted = AHEAD * workers - waiting
-            if (owed := min(self._turn // _TURNS, wanted)) > 0:
+            if (owed := min(self._turn // TURNS, wanted)) > 0:
                 late = [
                     row
                     for urgency in (Urgency.DUE, Urgency.LOAD)
@@ -93,7 +93,7 @@ class Admission:
                 known = {each.id for each in found}
                 some = _ready(tx, now, urgency, left, more + len(known))
                 found += _let_in([row for row in some if row.id not in known][:more], left)
-        self._turn = self._turn % _TURNS + len(found)
+        self._turn = self._turn % TURNS + len(found)
         return found
 
     def _most(self, place: str, most: int) -> int:

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count
-from queue import PriorityQueue
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
 
 from accord.db import Database, migrate, open_database
 from accord.ports.errors import Busy
@@ -22,7 +18,8 @@ from accord.ports.queue import SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
 from accord.queue.admission import Admission
 from accord.queue.clock import SharedClock, since_start
 from accord.queue.executors import LIFE, Executors
-from accord.queue.folders import GONE, Admitted, Folders
+from accord.queue.folders import GONE, Admitted, Folders, key_of
+from accord.queue.handed import Claimed, Handed
 from accord.queue.places import Places
 from accord.state.holder import myself
 
@@ -40,16 +37,7 @@ _STALE = 60.0
 _OVERDUE = 1.0
 """Seconds after which an idle process begins what another one has claimed and not begun."""
 
-_LAST = 1_000
 _SWEEPS = 5
-
-
-class _Claimed(Struct, eq=False, order=False):
-    """Be a run that DBOS gave to this process; `over` ends it there."""
-
-    key: str
-    generation: int
-    over: threading.Event
 
 
 class DurableQueue:
@@ -73,8 +61,7 @@ class DurableQueue:
         self._me = myself()
         self._engine: Engine | None = None
         self._workers = 0
-        self._handed: PriorityQueue[tuple[int, int, _Claimed | None]] = PriorityQueue()
-        self._count = count()
+        self._handed = Handed()
         self._nudge = threading.Event()
         self._ending = threading.Event()
         self._open: dict[threading.Event, Admitted] = {}
@@ -102,6 +89,7 @@ class DurableQueue:
         after = after if after > SETTLE else min(after, 0.0)
         self._folders.ask(folder, cause, place, after, urgency, full=full)
         self._admission.know(place)
+        self._handed.hurry(key_of(folder), int(urgency))
         self._nudge.set()
 
     def wake(self, folder: str) -> None:
@@ -193,9 +181,8 @@ class DurableQueue:
         try:
             for each in self._threads:
                 each.join()
-            for _ in self._working:
-                # After all that was claimed: that is given back.
-                self._handed.put((_LAST, next(self._count), None))
+            # What was claimed is given back before.
+            self._handed.end()
             for each in self._working:
                 each.join()
         except BaseException:
@@ -213,24 +200,22 @@ class DurableQueue:
 
     def _let_go(self) -> None:
         """Give back what DBOS claimed after the last worker had gone."""
-        while not self._handed.empty():
-            claimed = self._handed.get()[2]
-            if claimed is not None:
-                self._folders.take_back(Admitted(claimed.key, claimed.generation))
-                claimed.over.set()
+        for claimed in self._handed.rest():
+            self._folders.take_back(Admitted(claimed.key, claimed.generation))
+            claimed.over.set()
 
     def _claimed(self, key: str, generation: int, urgency: int) -> None:
         """Have a run done that DBOS gave to this process; called in its threads."""
-        claimed = _Claimed(key, generation, threading.Event())
+        claimed = Claimed(key, generation, urgency, threading.Event())
         self._open[claimed.over] = Admitted(key, generation)
-        self._handed.put((urgency, next(self._count), claimed))
+        self._handed.put(claimed)
         while not claimed.over.wait(1.0):
             if self._closed and not any(each.is_alive() for each in self._working):
                 self._let_go()
         self._open.pop(claimed.over, None)
 
     def _work(self, work: Work) -> None:
-        while (claimed := self._handed.get()[2]) is not None:
+        while (claimed := self._handed.take()) is not None:
             try:
                 self._do(work, claimed)
             except Exception as error:  # noqa: BLE001 (the edge: it is handed over anew)
@@ -239,7 +224,7 @@ class DurableQueue:
                 claimed.over.set()
                 self._nudge.set()
 
-    def _do(self, work: Work, claimed: _Claimed) -> None:
+    def _do(self, work: Work, claimed: Claimed) -> None:
         if self._ending.is_set():
             self._folders.take_back(Admitted(claimed.key, claimed.generation))
             return
@@ -306,10 +291,9 @@ class DurableQueue:
 
         DBOS gave it away once; whoever begins it first has it, and the other one leaves it.
         """
-        idle = self._workers - len(self._begun) - self._handed.qsize()
+        idle = self._workers - len(self._begun) - len(self._handed)
         for each in self._folders.waiting(_OVERDUE, idle) if idle > 0 else ():
-            claimed = _Claimed(each.id, each.generation, threading.Event())
-            self._handed.put((each.urgency, next(self._count), claimed))
+            self._handed.put(Claimed(each.id, each.generation, each.urgency, threading.Event()))
 
     # watching
 

@@ -14,6 +14,7 @@ from accord.ports.fault import contained
 from accord.ports.queue import FAULTS, SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
 from accord.queue.backoff import backoff
 from accord.queue.circuits import Standing
+from accord.queue.handed import TURNS
 
 
 class _Plan(Struct, eq=False):
@@ -51,6 +52,7 @@ class MemoryQueue:
         self._workers = 1
         self._limits: Mapping[str, int] = {}
         self._troubled: dict[str, Standing] = {}
+        self._turn = 1
         self._ended = False
 
     def ask(
@@ -236,6 +238,7 @@ class MemoryQueue:
         )
         known.plan, known.running, known.began = None, job, now
         known.generation += 1
+        self._turn = (self._turn + 1) % TURNS
         return job
 
     def next(self) -> tuple[str | None, float | None]:
@@ -243,7 +246,7 @@ class MemoryQueue:
         now = self._clock()
         under_way = Counter(f.place for f in self._folders.values() if f.running is not None)
         most = room(self._workers, {f.place for f in self._folders.values()})
-        best: tuple[Urgency, float, str] | None = None
+        best: tuple[int, float, str] | None = None
         soonest: float | None = None
         for name, each in self._folders.items():
             plan = each.plan
@@ -257,7 +260,8 @@ class MemoryQueue:
             if due > now:
                 soonest = due if soonest is None else min(soonest, due)
                 continue
-            rank = (plan.urgency, due, name)
+            # Each fourth one is whoever waits longest.
+            rank = (plan.urgency if self._turn else 0, due, name)
             best = rank if best is None else min(best, rank)
         if best is not None:
             return best[2], None

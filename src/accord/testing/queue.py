@@ -332,6 +332,31 @@ class QueueContract:
         assert until(lambda: "calm" in office.folders())
         assert office.folders().index("calm") - before <= 12
 
+    def test_who_changes_all_the_time_keeps_nobody_waiting_who_is_less_urgent(
+        self, queue: Queue, office: Office
+    ) -> None:
+        """One that nobody asked for just now has its turn, too."""
+        restless = [0]
+        office.gate = threading.Event()
+
+        def work(job: Job) -> float:
+            if job.folder.startswith("restless") and restless[0] < 100:
+                restless[0] += 1
+                queue.ask(job.folder, "hint", after=0)
+            time.sleep(0.1)  # The next ones are there before it ends.
+            return office.work(job)
+
+        queue.serve(work, 1)
+        queue.ask("first", "hint", after=0)
+        assert until(lambda: office.folders() == ["first"])
+        queue.ask("calm", "interval", after=0, urgency=Urgency.DUE)
+        time.sleep(1)
+        for number in range(4):
+            queue.ask(f"restless{number}", "hint", after=0)
+        office.gate.set()
+        assert until(lambda: "calm" in office.folders())
+        assert office.folders().index("calm") <= 12
+
     def test_what_asked_to_be_left_alone_is(self, queue: Queue, office: Office) -> None:
         """Whatever is heard of it, until it is woken."""
         office.rest = 3600.0
