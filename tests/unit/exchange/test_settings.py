@@ -131,3 +131,11 @@ def test_without_exchangelib_it_is_said_what_to_install(monkeypatch: pytest.Monk
     with pytest.raises(ConfigError) as found:
         build(GIVEN)
     assert "accord-sync[exchange]" in found.value.hint
+
+
+def test_where_one_account_bears_all_less_is_done_at_once() -> None:
+    alone = configure({**GIVEN, "access": "delegate"})
+    each = configure(GIVEN)
+    assert (alone.visits, alone.concurrency) == (20, 8)
+    assert (each.visits, each.concurrency) == (0, 24)
+    assert configure({**GIVEN, "access": "delegate", "concurrency": 3}).concurrency == 3

@@ -37,6 +37,9 @@ MOST = 512
 DELEGATED = 20
 """Visits at once where one account bears the load of all; 27 requests are its limit."""
 
+CONNECTIONS, CONNECTIONS_OF_ONE = 24, 8
+"""Connections of a process: where each mailbox has a budget of its own, and where one bears all."""
+
 SETTINGS = (
     Setting(
         name="url",
@@ -112,9 +115,10 @@ SETTINGS = (
         name="concurrency",
         label="Connections at once",
         type=SettingType.NUMBER,
-        default=8,
+        default=None,
         advanced=True,
-        help="Exchange's throttling policy allows 27 for each account",
+        help=f"of each process; unset, {CONNECTIONS}, but {CONNECTIONS_OF_ONE} where one account "
+        "opens all mailboxes (access = delegate), for Exchange allows it 27 requests at once",
     ),
     structs.replace(
         VISITS,
@@ -204,6 +208,9 @@ def configure(
     values = read(SETTINGS, given, where)
     if values["visits"] is None:
         values["visits"] = DELEGATED if values["access"] == "delegate" else 0
+    if values["concurrency"] is None:
+        one = values["access"] == "delegate"
+        values["concurrency"] = CONNECTIONS_OF_ONE if one else CONNECTIONS
     at_least(values, _LEAST, where)
     values |= {name: int(values[name]) for name in _WHOLE}
     values |= {name: texts(values, name, where) for name in TABLES}
