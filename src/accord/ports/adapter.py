@@ -229,7 +229,10 @@ class Adapter(Protocol):
 
     @property
     def requests(self) -> int:
-        """Return how many requests to the system have been made so far."""
+        """Return how many requests to the system the calling thread has had made so far.
+
+        Other visits may be under way at the same time; `ports/requests` counts so.
+        """
         ...
 
     def open(self, principal: str) -> Session:

@@ -5,6 +5,7 @@ The cases stand in `writing`, `finding` and `listing`; `groupware` and `crm` put
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
@@ -154,6 +155,24 @@ class Contract:
         before = adapter.requests
         place.pull()
         assert adapter.requests > before
+
+    def test_requests_are_charged_to_who_has_them_made(
+        self, adapter: Adapter, place: Place
+    ) -> None:
+        """Many visits are under way at the same time, and none pays for another."""
+        paid: list[int] = []
+
+        def visit() -> None:
+            before = adapter.requests
+            place.pull()
+            paid.append(adapter.requests - before)
+
+        before = adapter.requests
+        thread = threading.Thread(target=visit)
+        thread.start()
+        thread.join()
+        assert adapter.requests == before
+        assert paid[0] > 0
 
     def test_a_clock_is_told_without_asking(self, adapter: Adapter, session: Session) -> None:
         """What a session says of the system's clock is from answers that it got anyway."""

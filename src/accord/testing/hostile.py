@@ -41,7 +41,7 @@ class Hostile:
 
     @property
     def requests(self) -> int:
-        """Return how many requests reached the wrapped adapter's system."""
+        """Return how many requests of this thread reached the wrapped adapter's system."""
         return self.adapter.requests
 
     def open(self, principal: str) -> HostileSession:

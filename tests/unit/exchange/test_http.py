@@ -51,7 +51,7 @@ def asked(*says: Any, write: bool = False, **more: Any) -> tuple[str, Http]:
 def test_a_short_wait_that_the_server_asks_for_is_waited(write: bool) -> None:
     found, http = asked(busy(20), busy(20), GOOD, write=write)
     assert found == "Done"
-    assert http.requests == 3
+    assert http.requests.own == 3
 
 
 def test_a_long_wait_is_left_to_the_caller() -> None:

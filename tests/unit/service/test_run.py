@@ -213,8 +213,9 @@ def test_over_crm_interface_idle_links_cost_no_session(tmp_path: Path) -> None:
         with Scene(world, crm=crm) as scene:
             assert scene.settled(*users)
             crm.opened.clear()
-            before = client.requests
-            assert until(lambda: client.requests >= before + 10, SOON), "it goes on asking"
+            made = client._http.requests
+            before = made.all
+            assert until(lambda: made.all >= before + 10, SOON), "it goes on asking"
             assert crm.opened == [], "for all links together, and not for each"
             world.person("user3").add(event("from the CRM"))
             assert scene.both(["from the CRM"], "user3")

@@ -639,6 +639,12 @@ class APullCostsARequestForEachItem(Bug):
         yield from self.inner.changes(folder, kind, cursor, known)
 
 
+class OnePaysForAll(Bug):
+    def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
+        self.adapter.extra += 1
+        yield from self.inner.changes(folder, kind, cursor, known)
+
+
 class ListingShowsOldVersions(_Pages):
     def spoil(self, pages: list[Listing], cursor: str) -> list[Listing]:
         return [

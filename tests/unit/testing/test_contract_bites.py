@@ -137,6 +137,7 @@ GROUPWARE: list[tuple[type[Bug], tuple[str, ...]]] = [
         bugs.APullCostsARequestForEachItem,
         ("test_a_pull_with_nothing_changed_costs_the_same_at_any_size",),
     ),
+    (bugs.OnePaysForAll, ("test_requests_are_charged_to_who_has_them_made",)),
     (bugs.ListingShowsOldVersions, (ECHO, "test_fetch_and_listing_agree")),
     (bugs.FetchLeavesOutWhatIsMissing, (MISSING, ORDER)),
     (bugs.FetchAnswersInItsOwnOrder, (ORDER,)),

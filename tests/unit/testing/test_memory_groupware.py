@@ -269,7 +269,7 @@ def test_many_threads_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     assert len(server.person(ANN).list(Kind.TASK)) == 100
-    assert server.requests >= 400
+    assert server.store.requests.all >= 400
 
 
 def test_settings_shape_the_traits() -> None:

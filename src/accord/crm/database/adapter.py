@@ -70,8 +70,8 @@ class DatabaseCrm:
 
     @property
     def requests(self) -> int:
-        """Return how many transactions were opened."""
-        return self.store.requests
+        """Return how many transactions this thread has opened."""
+        return self.store.requests.own
 
     def open(self, principal: str) -> DatabaseSession:
         """Act as a user; raises AuthFailed for a stranger or an inactive one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,6 +11,7 @@ from sqlalchemy import text
 from accord.crm.database.viewer import Viewer, viewer
 from accord.db import Database, Tx
 from accord.ports.clock import Clock, system_clock
+from accord.ports.requests import Requests
 
 T = TypeVar("T")
 
@@ -36,13 +36,12 @@ class Store:
         self.owned = owned
         self.page = page
         self.clock = clock
-        self.requests = 0
-        self._counting = threading.Lock()
+        self.requests = Requests()
 
     @contextmanager
     def read(self, *, single: bool = False) -> Iterator[Tx]:
         """Read from one moment of the database; `single` promises one query only."""
-        self._count()
+        self.requests.count()
         with self.database.read() as tx:
             if not single and tx.dialect == "postgresql":
                 # Else each statement sees a moment of its own: a record and other people's replies.
@@ -51,13 +50,9 @@ class Store:
 
     def run(self, work: Callable[[Tx], T]) -> T:
         """Do `work` in a writing transaction, again where another one was in the way."""
-        self._count()
+        self.requests.count()
         return self.database.run(work)
 
     def viewer(self, tx: Tx, user: str) -> Viewer:
         """Return a user with what they may do by now; raises AuthFailed."""
         return viewer(tx, user)
-
-    def _count(self) -> None:
-        with self._counting:
-            self.requests += 1

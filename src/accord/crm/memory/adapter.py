@@ -49,8 +49,8 @@ class MemoryCrm:
 
     @property
     def requests(self) -> int:
-        """Return how many calls would have been requests to a CRM."""
-        return self.store.requests
+        """Return how many calls of this thread would have been requests to a CRM."""
+        return self.store.requests.own
 
     def open(self, principal: str) -> MemorySession:
         """Act as a user; raises AuthFailed for a stranger or a locked one."""
@@ -103,7 +103,7 @@ class MemoryCrm:
     def hints(self, cursor: str) -> tuple[tuple[Hint, ...], str]:
         """Return whom changes since `cursor` concern; raises CursorExpired for a lost one."""
         with self.store.lock:
-            self.store.requests += 1
+            self.store.requests.count()
             now = self.store.cursor(self.store.number)
             since = self.store.since(cursor)
             if not cursor:
@@ -121,7 +121,7 @@ class MemoryCrm:
     def users(self, addresses: Sequence[str]) -> Mapping[str, str]:
         """Return the user of each known address, casefolded."""
         with self.store.lock:
-            self.store.requests += 1
+            self.store.requests.count()
             return self.store.users_of(addresses)
 
     def contacts(self, addresses: Sequence[str]) -> Mapping[str, str]:
@@ -129,7 +129,7 @@ class MemoryCrm:
         wanted = {address.casefold() for address in addresses}
         found: dict[str, set[str]] = {}
         with self.store.lock:
-            self.store.requests += 1
+            self.store.requests.count()
             for record in self.store.records.values():
                 if isinstance(record.item, Contact) and not record.deleted:
                     for mail in record.item.mails:

@@ -164,8 +164,7 @@ class MemorySession(FilesInMemory, OpenSession):
 
     def _request(self) -> None:
         self._check_open()
-        with self._store.lock:
-            self._store.requests += 1
+        self._store.requests.count()
 
     @contextmanager
     def _filing(self, folder: str, ref: str, *, reading: bool = False) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from accord.model.traits import Traits
 from accord.ports.adapter import Hint
 from accord.ports.clock import Clock
 from accord.ports.errors import AuthFailed
+from accord.ports.requests import Requests
 
 
 class Right(StrEnum):
@@ -95,7 +96,7 @@ class Store:
         self.lock = threading.RLock()
         self.number = 0
         self.epoch = 0
-        self.requests = 0
+        self.requests = Requests()
         self.records: dict[str, Record] = {}
         self.keys: dict[str, str] = {}
         self.erased: set[str] = set()
@@ -197,7 +198,7 @@ class Store:
         return int(number) if valid and int(number) <= self.number else None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the lock behind."""
+        """Leave the lock behind, and whose requests there were."""
         with self.lock:
             state = dict(self.__dict__)
             for name in (
@@ -211,12 +212,12 @@ class Store:
                 "contents",
             ):
                 state[name] = state[name].copy()
-        del state["lock"]
+        del state["lock"], state["requests"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make a lock of its own."""
-        self.__dict__.update(state, lock=threading.RLock())
+        """Make a lock of its own, and count from none."""
+        self.__dict__.update(state, lock=threading.RLock(), requests=Requests())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return an independent copy; cheap, because records are immutable."""

@@ -70,7 +70,7 @@ class SyncmlCrm:
     @property
     def requests(self) -> int:
         """Return how many messages were sent."""
-        return self._http.requests
+        return self._http.requests.own
 
     def open(self, principal: str) -> SyncmlSession:
         """Act as a user; who they are is asked with the first call."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-import threading
 import time
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from accord.crm.syncml.errors import of_http
 from accord.crm.syncml.settings import Config
 from accord.ports.errors import AccordError, ConfigError, Retry
 from accord.ports.http import ServerClocks
+from accord.ports.requests import Requests
 from accord.ports.tls import trusting, untrusted
 
 _log = logging.getLogger("accord.crm.syncml")
@@ -36,9 +36,8 @@ class Http:
     ) -> None:
         """Prepare connections; nothing is sent yet. Raises ConfigError for an unusable CA file."""
         self.config = config
-        self.requests = 0
+        self.requests = Requests()
         self.clocks = ServerClocks()
-        self._lock = threading.Lock()
         self._media = media
         self._home = _origin(config.url)
         limits = httpx2.Limits(
@@ -84,8 +83,7 @@ class Http:
         self._client.close()
 
     def _once(self, url: str, body: bytes) -> bytes:
-        with self._lock:
-            self.requests += 1
+        self.requests.count()
         began = time.monotonic()
         try:
             with self._client.stream("POST", url, content=body) as response:

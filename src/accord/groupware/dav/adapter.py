@@ -35,8 +35,8 @@ class DavAdapter(Server):
 
     @property
     def requests(self) -> int:
-        """Return how many requests have been made so far, those for signing in included."""
-        return self.http.requests
+        """Return how many requests this thread has had made, those for signing in included."""
+        return self.http.requests.own
 
     def open(self, principal: str) -> DavSession:
         """Open the collections of a person; raises ConfigError where no login is set for them."""

@@ -34,6 +34,7 @@ from accord.ports.http import (
     bounded,
     unreached,
 )
+from accord.ports.requests import Requests
 
 _log = logging.getLogger("accord.groupware.dav")
 
@@ -87,10 +88,9 @@ class Http:
     def __init__(self, config: Config, transport: httpx2.BaseTransport | None = None) -> None:
         """Prepare connections; nothing is sent yet. Raises ConfigError for an unusable CA file."""
         self.config = config
-        self.requests = 0
+        self.requests = Requests()
         self.clocks = ServerClocks()
         self.budget = Budget(config.requests_per_minute)
-        self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._in_turns = False
         self.home = origin(config.url)
@@ -218,7 +218,7 @@ class Http:
         self.budget.wait()
         began = time.monotonic()
         try:
-            counted = Counted(self.count, self.clocks, auth)
+            counted = Counted(self.requests.count, self.clocks, auth)
             response = self._client.send(request, auth=counted, stream=True)
             try:
                 reply = self._read(response)
@@ -236,11 +236,6 @@ class Http:
         body = bounded(response, response.url.path, config.max_bytes, config.timeout)
         ref = ref_of(str(response.url), "/", self.home)
         return Reply(response.status_code, response.headers, body, ref, self.home)
-
-    def count(self) -> None:
-        """Count one request."""
-        with self._lock:
-            self.requests += 1
 
 
 def credentials(login: Login, way: str) -> httpx2.Auth:

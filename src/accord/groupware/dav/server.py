@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 
@@ -18,6 +17,7 @@ from accord.groupware.dav.http import Http, credentials
 from accord.groupware.dav.settings import Config, Login, login
 from accord.ports.clock import Reading
 from accord.ports.errors import AccordError
+from accord.ports.requests import Helpers
 
 REMEMBERED = 600.0
 """Seconds until what was discovered about a person is looked up anew."""
@@ -31,7 +31,7 @@ class Server:
         self.config = config
         self.http = Http(config, transport)
         self.shared: dict[tuple[str, str], Collection] = {}
-        self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="dav")
+        self._pool = Helpers(config.concurrency, thread_name_prefix="dav")
         self._lock = threading.Lock()
         self._auths: dict[str, tuple[Login, httpx2.Auth]] = {}
         self._places: dict[str, tuple[Place, float]] = {}

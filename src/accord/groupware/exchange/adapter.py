@@ -37,8 +37,8 @@ class ExchangeAdapter(Server):
 
     @property
     def requests(self) -> int:
-        """Return how many requests have been made so far, those for signing in included."""
-        return self.http.requests
+        """Return how many requests this thread has had made, those for signing in included."""
+        return self.http.requests.own
 
     def open(self, principal: str) -> ExchangeSession:
         """Open a person's mailbox; raises ConfigError where no login is set for them."""

@@ -15,7 +15,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -41,6 +40,7 @@ from accord.ports.http import (
     bounded,
     unreached,
 )
+from accord.ports.requests import Helpers, Requests
 from accord.ports.tls import trusting
 from accord.ports.vault import MemoryVault, Vault
 
@@ -128,7 +128,7 @@ class Http:
     def __init__(self, config: Config, transport: httpx2.BaseTransport | None = None) -> None:
         """Prepare; nothing is sent yet. Raises ConfigError for an unusable CA file."""
         self.config = config
-        self.requests = 0
+        self.requests = Requests()
         self.clocks = ServerClocks()
         self.budget = Budget(config.requests_per_minute)
         self.version = ""
@@ -137,7 +137,7 @@ class Http:
         if config.ca_file:
             self._context = trusting(config.ca_file, config.where)
         self._lock = threading.Lock()
-        self.pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="exchange")
+        self.pool = Helpers(config.concurrency, thread_name_prefix="exchange")
         self._free = threading.BoundedSemaphore(config.concurrency)
         self._idle: list[_Line] = []
         self._resting: dict[str, float] = {}
@@ -218,7 +218,7 @@ class Http:
         headers = {"Content-Type": _XML, "User-Agent": self.config.user_agent, **route.headers()}
         began = time.monotonic()
         with self._line(login) as client:
-            auth = Counted(self.count, self.clocks, client.auth)
+            auth = Counted(self.requests.count, self.clocks, client.auth)
             try:
                 request = client.build_request("POST", url, content=text, headers=headers)
                 response = client.send(request, auth=auth, stream=True)
@@ -249,7 +249,7 @@ class Http:
         what = "notifications"
         with self._client(login) as client:
             patience = httpx2.Timeout(silence, connect=min(self.config.timeout, 10.0))
-            auth = Counted(self.count, self.clocks, client.auth)
+            auth = Counted(self.requests.count, self.clocks, client.auth)
             try:
                 request = client.build_request(
                     "POST", url, content=text, headers=headers, timeout=patience
@@ -265,11 +265,6 @@ class Http:
                 raise Unanswered(told, after=15.0, code="held-back") from error
             except httpx2.HTTPError as error:
                 raise unreached(error, what, url) from error
-
-    def count(self) -> None:
-        """Count one request."""
-        with self._lock:
-            self.requests += 1
 
     # connections
 
@@ -347,7 +342,7 @@ class Http:
             return self._tokens[login]
 
     def _ask_issuer(self, request: httpx2.Request) -> httpx2.Response:
-        self.count()
+        self.requests.count()
         limits = self._transport or httpx2.HTTPTransport(
             verify=trusting(self.config.ca_file, self.config.where),
             trust_env=False,

@@ -44,8 +44,8 @@ class MemoryGroupware:
 
     @property
     def requests(self) -> int:
-        """Return how many calls would have been requests to a server."""
-        return self.store.requests
+        """Return how many calls of this thread would have been requests to a server."""
+        return self.store.requests.own
 
     @property
     def outbox(self) -> list[Mail]:

@@ -148,8 +148,7 @@ class MemorySession(FilesInMemory, OpenSession):
 
     def _request(self) -> None:
         self._check_open()
-        with self._store.lock:
-            self._store.requests += 1
+        self._store.requests.count()
 
     def _each(self, asked: Sequence[T], act: Callable[[T], Written]) -> list[Outcome]:
         self._request()

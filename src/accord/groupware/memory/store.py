@@ -21,6 +21,7 @@ from accord.model.traits import Traits
 from accord.ports.adapter import Folder
 from accord.ports.clock import Clock
 from accord.ports.errors import AuthFailed, ConfigError
+from accord.ports.requests import Requests
 
 TRASH = "deleted-items"
 DEFAULTS = {Kind.EVENT: "calendar", Kind.TASK: "tasks", Kind.CONTACT: "contacts"}
@@ -127,7 +128,7 @@ class Store:
         self.lock = threading.RLock()
         self.number = 0
         self.epoch = 0
-        self.requests = 0
+        self.requests = Requests()
         self.adopt = ""
         self.outbox: list[Mail] = []
         self.contents: dict[str, bytes] = {}
@@ -214,18 +215,18 @@ class Store:
         return self.number
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the lock behind."""
+        """Leave the lock behind, and whose requests there were."""
         with self.lock:
             state = dict(self.__dict__)
             state["mailboxes"] = {a: box.copy() for a, box in self.mailboxes.items()}
             state["outbox"] = list(self.outbox)
             state["contents"] = dict(self.contents)
-        del state["lock"]
+        del state["lock"], state["requests"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make a lock of its own."""
-        self.__dict__.update(state, lock=threading.RLock())
+        """Make a lock of its own, and count from none."""
+        self.__dict__.update(state, lock=threading.RLock(), requests=Requests())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return an independent copy; cheap, because entries are immutable."""
