@@ -20,6 +20,7 @@ from typing import Any
 from accord.sandbox.process import PeerMissing
 
 PARTS = ("day", "workers", "idle")
+_KIND = ("processors", "python", "system")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -35,7 +36,8 @@ def main(words: list[str] | None = None) -> int:
                 print(f"{part}: {peer}", file=sys.stderr)
                 missing = True
     if given.figures is not None:
-        given.figures.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        whole = json.dumps(_beside(figures, given.figures), indent=1)
+        given.figures.write_text(whole + "\n", encoding="utf-8")
     if given.json:
         print(json.dumps(figures, indent=1))
     else:
@@ -59,7 +61,12 @@ def _given(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.scale")
     parser.add_argument("--only", action="append", choices=PARTS)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--figures", type=Path, metavar="FILE", help="write the JSON there, too")
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        metavar="FILE",
+        help="write the JSON there, too, beside what this machine measured of other parts",
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave all files there")
     parser.add_argument(
         "--patience", type=float, default=600, help="seconds in which nothing comes"
@@ -128,6 +135,19 @@ def _part(name: str, given: argparse.Namespace) -> Callable[[Path], dict[str, An
         workers=given.workers,
     )
     return lambda folder: idle.run(folder, still, tell)
+
+
+def _beside(figures: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return figures with those that a file holds of other parts: one may be run alone, for hours.
+
+    Only those of the same kind of machine count; how busy it was, the worse one says.
+    """
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    machine = figures["machine"]
+    if before is None or any(before["machine"][name] != machine[name] for name in _KIND):
+        return figures
+    load = max(before["machine"]["load"], machine["load"])
+    return {"machine": machine | {"load": load}, "parts": before["parts"] | figures["parts"]}
 
 
 def _clean(figures: dict[str, Any]) -> bool:

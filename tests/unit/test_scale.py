@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
 from accord.model.kinds import Kind, Side
+from bench.scale import __main__ as scale
 from bench.scale import idle as idle_links
 from bench.scale import shown as tables
 from bench.scale import stand_in, usage
@@ -29,6 +31,27 @@ SMALL = (
 def figures(part: str, capsys: pytest.CaptureFixture[str]) -> Any:
     assert main(SMALL.format(part=part).split()) == 0
     return json.loads(capsys.readouterr().out)["parts"][part]
+
+
+def test_a_part_run_alone_leaves_the_figures_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "figures.json"
+    machine = {"processors": 2, "python": "3.11.2", "system": "Linux", "load": 0.1}
+
+    def measure(part: str, **more: Any) -> Any:
+        monkeypatch.setattr(scale, "_machine", lambda: machine | more)
+        monkeypatch.setattr(scale, "_part", lambda *_: lambda _folder: {"links": part})
+        monkeypatch.setattr(scale, "_clean", lambda _: True)
+        assert main(["--json", "--only", part, "--figures", str(file)]) == 0
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    measure("day", load=3.5)
+    both = measure("idle")
+    assert both["parts"] == {"day": {"links": "day"}, "idle": {"links": "idle"}}
+    assert both["machine"]["load"] == 3.5, "a part was measured while the machine was busy"
+    other = measure("idle", processors=64)
+    assert other["parts"] == {"idle": {"links": "idle"}}
 
 
 @pytest.mark.slow
