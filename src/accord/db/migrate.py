@@ -15,6 +15,9 @@ from accord.db.database import Database
 from accord.db.errors import TooNew
 from accord.db.tx import Tx
 
+_MADE: dict[str, tuple[str, ...]] = {}
+"""What made each package's tables on SQLite: to word it anew takes longer than to do it."""
+
 
 def migrate(database: Database, package: str) -> None:
     """Make or upgrade the tables of `package`; raises TooNew for a schema from the future.
@@ -33,9 +36,7 @@ def migrate(database: Database, package: str) -> None:
             tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('accord migrate'))"))
         current = revision(tx, package)  # others may have been faster
         if current is None:
-            if tx.dialect == "postgresql":
-                _share_conditions(schema.METADATA)
-            schema.METADATA.create_all(tx.connection, checkfirst=False)
+            _make(tx, package, schema.METADATA)
             stamp(tx, package, schema.HEAD)
         elif current > schema.HEAD:
             raise TooNew(
@@ -46,6 +47,19 @@ def migrate(database: Database, package: str) -> None:
             )
         elif current < schema.HEAD:
             upgrade(tx, package, schema.HEAD)
+
+
+def _make(tx: Tx, package: str, metadata: MetaData) -> None:
+    if tx.dialect == "postgresql":
+        _share_conditions(metadata)
+        metadata.create_all(tx.connection, checkfirst=False)
+    elif package in _MADE:
+        for statement in _MADE[package]:
+            tx.connection.exec_driver_sql(statement)
+    else:
+        metadata.create_all(tx.connection, checkfirst=False)
+        found = tx.connection.exec_driver_sql("SELECT tbl_name, sql FROM sqlite_master")
+        _MADE[package] = tuple(sql for table, sql in found if sql and table in metadata.tables)
 
 
 def _share_conditions(metadata: MetaData) -> None:

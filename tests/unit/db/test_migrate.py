@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import MetaData, inspect, text
 
 from accord.db import Database, TooNew, Tx, migrate, open_database
 from accord.db.draft import draft
@@ -112,6 +112,28 @@ def test_migrating_again_changes_nothing(database: Database, package: str) -> No
     before = shape(database)
     migrate(database, package)
     assert shape(database) == before
+
+
+def test_later_databases_of_a_process_are_made_like_the_first(package: str) -> None:
+    # Beside another package's tables, which are none of its own.
+    with closing(open_database("sqlite://")) as beside:
+        for each in PACKAGES:
+            migrate(beside, each)
+    metadata = import_module(f"{package}.schema").METADATA
+    with closing(open_database("sqlite://")) as fresh:
+        with fresh.begin() as tx:
+            metadata.create_all(tx.connection)
+        wanted = _shown(fresh, metadata)
+    for _ in range(2):
+        with closing(open_database("sqlite://")) as later:
+            migrate(later, package)
+            assert _shown(later, metadata) == wanted != []
+
+
+def _shown(database: Database, metadata: MetaData) -> list[str]:
+    with database.read() as tx:
+        rows = tx.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        return sorted(sql for table, sql in rows if table in metadata.tables)
 
 
 def test_packages_share_a_database(database: Database) -> None:
