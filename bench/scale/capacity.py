@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 FIGURES = Path(__file__).with_name("figures.json")
+README = Path(__file__).parents[2] / "README.md"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 _LINKS = 3
@@ -28,6 +29,7 @@ _WHOLE, _BUSY = 1_000, 1.0
 _WARNING = """
     **This was a small run, or one on a machine that was busy with other things: its figures tell
     the order of magnitude, and no more.**"""
+_FROM, _TO = "<!-- Measured by `make scale`, written by `make docs`. -->", "<!-- So far. -->"
 _PER_STREAM, _STREAMS = 200, 10
 _KEPT = 90
 
@@ -111,6 +113,40 @@ def render(file: Path = FIGURES) -> str:
     figures = json.loads(file.read_text(encoding="utf-8"))
     cost = costs(figures)
     return "\n".join([*_head(figures), *_measured(figures), *_reckoned(cost)]) + "\n"
+
+
+def readme(file: Path = FIGURES) -> str:
+    """Return the README with the figures of a run in their place."""
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    before, _, rest = README.read_text(encoding="utf-8").partition(_FROM)
+    _, _, after = rest.partition(_TO)
+    lines = [_FROM, "", *_table("", _briefly(figures["parts"])), "", _TO]
+    return before + "\n".join(lines) + after
+
+
+def _briefly(parts: dict[str, Any]) -> list[tuple[str, str]]:
+    day, times, idle = parts["day"], parts["workers"]["times"], parts["idle"]
+    minutes = day["seconds_of_edits"] / 60
+    return [
+        (
+            f"one process, SQLite: {day['mailboxes']:,} mailboxes, changes in {minutes:.0f} min",
+            f"{day['changes']:,}",
+        ),
+        ("of these lost, doubled, mails sent", f"{day['lost']}, {day['doubled']}, {day['mails']}"),
+        ("all had arrived after", f"{day['seconds_until_done'] / 60:.0f} min"),
+        ("for each change: CPU", f"{day['cpu_ms_per_change']:.0f} ms"),
+        ("… requests to the mail server", f"{day['requests_per_change']:.1f}"),
+        ("… stored", f"{day['stored_bytes_per_change']['accord'] / 1000:.1f} kB"),
+        (
+            "PostgreSQL, a quarter of a core each: two and four workers do the work of one",
+            f"{times['2 held']:.1f} and {times['4 held']:.1f} times",
+        ),
+        (
+            f"{idle['links']:,} idle links: of a core, beyond the queue's own polling",
+            f"{idle['core_percent']:.1f} %",
+        ),
+        ("… memory for each link", f"{idle['kb_per_link']:.1f} kB"),
+    ]
 
 
 def _head(figures: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from accord.cli.commands import NAMES
 from accord.rules.text import parse_rules
 from accord.service import registry
-from tools.docs import FOLDER, GENERATED
+from tools.docs import GENERATED
 from tools.docs.pages import PAGES, ROOT, Command, anchors, blocks, commands, links
 
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -27,15 +27,15 @@ LINKS = [
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_page_is_what_the_code_says(name: str) -> None:
-    assert (FOLDER / name).read_text(encoding="utf-8") == GENERATED[name](), (
-        f"docs/{name} is stale: run `make docs`"
+    assert (ROOT / name).read_text(encoding="utf-8") == GENERATED[name](), (
+        f"{name} is stale: run `make docs`"
     )
 
 
 def test_make_docs_tells_a_stale_page_and_writes_it(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys, tools.docs.__main__ as docs\n"
-        f"docs.FOLDER = pathlib.Path({str(tmp_path)!r})\n"
+        f"docs.ROOT = pathlib.Path({str(tmp_path)!r})\n"
         "sys.exit(docs.main(sys.argv[1:]))"
     )
 
@@ -43,9 +43,11 @@ def test_make_docs_tells_a_stale_page_and_writes_it(tmp_path: Path) -> None:
         words = [sys.executable, "-c", code, *arguments]
         return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    (tmp_path / "rules.md").write_text("old", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    rules = tmp_path / "docs" / "rules.md"
+    rules.write_text("old", encoding="utf-8")
     assert run("--check").returncode == 1
-    assert (tmp_path / "rules.md").read_text(encoding="utf-8") == "old"
+    assert rules.read_text(encoding="utf-8") == "old"
     assert "written  docs/rules.md" in run().stdout
     assert run("--check").stdout == "docs: all generated pages are up to date\n"
 
@@ -76,11 +78,11 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_every_command_and_adapter_has_its_place() -> None:
-    page = (FOLDER / "commands.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert all(
         f"\n### accord {name}\n" in page or f"\n### accord {name} " in page for name in NAMES
     )
-    page = (FOLDER / "settings.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in (*registry.GROUPWARE, *registry.CRM))
 
 
@@ -94,7 +96,9 @@ def test_commands_in_a_sentence_exist(page: Path) -> None:
 
 
 def test_rules_on_the_rule_page_are_read() -> None:
-    texts = [block.text for block in blocks(TEXTS[FOLDER / "rules.md"]) if block.kind == "toml"]
+    texts = [
+        block.text for block in blocks(TEXTS[ROOT / "docs" / "rules.md"]) if block.kind == "toml"
+    ]
     assert texts
     for text in texts:
         assert parse_rules(text)

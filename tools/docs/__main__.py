@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tools.docs import FOLDER, GENERATED
+from tools.docs import GENERATED
+from tools.docs.pages import ROOT
 
 
 def main(arguments: list[str]) -> int:
@@ -12,16 +13,16 @@ def main(arguments: list[str]) -> int:
     stale = [name for name in GENERATED if _stale(name)]
     if "--check" not in arguments:
         for name in stale:
-            (FOLDER / name).write_text(GENERATED[name](), encoding="utf-8")
+            (ROOT / name).write_text(GENERATED[name](), encoding="utf-8")
     for name in stale:
-        print(f"{'stale' if '--check' in arguments else 'written'}  docs/{name}")
+        print(f"{'stale' if '--check' in arguments else 'written'}  {name}")
     if not stale:
         print("docs: all generated pages are up to date")
     return 1 if stale and "--check" in arguments else 0
 
 
 def _stale(name: str) -> bool:
-    page = FOLDER / name
+    page = ROOT / name
     return not page.exists() or page.read_text(encoding="utf-8") != GENERATED[name]()
 
 

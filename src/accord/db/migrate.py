@@ -5,6 +5,7 @@ Each package with tables (state, the built-in CRM) has a version table and migra
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,7 @@ def migrations_of(package: str) -> Path:
     return Path(str(import_module(package).__file__)).parent / "migrations"
 
 
+@cache
 def version_table(package: str) -> Table:
     """Return the table that holds the package's revision, as Alembic would make it."""
     name = f"{package.rsplit('.', 1)[-1]}_revision"
