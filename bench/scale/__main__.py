@@ -20,18 +20,18 @@ from typing import Any
 from accord.sandbox.process import PeerMissing
 
 PARTS = ("day", "workers", "idle")
-_KIND = ("processors", "python", "system")
 
 
 def main(words: list[str] | None = None) -> int:
     """Run the parts and print their figures; 1 where anything was lost, doubled or mailed."""
     given = _given(words)
     figures: dict[str, Any] = {"machine": _machine(), "parts": {}}
+    when = _when()
     missing = False
     for part in given.only or PARTS:
         with _folder(part, given.keep) as folder:
             try:
-                figures["parts"][part] = _part(part, given)(folder)
+                figures["parts"][part] = _part(part, given)(folder) | when
             except PeerMissing as peer:
                 print(f"{part}: {peer}", file=sys.stderr)
                 missing = True
@@ -140,14 +140,12 @@ def _part(name: str, given: argparse.Namespace) -> Callable[[Path], dict[str, An
 def _beside(figures: dict[str, Any], file: Path) -> dict[str, Any]:
     """Return figures with those that a file holds of other parts: one may be run alone, for hours.
 
-    Only those of the same kind of machine count; how busy it was, the worse one says.
+    Only those of the same kind of machine count.
     """
     before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    machine = figures["machine"]
-    if before is None or any(before["machine"][name] != machine[name] for name in _KIND):
+    if before is None or before["machine"] != figures["machine"]:
         return figures
-    load = max(before["machine"]["load"], machine["load"])
-    return {"machine": machine | {"load": load}, "parts": before["parts"] | figures["parts"]}
+    return figures | {"parts": before["parts"] | figures["parts"]}
 
 
 def _clean(figures: dict[str, Any]) -> bool:
@@ -161,6 +159,12 @@ def _machine() -> dict[str, Any]:
         "processors": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "system": platform.system(),
+    }
+
+
+def _when() -> dict[str, Any]:
+    """Return when something is measured, and how busy the machine is with other things."""
+    return {
         "load": round(os.getloadavg()[0], 2),
         "day": time.strftime("%Y-%m-%d", time.gmtime()),
     }

@@ -1,4 +1,4 @@
-"""The page of what a machine holds, from the figures of a run of `make scale`.
+"""The page of what a machine holds, and the README's part of it, from figures of `make scale`.
 
 `make scale ARGS="--figures bench/scale/figures.json"` measures, `make docs` writes the page.
 """
@@ -118,49 +118,32 @@ def render(file: Path = FIGURES) -> str:
 def readme(file: Path = FIGURES) -> str:
     """Return the README with the figures of a run in their place."""
     figures = json.loads(file.read_text(encoding="utf-8"))
-    before, _, rest = README.read_text(encoding="utf-8").partition(_FROM)
-    _, _, after = rest.partition(_TO)
-    lines = [_FROM, "", *_table("", _briefly(figures["parts"])), "", _TO]
+    before, rest = README.read_text(encoding="utf-8").split(_FROM)
+    _, after = rest.split(_TO)
+    parts = figures["parts"]
+    lines = [_FROM, "", *_warned(figures), *_day_table(parts["day"])]
+    lines += [*_several_table(parts["workers"]), *_idle_table(parts["idle"]), _TO]
     return before + "\n".join(lines) + after
-
-
-def _briefly(parts: dict[str, Any]) -> list[tuple[str, str]]:
-    day, times, idle = parts["day"], parts["workers"]["times"], parts["idle"]
-    minutes = day["seconds_of_edits"] / 60
-    return [
-        (
-            f"one process, SQLite: {day['mailboxes']:,} mailboxes, changes in {minutes:.0f} min",
-            f"{day['changes']:,}",
-        ),
-        ("of these lost, doubled, mails sent", f"{day['lost']}, {day['doubled']}, {day['mails']}"),
-        ("all had arrived after", f"{day['seconds_until_done'] / 60:.0f} min"),
-        ("for each change: CPU", f"{day['cpu_ms_per_change']:.0f} ms"),
-        ("… requests to the mail server", f"{day['requests_per_change']:.1f}"),
-        ("… stored", f"{day['stored_bytes_per_change']['accord'] / 1000:.1f} kB"),
-        (
-            "PostgreSQL, a quarter of a core each: two and four workers do the work of one",
-            f"{times['2 held']:.1f} and {times['4 held']:.1f} times",
-        ),
-        (
-            f"{idle['links']:,} idle links: of a core, beyond the queue's own polling",
-            f"{idle['core_percent']:.1f} %",
-        ),
-        ("… memory for each link", f"{idle['kb_per_link']:.1f} kB"),
-    ]
 
 
 def _head(figures: dict[str, Any]) -> list[str]:
     machine = figures["machine"]
+    days = sorted({part["day"] for part in figures["parts"].values()})
     text = f"""
         What one machine holds, and what more mailboxes take. `make scale` measures it, and this
-        page is written from its figures: those of {machine["day"]}, on a machine with
+        page is written from its figures: those of {" and ".join(days)}, on a machine with
         {machine["processors"]} processors and Python {machine["python"]}, on which the mail server
         and those who edit ran, too. `make scale ARGS="--figures bench/scale/figures.json"` measures
         your own machine, and `make docs` writes the page anew."""
     lines = ["# Capacity", "", *_wrapped(text), ""]
-    if figures["parts"]["day"]["mailboxes"] < _WHOLE or machine["load"] > _BUSY:
-        lines += [*_wrapped(_WARNING), ""]
-    return lines
+    return lines + _warned(figures)
+
+
+def _warned(figures: dict[str, Any]) -> list[str]:
+    parts = figures["parts"]
+    busy = any(part["load"] > _BUSY for part in parts.values())
+    small = parts["day"]["mailboxes"] < _WHOLE
+    return [*_wrapped(_WARNING), ""] if busy or small else []
 
 
 def _measured(figures: dict[str, Any]) -> list[str]:
@@ -180,6 +163,10 @@ def _day(day: dict[str, Any]) -> list[str]:
         One process with SQLite, through a working day in minutes. The stand-in Exchange answered in
         {least:.0f} to {highest:.0f} ms and throttled as Exchange does by default; `[run]` said
         `workers = {day["workers"]}`."""
+    return [*_wrapped(text), "", *_day_table(day)]
+
+
+def _day_table(day: dict[str, Any]) -> list[str]:
     rows = [
         ("mailboxes, with three links each", f"{day['mailboxes']:,}"),
         ("changes, half of them on either side", f"{day['changes']:,}"),
@@ -196,7 +183,7 @@ def _day(day: dict[str, Any]) -> list[str]:
             f"{day['stored_bytes_per_change']['accord'] / 1000:.1f} kB",
         ),
     ]
-    return [*_wrapped(text), "", *_table("a working day in minutes", rows), ""]
+    return [*_table("a working day in minutes: one process, SQLite", rows), ""]
 
 
 def _several(several: dict[str, Any]) -> list[str]:
@@ -204,19 +191,27 @@ def _several(several: dict[str, Any]) -> list[str]:
         Several processes (`accord run worker`) with PostgreSQL, each held to a part of a core; then
         as fast as this machine lets them go, with all that they work with on the same processors.
         """
+    return [*_wrapped(text), "", *_several_table(several)]
+
+
+def _several_table(several: dict[str, Any]) -> list[str]:
     rows = []
     for row in several["rows"]:
         how = f"{row['share']:g} of a core each" if row["share"] else "free"
         times = several["times"].get(f"{row['workers']} {'held' if row['share'] else 'free'}")
         more = "" if times is None else f", {times:.2f} times that of one"
         rows.append((f"{row['workers']}, {how}", f"{row['per_second']:.1f} items/s{more}"))
-    return [*_wrapped(text), "", *_table("worker processes", rows), ""]
+    return [*_table("worker processes, PostgreSQL", rows), ""]
 
 
 def _idle(idle: dict[str, Any]) -> list[str]:
     text = f"""
         Links on which nothing happens, {idle["links"]:,} of them in one process, each visited every
         {idle["interval"]:g} seconds."""
+    return [*_wrapped(text), "", *_idle_table(idle)]
+
+
+def _idle_table(idle: dict[str, Any]) -> list[str]:
     visit = idle["cpu_ms_per_visit"]
     rows = [
         ("of a core, beyond the queue's own polling", f"{idle['core_percent']:.1f} %"),
@@ -226,7 +221,8 @@ def _idle(idle: dict[str, Any]) -> list[str]:
         ("of a core for a process with three links", f"{idle['core_percent_of_polling']:.1f} %"),
         ("memory for each link", f"{idle['kb_per_link']:.1f} kB"),
     ]
-    return [*_wrapped(text), "", *_table("idle links", rows), ""]
+    what = f"{idle['links']:,} idle links, each visited every {idle['interval']:g} s"
+    return [*_table(what, rows), ""]
 
 
 def _reckoned(cost: Costs) -> list[str]:

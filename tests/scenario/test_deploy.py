@@ -186,6 +186,6 @@ def test_the_image_starts_accord_run() -> None:
 
 def test_a_linter_has_nothing_against_the_image() -> None:
     words = ["lint", "--no-config", "--slow-checks=off", "--fail-level", "warning"]
-    command = [Path(sys.executable).with_name("tally"), *words, CONTAINERFILE]
+    command = [str(Path(sys.executable).with_name("tally")), *words, str(CONTAINERFILE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -37,21 +37,21 @@ def test_a_part_run_alone_leaves_the_figures_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "figures.json"
-    machine = {"processors": 2, "python": "3.11.2", "system": "Linux", "load": 0.1}
+    monkeypatch.setattr(scale, "_clean", lambda _: True)
 
-    def measure(part: str, **more: Any) -> Any:
-        monkeypatch.setattr(scale, "_machine", lambda: machine | more)
-        monkeypatch.setattr(scale, "_part", lambda *_: lambda _folder: {"links": part})
-        monkeypatch.setattr(scale, "_clean", lambda _: True)
+    def measure(part: str, load: float, processors: int = 2) -> Any:
+        when = {"load": load, "day": "2030-01-07"}
+        monkeypatch.setattr(scale, "_machine", lambda: {"processors": processors})
+        monkeypatch.setattr(scale, "_when", lambda: when)
+        monkeypatch.setattr(scale, "_part", lambda *_: lambda _folder: {})
         assert main(["--json", "--only", part, "--figures", str(file)]) == 0
-        return json.loads(file.read_text(encoding="utf-8"))
+        parts = json.loads(file.read_text(encoding="utf-8"))["parts"]
+        return {name: each["load"] for name, each in parts.items()}
 
-    measure("day", load=3.5)
-    both = measure("idle")
-    assert both["parts"] == {"day": {"links": "day"}, "idle": {"links": "idle"}}
-    assert both["machine"]["load"] == 3.5, "a part was measured while the machine was busy"
-    other = measure("idle", processors=64)
-    assert other["parts"] == {"idle": {"links": "idle"}}
+    assert measure("day", load=3.5) == {"day": 3.5}
+    assert measure("idle", load=0.1) == {"day": 3.5, "idle": 0.1}
+    assert measure("day", load=0.2) == {"day": 0.2, "idle": 0.1}
+    assert measure("idle", load=0.3, processors=64) == {"idle": 0.3}
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,6 @@ from accord.cli.commands import COMMANDS, HELP
 from accord.cli.run import start as begin
 
 
-@cache
 def make_app(called: str = "") -> App:
     """Return all commands, none of them loaded; `called` is the one that will be.
 

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
@@ -16,8 +17,8 @@ from accord.db.database import Database
 from accord.db.errors import TooNew
 from accord.db.tx import Tx
 
-_MADE: dict[str, tuple[str, ...]] = {}
-"""What made each package's tables on SQLite: to word it anew takes longer than to do it."""
+_MADE: WeakKeyDictionary[MetaData, tuple[str, ...]] = WeakKeyDictionary()
+"""What made a package's tables on SQLite: to word it anew takes longer than to do it."""
 
 
 def migrate(database: Database, package: str) -> None:
@@ -37,7 +38,7 @@ def migrate(database: Database, package: str) -> None:
             tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('accord migrate'))"))
         current = revision(tx, package)  # others may have been faster
         if current is None:
-            _make(tx, package, schema.METADATA)
+            _make(tx, schema.METADATA)
             stamp(tx, package, schema.HEAD)
         elif current > schema.HEAD:
             raise TooNew(
@@ -50,17 +51,17 @@ def migrate(database: Database, package: str) -> None:
             upgrade(tx, package, schema.HEAD)
 
 
-def _make(tx: Tx, package: str, metadata: MetaData) -> None:
+def _make(tx: Tx, metadata: MetaData) -> None:
     if tx.dialect == "postgresql":
         _share_conditions(metadata)
         metadata.create_all(tx.connection, checkfirst=False)
-    elif package in _MADE:
-        for statement in _MADE[package]:
+    elif metadata in _MADE:
+        for statement in _MADE[metadata]:
             tx.connection.exec_driver_sql(statement)
     else:
         metadata.create_all(tx.connection, checkfirst=False)
         found = tx.connection.exec_driver_sql("SELECT tbl_name, sql FROM sqlite_master")
-        _MADE[package] = tuple(sql for table, sql in found if sql and table in metadata.tables)
+        _MADE[metadata] = tuple(sql for table, sql in found if sql and table in metadata.tables)
 
 
 def _share_conditions(metadata: MetaData) -> None:

@@ -201,8 +201,12 @@ class DurableQueue:
     def _let_go(self) -> None:
         """Give back what DBOS claimed after the last worker had gone."""
         for claimed in self._handed.rest():
-            self._folders.take_back(Admitted(claimed.key, claimed.generation))
-            claimed.over.set()
+            try:
+                self._folders.take_back(Admitted(claimed.key, claimed.generation))
+            except Exception as error:  # noqa: BLE001 (the edge: it is handed over anew later)
+                contained(error, "giving back a run")
+            finally:
+                claimed.over.set()
 
     def _claimed(self, key: str, generation: int, urgency: int) -> None:
         """Have a run done that DBOS gave to this process; called in its threads."""

@@ -40,7 +40,7 @@ class Handed:
             self._changed.notify()
 
     def hurry(self, key: str, urgency: int) -> None:
-        """Let a folder's run be as urgent as what was asked for since: it is its run, too."""
+        """Let a folder's run be as urgent as what is asked for here: it is its run, too."""
         with self._changed:
             for each in self._waiting:
                 if each.key == key:

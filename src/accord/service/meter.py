@@ -13,7 +13,10 @@ from accord.service.report import Report
 
 
 class Meter:
-    """Count what the adapters and the clock say was spent since it was last charged."""
+    """Count what the adapters and the clock say was spent since it was last charged.
+
+    What other threads have made is theirs: it is charged in the thread that made it.
+    """
 
     def __init__(self, *adapters: Adapter) -> None:
         """Begin at what was spent so far."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from typing import Any
 
@@ -148,6 +148,14 @@ def test_nothing_changed_costs_one_request_also_in_a_new_session(dav: FakeDav) -
         pull(session, cursor)
     assert dav.since(count) == [f"REPORT {CAL}"]
     adapter.close()
+
+
+def test_what_helpers_ask_for_is_charged_to_whom_they_help(dav: FakeDav) -> None:
+    with closing(dav.adapter(page=2)) as adapter, adapter.open("alice") as session:
+        session.folders()
+        session.create(CAL, Kind.EVENT, [draft(f"k{number}") for number in range(5)])
+        pull(session)
+        assert adapter.requests == adapter.http.requests.all > 5
 
 
 def test_pages_are_loaded_in_chunks_and_known_items_not_at_all(dav: FakeDav, opened: Open) -> None:

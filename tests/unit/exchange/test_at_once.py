@@ -94,6 +94,7 @@ def test_parts_of_a_batch_are_written_at_once_and_answered_in_order() -> None:
             done(one)
         rig.bridge.before.clear()
         assert place.pull().refs == []
+    assert rig.adapter.requests == rig.adapter.http.requests.all, "who helps asks for others"
     rig.close()
 
 
@@ -143,6 +144,7 @@ def test_the_next_page_is_read_while_somebody_works_on_one() -> None:
         assert rig.bridge.names().count("GetItem") == before + 2
         sizes = [len(each.observations) for each in (first, *pages)]
         assert sizes == [2, 2, 1]
+    assert rig.adapter.requests == rig.adapter.http.requests.all
     rig.close()
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
+import pytest
+
+from accord.ports.errors import Retry
 from accord.ports.queue import Urgency
+from accord.queue.durable import DurableQueue
+from accord.queue.folders import key_of
 from accord.queue.handed import TURNS, Claimed, Handed
 
 
@@ -54,3 +60,26 @@ def test_at_the_end_nobody_waits_and_what_is_left_is_told() -> None:
     assert len(handed) == 1
     assert [each.key for each in handed.rest()] == ["late"]
     assert handed.take() is None
+
+
+def test_a_hint_hurries_what_was_claimed_for_less() -> None:
+    with closing(DurableQueue("sqlite://")) as queue:
+        for folder in ("one", "other"):
+            queue._handed.put(claimed(key_of(folder), Urgency.LOAD))
+        queue.ask("other", "hint")
+        assert queue._handed.take().key == key_of("other")  # type: ignore[union-attr]
+
+
+def test_what_can_not_be_given_back_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(*_: object) -> None:
+        raise Retry("the database is away")
+
+    with closing(DurableQueue("sqlite://")) as queue:
+        some = [claimed("one"), claimed("other")]
+        for each in some:
+            queue._handed.put(each)
+        monkeypatch.setattr(queue._folders, "take_back", away)
+        queue._let_go()
+        assert all(each.over.is_set() for each in some)

@@ -69,7 +69,7 @@ class SyncmlCrm:
 
     @property
     def requests(self) -> int:
-        """Return how many messages were sent."""
+        """Return how many messages this thread has had sent."""
         return self._http.requests.own
 
     def open(self, principal: str) -> SyncmlSession:
