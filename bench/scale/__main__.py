@@ -35,9 +35,10 @@ def main(words: list[str] | None = None) -> int:
             except PeerMissing as peer:
                 print(f"{part}: {peer}", file=sys.stderr)
                 missing = True
-    if given.figures is not None:
-        whole = json.dumps(_beside(figures, given.figures), indent=1)
-        given.figures.write_text(whole + "\n", encoding="utf-8")
+        if given.figures is not None:
+            # After each part, for the next one takes long.
+            whole = json.dumps(_beside(figures, given.figures), indent=1)
+            given.figures.write_text(whole + "\n", encoding="utf-8")
     if given.json:
         print(json.dumps(figures, indent=1))
     else:

@@ -23,6 +23,7 @@ from typing import Literal
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from accord.sandbox.exchange.limits import USUAL, Limits
 from accord.sandbox.exchange.peer import ExchangePeer
 from accord.sandbox.exchange.roll import Person, read_file, settle
 from accord.sandbox.exchange.server import Exchange
@@ -56,9 +57,13 @@ class Slow(ExchangePeer):
     """Start such a stand-in; `latency` is the least and the most it takes, in seconds."""
 
     def __init__(
-        self, people: Sequence[Person], folder: Path, latency: tuple[float, float]
+        self,
+        people: Sequence[Person],
+        folder: Path,
+        latency: tuple[float, float],
+        limits: Limits = USUAL,
     ) -> None:
-        super().__init__([*people, ROBOT], folder)
+        super().__init__([*people, ROBOT], folder, limits=limits)
         self.patience = 120.0
         self.latency = latency
         self.asked = self.folder / "asked.log"
