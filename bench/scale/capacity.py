@@ -207,8 +207,8 @@ def _several_table(several: dict[str, Any]) -> list[str]:
 def _idle(idle: dict[str, Any]) -> list[str]:
     text = f"""
         Links on which nothing happens, {idle["links"]:,} of them in one process, each visited every
-        {idle["interval"]:g} seconds. The stand-in lets the account have as many streams as that takes,
-        as an Exchange does whose limit was raised."""
+        {idle["interval"]:g} seconds. The stand-in lets the account have as many streams as that
+        takes, as an Exchange does whose limit was raised."""
     return [*_wrapped(text), "", *_idle_table(idle)]
 
 
