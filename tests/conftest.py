@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from functools import cache
 from zlib import crc32
 
 import pytest
@@ -39,16 +38,6 @@ _SPREAD = {"fuzz": 0.0, "slow": 0.6, "waits": 0.95}
 """Over which part of a run tests of a kind are spread."""
 
 REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1" else ()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _commands_are_built_once() -> Iterator[None]:
-    """Let all command lines of a test process be read by the same commands, which is faster."""
-    from accord.cli import app
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "make_app", cache(app.make_app))
-        yield
 
 
 @pytest.hookimpl(trylast=True)

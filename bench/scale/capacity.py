@@ -30,7 +30,7 @@ _WARNING = """
     **This was a small run, or one on a machine that was busy with other things: its figures tell
     the order of magnitude, and no more.**"""
 _FROM, _TO = "<!-- Measured by `make scale`, written by `make docs`. -->", "<!-- So far. -->"
-_PER_STREAM, _STREAMS = 200, 10
+_PER_STREAM = 200
 _KEPT = 90
 
 
@@ -57,7 +57,6 @@ class Need(Struct, frozen=True, kw_only=True):
     memory: float
     requests: float
     connections: int
-    accounts: int
     stored: float
 
 
@@ -81,7 +80,6 @@ def need(mailboxes: int, cost: Costs) -> Need:
     changes = mailboxes * _CHANGES / (_HOURS * 3600) * _PEAK
     visits = mailboxes * _LINKS / _INTERVAL
     cores = changes * cost.change + visits * cost.visit
-    connections = _up(mailboxes / _PER_STREAM)
     workers = max(_up(cores / _FULL), 1)
     return Need(
         changes=changes,
@@ -90,8 +88,7 @@ def need(mailboxes: int, cost: Costs) -> Need:
         workers=workers,
         memory=workers * cost.base + mailboxes * _LINKS * cost.link,
         requests=changes * cost.requests + visits,
-        connections=connections,
-        accounts=_up(connections / _STREAMS),
+        connections=_up(mailboxes / _PER_STREAM),
         stored=mailboxes * _CHANGES * cost.stored * _KEPT,
     )
 
@@ -207,8 +204,7 @@ def _several_table(several: dict[str, Any]) -> list[str]:
 def _idle(idle: dict[str, Any]) -> list[str]:
     text = f"""
         Links on which nothing happens, {idle["links"]:,} of them in one process, each visited every
-        {idle["interval"]:g} seconds. The stand-in lets the account have as many streams as that
-        takes, as an Exchange does whose limit was raised."""
+        {idle["interval"]:g} seconds."""
     return [*_wrapped(text), "", *_idle_table(idle)]
 
 
@@ -231,10 +227,10 @@ def _reckoned(cost: Costs) -> list[str]:
         Beyond what was measured this is arithmetic, and nobody has run it. Each mailbox has
         {_LINKS} links and {_CHANGES} changes in a day of {_HOURS} hours, of which the busiest has
         {_PEAK:g} times the usual; links are visited every {_INTERVAL:.0f} s, as shipped; a worker
-        may use {_FULL:.0%} of a core; a stream holds {_PER_STREAM} mailboxes and an account
-        {_STREAMS} streams (Exchange 2016 and later); the journal is kept for {_KEPT} days. What
-        grows otherwise than in proportion, such as a database that no longer fits into memory, is
-        not in it."""
+        may use {_FULL:.0%} of a core; a stream holds {_PER_STREAM} mailboxes and is opened in the
+        name of one of them, so that it counts against no account's limit; the journal is kept for
+        {_KEPT} days. What grows otherwise than in proportion, such as a database that no longer
+        fits into memory, is not in it."""
     vendors = f"""
         Exchange counts its budgets for each mailbox (27 requests at once), and so does Microsoft
         Graph (10,000 in ten minutes, 4 at once). An ordinary day of one mailbox takes
@@ -250,7 +246,6 @@ def _reckoned(cost: Costs) -> list[str]:
         ("worker processes", *(f"{n.workers:,}" for n in needs)),
         ("memory of all processes, GB", *(f"{n.memory / 1e9:,.1f}" for n in needs)),
         ("streams to Exchange", *(f"{n.connections:,}" for n in needs)),
-        ("accounts that hold them, at most", *(f"{n.accounts:,}" for n in needs)),
         ("requests a second to the mail servers", *(f"{n.requests:,.0f}" for n in needs)),
         (f"database after {_KEPT} days, GB", *(f"{n.stored / 1e9:,.0f}" for n in needs)),
     ]
@@ -258,7 +253,6 @@ def _reckoned(cost: Costs) -> list[str]:
         (most(lambda n: n.cores <= _FULL, cost), "one process is at its core: run workers"),
         (most(lambda n: n.cores <= 2 * _FULL, cost), "two cores are full: add a machine"),
         (most(lambda n: n.memory <= 4e9, cost), "4 GB of memory, the units' limit, are used"),
-        (most(lambda n: n.accounts <= 1, cost), "one account can open no more streams"),
     )
     return [
         "## Reckoned",

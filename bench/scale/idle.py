@@ -11,18 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from accord.sandbox.exchange.limits import USUAL
 from accord.sandbox.process import until
 from bench.scale.day import Tell
 from bench.scale.office import KINDS, PATIENCE, Office, Service
 from bench.scale.usage import Watch
 
 _NEVER = 604_800
-_LIMITS = structs.replace(USUAL, streams=100)
-"""An account has ten streams, as Exchange comes: not enough for more than 2,000 mailboxes, so that
-whoever has more raises the server's limit, or signs in with several accounts."""
 QUIET = 5.0
 """Seconds by which is told whether the first visits are over."""
 
@@ -74,7 +70,7 @@ def _measure(
     settings = {"interval": interval, "workers": idle.workers}
     folder.mkdir()
     with (
-        Office(folder, mailboxes, latency=(0.0, 0.0), settings=settings, limits=_LIMITS) as office,
+        Office(folder, mailboxes, latency=(0.0, 0.0), settings=settings) as office,
         office.service() as service,
     ):
         service.until_streamed(mailboxes)

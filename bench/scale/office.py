@@ -17,7 +17,6 @@ from accord.crm.database import DatabaseCrm
 from accord.crm.database.users import Changes, put_user
 from accord.db import Tx
 from accord.model.kinds import Kind
-from accord.sandbox.exchange.limits import USUAL, Limits
 from accord.sandbox.exchange.roll import Person
 from accord.sandbox.process import until
 from accord.service.accord import Accord
@@ -73,14 +72,13 @@ class Office:
         settings: Mapping[str, float],
         database: str = DATABASE,
         kinds: Sequence[Kind] = KINDS,
-        limits: Limits = USUAL,
     ) -> None:
         self.folder = folder / "accord"
         self.users = [f"user{number:05}" for number in range(mailboxes)]
         self.kinds = tuple(kinds)
         self._settings, self._database = settings, database
         people = [Person(address=address(user), password=PASSWORD) for user in self.users]
-        self.exchange = Slow(people, folder / "exchange", latency, limits)
+        self.exchange = Slow(people, folder / "exchange", latency)
 
     def __enter__(self) -> Office:
         self.exchange.start()

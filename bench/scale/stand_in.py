@@ -23,7 +23,6 @@ from typing import Literal
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from accord.sandbox.exchange.limits import USUAL, Limits
 from accord.sandbox.exchange.peer import ExchangePeer
 from accord.sandbox.exchange.roll import Person, read_file, settle
 from accord.sandbox.exchange.server import Exchange
@@ -57,13 +56,9 @@ class Slow(ExchangePeer):
     """Start such a stand-in; `latency` is the least and the most it takes, in seconds."""
 
     def __init__(
-        self,
-        people: Sequence[Person],
-        folder: Path,
-        latency: tuple[float, float],
-        limits: Limits = USUAL,
+        self, people: Sequence[Person], folder: Path, latency: tuple[float, float]
     ) -> None:
-        super().__init__([*people, ROBOT], folder, limits=limits)
+        super().__init__([*people, ROBOT], folder)
         self.patience = 120.0
         self.latency = latency
         self.asked = self.folder / "asked.log"

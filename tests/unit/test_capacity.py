@@ -29,14 +29,14 @@ def test_a_thousand_mailboxes_in_the_busiest_hour() -> None:
     assert found.cores == pytest.approx(found.changes * 0.1 + 0.1)
     assert found.workers == 1
     assert found.memory == pytest.approx(100e6 + 3_000 * 10_000)
-    assert (found.connections, found.accounts) == (5, 1)
+    assert found.connections == 5
     assert found.stored == pytest.approx(1_000 * 50 * 90 * 3_000)
 
 
 def test_what_is_reached_first_is_the_last_number_that_holds() -> None:
-    last = most(lambda n: n.accounts <= 1, COST)
-    assert need(last, COST).accounts == 1
-    assert need(last + 1, COST).accounts == 2
+    last = most(lambda n: n.connections <= 10, COST)
+    assert need(last, COST).connections == 10
+    assert need(last + 1, COST).connections == 11
     assert last == 2_000
 
 

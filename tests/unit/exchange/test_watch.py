@@ -250,8 +250,14 @@ def test_where_no_more_streams_are_allowed_the_rest_is_pulled(
 ) -> None:
     monkeypatch.setattr(watch_streaming, "MOST", 1)
     house = scene.house(limits=Limits(streams=1))
-    ear = scene.ear(house)
+    ear = scene.ear(house, access="delegate")
     ann, bob = house.person(), house.person()
+    people = house.exchange.people
+    robot = people.by_address(ROBOT)
+    for each in map(people.by_address, (ann, bob)):
+        assert each is not None
+        assert robot is not None
+        people.grant(each, robot, "editor")
     ear.cover(ann, bob)
     assert until(lambda: sorted(ear.ways().values()) == ["pull", "streaming"], SOON)
     pulled = next(who for who, way in ear.ways().items() if way == "pull")
@@ -259,6 +265,17 @@ def test_where_no_more_streams_are_allowed_the_rest_is_pulled(
     before = len(ear.heard)
     change(ear.adapter, pulled)
     assert ear.hinted(pulled, heard=True, since=before)
+
+
+def test_streams_opened_in_peoples_names_are_none_of_the_accounts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_streaming, "MOST", 1)
+    house = scene.house(limits=Limits(streams=1))
+    ear = scene.ear(house)
+    people = house.person(), house.person(), house.person()
+    ear.cover(*people)
+    assert ear.all_by("streaming", *people)
 
 
 def test_a_server_that_was_away_is_found_again_and_all_is_looked_at(scene: Scene) -> None:

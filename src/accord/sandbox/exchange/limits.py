@@ -18,9 +18,9 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     `attachment` and `item` are bytes, of an item with all that hangs on it. `found` items come
     in one answer of FindItem, `searched` ones where it has a restriction, `synced` changes in
-    one of SyncFolderItems, `things` in one request. An account holds `subscriptions` and open
-    `streams`; a mailbox is served `at_once` and `per_minute` so many requests, whoever makes
-    them in its owner's name.
+    one of SyncFolderItems, `things` in one request. An account holds `subscriptions`; a mailbox has
+    open `streams` and is served `at_once` and `per_minute` so many requests, whoever makes them in
+    its owner's name.
     """
 
     attachment: int = 25 * 1024 * 1024

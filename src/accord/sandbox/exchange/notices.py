@@ -38,9 +38,13 @@ class Subscription:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One open connection: its subscriptions by mailbox, and which mailboxes have news."""
+    """One open connection: its subscriptions by mailbox, and which mailboxes have news.
+
+    It counts as that of `actor`, in whose name it was opened.
+    """
 
     loop: asyncio.AbstractEventLoop
+    actor: int
     awake: asyncio.Event = field(default_factory=asyncio.Event)
     held: dict[int, list[Subscription]] = field(default_factory=dict)
     due: set[int] = field(default_factory=set)
@@ -160,15 +164,12 @@ class Notices:
                 stream.due.add(mailbox)
                 self._streams.setdefault(mailbox, set()).add(stream)
 
-    def may_open(self, caller: int) -> bool:
-        """Tell whether an account may listen on one more connection."""
+    def may_open(self, actor: int) -> bool:
+        """Tell whether somebody may listen on one more connection, or others in their name."""
         with self._lock:
-            held = {
-                id(each.stream)
-                for each in self._all.values()
-                if each.caller == caller and each.stream is not None
-            }
-            return not self._limits.streams or len(held) < self._limits.streams
+            open_ones = {id(each): each for found in self._streams.values() for each in found}
+            held = sum(each.actor == actor for each in open_ones.values())
+            return not self._limits.streams or held < self._limits.streams
 
     def close(self, stream: Stream, now: datetime) -> None:
         """Let a connection listen no more."""

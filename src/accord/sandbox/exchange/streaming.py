@@ -46,10 +46,10 @@ async def listen(
         yield _failed(code, named, closed=not found)
     if not found:
         return
-    if not call.notices.may_open(call.caller):
+    if not call.notices.may_open(call.actor.id):
         yield _failed("ErrorExceededConnectionCount", [], closed=True)
         return
-    stream = Stream(loop)
+    stream = Stream(loop, call.actor.id)
     call.notices.open(stream, found)
     try:
         yield _message(_status("OK"))
