@@ -117,7 +117,7 @@ def test_migrating_again_changes_nothing(database: Database, package: str) -> No
 def test_later_databases_of_a_process_are_made_like_the_first(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accord.db.migrate._MADE", {})
+    monkeypatch.setattr(import_module("accord.db.migrate"), "_MADE", {})
     # Beside another package's tables, which are none of its own.
     with closing(open_database("sqlite://")) as beside:
         for each in PACKAGES:
