@@ -25,10 +25,14 @@ _INTERVAL = 300.0
 _FULL = 0.7
 """How much of its core a worker is to use at most, on average over an hour."""
 
-_WHOLE, _BUSY = 1_000, 1.0
-_WARNING = """
-    **This was a small run, or one on a machine that was busy with other things: its figures tell
-    the order of magnitude, and no more.**"""
+_BUSY = 1.0
+_WHOLE = {
+    "day": ("the day", "mailboxes", 1_000),
+    "workers": ("the worker processes", "mailboxes", 100),
+    "idle": ("the idle links", "links", 10_000),
+}
+"""How much makes a part's run a whole one."""
+
 _FROM, _TO = "<!-- Measured by `make scale`, written by `make docs`. -->", "<!-- So far. -->"
 _PER_STREAM = 200
 _KEPT = 90
@@ -137,10 +141,17 @@ def _head(figures: dict[str, Any]) -> list[str]:
 
 
 def _warned(figures: dict[str, Any]) -> list[str]:
+    """Return for which parts the figures tell the order of magnitude, and no more."""
     parts = figures["parts"]
-    busy = any(part["load"] > _BUSY for part in parts.values())
-    small = parts["day"]["mailboxes"] < _WHOLE
-    return [*_wrapped(_WARNING), ""] if busy or small else []
+    rough = [
+        what
+        for part, (what, size, whole) in _WHOLE.items()
+        if parts[part]["load"] > _BUSY or parts[part][size] < whole
+    ]
+    text = f"""
+        **The figures of {" and ".join(rough)} come of a small run, or of a machine that was busy
+        with other things: they tell the order of magnitude, and no more.**"""
+    return [*_wrapped(text), ""] if rough else []
 
 
 def _measured(figures: dict[str, Any]) -> list[str]:

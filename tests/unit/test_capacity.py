@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.scale.capacity import FIGURES, Costs, costs, most, need, render
+from bench.scale.capacity import FIGURES, Costs, costs, most, need, readme, render
 
 COST = Costs(
     change=0.1,
@@ -58,3 +58,18 @@ def test_the_figures_that_are_shown_are_of_a_run_in_which_nothing_was_lost() -> 
     parts = json.loads(FIGURES.read_text(encoding="utf-8"))["parts"]
     for row in (parts["day"], *parts["workers"]["rows"]):
         assert (row["lost"], row["doubled"], row["mails"]) == (0, 0, 0)
+
+
+def test_the_page_says_which_figures_are_rough(tmp_path: Path) -> None:
+    figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
+    file = tmp_path / "figures.json"
+    sizes = {"day": {"mailboxes": 1_000}, "workers": {"mailboxes": 100}, "idle": {"links": 10_000}}
+    for part, size in sizes.items():
+        figures["parts"][part] |= {"load": 0.2, **size}
+    file.write_text(json.dumps(figures), encoding="utf-8")
+    assert "**" not in render(file)
+    figures["parts"]["day"]["load"] = 4.2
+    figures["parts"]["idle"]["links"] = 300
+    file.write_text(json.dumps(figures), encoding="utf-8")
+    assert "of the day and the idle links come of a small run" in " ".join(render(file).split())
+    assert "**The figures of the day" in readme(file)
