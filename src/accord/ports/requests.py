@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -51,7 +52,7 @@ class Helpers(ThreadPoolExecutor):
         """Have something done in the name of the calling thread."""
         context = copy_context()
         context.run(_ASKS_FOR.set, _asker())
-        return super().submit(context.run, fn, *args, **kwargs)  # type: ignore[arg-type]
+        return super().submit(partial(context.run, fn, *args, **kwargs))
 
 
 def _asker() -> int:

@@ -18,11 +18,17 @@ def claimed(key: str, urgency: Urgency = Urgency.EDIT) -> Claimed:
     return Claimed(key, 1, int(urgency), threading.Event())
 
 
+def taken(handed: Handed) -> str:
+    one = handed.take()
+    assert one is not None
+    return one.key
+
+
 def test_the_urgent_go_first_in_the_order_of_their_coming() -> None:
     handed = Handed()
     for one in (claimed("load", Urgency.LOAD), claimed("due", Urgency.DUE), claimed("edit")):
         handed.put(one)
-    assert [handed.take().key for _ in range(3)] == ["edit", "due", "load"]  # type: ignore[union-attr]
+    assert [taken(handed) for _ in range(3)] == ["edit", "due", "load"]
 
 
 def test_who_is_less_urgent_waits_for_a_few_and_not_for_ever() -> None:
@@ -31,9 +37,7 @@ def test_who_is_less_urgent_waits_for_a_few_and_not_for_ever() -> None:
     begun = []
     for number in range(2 * TURNS):
         handed.put(claimed(f"edit{number}"))
-        one = handed.take()
-        assert one is not None
-        begun.append(one.key)
+        begun.append(taken(handed))
     assert begun.index("calm") < TURNS
 
 
@@ -44,7 +48,7 @@ def test_what_is_asked_for_meanwhile_hurries_what_waits() -> None:
     handed.hurry("other", int(Urgency.EDIT))
     handed.hurry("other", int(Urgency.DUE))
     handed.put(claimed("third", Urgency.DUE))
-    assert [handed.take().key for _ in range(3)] == ["other", "third", "one"]  # type: ignore[union-attr]
+    assert [taken(handed) for _ in range(3)] == ["other", "third", "one"]
 
 
 def test_at_the_end_nobody_waits_and_what_is_left_is_told() -> None:
@@ -67,7 +71,7 @@ def test_a_hint_hurries_what_was_claimed_for_less() -> None:
         for folder in ("one", "other"):
             queue._handed.put(claimed(key_of(folder), Urgency.LOAD))
         queue.ask("other", "hint")
-        assert queue._handed.take().key == key_of("other")  # type: ignore[union-attr]
+        assert taken(queue._handed) == key_of("other")
 
 
 def test_what_can_not_be_given_back_holds_up_nobody(

@@ -73,7 +73,7 @@ class Notices:
     def listening(self) -> int:
         """Count the open streaming connections."""
         with self._lock:
-            return len({each for found in self._streams.values() for each in found})
+            return len(self._open_ones())
 
     def name(self, held: Subscription) -> str:
         """Return the id of a subscription as clients see it."""
@@ -147,7 +147,7 @@ class Notices:
         """Break all streaming connections off, without a word; `ever`, those to come as well."""
         with self._lock:
             self._ended |= ever
-            for stream in {each for found in self._streams.values() for each in found}:
+            for stream in self._open_ones():
                 stream.severed = True
                 stream.wake()
 
@@ -167,8 +167,7 @@ class Notices:
     def may_open(self, actor: int) -> bool:
         """Tell whether somebody may listen on one more connection, or others in their name."""
         with self._lock:
-            open_ones = {id(each): each for found in self._streams.values() for each in found}
-            held = sum(each.actor == actor for each in open_ones.values())
+            held = sum(each.actor == actor for each in self._open_ones())
             return not self._limits.streams or held < self._limits.streams
 
     def close(self, stream: Stream, now: datetime) -> None:
@@ -218,6 +217,9 @@ class Notices:
             self._leave(stream, mailbox)
         stream.lost.append(self.name(held))
         stream.wake()
+
+    def _open_ones(self) -> set[Stream]:
+        return {each for found in self._streams.values() for each in found}
 
     def _leave(self, stream: Stream, mailbox: int) -> None:
         self._streams[mailbox].discard(stream)
