@@ -15,10 +15,9 @@ from msgspec import Struct
 
 from accord.sandbox.process import until
 from bench.scale.day import Tell
-from bench.scale.office import KINDS, PATIENCE, Office, Service
+from bench.scale.office import KINDS, NEVER, PATIENCE, Office, Service
 from bench.scale.usage import Watch
 
-_NEVER = 604_800
 QUIET = 5.0
 """Seconds by which is told whether the first visits are over."""
 
@@ -40,8 +39,8 @@ def run(folder: Path, idle: Idle, tell: Tell) -> dict[str, Any]:
     mailboxes = -(-idle.links // len(KINDS))
     links = mailboxes * len(KINDS)
     rows = {
-        "one": _measure(folder / "one", 1, _NEVER, idle, tell),
-        "watched": _measure(folder / "watched", mailboxes, _NEVER, idle, tell),
+        "one": _measure(folder / "one", 1, NEVER, idle, tell),
+        "watched": _measure(folder / "watched", mailboxes, NEVER, idle, tell),
         "visited": _measure(folder / "visited", mailboxes, idle.interval, idle, tell),
     }
     one, watched, visited = rows["one"], rows["watched"], rows["visited"]

@@ -30,6 +30,8 @@ from bench.scale.usage import Process
 _TOLD = ("held", "conflicts", "clashes", "failed", "unreadable")
 KINDS = (Kind.EVENT, Kind.TASK, Kind.CONTACT)
 PATIENCE = 3600.0
+NEVER = 604_800
+"""The longest interval there is: a week."""
 
 _TARGET = """\
 [[target]]
@@ -40,6 +42,7 @@ auth = "basic"
 user = "{robot}"
 password = {{ file = "password" }}
 time_zone = "Europe/Berlin"
+notifications = "{notifications}"
 """
 # Links of a kind use the rule of this name. A day's deletions within minutes are what the guard is
 # there to hold.
@@ -61,7 +64,10 @@ mode = "active"
 
 
 class Office:
-    """Hold the stand-in and where Accord is installed; `settings` are the table `[run]`."""
+    """Hold the stand-in and where Accord is installed; `settings` are the table `[run]`.
+
+    Mailboxes that are not `streamed` are looked at by the clock alone.
+    """
 
     def __init__(
         self,
@@ -72,11 +78,13 @@ class Office:
         settings: Mapping[str, float],
         database: str = DATABASE,
         kinds: Sequence[Kind] = KINDS,
+        streamed: bool = True,
     ) -> None:
         self.folder = folder / "accord"
         self.users = [f"user{number:05}" for number in range(mailboxes)]
         self.kinds = tuple(kinds)
         self._settings, self._database = settings, database
+        self._notifications = "auto" if streamed else "poll"
         people = [Person(address=address(user), password=PASSWORD) for user in self.users]
         self.exchange = Slow(people, folder / "exchange", latency)
 
@@ -122,7 +130,8 @@ class Office:
             file.write("\n".join(["\n[run]", *lines, ""]))
         self.accord: Accord = open_accord(made.config)
         self.crm.store.run(self._hire)
-        text = [_TARGET.format(url=self.exchange.url, robot=ROBOT.address)]
+        target = {"url": self.exchange.url, "robot": ROBOT.address}
+        text = [_TARGET.format(**target, notifications=self._notifications)]
         text += [_RULE.format(kind=kind) for kind in self.kinds]
         text.append(_LINKS.format(users=_quoted(self.users), kinds=_quoted(self.kinds)))
         import_(self.accord, "".join(text), "scale.toml", folder=self.folder)
