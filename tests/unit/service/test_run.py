@@ -560,9 +560,9 @@ def test_a_complete_listing_is_made_in_its_time() -> None:
     seen: list[bool] = []
     genuine: Callable[..., Any] = sync
 
-    def spy(accord: Any, links: Any, options: Any) -> Any:
+    def spy(accord: Any, links: Any, options: Any, progress: Any) -> Any:
         seen.append(options.full)
-        return genuine(accord, links, options)
+        return genuine(accord, links, options, progress)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "sync", spy)
@@ -577,9 +577,9 @@ def test_a_complete_listing_that_failed_is_made_after_it(monkeypatch: pytest.Mon
     world = World("alice")
     mailboxes = Watchable(world.groupware)
 
-    def spy(accord: Any, links: Any, options: Any) -> Any:
+    def spy(accord: Any, links: Any, options: Any, progress: Any) -> Any:
         mailboxes.trouble = Retry("busy", after=0.05) if options.full and not seen else None
-        reports = genuine(accord, links, options)
+        reports = genuine(accord, links, options, progress)
         if options.full or seen:
             seen.append((options.full, bool(reports[0].error)))
         return reports
