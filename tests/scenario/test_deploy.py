@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import inspect
 import re
 import shlex
 import shutil
@@ -16,8 +17,10 @@ import pytest
 
 from accord.cli.commands import NAMES
 from accord.cli.service import Part
+from accord.queue import clock
 from accord.sandbox.postgres import fresh_database
 from accord.sandbox.radicale import Radicale
+from accord.state import holder
 from tests.scenario.test_readme import README, Reader, server
 from tools.docs.pages import ROOT, Command
 
@@ -127,6 +130,14 @@ def test_units_differ_in_what_they_run_and_in_nothing_else() -> None:
     one, part = (read(unit) for unit in UNITS)
     assert {**part["Service"], "ExecStart": ""} == {**one["Service"], "ExecStart": ""}
     assert part["Install"] == one["Install"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_unit_lets_a_process_tell_one_start_of_the_machine_from_another(unit: Path) -> None:
+    """Without, a clock that is set on the wall is the queue's, and names fit other machines."""
+    assert read(unit)["Service"].get("ProcSubset", "all") == "all"
+    assert "/proc/sys/kernel/random/boot_id" in inspect.getsource(clock)
+    assert "/proc/sys/kernel/random/boot_id" in inspect.getsource(holder)
 
 
 def read(unit: Path) -> configparser.ConfigParser:

@@ -56,9 +56,9 @@ def run(
 
     Mailboxes that can be watched are, the CRM is asked what changed there, and every folder is
     visited on an interval besides (`[run]` in accord.toml). Links, rules and targets may be
-    changed meanwhile. SIGTERM and Ctrl-C let visits that are under way end; a second time ends
-    them, too, and what was begun is settled by the next run. Prints what was done; with --json
-    every visit, and how each mailbox is watched.
+    changed meanwhile. SIGTERM and Ctrl-C let visits that are under way end, after a minute at
+    their next step; a second time ends them at once, and what was begun is settled by the next
+    run. Prints what was done; with --json every visit, and how each mailbox is watched.
 
     With --interface, or `interface = true` in `[run]`, devices and connectors can sync with the CRM
     meanwhile, as `accord interface` lets them.

@@ -184,7 +184,7 @@ class DurableQueue:
             # What was claimed is given back before.
             self._handed.end()
             for each in self._working:
-                each.join()
+                self._outlive(each)
         except BaseException:
             # Somebody waits no longer; those who come after find what was under way.
             for over in list(self._open):
@@ -197,6 +197,19 @@ class DurableQueue:
             self._folders.abandoned(self._me)
             self._executors.leave(self._me)
         self._database.close()
+
+    def _outlive(self, worker: threading.Thread) -> None:
+        """Wait until a worker has ended, and be known to live until then.
+
+        Else others would begin what it is in the middle of, and take its end for a death.
+        """
+        worker.join(_WATCH)
+        while worker.is_alive():
+            try:
+                self._executors.live(self._me, self._workers)
+            except Exception as error:  # noqa: BLE001 (the edge: the database may come back)
+                contained(error, "giving a sign of life")
+            worker.join(_WATCH)
 
     def _let_go(self) -> None:
         """Give back what DBOS claimed after the last worker had gone."""

@@ -7,6 +7,7 @@ What is to be visited stands in a queue (`ports.queue`), which other processes m
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import zlib
@@ -47,6 +48,10 @@ NOTED = 30.0
 
 READING, SELDOM = 0.004, 30.0
 """How much of a core to see that no link has changed may take, and seconds between at most."""
+
+GRACE = 60.0
+"""Seconds for which visits may go on that are under way when it is to stop: longer ones end before
+their next step, for whoever stops a service waits minutes at most, and then kills it."""
 
 _TICK = 0.2
 _BUSY = 5.0
@@ -132,6 +137,7 @@ class Run:
         self._heard_at: dict[str, float] = {}
         self._former: dict[str, Post] = {}
         self._stopped = False
+        self._until = math.inf
         self._visited = False
 
     def run(self) -> None:
@@ -176,6 +182,7 @@ class Run:
 
     def stop(self) -> None:
         """Begin nothing more; a flag, so that a signal's handler may set it."""
+        self._until = min(self._until, time.monotonic() + GRACE)
         self._stopped = True
 
     @property
@@ -378,7 +385,7 @@ class Run:
         options = Options(full=full, cause=job.cause)
         if job.cause in HEARD:
             self._heard_at.setdefault(post.key, time.monotonic() - job.waited)
-        reports = sync(self._accord, post.links, options)
+        reports = sync(self._accord, post.links, options, self._go_on)
         self._visited = True
         with self._telling:
             target = self._name_of(post.target)
@@ -399,6 +406,14 @@ class Run:
         if all(report.busy for report in reports):
             raise Busy("another process is at work in this folder", after=_BUSY)
         return rest
+
+    def _go_on(self, _phase: str, _done: int, _total: int) -> None:
+        """End a visit between two of its steps where it is to stop; raises Busy.
+
+        What it did is whole; the rest is for whoever visits next.
+        """
+        if time.monotonic() > self._until:
+            raise Busy("the service is ending", after=_BUSY)
 
     def _took(self, post: Post, reports: Sequence[Report]) -> float | None:
         """Return how long a change took that was heard of; what failed goes on to take."""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
-from sqlalchemy import Column, Select, Table, delete, select, update
+from msgspec.structs import replace
+from sqlalchemy import Column, Select, Table, delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.state.append_only import changeable
@@ -30,15 +32,21 @@ from accord.state.schema import (
     PAIRINGS,
     PENDING,
     RUNS,
+    SETTINGS,
     SYNC_NOTES,
     SYNC_SESSIONS,
 )
+from accord.state.template_tables import HANDOVERS
+from accord.state.templates import Handover
 
 T = TypeVar("T")
 
 ERASED = "what was said here is erased"
 SLICE = 500
 """How many rows are read, or go, in one transaction: then others have their turn."""
+
+_TROUBLE = ("trouble/", "mailbox/")
+"""How the settings begin that say what servers answered last to visits of a link."""
 
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
 
@@ -87,9 +95,14 @@ class Purge:
         decisions = self._decisions()
         waiting = self._sealed(PENDING.c.id, PENDING.c.step, "pending:")
         waiting += self._sealed(INTENTS.c.id, INTENTS.c.step, "intent:")
+        waiting += self._worded(select(PENDING.c.id, PENDING.c.why), PENDING.c.id)
         gone, kept = self._images(images)
         devices = self._devices(images - kept)
         runs = self._runs()
+        begins = or_(*(SETTINGS.c.key.startswith(each) for each in _TROUBLE))
+        troubles = select(SETTINGS.c.key, SETTINGS.c.value).where(begins)
+        self._worded(troubles, SETTINGS.c.key)
+        self._offers()
         return Purged(
             pairs=pairs,
             images=gone,
@@ -220,7 +233,38 @@ class Purge:
         self._slices(naming(causes, CAUSES.c.id), remove)
         return count
 
+    def _offers(self) -> None:
+        """Take them out of the titles of appointments that leavers' successors were offered."""
+        row = HANDOVERS.c
+        found = self._rows(select(row.user, row.body), row.user)
+        naming = [user for user, body in found if self._named(bytes(body).decode())]
+
+        def blank(context: Context, some: list[str]) -> int:
+            for user, body in context.db.execute(
+                select(row.user, row.body).where(row.user.in_(some))
+            ).all():
+                offer = msgspec.json.decode(body, type=Handover)
+                kept = tuple(
+                    replace(one, title="") if self._named(one.title) else one
+                    for one in offer.appointments
+                )
+                fresh = msgspec.json.encode(replace(offer, appointments=kept))
+                change = update(HANDOVERS).where(row.user == user).values(body=fresh)
+                context.db.execute(change)
+            return len(some)
+
+        self._slices(naming, blank)
+
     # how it is read and written
+
+    def _worded(self, query: Select[*tuple[str, object]], key: Column[str]) -> int:
+        """Remove the rows whose words name them; return how many."""
+        gone = [each[0] for each in self._rows(query, key) if self._named(str(each[1]))]
+
+        def remove(context: Context, some: list[str]) -> int:
+            return context.db.execute(delete(key.table).where(key.in_(some))).rowcount
+
+        return self._slices(gone, remove)
 
     def _sealed(self, key: Column[str], data: Column[bytes], record: str) -> int:
         """Remove the rows whose data name them; return how many."""

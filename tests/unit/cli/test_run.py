@@ -28,6 +28,7 @@ from accord.testing.samples import plain
 from tests.databases import Databases
 from tests.exchange import LINKED, ROBOT, House
 from tests.unit.cli.conftest import Run, event
+from tests.unit.cli.test_commands import edit, put
 from tests.unit.interface.phone import CALENDAR, Calling, entry
 
 pytestmark = pytest.mark.waits
@@ -201,6 +202,45 @@ def test_a_phone_syncs_with_the_crm_meanwhile_and_it_goes_on_to_the_mailbox(
         assert service.end() == 0, service.errors
     with pytest.raises(ConnectionError):
         phone.sync()
+    outlook.adapter.close()
+
+
+def test_undo_and_what_is_held_work_meanwhile(
+    run: Run, house: House, tmp_path: Path, person: str
+) -> None:
+    outlook = Outlook(house, person)
+
+    def recorded() -> list[str]:
+        rows = run("crm", "list", "--as", "alice", "--json").rows
+        return sorted(row["item"]["title"] for row in rows)
+
+    def newest() -> Any:
+        return run("journal", "--json", "--limit", "1").row
+
+    def done(*words: object) -> bool:
+        """Say it until no visit is in the way, as it asks for then."""
+        return until(lambda: run(*words, code=None).code == 0, SOON)
+
+    with running(tmp_path) as service:
+        assert service.told(way="streaming", principal=person)
+        ref = put(run, "Old")
+        assert until(lambda: outlook.titles() == ["Old"], SOON)
+        edit(run, ref, title="New")
+        assert until(lambda: outlook.titles() == ["New"] and newest()["step"] == "update", SOON)
+        assert done("undo", newest()["id"], "--yes")
+        assert (recorded(), outlook.titles()) == (["Old"], ["Old"])
+        run("mode", "alice-event", "pilot")
+        run("crm", "delete", ref, "--as", "alice")
+        assert until(lambda: bool(run("held", "--json").rows), SOON)
+        assert outlook.titles() == ["Old"]
+        assert done("held", "approve", "--all", "--yes")
+        assert until(lambda: outlook.titles() == [], SOON)
+        assert run("held", "--json").rows == []
+        assert service.end() == 0, service.errors
+    errors = {row["error"] for row in service.rows if row.get("error") and not row.get("busy")}
+    assert errors <= {"it is a pilot since a moment ago"}
+    for row in run("sync", "--all", "--json").rows:
+        assert row["crm"]["created"] == row["groupware"]["created"] == 0
     outlook.adapter.close()
 
 

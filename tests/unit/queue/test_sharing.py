@@ -189,6 +189,30 @@ def _until(queue: DurableQueue) -> float:
         return float(tx.execute(text("SELECT until FROM queue_executors")).scalar_one())
 
 
+def test_who_waits_for_the_end_of_a_long_run_is_not_taken_for_gone(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "LIFE", 1.0)
+    monkeypatch.setattr(durable, "_WATCH", 0.2)
+    office = Office()
+    office.gate = threading.Event()
+    with closing(DurableQueue(url)) as other:
+        queue = DurableQueue(url)
+        queue.serve(office.work, 1)
+        queue.ask("long", "hint", after=0)
+        assert until(lambda: len(office.begun) == 1, SOON)
+        ending = threading.Thread(target=queue.close)
+        ending.start()
+        try:
+            assert not until(lambda: bool(other._executors.dead("other")), 3.0)
+        finally:
+            office.gate.set()
+            ending.join(SOON)
+        assert len(office.ended) == 1
+        assert other.entries() == []
+        assert other._executors.names() == set()
+
+
 def test_after_the_database_was_away_nobody_is_taken_for_gone_at_once(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from accord.crm.syncml import SyncmlCrm
+from accord.ports.adapter import Outcome
 from accord.ports.errors import AuthFailed, Busy, Retry
 from accord.ports.http import Told
 from accord.ports.queue import TROUBLES, Current, Job, Stage, Urgency
@@ -34,7 +35,8 @@ from accord.service.sync import sync
 from accord.state.records import Mode, Process
 from accord.state.records import Watched as WatchedRow
 from tests.connector import endpoint
-from tests.unit.service.kit import World, event
+from tests.unit.service.kit import GROUPWARE, World, event
+from tests.unit.service.watched import Act, WatchedWorld
 
 pytestmark = pytest.mark.waits
 
@@ -489,6 +491,33 @@ def test_stopping_lets_the_visit_under_way_end_and_begins_no_other() -> None:
     assert len(world.titles(user)[1]) == 1, "what was begun is whole"
 
 
+def test_a_long_visit_ends_at_its_next_step_with_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "GRACE", 0.0)
+    world = WatchedWorld("alice", groupware={"batch": 1})
+    titles = [f"visit {number}" for number in range(9)]
+    for title in titles:
+        world.person().add(event(title))
+    mailboxes = Watchable(world.accord.adapter("t"))
+    scene = Scene(world, RunSettings(feed=3600, workers=1), mailboxes, world.accord.crm)
+
+    def stopping(given: Sequence[Any], act: Act) -> list[Outcome]:
+        scene.run.stop()
+        return act(given)
+
+    world.answer(GROUPWARE, "create", None, None, stopping)
+    with scene:
+        assert until(lambda: scene.run._stopped, SOON)
+        scene.stop()
+    assert len(world.titles()[1]) == 3, "the step in hand is done, and no other is begun"
+    assert world.intents() == []
+    (report,) = scene.reports()
+    assert report.busy and not report.failed
+    assert world.sync().groupware.created == 6
+    assert world.titles() == (titles, titles)
+
+
 def test_the_memory_of_visits_goes_back_once_there_is_nothing_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -531,9 +560,9 @@ def test_a_complete_listing_is_made_in_its_time() -> None:
     seen: list[bool] = []
     genuine: Callable[..., Any] = sync
 
-    def spy(accord: Any, links: Any, options: Any) -> Any:
+    def spy(accord: Any, links: Any, options: Any, progress: Any) -> Any:
         seen.append(options.full)
-        return genuine(accord, links, options)
+        return genuine(accord, links, options, progress)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "sync", spy)
@@ -548,9 +577,9 @@ def test_a_complete_listing_that_failed_is_made_after_it(monkeypatch: pytest.Mon
     world = World("alice")
     mailboxes = Watchable(world.groupware)
 
-    def spy(accord: Any, links: Any, options: Any) -> Any:
+    def spy(accord: Any, links: Any, options: Any, progress: Any) -> Any:
         mailboxes.trouble = Retry("busy", after=0.05) if options.full and not seen else None
-        reports = genuine(accord, links, options)
+        reports = genuine(accord, links, options, progress)
         if options.full or seen:
             seen.append((options.full, bool(reports[0].error)))
         return reports

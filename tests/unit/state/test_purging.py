@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import exc, text
 
 from accord.db import open_database
@@ -18,6 +20,7 @@ from accord.state.codec import encode_step
 from accord.state.jobs import CauseRow, JobRow
 from accord.state.purging import ERASED, addresses_in
 from accord.state.records import Cause, Pending
+from accord.state.templates import Handover, Offered
 from tests.unit.state.build import NOW, entry, furnish, pairing, snapshot
 
 BOB = "bob@example.com"
@@ -78,6 +81,32 @@ def test_what_jobs_say_of_them_goes_too(state: State) -> None:
     with state.read() as tx:
         assert {row.words for row in tx.jobs.all().values()} == {ERASED, "all is well"}
         assert [row.id for row in tx.causes.all()] == ["2"]
+
+
+def test_what_was_last_answered_of_them_and_offered_goes_too(state: State) -> None:
+    furnish(state, "a")
+    step = encode_step(Skip(side=Side.CRM, ref="c1", why="it waits"))
+    answer = {"error": f"{BOB} is no recipient", "action": "reject", "hint": ""}
+    offered = [
+        Offered(ref=ref, version="1", title=title, start=datetime(2026, 5, 4, 10))
+        for ref, title in (("c1", f"Lunch with {BOB}"), ("c2", "Lunch with Carol"))
+    ]
+    with state.begin() as tx:
+        for key in ("trouble/a", "mailbox/a", "folder/a/t/p"):
+            tx.settings.put(key, answer)
+        tx.settings.put("trouble/b", {**answer, "error": "carol@example.com is no recipient"})
+        held = Pending(id="w1", link="a", cause=Cause.RETRY, step=step, at=NOW, ref_crm="c1")
+        tx.pending.put(replace(held, why=f"the server knows no {BOB}"))
+        handover = Handover(user="u", successor="v", appointments=tuple(offered), at=NOW)
+        tx.handovers.put(handover)
+    assert state.purge({BOB}.__contains__).waiting == 1
+    with state.read() as tx:
+        assert tx.settings.all().keys() >= {"folder/a/t/p", "trouble/b"}
+        assert not {"trouble/a", "mailbox/a"} & tx.settings.all().keys()
+        assert tx.pending.all() == []
+        (after,) = tx.handovers.all()
+    assert [one.title for one in after.appointments] == ["", "Lunch with Carol"]
+    assert replace(after, appointments=()) == replace(handover, appointments=())
 
 
 def test_others_write_while_what_names_them_is_looked_for(
