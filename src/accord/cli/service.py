@@ -71,6 +71,9 @@ def run(
     With --web, or `listen` in `[web]`, it also answers whether it lives and is ready, and tells
     its figures; of several processes those with --web do, and `web`.
     """
+    # DBOS imports it later: a thread that asks a database in the middle of that fails.
+    import sqlalchemy.orm  # noqa: F401
+
     from accord.cli.logs import threads_logged
     from accord.service.bootstrap import open_queue
 
