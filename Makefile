@@ -39,13 +39,15 @@ split: ## play all stories with connector and CRM on two machines, and their con
 	@tools/setup dev
 	@$(BIN)/pytest tests/scenario tests/contract/test_crm_syncml.py -m "long or split" -k "sqlite-split or postgres-split or SmallMessages" -n $(WORKERS) --dist loadgroup --timeout 0 $(ARGS)
 
-fault: ## kill single visits at every step, 500 times each way; then every fault over the running service
+fault: ## kill single visits at every step, 500 times each way; then every fault over the running service, and a day with kills
 	@tools/setup dev
 	@$(BIN)/python -m tests.fault --kills 500 $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --topology split $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange $(ARGS)
 	@$(BIN)/python -m tests.fault --kills 500 --target exchange --topology split $(ARGS)
 	@$(BIN)/python -m tests.fault --service --times 5 $(ARGS)
+	@$(BIN)/python -m bench.scale --only day --mailboxes 60 --changes 2000 --minutes 3 --kills 10
+	@$(BIN)/python -m bench.scale --only day --mailboxes 60 --changes 2000 --minutes 3 --kills 10 --several
 	@$(BIN)/pytest tests/fault tests/unit/test_scale.py -m long --timeout 0
 
 fuzz: ## play 20,000 random histories and send 200,000 broken messages

@@ -1,6 +1,7 @@
 """`make scale`: one process through a working day, several on PostgreSQL, and many idle links.
 
-`python -m bench.scale --only day --mailboxes 20 --changes 200 --minutes 0.5` is a small one.
+`python -m bench.scale --only day --mailboxes 20 --changes 200 --minutes 0.5` is a small one; with
+`--kills 5` Accord is killed so many times meanwhile, with `--several` the database is, too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ PARTS = ("day", "workers", "idle")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run the parts and print their figures; 1 where anything was lost, doubled or mailed."""
+    """Run the parts and print their figures; 1 where anything was lost, doubled or mailed.
+
+    So it is where a process ended by itself, or folders were given up.
+    """
     given = _given(words)
     figures: dict[str, Any] = {"machine": _machine(), "parts": {}}
     when = _when()
@@ -80,6 +84,12 @@ def _given(words: list[str] | None) -> argparse.Namespace:
     day.add_argument("--minutes", type=float, default=10.0)
     day.add_argument("--items", type=int, default=1, help="in each folder, before the day")
     day.add_argument("--latency", type=float, nargs=2, default=(100, 300), metavar="MS")
+    day.add_argument("--kills", type=int, default=0, help="at random moments of the day")
+    day.add_argument(
+        "--several",
+        action="store_true",
+        help="two workers and a listener on PostgreSQL, which is killed, too",
+    )
     several = parser.add_argument_group("workers: several processes on PostgreSQL")
     several.add_argument("--worker-mailboxes", type=int, default=100)
     several.add_argument("--worker-items", type=int, default=10, help="in each folder")
@@ -90,7 +100,11 @@ def _given(words: list[str] | None) -> argparse.Namespace:
     idle.add_argument("--links", type=int, default=10_000)
     idle.add_argument("--interval", type=float, default=900, metavar="SECONDS")
     idle.add_argument("--idle-minutes", type=float, default=15.0, help="that each is measured")
-    return parser.parse_args(words)
+    given = parser.parse_args(words)
+    if given.figures is not None and (given.kills or given.several):
+        # Those that stand there are compared with each other, and the capacity is reckoned by them.
+        parser.error("--figures keeps those of a day in one process without kills; use --json")
+    return given
 
 
 def _part(name: str, given: argparse.Namespace) -> Callable[[Path], dict[str, Any]]:
@@ -112,6 +126,8 @@ def _part(name: str, given: argparse.Namespace) -> Callable[[Path], dict[str, An
             items=given.items,
             seed=given.seed,
             patience=given.patience,
+            several=given.several,
+            kills=given.kills,
         )
         return lambda folder: day.run(folder, played, tell)
     if name == "workers":
@@ -152,6 +168,8 @@ def _beside(figures: dict[str, Any], file: Path) -> dict[str, Any]:
 def _clean(figures: dict[str, Any]) -> bool:
     parts = figures["parts"]
     rows = [*parts.get("workers", {}).get("rows", ()), *([parts["day"]] if "day" in parts else ())]
+    if any(row.get("buried") or row.get("ends") for row in rows):
+        return False
     return not any(row["lost"] or row["doubled"] or row["mails"] for row in rows)
 
 

@@ -1,43 +1,58 @@
-"""A working day in minutes: people edit both sides while one process keeps them in agreement.
+"""A working day in minutes: people edit both sides while Accord keeps them in agreement.
 
 `run` sets up, lets the first load pass, plays the day, waits until all has arrived, and compares
-both sides with what people did.
+both sides with what people did. One process with SQLite does the work, or several with PostgreSQL;
+they may be killed meanwhile.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Queue
 from random import Random
 from statistics import quantiles
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from accord.model.kinds import Kind, Side
+from accord.ports.queue import Stage
+from accord.sandbox.postgres import Postgres, fresh_database
+from accord.service.init import DATABASE
 from bench.scale import stored
 from bench.scale.desk import Arrivals, Desk, in_crm, in_mailboxes
 from bench.scale.hands import Hands
+from bench.scale.kills import Kills, told
 from bench.scale.ledger import Item, Ledger, compare
 from bench.scale.office import KINDS, Office, Service, address
 from bench.scale.stand_in import Asked
-from bench.scale.usage import Process, Watch
+from bench.scale.usage import Process, Together, Watch
 
 _FIRST = datetime(2030, 1, 7, 9)
+_ALONE: dict[str, tuple[str, ...]] = {"service": ()}
+_SEVERAL: dict[str, tuple[str, ...]] = {
+    "worker-1": ("worker",),
+    "worker-2": ("worker",),
+    "listener": ("listener",),
+}
 _PEOPLE = 16
 _LOOK = 0.25
 
 Tell = Callable[[str], None]
+T = TypeVar("T")
 
 
 class Day(Struct, frozen=True, kw_only=True):
-    """Say how much of it there is; `latency` in seconds, the least and the most."""
+    """Say how much of it there is; `latency` in seconds, the least and the most.
+
+    With `several` two workers and a listener share a PostgreSQL. So many `kills` come during it.
+    """
 
     mailboxes: int
     changes: int
@@ -47,43 +62,72 @@ class Day(Struct, frozen=True, kw_only=True):
     items: int
     seed: int
     patience: float
+    several: bool = False
+    kills: int = 0
 
 
 def run(folder: Path, day: Day, tell: Tell) -> dict[str, Any]:
     """Play it and return its figures."""
     settings = {"workers": day.workers}
     tell(f"setting up {day.mailboxes} mailboxes with {len(KINDS)} links each")
-    with Office(folder, day.mailboxes, latency=day.latency, settings=settings) as office:
+    with ExitStack() as stack:
+        server = stack.enter_context(Postgres(lasting=True)) if day.several else None
+        database = stack.enter_context(fresh_database(server.url)) if server else DATABASE
+        office = stack.enter_context(
+            Office(folder, day.mailboxes, latency=day.latency, settings=settings, database=database)
+        )
         ledger = Ledger()
-        people = _People(office, ledger, day)
+        people = stack.enter_context(closing(_People(office, ledger, day)))
         people.fill()
-        with closing(people), office.service() as service:
-            return _play(office, service, ledger, people, day, tell)
+        services = {
+            name: stack.enter_context(office.service(*words, name=name))
+            for name, words in (_SEVERAL if day.several else _ALONE).items()
+        }
+        return _play(office, services, server, ledger, people, day, tell)
 
 
 def _play(
-    office: Office, service: Service, ledger: Ledger, people: _People, day: Day, tell: Tell
+    office: Office,
+    services: dict[str, Service],
+    server: Postgres | None,
+    ledger: Ledger,
+    people: _People,
+    day: Day,
+    tell: Tell,
 ) -> dict[str, Any]:
-    watch = Watch(accord=service.pid, exchange=office.exchange.server, people=Process.own().pid)
-    with Following(office, ledger, day.patience, service) as following:
+    all_of_them = [*services.values()]
+    watch = Watch(
+        accord=Together([each.usage for each in all_of_them]),
+        exchange=Process(office.exchange.server),
+        people=Process.own(),
+    )
+    kills = Kills(office, services, server, Random(f"{day.seed}-kills"))
+
+    def watched() -> bool:
+        streamed = set().union(*(each.streamed for each in all_of_them))
+        return streamed >= set(map(address, office.users))
+
+    with Following(office, ledger, day.patience, *all_of_them) as following:
         loaded = ledger.open
-        following.wait(lambda: service.streamed >= set(map(address, office.users)), tell, "watched")
+        following.wait(watched, tell, "watched")
         following.wait(lambda: not ledger.open, tell, "first load")
         first = {"items": loaded, "seconds": watch.seconds, "cpu": watch.used()["accord"]}
         ledger.forget_times()
-        before, visits = stored.read(office.accord.state.database), service.visits
+        before, visits = stored.read(office.accord.state.database), following.visits
         following.requests.clear()
         watch.restart()
-        late = people.play(tell)
+        with kills.during(day.minutes * 60, day.kills):
+            late = people.play(tell)
         played = watch.seconds
         following.wait(lambda: not ledger.open, tell, "the rest")
         seconds, cpu = watch.seconds, watch.used()
         after = stored.read(office.accord.state.database)
-        requests, visits = dict(following.requests), service.visits - visits
-        verdict = _verdict(office, service, ledger, tell)
+        requests, visits = dict(following.requests), following.visits - visits
+        verdict = _verdict(office, ledger, tell)
         return {
             "mailboxes": day.mailboxes,
             "links": day.mailboxes * len(KINDS),
+            "several": day.several,
             "changes": people.done,
             "minutes": day.minutes,
             "workers": day.workers,
@@ -101,23 +145,34 @@ def _play(
             "p95_seconds": _spread([s for side in Side for s in ledger.seconds[side]])["p95"],
             "cores": {name: used / seconds for name, used in cpu.items()},
             "cpu_ms_per_change": 1000 * cpu["accord"] / max(people.done, 1),
-            "peak_mib": service.usage.peak / 2**20,
+            "peak_mib": max(each.usage.peak for each in all_of_them) / 2**20,
             "visits": visits,
-            "faults": service.errors,
-            "told": dict(service.told),
+            "faults": _sums([each.errors for each in all_of_them]),
+            "told": _sums([each.told for each in all_of_them]),
+            "kills": told(kills.done),
+            "buried": office.links(Stage.BURIED),
+            "ends": _sums([each.ends for each in all_of_them]),
             "requests": requests,
             "requests_per_change": sum(requests.values()) / max(people.done, 1),
             "stored_bytes_per_change": stored.each(before, after, people.done),
         }
 
 
-def _verdict(office: Office, service: Service, ledger: Ledger, tell: Tell) -> Any:
+def _verdict(office: Office, ledger: Ledger, tell: Tell) -> Any:
     tell("comparing both sides with what people did")
     shown = {
         Side.CRM: in_crm(office.crm),
         Side.GROUPWARE: in_mailboxes(office.exchange.url, office.users),
     }
     return compare(ledger, shown)
+
+
+def _sums(several: Sequence[Mapping[T, int]]) -> dict[T, int]:
+    found: dict[T, int] = {}
+    for each in several:
+        for what, count in each.items():
+            found[what] = found.get(what, 0) + count
+    return found
 
 
 class Following:
@@ -155,12 +210,13 @@ class Following:
                 tell(f"{what}: nothing comes any more, {self._ledger.missing()}")
                 return
             if now - told > 10:
-                tell(f"{what}: {self._ledger.open} changes under way, {self._visits} visits")
+                tell(f"{what}: {self._ledger.open} changes under way, {self.visits} visits")
                 told = now
             time.sleep(_LOOK)
 
     @property
-    def _visits(self) -> int:
+    def visits(self) -> int:
+        """Return how many visits came to an end so far."""
         return sum(each.visits for each in self._services)
 
     def _follow(self) -> None:
@@ -168,7 +224,8 @@ class Following:
             while not self._ended.wait(_LOOK):
                 for each in self._services:
                     each.listen()
-                self._arrivals.look()
+                with self._office.gate.passed():
+                    self._arrivals.look()
                 self._take()
         except BaseException as error:  # noqa: BLE001 (who waits raises it)
             self._failure = error
@@ -262,17 +319,33 @@ class _People:
         kind = dice.choices(KINDS, (6, 2, 2))[0]
         side = dice.choice(list(Side))
         what = dice.random()
+        # Who deletes looks, too, whether anything is under way.
+        with self._office.gate.passed() if side is Side.CRM or what < 0.1 else nullcontext():
+            self._change(user, kind, side, what, dice)
+
+    def _change(self, user: str, kind: Kind, side: Side, what: float, dice: Random) -> None:
         if what < 0.1:
             item = self._ledger.some(user, kind, side, dice, last=True)
-            if item is not None:
+            if item is not None and self._rests(item):
                 self._delete(item, side)
                 return
+            if item is not None:
+                self._ledger.keep(item)
         if what < 0.6:
             item = self._ledger.some(user, kind, side, dice, last=False)
             if item is not None:
                 self._write(item, side)
                 return
         self._create(user, kind, side, dice)
+
+    def _rests(self, item: Item) -> bool:
+        """Tell whether what came of an item is settled.
+
+        Where Accord was killed before that, it can't know that who deletes has seen the last edit:
+        for it they clash, and the edit stands.
+        """
+        with self._office.accord.state.read() as tx:
+            return not tx.intents.of_link(f"{item.user}-{item.kind}")
 
     def _create(self, user: str, kind: Kind, side: Side, dice: Random) -> None:
         item = self._ledger.fresh(user, kind)

@@ -76,7 +76,7 @@ def _measure(
         links = mailboxes * len(KINDS)
         _rest(service, links, interval, min(CALM, idle.seconds, interval / 10), tell)
         visits = service.visits
-        watch = Watch(accord=service.pid)
+        watch = Watch(accord=service.usage)
         end = time.monotonic() + idle.seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 10.0))

@@ -106,6 +106,12 @@ class Ledger:
             self.open += 1
             return self._number
 
+    def keep(self, item: Item) -> None:
+        """Note that somebody who took an item for the last time lets it be."""
+        with self._lock:
+            item.busy.clear()
+            item.gone = None
+
     def drop(self, item: Item) -> None:
         """Note that somebody is deleting an item, which they took for the last time."""
         with self._lock:

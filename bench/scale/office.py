@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,19 +19,23 @@ from accord.crm.database import DatabaseCrm
 from accord.crm.database.users import Changes, put_user
 from accord.db import Tx
 from accord.model.kinds import Kind
+from accord.ports.queue import Queue, Stage
 from accord.sandbox.exchange.roll import Person
 from accord.sandbox.process import until
 from accord.service.accord import Accord
-from accord.service.bootstrap import open_accord
+from accord.service.bootstrap import open_accord, open_queue
 from accord.service.init import DATABASE, init
 from accord.service.transfer import import_
 from bench.scale.hands import PASSWORD
 from bench.scale.stand_in import ROBOT, Slow
-from bench.scale.usage import Process
+from bench.scale.usage import Line
 
 _TOLD = ("held", "conflicts", "clashes", "failed", "unreadable")
 KINDS = (Kind.EVENT, Kind.TASK, Kind.CONTACT)
 PATIENCE = 3600.0
+PAUSE = 1.0
+"""Seconds after which a service manager starts what has ended."""
+
 NEVER = 604_800
 """The longest interval there is: a week."""
 
@@ -63,10 +69,45 @@ mode = "active"
 """
 
 
+class Gate:
+    """Let many pass at once, and nobody while it is shut."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._inside, self._shut = 0, False
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Pass when it is open, and keep it from being shut until the end."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._shut)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._inside -= 1
+                self._turn.notify_all()
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        """Shut it, when all who passed have left, until the end."""
+        with self._turn:
+            self._shut = True
+            self._turn.wait_for(lambda: not self._inside)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._shut = False
+                self._turn.notify_all()
+
+
 class Office:
     """Hold the stand-in and where Accord is installed; `settings` are the table `[run]`.
 
-    Mailboxes that are not `streamed` are looked at by the clock alone.
+    Mailboxes that are not `streamed` are looked at by the clock alone. Whoever works in the CRM
+    passes the `gate`.
     """
 
     def __init__(
@@ -81,6 +122,7 @@ class Office:
         streamed: bool = True,
     ) -> None:
         self.folder = folder / "accord"
+        self.gate = Gate()
         self.users = [f"user{number:05}" for number in range(mailboxes)]
         self.kinds = tuple(kinds)
         self._settings, self._database = settings, database
@@ -94,6 +136,7 @@ class Office:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.queue.close()
         self.accord.close()
         self.exchange.close()
 
@@ -108,14 +151,16 @@ class Office:
         script = Path(sys.executable).parent / "accord"
         config = str(self.folder / "accord.toml")
         command = [str(script), "--config", config, "run", *words, "--json"]
-        log = self.folder / f"{name}.log"
-        with log.open("wb") as out, log.with_suffix(".err").open("wb") as err:
-            process = subprocess.Popen(command, stdout=out, stderr=err)
-        service = Service(process, log)
+        service = Service(command, self.folder / f"{name}.log")
         try:
             yield service
         finally:
             service.end()
+
+    def links(self, stage: Stage) -> list[str]:
+        """Return the links whose folders are at a stage of the queue."""
+        parts = [each.folder.split("/") for each in self.queue.entries(stage)]
+        return [f"{principal.partition('@')[0]}-{kind}" for _, principal, kind, *_ in parts]
 
     @property
     def stored(self) -> int:
@@ -129,6 +174,7 @@ class Office:
         with made.file.open("a", encoding="utf-8") as file:
             file.write("\n".join(["\n[run]", *lines, ""]))
         self.accord: Accord = open_accord(made.config)
+        self.queue: Queue = open_queue(made.config)
         self.crm.store.run(self._hire)
         target = {"url": self.exchange.url, "robot": ROBOT.address}
         text = [_TARGET.format(**target, notifications=self._notifications)]
@@ -143,13 +189,24 @@ class Office:
 
 
 class Service:
-    """Be one process of `accord run`, and what it said."""
+    """Be one process of `accord run`, and what it said; another takes its place where it is `kept`.
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self._process, self._log = process, log
+    `steps` are the moments at which it was heard of work that succeeded, `done` the last ones by
+    link, and `ends` how often it ended by itself, by the code.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self._command, self._log = command, log
+        self._process = self._started()
         self._read = 0
         self._rest = b""
-        self.usage = Process(process.pid)
+        self._killed = False
+        self._ended: float | None = None
+        self.kept = False
+        self.usage = Line(self.pid)
+        self.steps: list[float] = []
+        self.done: dict[str, float] = {}
+        self.ends: dict[int, int] = {}
         self.streamed: set[str] = set()
         self.visited: set[str] = set()
         self.visits = 0
@@ -168,8 +225,21 @@ class Service:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(PATIENCE)
 
+    def kill(self) -> bool:
+        """Kill it in the middle of whatever it does; tell whether it was there to be killed."""
+        if self._process.poll() is not None:
+            return False
+        self._killed = True
+        self._process.kill()
+        return True
+
     def listen(self) -> None:
-        """Read what it said since. Raises RuntimeError where it has ended."""
+        """Read what it said since, and keep it where it is kept.
+
+        Raises RuntimeError where it has ended and is not.
+        """
+        self.usage.look()
+        ended = self._process.poll()
         with self._log.open("rb") as file:
             file.seek(self._read)
             text = self._rest + file.read()
@@ -177,9 +247,12 @@ class Service:
         *lines, self._rest = text.split(b"\n")
         for line in lines:
             self._take(msgspec.json.decode(line))
-        if self._process.poll() is not None:
+        if ended is None:
+            return
+        if not self.kept:
             words = self._log.with_suffix(".err").read_text(encoding="utf-8")
-            raise RuntimeError(f"accord run ended with {self._process.returncode}: {words[-4000:]}")
+            raise RuntimeError(f"accord run ended with {ended}: {words[-4000:]}")
+        self._keep(ended)
 
     def until_streamed(self, mailboxes: int) -> None:
         """Wait until so many mailboxes are watched by streams."""
@@ -191,12 +264,34 @@ class Service:
         if not until(all_streamed, PATIENCE):
             raise RuntimeError(f"only {len(self.streamed)} of {mailboxes} mailboxes are streamed")
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as out, self._log.with_suffix(".err").open("ab") as err:
+            return subprocess.Popen(self._command, stdout=out, stderr=err)
+
+    def _keep(self, code: int) -> None:
+        """Start another in the place of one that has ended, a while after."""
+        now = time.monotonic()
+        if self._ended is None:
+            self._ended = now
+            self._rest = b""  # it was killed in the middle of a line
+            self.streamed.clear()
+            self.running = False
+            if not self._killed:
+                self.ends[code] = self.ends.get(code, 0) + 1
+        elif now - self._ended >= PAUSE:
+            self._ended, self._killed = None, False
+            self._process = self._started()
+            self.usage.follow(self.pid)
+
     def _take(self, said: dict[str, object]) -> None:
         if "running" in said:
             self.running = bool(said["running"])
         elif "way" in said:
-            keep = self.streamed.add if said["way"] == "streaming" else self.streamed.discard
+            streaming = said["way"] == "streaming"
+            keep = self.streamed.add if streaming else self.streamed.discard
             keep(str(said["principal"]))
+            if streaming:
+                self.steps.append(time.monotonic())
         elif "link" in said and not said.get("busy"):
             self.visits += 1
             self.visited.add(str(said["link"]))
@@ -207,6 +302,9 @@ class Service:
             if said.get("error"):
                 why = str(said["error"])[:200]
                 self.errors[why] = self.errors.get(why, 0) + 1
+            else:
+                self.done[str(said["link"])] = time.monotonic()
+                self.steps.append(time.monotonic())
 
 
 def address(user: str) -> str:

@@ -23,6 +23,7 @@ def show(figures: dict[str, Any]) -> None:
 
 def _day(part: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
+        ("kept in agreement by", _SEVERAL if part["several"] else _ONE),
         ("mailboxes, links", f"{part['mailboxes']}, {part['links']}"),
         ("changes, in minutes", f"{part['changes']} in {part['seconds_of_edits'] / 60:.1f}"),
         ("minutes until all had arrived", f"{part['seconds_until_done'] / 60:.1f}"),
@@ -42,6 +43,15 @@ def _day(part: dict[str, Any]) -> list[tuple[str, str]]:
         (f"  {name}", f"{count / max(part['changes'], 1):.2f}")
         for name, count in sorted(part["requests"].items(), key=lambda each: -each[1])
     ]
+    for kills in part["kills"]:
+        rows.append((f"{kills['who']} killed, times", str(kills["times"])))
+        if left := kills["times"] - len(kills["seconds"]):
+            rows.append(("  others did all that was left to do, times", str(left)))
+        if kills["seconds"]:
+            one = f"{kills['p50']:.2f} / {kills['longest']:.2f}"
+            rows.append(("  until it went on: p50 / longest, s", one))
+    rows += [(f"visited no more: {link}", "") for link in part["buried"]]
+    rows += [(f"ended by itself with {code}", str(n)) for code, n in part["ends"].items()]
     stored = part["stored_bytes_per_change"]
     rows.append(("stored bytes for each change, Accord's own", f"{stored['accord']:.0f}"))
     rows.append(("  the CRM's records", f"{stored['crm']:.0f}"))
@@ -75,8 +85,9 @@ def _idle(part: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+_ONE, _SEVERAL = "one process, SQLite", "two workers, a listener, PostgreSQL"
 _TITLES = {
-    "day": "A working day in minutes: one process, SQLite",
+    "day": "A working day in minutes",
     "workers": "Several processes on PostgreSQL",
     "idle": "Links on which nothing happens: one process, SQLite",
 }

@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from accord.sandbox.process import until
 
@@ -51,11 +52,67 @@ class Process:
         raise RuntimeError("the system doesn't tell how much memory a process has")
 
 
+class Line:
+    """Be one process after another in the same place, measured as if they were one."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = Process(pid)
+        self._before = self._cpu = 0.0
+        self._peak = 0
+
+    def look(self) -> None:
+        """Note what it has used so far, for it may be killed."""
+        with suppress(OSError, RuntimeError):
+            self._cpu = self._process.cpu
+            self._peak = max(self._peak, self._process.peak)
+
+    def follow(self, pid: int) -> None:
+        """Go on with the process that takes its place."""
+        self._before += self._cpu
+        self._process, self._cpu = Process(pid), 0.0
+
+    @property
+    def cpu(self) -> float:
+        """Return the seconds of CPU all of them have used."""
+        self.look()
+        return self._before + self._cpu
+
+    @property
+    def resident(self) -> int:
+        """Return the bytes that the living one has in memory."""
+        return self._process.resident
+
+    @property
+    def peak(self) -> int:
+        """Return the most bytes that any of them ever had in memory."""
+        self.look()
+        return self._peak
+
+
+class Measured(Protocol):
+    """Be what tells the seconds of CPU it has used."""
+
+    @property
+    def cpu(self) -> float: ...
+
+
+class Together:
+    """Be several that are measured as one."""
+
+    def __init__(self, several: Collection[Measured]) -> None:
+        self._several = several
+
+    @property
+    def cpu(self) -> float:
+        """Return the seconds of CPU they have used."""
+        return sum(each.cpu for each in self._several)
+
+
 class Watch:
     """Measure some processes between two moments."""
 
-    def __init__(self, **pids: int) -> None:
-        self._processes = {name: Process(pid) for name, pid in pids.items()}
+    def __init__(self, **processes: Measured) -> None:
+        self._processes = processes
         self.restart()
 
     def restart(self) -> None:

@@ -80,7 +80,7 @@ def _measure(
         if share:
             ways = {stack.enter_context(held_to(share, each.pid)) for each in services}
         listener = stack.enter_context(office.service("listener", name="listener"))
-        watch = Watch(**{f"worker{n}": each.pid for n, each in enumerate(services)})
+        watch = Watch(**{f"worker{n}": each.usage for n, each in enumerate(services)})
         with Following(office, ledger, load.patience, listener, *services) as following:
             following.wait(lambda: ledger.open <= total * (1 - _FROM), tell, "first tenth")
             done = total - ledger.open

@@ -21,6 +21,7 @@ PATIENT = (
     "disk full",
 )
 SHARED = ("worker killed", "listener killed", "database killed", "database cut off")
+APART = ("one worker cut off", "one worker frozen")
 ELSEWHERE = (
     "CRM.interface killed",
     "CRM.interface cut off",
@@ -37,6 +38,7 @@ ELSEWHERE = (
         pytest.param("sqlite", PATIENT, marks=pytest.mark.long),
         pytest.param("postgres", SHARED, marks=[pytest.mark.postgres, pytest.mark.long]),
         pytest.param("split", ELSEWHERE, marks=pytest.mark.long),
+        pytest.param("machines", APART, marks=[pytest.mark.postgres, pytest.mark.long]),
     ],
 )
 def test_the_service_recovers_from_each_fault_by_itself(house: str, kinds: Sequence[str]) -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from accord.model.kinds import Kind, Side
+from accord.sandbox.process import until
 from bench.scale import __main__ as scale
 from bench.scale import idle as idle_links
+from bench.scale import kills, office, stand_in, usage
 from bench.scale import shown as tables
-from bench.scale import stand_in, usage
 from bench.scale.__main__ import PARTS, main
 from bench.scale.ledger import Ledger, Shown, compare
+from bench.scale.office import PAUSE
 
 SMALL = (
     "--only {part} --json --patience 60 --workers 4"
@@ -67,6 +70,25 @@ def test_a_small_day(capsys: pytest.CaptureFixture[str]) -> None:
     assert day["requests"]["CreateItem"] > 0
     assert day["stored_bytes_per_change"]["accord"] > 0
     assert day["faults"] == {}
+
+
+KILLED = "--only day --json --patience 240 --workers 4 --mailboxes 4 --changes 200 --minutes 1"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "several", [False, pytest.param(True, marks=pytest.mark.postgres)], ids=["one", "several"]
+)
+def test_a_small_day_with_kills(several: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*KILLED.split(), *["--latency", "5", "10", "--kills", "4"], *(["--several"] * several)]
+    assert main(words) == 0
+    day = json.loads(capsys.readouterr().out)["parts"]["day"]
+    assert (day["lost"], day["doubled"], day["mails"], day["open"]) == (0, 0, 0, 0), day["wrong"]
+    assert (day["changes"], day["buried"], day["ends"]) == (200, [], {})
+    killed = {each["who"]: each["times"] for each in day["kills"]}
+    assert 0 < sum(killed.values()) <= 4
+    assert killed.keys() <= ({"worker", "listener", "database"} if several else {"service"})
+    assert all(at > PAUSE for each in day["kills"] for at in each["seconds"] if not several)
 
 
 @pytest.mark.long
@@ -187,6 +209,114 @@ def test_only_what_was_really_written_counts() -> None:
     assert stand_in._done(b"UpdateItem", asked, answer) == [("B", 8)]
 
 
+def test_a_day_on_which_something_was_given_up_is_none_without_harm() -> None:
+    day = {"lost": 0, "doubled": 0, "mails": 0, "buried": [], "ends": {}}
+    assert scale._clean({"parts": {"day": day}})
+    for harm in ({"lost": 1}, {"mails": 1}, {"buried": ["anna-event"]}, {"ends": {"-11": 1}}):
+        assert not scale._clean({"parts": {"day": day | harm}})
+
+
+def test_figures_of_a_day_with_kills_are_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "day", "--kills", "1", "--figures", str(tmp_path / "figures.json")])
+    assert "use --json" in capsys.readouterr().err
+
+
+# ---- what is killed ----
+
+
+def test_a_process_that_is_killed_is_started_again_where_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(office, "PAUSE", 0.2)
+    code = """import time
+print('{"running": true}')
+print('{"runn', end="", flush=True)
+time.sleep(60)"""
+    service = office.Service([sys.executable, "-c", code], tmp_path / "log")
+
+    def runs() -> bool:
+        service.listen()
+        return service.running
+
+    service.kept = True
+    try:
+        assert until(runs, 20)
+        first = service.pid
+        assert service.kill()
+        assert until(lambda: not runs(), 20), "it is noticed"
+        assert until(runs, 20), "what the first one said half is forgotten"
+        assert service.pid != first
+        assert service.ends == {}
+        service.kept = False
+        service.kill()
+        with pytest.raises(RuntimeError, match="ended with -9"):
+            until(lambda: not runs(), 20)
+    finally:
+        service.end()
+
+
+def test_a_gate_is_shut_when_all_who_passed_have_left() -> None:
+    gate, said = office.Gate(), list[str]()
+
+    def shut() -> None:
+        with gate.shut():
+            said.append("shut")
+
+    def pass_() -> None:
+        with gate.passed():
+            said.append("passed")
+
+    closing, late = threading.Thread(target=shut), threading.Thread(target=pass_)
+    with gate.passed():
+        closing.start()
+        assert until(lambda: gate._shut, 10)
+        late.start()
+        time.sleep(0.1)
+        said.append("left")
+    for each in (closing, late):
+        each.join(10)
+    assert said == ["left", "shut", "passed"]
+
+
+def test_a_kill_lasts_until_some_work_is_done_again(tmp_path: Path) -> None:
+    service = office.Service([sys.executable, "-c", ""], tmp_path / "log")
+    service.end()
+    one = kills.Kill("worker", 10.0, 11.0, [service])
+    lasted = []
+    for steps in ([9.0, 10.5], [9.0, 10.5, 14.0, 15.0]):
+        service.steps = steps
+        lasted.append(one.seconds)
+    assert lasted == [None, 4.0], "what it did before it was there again doesn't count"
+    (row,) = kills.told([one])
+    assert (row["who"], row["times"], row["longest"]) == ("worker", 1, 4.0)
+
+
+def test_nobody_is_killed_for_the_third_time_in_one_visit(tmp_path: Path) -> None:
+    service = office.Service([sys.executable, "-c", ""], tmp_path / "log")
+    service.end()
+    some = kills.Kills(cast("Any", None), {"worker": service}, None, Random(1))
+    found = []
+    for times, done in (([1.0], 0.0), ([1.0, 2.0], 0.0), ([1.0, 2.0], 1.5)):
+        some._hit, service.done = {"anna-event": times}, {"anna-event": done}
+        found.append(some._spent())
+    assert found == [False, True, False]
+
+
+def test_what_took_the_place_of_a_process_is_measured_with_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as first:
+        line = usage.Line(first.pid)
+        assert until(lambda: line.cpu > 0.1, 20)
+        first.kill()
+    used = line.cpu
+    assert used > 0.1
+    line.follow(usage.Process.own().pid)
+    assert line.cpu >= used
+    assert line.peak > 0
+
+
 # ---- a part of a core ----
 
 
@@ -198,7 +328,7 @@ def test_a_process_is_held_to_a_part_of_a_core(way: str, monkeypatch: pytest.Mon
     try:
         with usage.held_to(0.2, spinning.pid) as how:
             assert way in ("best", how)
-            watch = usage.Watch(it=spinning.pid)
+            watch = usage.Watch(it=usage.Process(spinning.pid))
             time.sleep(2)
             assert 0.05 < watch.cores()["it"] < 0.35
             spinning.kill()
