@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from accord.cli import exits
 from accord.sandbox.process import PeerMissing
 
 PARTS = ("day", "workers", "idle")
@@ -168,9 +169,14 @@ def _beside(figures: dict[str, Any], file: Path) -> dict[str, Any]:
 def _clean(figures: dict[str, Any]) -> bool:
     parts = figures["parts"]
     rows = [*parts.get("workers", {}).get("rows", ()), *([parts["day"]] if "day" in parts else ())]
-    if any(row.get("buried") or row.get("ends") for row in rows):
+    if any(row.get("buried") or any(map(_faulty, row.get("ends", ()))) for row in rows):
         return False
     return not any(row["lost"] or row["doubled"] or row["mails"] for row in rows)
+
+
+def _faulty(code: int) -> bool:
+    """Tell whether a process ended as none should; without its database it may."""
+    return code < 0 or code == exits.BUG
 
 
 def _machine() -> dict[str, Any]:
