@@ -82,7 +82,7 @@ def run(
     )
     with (
         threads_logged(),
-        call.accord() as accord,
+        call.accord(waits=False) as accord,
         closing(open_queue(config)) as queue,
         ExitStack() as stack,
     ):

@@ -382,7 +382,7 @@ class Run:
             self._ask(post, job.cause, Urgency.DUE, after=locked, full=job.full)
             return locked
         full = job.full or self._full(job)
-        options = Options(full=full, cause=job.cause)
+        options = Options(full=full, cause=job.cause, yields=True)
         if job.cause in HEARD:
             self._heard_at.setdefault(post.key, time.monotonic() - job.waited)
         reports = sync(self._accord, post.links, options, self._go_on)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
+import msgspec
 from msgspec import Struct
 
 from accord.engine.plan import Plan, Skip
@@ -27,6 +28,7 @@ from accord.service.fresh import heard
 from accord.service.identity import attest
 from accord.service.meter import Meter
 from accord.service.opening import Options, Place, find_folder, settled_key, silent
+from accord.service.patience import yielding
 from accord.service.planning import decide
 from accord.service.pull import Pulled
 from accord.service.reading import read_crm, read_folder
@@ -151,6 +153,9 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
         try:
             lease = enter(accord, folder, mailbox.options, stack)
             mailbox.charge(*folder.links)
+            if lease is not None and mailbox.options.yields:
+                progress = yielding(accord.state, lease, mailbox.progress)
+                mailbox = msgspec.structs.replace(mailbox, progress=progress)
             visits = _open(mailbox, folder, lease, stack)
             if visits:
                 _serve(mailbox, visits)

@@ -25,6 +25,9 @@ from accord.state.schema import LEASES
 FOLDER = "folder:"
 """What the names of leases on folders begin with; the target's id follows."""
 
+_WANTED = "wanted:"
+"""What the names begin with under which stands who waits for a lease."""
+
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -98,16 +101,30 @@ class Leases(Repository):
         lease = self.get(name)
         return lease is not None and lease.until > self.context.agreed_now()
 
+    def want(self, name: str, holder: str, seconds: float) -> None:
+        """Leave word for so long that somebody waits for a lease, for its holder to see."""
+        until = self.context.agreed_now() + timedelta(seconds=seconds)
+        row = {"name": f"{_WANTED}{name}", "holder": holder, "fence": 1, "until": until}
+        self.db.upsert(LEASES, [row])
+
+    def unwant(self, name: str) -> None:
+        """Take that word back; others who wait leave theirs anew."""
+        self.db.execute(delete(LEASES).where(LEASES.c.name == f"{_WANTED}{name}"))
+
+    def wanted(self, name: str) -> bool:
+        """Tell whether somebody waits for a lease."""
+        return self.held(f"{_WANTED}{name}")
+
     def prune(self, targets: Collection[str]) -> int:
-        """Forget the leases on folders of targets that are gone; return how many.
+        """Forget leases on folders of targets that are gone, and who waited; return how many.
 
         All others stay, for a fence that began anew would let the late in.
         """
         gone = [
             name
             for name in self.db.execute(select(LEASES.c.name)).scalars()
-            if name.startswith(FOLDER)
-            and name.removeprefix(FOLDER).partition("/")[0] not in targets
+            if (of := name.removeprefix(_WANTED)).startswith(FOLDER)
+            and of.removeprefix(FOLDER).partition("/")[0] not in targets
         ]
         free = LEASES.c.until <= self.context.agreed_now()
         return sum(
