@@ -1,4 +1,4 @@
-"""`accord keys rotate`: what was encrypted can still be read, under a new key."""
+"""`accord key rotate`: what was encrypted can still be read, under a new key."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_rotating_keeps_secrets_readable_and_retiring_leaves_one_key(
     key = tmp_path / "accord.key"
     first = key.read_text()
 
-    row = installed("keys", "rotate", "--json").row
+    row = installed("key", "rotate", "--json").row
     assert row == {"encrypted": 1, "retired": False, "key_file": str(key)}
     assert key.read_text().startswith(first)
     assert len(key.read_text().splitlines()) == 2
 
-    assert "only it is left" in installed("keys", "rotate", "--retire").out
+    assert "only it is left" in installed("key", "rotate", "--retire").out
     assert len(key.read_text().splitlines()) == 1
     assert first not in key.read_text()
     assert key.stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""`accord keys`: the keys that encrypt secrets and private entries in the database."""
+"""`accord key`: the keys that encrypt secrets and private entries in the database."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from accord.cli import exits
 from accord.cli.call import CallArgument
 from accord.cli.words import plural
 
-keys = App(name="keys", help="Renew the key that encrypts secrets and private entries.")
+key = App(name="key", help="Renew the key that encrypts secrets and private entries.")
 
 
-@keys.command
+@key.command
 def rotate(
     *,
     retire: Annotated[bool, Parameter(help="Take the older keys out of the file too.")] = False,
