@@ -75,9 +75,10 @@ crm = {crm}
 # mail = ["admin@example.com"]
 # webhook = "https://hooks.example.com/accord"  # or secret_webhook, by reference
 
-# Where `accord run` says whether it lives, is ready, and its figures (docs/operations.md).
-# [web]
-# listen = "127.0.0.1:8641"          # nowhere unless you say so
+# Where `accord run` says whether it lives, is ready, and its figures (docs/operations.md); each
+# installation on one machine needs a port of its own.
+[web]
+listen = "127.0.0.1:8641"
 # metrics_token = {{ file = "metrics.token" }}  # who reads the metrics shows it
 # certificate = "accord.pem"         # on any address but this machine's own, with its key
 # key = "accord-key.pem"             # or `without_tls = true`
