@@ -24,6 +24,7 @@ from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.connector import is_elsewhere, key_file
+from accord.service.expiries import SOON, expiries
 from accord.service.identity import (
     CRM,
     MEANT,
@@ -72,8 +73,26 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     if answers:
         yield from _rules(accord, targets, links)
     yield from _enrolled(accord)
+    yield from _expiries(accord, config)
     with accord.state.read() as tx:
         yield from _open_work(tx, links)
+
+
+def _expiries(accord: Accord, config: Config | None) -> Iterator[Checked]:
+    """Say what ends soon, but for what ends as a matter of course."""
+    now = accord.clock()
+    with accord.state.read() as tx:
+        found = expiries(accord, config, tx)
+    for one in found:
+        if not one.routine:
+            ok = one.at > now + SOON
+            yield Checked(
+                area="expiries",
+                subject=f"{one.kind} {one.name}",
+                ok=ok,
+                detail=one.when(now),
+                hint="" if ok else one.hint,
+            )
 
 
 def _enrolled(accord: Accord) -> Iterator[Checked]:
