@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from accord.interface.server.server import Server
     from accord.interface.tokens.desk import Desk
 
+_BESIDE, _MOST = 4, 25
+"""How many connections to PostgreSQL there are beside one for each visit, and at most."""
+
 
 def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
     """Open state and CRM; targets are built when first needed.
@@ -42,7 +45,7 @@ def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
             field="key_file",
             hint="restore it from where you keep it; for a new installation run `accord init`",
         )
-    database = open_database(config.database)
+    database = open_database(config.database, _of_state(config.run.workers))
     try:
         state = State(database, config.key_file, clock)
         crm = open_crm(config, database, clock)
@@ -50,6 +53,21 @@ def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
         database.close()
         raise
     return Accord(state, crm, lambda target: _build(state, target), clock)
+
+
+def connections(workers: int) -> int:
+    """Return how many connections to PostgreSQL a process of `accord run` has at most.
+
+    A built-in CRM in another database than Accord's has as many as state there, besides.
+    """
+    from accord.queue.connections import most
+
+    return _of_state(workers) + most(workers)
+
+
+def _of_state(workers: int) -> int:
+    # No transaction lasts while a side is talked to, so that more visits than that don't wait.
+    return min(workers + _BESIDE, _MOST)
 
 
 def open_queue(config: Config) -> Queue:
@@ -104,7 +122,7 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
             'or "interface+https://host/CRM.interface" for one on another machine',
         )
     if scheme == "database":
-        return _built_in(rest, database, clock)
+        return _built_in(rest, database, clock, _of_state(config.run.workers))
     if connector.is_elsewhere(config.crm):
         return _elsewhere(config, clock)
     crm: Crm = import_module(registry.CRM[scheme]).build({"instance": rest} if rest else {})
@@ -163,12 +181,12 @@ def _elsewhere(config: Config, clock: Clock) -> Crm:
     return build(settings, signed(settings[connector.KEY], lifetime, clock))
 
 
-def _built_in(address: str, database: Database, clock: Clock) -> Crm:
+def _built_in(address: str, database: Database, clock: Clock, connections: int) -> Crm:
     from accord.crm.database import DatabaseCrm
 
     if not address:
         return DatabaseCrm(database, clock=clock, shared=True)
-    other = open_database(address)
+    other = open_database(address, connections)
     try:
         return DatabaseCrm(other, clock=clock)
     except BaseException:
