@@ -9,7 +9,7 @@ OWN = 4
 CLIENT = 2
 """Of DBOS's client: one thread hands over, another one watches."""
 
-_LAUNCH, _MOST = 4, 20
+_LAUNCH, _MOST = 4, 12
 
 
 def of_dbos(workers: int) -> int:
