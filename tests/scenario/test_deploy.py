@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import inspect
+import itertools
 import json
 import re
 import shlex
@@ -48,9 +49,15 @@ CHECKED = {
     r"systemctl (enable --now|start|stop|restart) (?P<unit>\S+\.service)": "the unit exists",
     r"curl -fs http://127\.0\.0\.1:8641/readyz": "the page's service isn't started; see below",
     r"podman build --format docker --file (?P<file>\S+) --tag accord \.": "it exists; see below",
-    r"podman run .*--volume accord:/var/lib/accord accord (?P<word>\w+)": "the command exists",
+    r"podman run --detach .*--volume accord:/var/lib/accord accord (?P<word>\w+)": "it exists",
 }
 """Commands that would change the machine: what is checked instead."""
+
+
+CONTAINER = re.compile(
+    r"podman (?:run --rm (?P<options>(?:--\S+ (?:[A-Z_]+ )?)*?)--volume accord:/var/lib/accord|"
+    r"exec accord) accord (?P<words>.*?)(?: < (?P<file>\S+))?"
+)
 
 
 class Deployer(Reader):
@@ -61,7 +68,26 @@ class Deployer(Reader):
             if found := re.fullmatch(pattern, command.text):
                 self._look_at(command, found.groupdict())
                 return
+        if inside := CONTAINER.fullmatch(command.text):
+            self._run_inside(command, inside)
+            return
         super()._run(command)
+
+    def _run_inside(self, command: Command, said: re.Match[str]) -> None:
+        """Run what a container would, with no more of this machine than it sees."""
+        volume = self.folder / "volume"
+        volume.mkdir(exist_ok=True)
+        options = shlex.split(said["options"] or "")
+        if said["file"] and "--interactive" not in options:
+            self._fail(command.line, "a container hears nothing without --interactive")
+        handed = [
+            f'{name}="${name}"'
+            for option, name in itertools.pairwise([*options, ""])
+            if option == "--env"
+        ]
+        seen = " ".join(['PATH="$PATH"', "LANG=C.UTF-8", "COLUMNS=200", *handed])
+        words = f"cd {volume} && env -i {seen} accord {said['words']}"
+        super()._run(command._replace(text=f"({words}) < {said['file'] or '/dev/null'}"))
 
     def _look_at(self, command: Command, named: dict[str, str]) -> None:
         file = ROOT / re.sub(r"^/opt/accord(-\d)?/", "", named.get("file", "README.md"))

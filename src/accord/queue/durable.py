@@ -15,6 +15,7 @@ from accord.db import Database, migrate, open_database
 from accord.ports.errors import Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
+from accord.queue import connections
 from accord.queue.admission import Admission
 from accord.queue.clock import SharedClock, since_start
 from accord.queue.executors import LIFE, Executors
@@ -48,7 +49,7 @@ class DurableQueue:
 
         `clock` tells seconds since 1970, by default as all processes do that share the database.
         """
-        self._database: Database = open_database(url)
+        self._database: Database = open_database(url, connections.OWN)
         migrate(self._database, "accord.queue")
         # Without the driver, of which DBOS has its own; whatever the address called the kind.
         plain = self._database.engine.url.set(drivername=self._database.dialect)

@@ -18,6 +18,7 @@ from sqlalchemy import event, make_url
 
 from accord.db import translating
 from accord.ports.errors import ConfigError
+from accord.queue import connections
 from accord.queue.admission import AHEAD
 from accord.queue.folders import Admitted
 
@@ -64,6 +65,7 @@ class Engine:
             "application_version": VERSION,
             # Each process has its own: DBOS begins anew, when it starts, what its id left behind.
             "executor_id": executor,
+            "sys_db_pool_size": connections.of_dbos(workers),
             "max_executor_threads": max(16, AHEAD * workers + 8),
             "log_level": "WARNING",
             "use_listen_notify": False,
@@ -80,7 +82,11 @@ class Engine:
             polling_interval_sec=POLL,
             on_conflict="always_update",
         )
-        self._client = DBOSClient(system_database_url=url, application_name=NAME)
+        self._client = DBOSClient(
+            system_database_url=url,
+            system_database_pool_size=connections.CLIENT,
+            application_name=NAME,
+        )
 
     @translating()
     def enqueue(self, some: Sequence[Admitted]) -> None:

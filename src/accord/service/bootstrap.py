@@ -38,6 +38,9 @@ KEY_PATIENCE = 8.0
 """For how many seconds a program may look for keys: a transaction may be open meanwhile, and
 others wait for ten."""
 
+_BESIDE, _MOST = 4, 25
+"""How many connections to PostgreSQL there are beside one for each visit, and at most."""
+
 
 def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
     """Open state and CRM; targets are built when first needed.
@@ -52,7 +55,7 @@ def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
             hint="restore it from where you keep it; for a new installation run `accord init`",
         )
     keys = open_keys(config)
-    database = open_database(config.database)
+    database = open_database(config.database, _of_state(config.run.workers))
     try:
         state = State(database, keys, clock)
         crm = open_crm(config, database, clock)
@@ -79,6 +82,21 @@ def open_keys(config: Config) -> Keys:
             ) from error
 
     return CommandKeys(ask, f"what {words[0]} prints", folder / ERASURES)
+
+
+def connections(workers: int) -> int:
+    """Return how many connections to PostgreSQL a process of `accord run` has at most.
+
+    A built-in CRM in another database than Accord's has as many as state there, besides.
+    """
+    from accord.queue.connections import most
+
+    return _of_state(workers) + most(workers)
+
+
+def _of_state(workers: int) -> int:
+    # No transaction lasts while a side is talked to, so that more visits than that don't wait.
+    return min(workers + _BESIDE, _MOST)
 
 
 def open_queue(config: Config) -> Queue:
@@ -133,7 +151,7 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
             'or "interface+https://host/CRM.interface" for one on another machine',
         )
     if scheme == "database":
-        return _built_in(rest, database, clock)
+        return _built_in(rest, database, clock, _of_state(config.run.workers))
     if connector.is_elsewhere(config.crm):
         return _elsewhere(config, clock)
     crm: Crm = import_module(registry.CRM[scheme]).build({"instance": rest} if rest else {})
@@ -192,12 +210,12 @@ def _elsewhere(config: Config, clock: Clock) -> Crm:
     return build(settings, signed(settings[connector.KEY], lifetime, clock))
 
 
-def _built_in(address: str, database: Database, clock: Clock) -> Crm:
+def _built_in(address: str, database: Database, clock: Clock, connections: int) -> Crm:
     from accord.crm.database import DatabaseCrm
 
     if not address:
         return DatabaseCrm(database, clock=clock, shared=True)
-    other = open_database(address)
+    other = open_database(address, connections)
     try:
         return DatabaseCrm(other, clock=clock)
     except BaseException:

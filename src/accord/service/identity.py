@@ -46,8 +46,9 @@ def own_trouble(accord: Accord) -> str | None:
 
     What is seen for the first time is noted.
     """
+    said = {OWN: _own(accord)}
     with accord.state.read() as tx:
-        news = tx.instances.news({OWN: _own(accord)})
+        news = tx.instances.news(said)
     return _own_trouble(accord, moved=bool(news))
 
 
@@ -127,8 +128,10 @@ def _own(accord: Accord) -> tuple[str, int]:
 
 def _own_trouble(accord: Accord, *, moved: bool) -> str | None:
     if moved:
+        # Before: a transaction within one needs a second connection, and there are only so many.
+        own = _own(accord)
         with accord.state.begin() as tx:
-            if tx.instances.observe(OWN, *_own(accord)) is not None:
+            if tx.instances.observe(OWN, *own) is not None:
                 return "Accord's own database is a copy, or was put back"
     seen = witness.seen(accord.state.database)
     if not seen:
