@@ -78,6 +78,7 @@ ELSEWHERE = {
     "rules.md": (("toml", "json"), ROOT / "tests/unit/rules/test_reference.py"),
     **dict.fromkeys(
         (
+            "exchange.md",
             "exchange-basic.md",
             "exchange-ntlm.md",
             "exchange-kerberos.md",

@@ -6,7 +6,7 @@ Taken before a visit, renewed during it; every commit of the visit checks the fe
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -126,10 +126,14 @@ class Leases(Repository):
             if (of := name.removeprefix(_WANTED)).startswith(FOLDER)
             and of.removeprefix(FOLDER).partition("/")[0] not in targets
         ]
+        return self.forget(gone)
+
+    def forget(self, names: Iterable[str]) -> int:
+        """Forget leases that nobody holds and nobody will take again; return how many."""
         free = LEASES.c.until <= self.context.agreed_now()
         return sum(
             self.db.execute(delete(LEASES).where(LEASES.c.name.in_(part), free)).rowcount
-            for part in chunks(gone)
+            for part in chunks(names)
         )
 
     def _change(self, lease: Lease, until: datetime) -> bool:

@@ -106,6 +106,31 @@ def test_the_queue_forgets_the_mailbox_of_who_was_erased(office: Run, tmp_path: 
     assert told == []
 
 
+def test_a_former_users_address_is_nowhere_any_more_nor_comes_back(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office, gone = _open(run, mailboxes, tmp_path, "database:sqlite:///crm.db"), "zed@x.test"
+    office("crm", "users", "add", "zed", "--address", gone)
+    link = '[[link]]\nuser = "zed"\nkinds = ["event", "contact"]\ntarget = "company"\n'
+    office("import", "-", stdin=link + 'mode = "active"\n')
+    office("crm", "users", "consent", "zed")
+    office("sync", "--all")
+    office("links", "remove", "zed-event", "zed-contact", "--withdraw", "--yes")
+    office("backup", "before.db")
+
+    def told() -> list[str]:
+        found = [each for each in tmp_path.glob("accord.*") if gone.encode() in each.read_bytes()]
+        return [each.name for each in found]
+
+    assert told() == ["accord.db"]
+    office("erase", gone, "--yes")
+    assert told() == []
+    assert "(ref erased)" in office("journal").out
+    assert gone.encode() in (tmp_path / "before.db").read_bytes()
+    office("restore", "before.db", "--yes")
+    assert told() == []
+
+
 def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     office: Run, mailboxes: MemoryGroupware, tmp_path: Path
 ) -> None:
