@@ -19,6 +19,7 @@ MEANT = (
     "If that is meant, run `accord check --accept`, then look at `accord plan --all-steps` before "
     "you synchronize"
 )
+RESTORED = f"was a backup restored or a database copied? {MEANT}"
 _TARGET = "target/"
 _TABLE = "state_settings"
 
@@ -154,6 +155,6 @@ def _known(accord: Accord, name: str, instance: str, stand: int) -> None:
             target = tx.targets.get(name.removeprefix(_TARGET))
         why = why.replace(name, f"target {target.name if target else name}")
     moved = name != CRM and trouble.instance != trouble.seen_instance
-    asked = "was it moved" if moved else "was a backup restored or a database copied"
+    hint = f"was it moved? {MEANT}" if moved else RESTORED
     field = CRM if name == CRM else "target"
-    raise ConfigError(f"held: {why}", field=field, hint=f"{asked}? {MEANT}")
+    raise ConfigError(f"held: {why}", field=field, hint=hint)

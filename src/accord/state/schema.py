@@ -41,10 +41,7 @@ def _line(name: str) -> Column[str]:
 
 
 def _lately(name: str, condition: str, *along: str) -> Index:
-    """Index the entries that the guard counts, by their moment (`db.migrate` for both).
-
-    SQLite counts in the index alone where the columns of the condition lie `along`.
-    """
+    """Index what the guard counts, by moment; SQLite reads no more if the condition is `along`."""
     return Index(f"ix_state_journal_{name}", "at", *along, sqlite_where=text(condition))
 
 
