@@ -98,6 +98,8 @@ def accept(accord: Accord) -> None:
     with accord.state.begin() as tx:
         for name, (instance, stand) in said.items():
             tx.instances.accept(name, instance, stand)
+        for target in targets:
+            tx.settings.put(older_key(target), None)
         for link, side in tx.cursors.all():
             tx.cursors.drop(link, side)
         newest = tx.journal.newest()
@@ -114,6 +116,11 @@ def require_user(accord: Accord, user: str) -> None:
 def instance_key(target: str) -> str:
     """Return the name under which state knows the instance of a target."""
     return f"{_TARGET}{target}"
+
+
+def older_key(target: str) -> str:
+    """Return the setting that notes a target's items which were older within the hour."""
+    return f"older/{target}"
 
 
 def revision(accord: Accord, name: str = CRM) -> int:

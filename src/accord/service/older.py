@@ -18,7 +18,7 @@ from accord.ports.errors import ConfigError
 from accord.service.cases import Gathered
 from accord.service.clocks import clock_of
 from accord.service.extent import HOUR
-from accord.service.identity import RESTORED, instance_key
+from accord.service.identity import RESTORED, instance_key, older_key
 from accord.service.visit import Stance, Visit
 from accord.state.instances import BACK
 
@@ -27,8 +27,6 @@ MARGIN = timedelta(minutes=5)
 
 FEW = 3
 """So many such items within an hour, missing ones included, are no chance."""
-
-_KEY = "older/"
 
 
 def refuse_older(visit: Visit, gathered: Gathered) -> None:
@@ -47,11 +45,13 @@ def refuse_older(visit: Visit, gathered: Gathered) -> None:
         for case in gathered.cases
     )
     target = visit.link.target
+    key = older_key(target)
     with visit.state.begin() as tx:
-        lately = _lately(tx.settings.get(_KEY + target, {}), visit.now)
+        lately = _lately(tx.settings.get(key, {}), visit.now)
         lately |= dict.fromkeys(older, visit.now.isoformat())
+        # Kept when the target is held, so that visits which are under way are held, too.
+        tx.settings.put(key, lately)
         held = len(lately) + missing >= FEW
-        tx.settings.put(_KEY + target, None if held else lately)
         if held:
             tx.instances.hold(instance_key(target))
         found = tx.targets.get(target)

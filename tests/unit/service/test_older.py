@@ -15,6 +15,7 @@ from accord.groupware.memory.store import Change, Entry
 from accord.model.observe import Snapshot
 from accord.ports.clock import Reading
 from accord.ports.errors import ConfigError
+from accord.service import begin
 from accord.service.check import check
 from accord.service.identity import accept, verify
 from accord.service.sync import preview
@@ -145,6 +146,34 @@ def test_older_items_in_several_mailboxes_count_together_within_the_hour() -> No
         office.put_back(user)
         errors.append(office.sync(user).error)
     assert errors == ["", "", HELD]
+
+
+def test_visits_that_are_under_way_are_held_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office("alice", "bob")
+    for user, count in (("alice", 3), ("bob", 1)):
+        office.edit(user, count)
+        office.sync(user)
+    office.wait(hours=1)
+    office.put_back("alice")
+    office.put_back("bob")
+    assert office.sync("alice").error == HELD
+    monkeypatch.setattr(begin, "verify", lambda *_: None)
+    assert office.sync("bob").error == HELD
+    assert office.notes("bob") == 1
+
+
+def test_what_was_accepted_counts_no_more() -> None:
+    office = worked(3)
+    office.put_back("alice")
+    assert office.sync().error == HELD
+    accept(office.accord)
+    office.sync()
+    office.wait(minutes=10)
+    office.edit("alice", 1)
+    assert office.sync().groupware.updated == 1
+    office.wait(minutes=10)
+    office.put_back("alice")
+    assert not office.sync().error
 
 
 def test_after_an_hour_single_older_items_are_forgotten() -> None:
