@@ -19,6 +19,7 @@ MEANT = (
     "If that is meant, run `accord check --accept`, then look at `accord plan --all-steps` before "
     "you synchronize"
 )
+RESTORED = f"was a backup restored or a database copied? {MEANT}"
 _TARGET = "target/"
 _TABLE = "state_settings"
 
@@ -98,6 +99,8 @@ def accept(accord: Accord) -> None:
     with accord.state.begin() as tx:
         for name, (instance, stand) in said.items():
             tx.instances.accept(name, instance, stand)
+        for target in targets:
+            tx.settings.put(older_key(target), None)
         for link, side in tx.cursors.all():
             tx.cursors.drop(link, side)
         newest = tx.journal.newest()
@@ -114,6 +117,11 @@ def require_user(accord: Accord, user: str) -> None:
 def instance_key(target: str) -> str:
     """Return the name under which state knows the instance of a target."""
     return f"{_TARGET}{target}"
+
+
+def older_key(target: str) -> str:
+    """Return the setting that notes a target's items which were older within the hour."""
+    return f"older/{target}"
 
 
 def revision(accord: Accord, name: str = CRM) -> int:
@@ -157,6 +165,6 @@ def _known(accord: Accord, name: str, instance: str, stand: int) -> None:
             target = tx.targets.get(name.removeprefix(_TARGET))
         why = why.replace(name, f"target {target.name if target else name}")
     moved = name != CRM and trouble.instance != trouble.seen_instance
-    asked = "was it moved" if moved else "was a backup restored or a database copied"
+    hint = f"was it moved? {MEANT}" if moved else RESTORED
     field = CRM if name == CRM else "target"
-    raise ConfigError(f"held: {why}", field=field, hint=f"{asked}? {MEANT}")
+    raise ConfigError(f"held: {why}", field=field, hint=hint)

@@ -35,6 +35,8 @@ from accord.state.taking import take
 
 LEASE_SECONDS = 120.0
 _GIVE_BACK = 2.0
+FIRST = "first"
+"""Cause of a link's first run, which may fill in what was empty in whole folders."""
 FOLDERS = "folder/"
 """How the settings begin that say in which folder a link works."""
 
@@ -207,7 +209,7 @@ def open_visit(
     run, stance, ids = "preview", _stance(link, options), ids_of(session)
     if stance is not Stance.DRY:
         with accord.state.begin(durable=accord.state.shared) as tx:
-            run = tx.runs.start(link.id, options.cause)
+            run = tx.runs.start(link.id, FIRST if first else options.cause)
             bind(tx, link, kept.get(binding_key(link), {}), ids)
             if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:
                 tx.settings.put(folder_key(link), folder.folder)

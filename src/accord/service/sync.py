@@ -27,6 +27,7 @@ from accord.service.files_plan import foresee_files
 from accord.service.fresh import heard
 from accord.service.identity import attest
 from accord.service.meter import Meter
+from accord.service.older import refuse_older
 from accord.service.opening import Options, Place, find_folder, settled_key, silent
 from accord.service.patience import yielding
 from accord.service.planning import decide
@@ -213,6 +214,7 @@ def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
     try:
         crm = read_crm(visit)
         gathered = gather(visit, crm, groupware)
+        refuse_older(visit, gathered)
         decided = decide(visit, gathered)
         plan = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
         report.plan = plan
@@ -245,7 +247,9 @@ def carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     for _ in range(ROUNDS):
         if not stale:
             return
-        stale = apply(visit, decide(visit, again(visit, stale)), report)
+        gathered = again(visit, stale)
+        refuse_older(visit, gathered)
+        stale = apply(visit, decide(visit, gathered), report)
     for one in stale:
         park(visit, one, report)
 

@@ -34,6 +34,7 @@ from accord.state.schema import JOURNAL, JOURNAL_FLOOR, LINKS, PAIRINGS, RUNS
 
 _J = JOURNAL.c
 _LINK = _J.link == bindparam("link")
+_UPDATED: ColumnElement[bool] = literal_column("step = 'update'")
 _LATEST = select(func.max(_J.id)).where(_LINK)
 _MET = (
     select(JOURNAL)
@@ -143,6 +144,20 @@ class Journal(Repository):
         Runs of the causes in `apart` don't count, nor does what failed or was undone.
         """
         return self._lately(literal_column("step = 'delete'"), target, since, apart)
+
+    def updated(
+        self, target: str, since: datetime, apart: Collection[str] = ()
+    ) -> dict[tuple[str, Side], int]:
+        """Return how many items were changed there since then, as `deleted` does."""
+        return self._lately(_UPDATED, target, since, apart)
+
+    def busy(self, since: datetime) -> int:
+        """Return how many changes there were since then at most, on all targets together.
+
+        Read from the index alone, so that it may be asked of tens of thousands, and often.
+        """
+        query = select(func.count()).where(_UPDATED, JOURNAL.c.at >= since)
+        return int(self.db.execute(query.select_from(JOURNAL)).scalar() or 0)
 
     def mailed(
         self, target: str, since: datetime, apart: Collection[str] = ()
