@@ -73,6 +73,9 @@ def run(
     its figures; of several processes those with --web do, and `web`. Where somebody else has the
     port that `[web]` names, it says so and works without; with --web it ends.
     """
+    # DBOS imports it later: a thread that asks a database in the middle of that fails.
+    import sqlalchemy.orm  # noqa: F401
+
     from accord.cli.logs import threads_logged
     from accord.service.bootstrap import open_queue
 

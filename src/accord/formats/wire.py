@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from accord.model.canonical import InvalidItem
 from accord.model.item import Item
+from accord.model.learning import learnt
 from accord.model.observe import (
     Deleted,
     Denied,
@@ -163,7 +164,7 @@ def encode(value: Any) -> str:
 def decode(text: str, type_: type[T]) -> T:
     """Return the value of a type in JSON; raises InvalidItem naming the field."""
     try:
-        return msgspec.json.decode(text, type=type_)
+        return msgspec.json.decode(text, type=learnt(type_))
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeError) as error:
         raise InvalidItem(str(error)) from error
 
@@ -324,7 +325,7 @@ def _values(before: Item, given: Mapping[str, Raw]) -> dict[str, Any]:
         if field not in types:
             raise InvalidItem(f"there is no field {field[:40]!r}")
         try:
-            values[field] = msgspec.json.decode(raw, type=types[field])
+            values[field] = msgspec.json.decode(raw, type=learnt(types[field]))
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise InvalidItem(f"{field}: {error}") from error
     return values

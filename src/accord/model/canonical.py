@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from accord.model.item import Item
+from accord.model.learning import learnt
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
-_DECODER: msgspec.json.Decoder[Item] = msgspec.json.Decoder(Item)
+_DECODER: msgspec.json.Decoder[Item] = msgspec.json.Decoder(learnt(Item))
 
 
 class InvalidItem(ValueError):

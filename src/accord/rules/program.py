@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from accord.model.fields import FIELDS, default_of
 from accord.model.item import Absence, Event, Item, Task, kind_of
 from accord.model.kinds import Kind, Side
+from accord.model.learning import learnt
 from accord.model.observe import Snapshot
 from accord.model.parts import Person
 from accord.model.recurrence import Override
@@ -256,7 +257,7 @@ def program_of(rule: Rule) -> Program:
 
 @lru_cache(maxsize=512)
 def _compiled(encoded: bytes) -> Program:
-    return Program(msgspec.json.decode(encoded, type=Rule))
+    return Program(msgspec.json.decode(encoded, type=learnt(Rule)))
 
 
 def _dropped(way: Route) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from accord.model.learning import learnt
 from accord.rules.problem import Problem, RuleErrors, instead
 from accord.rules.rule import Rule
 from accord.rules.source import Path, Source
@@ -69,7 +70,7 @@ def read(wanted: Any, value: Any, path: Path, source: Source, problems: list[Pro
     if typing.get_origin(wanted) is dict:
         return _entries(typing.get_args(wanted)[1], value, path, source, problems)
     try:
-        return msgspec.convert(value, wanted)
+        return msgspec.convert(value, learnt(wanted))
     except msgspec.ValidationError:
         message, hint = _unfit(wanted, value)
         problems.append(source.problem(path, message, hint=hint))

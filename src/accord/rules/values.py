@@ -18,6 +18,7 @@ from msgspec import UNSET, Struct
 from accord.model.fields import FIELDS, default_of
 from accord.model.item import CLASSES, Absence, Contact, Event, Item, Task, kind_of
 from accord.model.kinds import Kind
+from accord.model.learning import learnt
 from accord.model.parts import Body, BodyType, Person
 from accord.model.zones import UnknownZone, instant
 from accord.rules.failure import RuleFailed
@@ -166,7 +167,7 @@ def own(field: str, value: Any) -> Any:
 
 def _converted(field: str, value: Any, annotation: Any) -> Any:
     try:
-        return msgspec.convert(value, annotation)
+        return msgspec.convert(value, learnt(annotation))
     except msgspec.ValidationError as error:
         raise RuleFailed(field, f"the expression gave something unfit: {error}") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from accord.model.learning import learnt
 from accord.service.report import Report
 from accord.state.state import Tx
 
@@ -62,4 +63,4 @@ def forget(tx: Tx, link: str) -> None:
 
 
 def _read(kept: object) -> MailboxTrouble:
-    return msgspec.convert(kept, MailboxTrouble)
+    return msgspec.convert(kept, learnt(MailboxTrouble))

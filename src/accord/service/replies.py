@@ -18,6 +18,7 @@ from accord.model.diff import FieldChange
 from accord.model.html import to_text
 from accord.model.item import Absence
 from accord.model.kinds import Kind, Side
+from accord.model.learning import learnt
 from accord.model.observe import Seen
 from accord.model.replies import Audience, Replies
 from accord.model.zones import UnknownZone
@@ -308,4 +309,4 @@ def _patched(replies: Replies, entry: Entry, which: str) -> Replies:
     """Return replies with what an entry says of them, as it was before or after."""
     values = msgspec.to_builtins(replies)
     values |= {change.field: getattr(change, which) for change in entry.fields}
-    return msgspec.convert(values, Replies)
+    return msgspec.convert(values, learnt(Replies))

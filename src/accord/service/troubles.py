@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from accord.model.learning import learnt
 from accord.service.report import Report
 from accord.state.state import Tx
 
@@ -50,7 +51,7 @@ def troubles(tx: Tx) -> dict[str, LinkTrouble]:
     """Return what keeps links from being visited, by their ids."""
     found = tx.settings.under(_PREFIX)
     return {
-        key.removeprefix(_PREFIX): msgspec.convert(value, LinkTrouble)
+        key.removeprefix(_PREFIX): msgspec.convert(value, learnt(LinkTrouble))
         for key, value in found.items()
     }
 

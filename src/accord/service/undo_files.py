@@ -15,6 +15,7 @@ from accord.engine.files import File, Sums, file_of, steps_of
 from accord.engine.guard import fingerprint
 from accord.engine.plan import Delete, Hold, Hung, Pairing, Refile, Skip, Step
 from accord.model.kinds import Side
+from accord.model.learning import learnt
 from accord.ports.errors import ItemError
 from accord.service.files_pair import PairFiles
 from accord.service.redaction import label_of
@@ -256,7 +257,7 @@ class _Undoing:
 
 
 def _hung(value: object) -> Hung | None:
-    return None if value is None else msgspec.convert(value, Hung)
+    return None if value is None else msgspec.convert(value, learnt(Hung))
 
 
 def _note(entry: Entry, why: str) -> Skip:

@@ -12,14 +12,15 @@ import zstandard
 
 from accord.engine.plan import Step
 from accord.model.diff import FieldChange
+from accord.model.learning import learnt
 from accord.model.observe import Snapshot
 from accord.state.dictionary import FIRST
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
-_STEP: msgspec.json.Decoder[Step] = msgspec.json.Decoder(Step)
-_SNAPSHOT: msgspec.json.Decoder[Snapshot] = msgspec.json.Decoder(Snapshot)
+_STEP: msgspec.json.Decoder[Step] = msgspec.json.Decoder(learnt(Step))
+_SNAPSHOT: msgspec.json.Decoder[Snapshot] = msgspec.json.Decoder(learnt(Snapshot))
 _CHANGES: msgspec.json.Decoder[tuple[FieldChange, ...]] = msgspec.json.Decoder(
-    tuple[FieldChange, ...]
+    learnt(tuple[FieldChange, ...])
 )
 
 

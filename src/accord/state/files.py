@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, select, update
 from accord.db.tx import chunks
 from accord.engine.plan import Refile
 from accord.model.files import PHOTO
+from accord.model.learning import learnt
 from accord.state.context import Repository
 from accord.state.schema import FILES, PAIRINGS
 
@@ -59,7 +60,9 @@ class Files(Repository):
         row = self.db.execute(select(FILES.c.data).where(FILES.c.pairing == pairing)).first()
         if row is None:
             return None
-        return msgspec.json.decode(self.context.unwrap(row.data, f"files:{pairing}"), type=FilesOf)
+        return msgspec.json.decode(
+            self.context.unwrap(row.data, f"files:{pairing}"), type=learnt(FilesOf)
+        )
 
     def put(self, link: str, pairing: str, known: FilesOf, *, due: bool = False) -> None:
         """Keep what is known; `due` asks to look at them again."""

@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, bindparam, delete, func, select
 from accord.db.tx import AnyRow, chunks
 from accord.engine.plan import Pairing
 from accord.model.kinds import Side
+from accord.model.learning import learnt
 from accord.model.observe import Snapshot
 from accord.state.blobs import Blobs, is_private
 from accord.state.codec import decode_snapshot, encode_snapshot
@@ -196,7 +197,7 @@ def _row(link: str, pairing: Pairing, crm_blob: str, groupware_blob: str) -> dic
 
 def _pairing(row: AnyRow, data: dict[str, bytes]) -> Pairing:
     more = row.more or {}
-    known = {n: msgspec.convert(more[n], t) for n, t in _TYPES.items() if n in more}
+    known = {n: msgspec.convert(more[n], learnt(t)) for n, t in _TYPES.items() if n in more}
     return Pairing(
         id=row.id,
         crm=_snapshot(data, row.crm_blob, row.id),

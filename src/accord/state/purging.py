@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Select, Table, delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
+from accord.model.learning import learnt
 from accord.state.append_only import changeable
 from accord.state.blobs import Blobs
 from accord.state.codec import unpack
@@ -258,7 +259,7 @@ class Purge:
             for user, body in context.db.execute(
                 select(row.user, row.body).where(row.user.in_(some))
             ).all():
-                offer = msgspec.json.decode(body, type=Handover)
+                offer = msgspec.json.decode(body, type=learnt(Handover))
                 kept = tuple(
                     replace(one, title="") if self._named(one.title) else one
                     for one in offer.appointments

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, select
 
 from accord.engine.replies import Kept
+from accord.model.learning import learnt
 from accord.state.context import Repository
 from accord.state.schema import REPLIES
 
@@ -23,7 +24,7 @@ class KeptReplies(Repository):
         row = self.db.execute(_KEPT, {"link": link}).first()
         if row is None:
             return None
-        return msgspec.json.decode(self.context.unwrap(row.kept, _record(link)), type=Kept)
+        return msgspec.json.decode(self.context.unwrap(row.kept, _record(link)), type=learnt(Kept))
 
     def put(self, link: str, kept: Kept | None) -> None:
         """Keep this for a link in place of what was kept; None forgets it."""

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import bindparam, delete, insert, select
 
+from accord.model.learning import learnt
 from accord.rules.rule import Rule
 from accord.state.context import Repository
 from accord.state.schema import ACTIVATIONS, RULE_NAMES, RULES
@@ -50,7 +51,7 @@ class Rules(Repository):
     def get(self, version: str) -> Rule | None:
         """Return one version."""
         body = self.db.execute(_BODY, {"version": version}).scalar()
-        return None if body is None else msgspec.json.decode(body, type=Rule)
+        return None if body is None else msgspec.json.decode(body, type=learnt(Rule))
 
     def active(self, name: str) -> Rule | None:
         """Return the version in force."""

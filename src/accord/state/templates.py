@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import delete, select, update
 
 from accord.model.kinds import Kind
+from accord.model.learning import learnt
 from accord.state.context import Repository
 from accord.state.records import Mode
 from accord.state.template_tables import HANDOVERS, TEMPLATE_LINKS, TEMPLATES
@@ -110,7 +111,7 @@ class Templates(Repository):
     def all(self) -> list[Template]:
         """Return all templates, those first that hold before others."""
         rows = self.db.execute(select(TEMPLATES.c.body)).scalars()
-        found = [msgspec.json.decode(body, type=Template) for body in rows]
+        found = [msgspec.json.decode(body, type=learnt(Template)) for body in rows]
         return sorted(found, key=lambda one: (one.order, one.name))
 
     def remove(self, name: str) -> bool:
@@ -132,12 +133,15 @@ class GivenLinks(Repository):
         """Return what a template wrote into a link; None where it was made by hand."""
         query = select(TEMPLATE_LINKS.c.body).where(TEMPLATE_LINKS.c.link == link)
         body = self.db.execute(query).scalar()
-        return None if body is None else msgspec.json.decode(body, type=Given)
+        return None if body is None else msgspec.json.decode(body, type=learnt(Given))
 
     def all(self) -> list[Given]:
         """Return what all templates wrote, by link."""
         query = select(TEMPLATE_LINKS.c.body).order_by(TEMPLATE_LINKS.c.link)
-        return [msgspec.json.decode(body, type=Given) for body in self.db.execute(query).scalars()]
+        return [
+            msgspec.json.decode(body, type=learnt(Given))
+            for body in self.db.execute(query).scalars()
+        ]
 
     def disown(self, links: Iterable[str]) -> None:
         """Let links be a person's own: no template touches them any more."""
@@ -154,7 +158,9 @@ class GivenLinks(Repository):
         """Return the steps of the plan that waits; None where none was made yet."""
         query = select(TEMPLATE_LINKS.c.plan).where(TEMPLATE_LINKS.c.link == link)
         found = self.db.execute(query).scalar()
-        return None if found is None else frozenset(msgspec.json.decode(found, type=list[str]))
+        return (
+            None if found is None else frozenset(msgspec.json.decode(found, type=learnt(list[str])))
+        )
 
 
 class Handovers(Repository):
@@ -173,7 +179,7 @@ class Handovers(Repository):
     def all(self) -> list[Handover]:
         """Return all offers by leaver."""
         rows = self.db.execute(select(HANDOVERS.c.body).order_by(HANDOVERS.c.user)).scalars()
-        return [msgspec.json.decode(body, type=Handover) for body in rows]
+        return [msgspec.json.decode(body, type=learnt(Handover)) for body in rows]
 
     def remove(self, user: str) -> None:
         """Forget what a leaver's successor was offered."""

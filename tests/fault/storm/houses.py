@@ -1,7 +1,8 @@
 """Houses: installations of Accord at work, in each of the ways to run it, with people in them.
 
 `postgres` has listeners and workers that share a PostgreSQL, `sqlite` one process, `split` one
-process whose CRM is behind CRM.interface. Between the parts are wires; the hands go around them.
+process whose CRM is behind CRM.interface. `machines` has a worker as if on another machine. Between
+the parts are wires; the hands go around them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
@@ -34,6 +36,7 @@ from accord.service.init import init
 from accord.service.opening import Options
 from accord.service.sync import sync
 from accord.service.transfer import import_
+from accord.state.leases import FOLDER
 from tests.authority import SECRET
 from tests.elsewhere import Elsewhere
 from tests.fault.hands import Hands
@@ -46,13 +49,23 @@ from tests.fault.storm.weather import Weather
 COMPANY, CALENDARS, DATABASE, INTERFACE = "Exchange", "CalDAV", "database", "CRM.interface"
 """Where the wires lead to."""
 
-_PARTS = {"postgres": ("listener", "listener", "worker", "worker"), "sqlite": ("",), "split": ("",)}
+AWAY = "database, from another machine"
+"""The wire to it that only one worker goes by."""
+
+_PARTS = {
+    "postgres": ("listener", "listener", "worker", "worker"),
+    "sqlite": ("",),
+    "split": ("",),
+    "machines": ("listener", "worker"),
+}
 HOUSES = tuple(_PARTS)
+_SHARED = ("postgres", "machines")
 
 _PEOPLE = {
     "postgres": {"anna": COMPANY, "bert": COMPANY, "dora": CALENDARS},
     "sqlite": {"anna": COMPANY, "dora": CALENDARS},
     "split": {"anna": COMPANY},
+    "machines": {"anna": COMPANY, "bert": COMPANY, "dora": CALENDARS},
 }
 _TEXT = """\
 [[target]]
@@ -117,6 +130,11 @@ class House:
         self._editing = threading.Event()
         self._over = threading.Event()
         self._trouble: list[BaseException] = []
+        self.taken: dict[str, int] = {}
+        """The folders, with their fences, that were to be taken over by others."""
+
+        self.amiss: list[str] = []
+        """What else went wrong since somebody asked for faults."""
 
     def __enter__(self) -> Self:
         with self._stack:
@@ -150,13 +168,16 @@ class House:
         self._settle_in()
         for part in _PARTS[self.name]:
             self._keep(part, self.home)
+        if self.name == "machines":
+            assert self.postgres is not None
+            self._keep("worker", self.home, self._through(AWAY, self.postgres, seen))
         thread = threading.Thread(target=self._edit, name="hands", daemon=True)
         thread.start()
         self._stack.callback(thread.join)
         self._stack.callback(self._over.set)
 
-    def _keep(self, part: str, folder: Path) -> None:
-        keeper = Keeper(part, folder, self.logs, len(self.keepers))
+    def _keep(self, part: str, folder: Path, elsewhere: str = "") -> None:
+        keeper = Keeper(part, folder, self.logs, len(self.keepers), elsewhere)
         self.keepers.append(keeper)
         self._stack.callback(keeper.kill)
         self._stack.callback(keeper.close)
@@ -180,13 +201,17 @@ class House:
 
     def _database(self) -> tuple[str, str]:
         """Return the database's address as the service goes there, and as the hands do."""
-        if self.name != "postgres":
+        if self.name not in _SHARED:
             there = f"sqlite:///{self.home}/accord.db"
             return there, there
         self.postgres = self._stack.enter_context(Postgres(lasting=True))
         direct = self._stack.enter_context(fresh_database(self.postgres.url))
-        port = self._wire(DATABASE, self.postgres.port)
-        return make_url(direct).set(port=port).render_as_string(hide_password=False), direct
+        return self._through(DATABASE, self.postgres, direct), direct
+
+    def _through(self, wire: str, server: Postgres, url: str) -> str:
+        """Lay a wire to the database and return its address there."""
+        port = self._wire(wire, server.port)
+        return make_url(url).set(port=port).render_as_string(hide_password=False)
 
     def _installed(self, database: str) -> Config:
         for name, text in (("password", WORD), ("secret", SECRET)):
@@ -292,7 +317,20 @@ class House:
 
     def faults(self) -> list[str]:
         """Return the faults of Accord's own that were logged since the last time."""
-        return [each for keeper in self.keepers for each in keeper.faults()]
+        found, self.amiss = self.amiss, []
+        return found + [each for keeper in self.keepers for each in keeper.faults()]
+
+    def folders_of(self, place: str) -> dict[str, int]:
+        """Return the folders that a process of some place works on, each with its fence."""
+        with self.accord.state.read() as tx:
+            standing = tx.leases.standing(FOLDER)
+        return {n: each.fence for n, each in standing.items() if each.holder.startswith(place)}
+
+    def left(self, folders: Mapping[str, int]) -> list[str]:
+        """Return which of these folders nobody has taken over."""
+        with self.accord.state.read() as tx:
+            standing = tx.leases.standing(FOLDER)
+        return [n for n, fence in folders.items() if n in standing and standing[n].fence == fence]
 
     def finish(self) -> list[str]:
         """End the service, look at everything once more, and return what was wrong in that."""

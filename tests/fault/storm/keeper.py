@@ -1,4 +1,7 @@
-"""Keep a process of the service alive as a service manager does, each with a clock of its own."""
+"""Keep a process of the service alive as a service manager does, each with a clock of its own.
+
+One of them may be as if on another machine: no other can see whether it is still there.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,23 @@ from pathlib import Path
 
 from accord.sandbox.process import PeerFailed
 
+ELSEWHERE = "another-machine"
+"""How the names of processes begin that are as if on another machine."""
+
 PAUSE = 1.0
 """Seconds between the end of a process and the start of the next one."""
 
 _PATIENCE = 60
 _FAULT = re.compile(r"fault: (.*)")
+_HERE = ("-m", "accord.cli.main")
+_ELSEWHERE = (
+    "-c",
+    f"""import sys
+from accord.cli.main import main
+from accord.state import holder
+holder._place = lambda: "{ELSEWHERE}:boot:pid"
+sys.exit(main(sys.argv[1:]))""",
+)
 _CLOCK = Path(__file__).with_name("clock.c")
 
 
@@ -43,9 +58,16 @@ def clock_library() -> str:
 class Keeper:
     """Keep `accord run` or a part of it running in a folder, until it is closed."""
 
-    def __init__(self, part: str, folder: Path, logs: Path, number: int) -> None:
-        """Prepare; `logs` is where its words go."""
+    def __init__(
+        self, part: str, folder: Path, logs: Path, number: int, elsewhere: str = ""
+    ) -> None:
+        """Prepare; `logs` is where its words go.
+
+        `elsewhere` is the database's address as it is reached from another machine, where this
+        one shall be on it.
+        """
         self.part = part
+        self._elsewhere = elsewhere
         self._folder = folder
         self._log = logs / f"{part or 'all'}-{number}.log"
         self._clock = logs / f"{part or 'all'}-{number}.clock"
@@ -108,7 +130,7 @@ class Keeper:
             killed = self.killed
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "accord.cli.main", "run", *self._words(), "--json"],
+                    [sys.executable, *self._words(), "--json"],
                     cwd=self._folder,
                     env=self._environment(),
                     stdin=subprocess.DEVNULL,
@@ -121,10 +143,13 @@ class Keeper:
             self._closing.wait(PAUSE)
 
     def _words(self) -> list[str]:
-        return [self.part] if self.part else []
+        part = [self.part] if self.part else []
+        return [*(_ELSEWHERE if self._elsewhere else _HERE), "run", *part]
 
     def _environment(self) -> Mapping[str, str]:
         given = {n: v for n, v in os.environ.items() if not n.startswith(("ACCORD_", "COVERAGE"))}
+        if self._elsewhere:
+            given["ACCORD_DATABASE"] = self._elsewhere
         if library := clock_library():
             given |= {"LD_PRELOAD": library, "STORM_CLOCK": str(self._clock)}
         return given

@@ -8,10 +8,17 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.fault.storm.houses import CALENDARS, COMPANY, DATABASE, HOUSES, INTERFACE, House
-from tests.fault.storm.keeper import clock_library
+from accord.sandbox.process import until
+from accord.sandbox.wire import Wire
+from tests.fault.storm.houses import AWAY, CALENDARS, COMPANY, DATABASE, INTERFACE, House
+from tests.fault.storm.keeper import ELSEWHERE, clock_library
 
 HOUR = 3600
+_LONG = (38.0, 50.0)
+"""So many seconds that what a worker was in the middle of is taken over by others."""
+
+_PATIENCE = 60.0
+_NEAR = ("postgres", "sqlite", "split")
 _BLOCK = b"\0" * 65_536
 
 
@@ -89,6 +96,34 @@ def _mad(house: House) -> None:
         house.wires[name].lead(house.weather[name].port)
 
 
+def _part(act: Callable[[Wire], None]) -> Callable[[House], None]:
+    """Part the worker on another machine from the database while it works on some folder."""
+
+    def part(house: House) -> None:
+        wire = house.wires[AWAY]
+
+        def parted() -> bool:
+            if not house.folders_of(ELSEWHERE):
+                return False
+            act(wire)
+            # What was under way may still have arrived.
+            time.sleep(0.5)
+            house.taken = house.folders_of(ELSEWHERE)
+            if not house.taken:
+                wire.mend()
+            return bool(house.taken)
+
+        if not until(parted, _PATIENCE):
+            raise RuntimeError("the worker on another machine never worked on a folder")
+
+    return part
+
+
+def _rejoin(house: House) -> None:
+    house.amiss += [f"nobody has taken over {each}" for each in house.left(house.taken)]
+    house.wires[AWAY].mend()
+
+
 def _jump(by: int) -> Callable[[House], None]:
     """Set the clocks, and leave them there."""
 
@@ -151,8 +186,10 @@ KINDS = (
     Kind("database killed", ("postgres",), _kill_database, _start_database, (0.5, 4)),
     Kind("database cut off", ("postgres",), _cut(DATABASE), _mend, (1, 5)),
     Kind("database frozen", ("postgres",), _freeze(DATABASE), _mend, (1, 5)),
-    Kind("servers cut off", HOUSES, _cut(), _mend, (1, 5)),
-    Kind("servers frozen", HOUSES, _freeze(), _mend, (1, 5)),
+    Kind("one worker cut off", ("machines",), _part(Wire.cut), _rejoin, _LONG),
+    Kind("one worker frozen", ("machines",), _part(Wire.freeze), _rejoin, _LONG),
+    Kind("servers cut off", _NEAR, _cut(), _mend, (1, 5)),
+    Kind("servers frozen", _NEAR, _freeze(), _mend, (1, 5)),
     Kind("CRM.interface cut off", ("split",), _cut(INTERFACE), _mend, (1, 5)),
     Kind("429 and 503", ("postgres", "sqlite"), _busy, _mend, (3, 8)),
     Kind("nonsense for answers", ("postgres", "sqlite"), _mad, _mend, (3, 8)),

@@ -88,6 +88,22 @@ def test_only_a_run_loads_the_engine_of_its_queue(linked: Run, words: list[str])
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+def test_a_run_begins_no_thread_before_all_is_loaded_that_databases_need(linked: Run) -> None:
+    probe = """
+import os, sys, threading
+from accord.cli.main import main
+
+def begin(thread):
+    print(thread.name, "sqlalchemy.orm" in sys.modules, flush=True)
+    os._exit(0)
+
+threading.Thread.start = begin
+main(["run"])
+"""
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1].endswith(" True"), (done.stdout, done.stderr)
+
+
 def test_every_command_stands_where_the_table_says() -> None:
     from importlib import import_module
 

@@ -25,6 +25,7 @@ from accord.model.item import (
     TaskStatus,
 )
 from accord.model.kinds import Kind
+from accord.model.learning import learnt
 from accord.model.parts import Attachment, Body, BodyType, Person, Privacy, Reminder
 from accord.model.recurrence import Busy, EventStatus, Override, RecurrenceRule
 
@@ -97,8 +98,10 @@ def new_id() -> str:
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
-_STRINGS: msgspec.json.Decoder[tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...])
-_REMINDERS: msgspec.json.Decoder[tuple[Reminder, ...]] = msgspec.json.Decoder(tuple[Reminder, ...])
+_STRINGS: msgspec.json.Decoder[tuple[str, ...]] = msgspec.json.Decoder(learnt(tuple[str, ...]))
+_REMINDERS: msgspec.json.Decoder[tuple[Reminder, ...]] = msgspec.json.Decoder(
+    learnt(tuple[Reminder, ...])
+)
 
 
 def _choice(name: str, words: type[StrEnum]) -> Part:
@@ -107,7 +110,7 @@ def _choice(name: str, words: type[StrEnum]) -> Part:
 
 
 def _structure(kind: Kind, name: str, type_: Any) -> Part:
-    decoder = msgspec.json.Decoder(type_)
+    decoder = msgspec.json.Decoder(learnt(type_))
     empty = default_of(kind, name)
     read = decoder.decode
 

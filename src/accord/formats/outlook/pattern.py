@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from accord.formats.errors import Refused
+from accord.model.learning import learnt
 from accord.model.recurrence import Weekday
 
 EARLIEST = date(1601, 1, 1)
@@ -210,7 +211,7 @@ def kept_text(kept: Kept) -> str:
 def kept_of(text: str) -> Kept:
     """Return the regeneration of a text; raises Refused."""
     try:
-        return msgspec.json.decode(text, type=Kept)
+        return msgspec.json.decode(text, type=learnt(Kept))
     except msgspec.DecodeError as error:
         raise Refused(f"{text[:60]!r} is no kept pattern: {error}") from error
 

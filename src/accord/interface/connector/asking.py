@@ -24,6 +24,7 @@ from accord.interface.server.house import Turn
 from accord.interface.server.talk import Rest
 from accord.model.canonical import InvalidItem
 from accord.model.kinds import Kind
+from accord.model.learning import learnt
 from accord.model.observe import Seen, Unknown
 from accord.ports.adapter import Ask, Feed, People, Question
 from accord.ports.errors import AccordError, ConfigError, Denied, Rejected
@@ -209,6 +210,6 @@ def _people(crm: People, what: str) -> str:
 
 def _addresses(text: str) -> list[str]:
     try:
-        return msgspec.json.decode(text, type=list[str])
+        return msgspec.json.decode(text, type=learnt(list[str]))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise InvalidItem(f"that is no list of addresses: {error}") from error

@@ -28,6 +28,7 @@ from accord.interface.server.unfolding import MARK, Unfolded
 from accord.model import canonical
 from accord.model.item import Item
 from accord.model.kinds import Kind
+from accord.model.learning import learnt
 from accord.model.observe import Observation, Unknown
 from accord.model.traits import KindTraits
 from accord.ports.adapter import Adapter, Ask, Session
@@ -87,7 +88,7 @@ class Turn:
         """Return what the device said of itself, now or ever."""
         with self.house.state.read() as tx:
             data = tx.devices.devinf(self.talk.user, self.talk.device)
-        return None if data is None else msgspec.json.decode(data, type=DevInf)
+        return None if data is None else msgspec.json.decode(data, type=learnt(DevInf))
 
     def learn(self, devinf: DevInf) -> None:
         """Remember what the device says of itself."""

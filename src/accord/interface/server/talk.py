@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from accord.formats.syncml.message import Command
+from accord.model.learning import learnt
 from accord.state.device_items import Anchors
 
 
@@ -253,4 +254,4 @@ def decode(data: bytes) -> Talk:
 
 _MOST_OWED = 2_000_000
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER: msgspec.msgpack.Decoder[Talk] = msgspec.msgpack.Decoder(Talk)
+_DECODER: msgspec.msgpack.Decoder[Talk] = msgspec.msgpack.Decoder(learnt(Talk))

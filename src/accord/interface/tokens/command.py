@@ -21,6 +21,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from accord.interface.tokens.converse import converse
+from accord.model.learning import learnt
 from accord.ports.errors import AccordError, ConfigError, Retry
 from accord.ports.token import Claims, Refusal, Token, TokenRefused
 
@@ -169,7 +170,7 @@ class _Answer(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-_DECODER = msgspec.json.Decoder(_Answer)
+_DECODER = msgspec.json.Decoder(learnt(_Answer))
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:

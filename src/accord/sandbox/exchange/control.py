@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from accord.model.learning import learnt
 from accord.ports.errors import ConfigError
 from accord.sandbox.exchange import roll
 from accord.sandbox.exchange.faults import Fault, Faults
@@ -70,7 +71,7 @@ class Control:
             return Response(status_code=401)
         text = await request.body()
         try:
-            wish = msgspec.json.decode(text, type=Wish)
+            wish = msgspec.json.decode(text, type=learnt(Wish))
             answer = await run_in_threadpool(self._wishes[wish.do], wish)
         except (msgspec.DecodeError, KeyError, ConfigError) as error:
             return Response(str(error), 400)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx2
 import msgspec
 
+from accord.model.learning import learnt
 from accord.sandbox.exchange.control import PATH as CONTROL
 from accord.sandbox.exchange.control import Wish
 from accord.sandbox.exchange.faults import Fault, Kind
@@ -63,7 +64,7 @@ class ExchangePeer(Peer):
 
     def mails(self, sender: str | None = None) -> list[Mail]:
         """Return the mails that left all mailboxes, or one."""
-        return msgspec.convert(self._ask(Wish("mails", sender=sender)), list[Mail])
+        return msgspec.convert(self._ask(Wish("mails", sender=sender)), learnt(list[Mail]))
 
     @property
     def mail_count(self) -> int:

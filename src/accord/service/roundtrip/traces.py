@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from accord.model.kinds import Kind
+from accord.model.learning import learnt
 from accord.ports.adapter import Folder, Question, Removal, Session
 from accord.ports.errors import AccordError, Gone
 from accord.ports.folders import FolderMaker
@@ -50,7 +51,7 @@ def left(accord: Accord, target: Target, principal: str) -> list[Trace]:
     """Return the runs that haven't taken away everything."""
     with accord.state.read() as tx:
         held: dict[str, Any] = tx.settings.get(_setting(target, principal), {})
-    return [msgspec.convert(each, Trace) for each in held.values()]
+    return [msgspec.convert(each, learnt(Trace)) for each in held.values()]
 
 
 def settle(accord: Accord, target: Target, principal: str, trace: Trace) -> None:

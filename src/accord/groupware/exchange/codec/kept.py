@@ -13,6 +13,7 @@ import msgspec
 
 from accord.model.fields import FIELDS, same
 from accord.model.item import Item, kind_of
+from accord.model.learning import learnt
 from accord.ports.errors import Rejected
 
 Kind_ = TypeVar("Kind_", bound=Item)
@@ -76,7 +77,7 @@ def held_in(text: str | None) -> dict[str, Any]:
 def _changed(item: Kind_, values: dict[str, Any]) -> Kind_ | None:
     """Return an item with kept values; None where they are none of ours."""
     try:
-        return msgspec.convert({**msgspec.to_builtins(item), **values}, type(item))
+        return msgspec.convert({**msgspec.to_builtins(item), **values}, learnt(type(item)))
     except (msgspec.ValidationError, ValueError):
         return None
 
