@@ -6,8 +6,10 @@ asks nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 from accord.engine.extent import Extent, allowed
 from accord.engine.plan import Delete, Plan, Update
@@ -19,9 +21,13 @@ from accord.service.opening import FIRST
 from accord.service.returned import missing
 from accord.service.visit import Visit
 from accord.state.records import Pending
-from accord.state.state import Tx
+from accord.state.state import State, Tx
 
 HOUR = timedelta(hours=1)
+COUNTED = 60.0
+"""Seconds for which the number of a target's mailboxes stands: to count them takes longer the more
+there are, and few come within a minute."""
+
 WANTED = ("approval", "undo", "withdrawal", FIRST)
 """Causes of runs whose writes somebody asked for: they don't count as what happens by itself."""
 
@@ -37,8 +43,7 @@ def extent_of(visit: Visit, plan: Plan, gathered: Gathered, held: Sequence[Pendi
     with visit.state.read() as tx:
         known = tx.pairings.live(link) if deletes else 0
         deleted = tx.journal.deleted(target, since, WANTED) if deletes else {}
-        mailboxes = tx.links.mailboxes(target) if updates else 1
-        updated = _updated(visit, tx, updates, mailboxes) if updates else {}
+        mailboxes, updated = _updated(visit, tx, updates) if updates else (1, {})
         mailed = tx.journal.mailed(target, since, WANTED) if mails else {}
     return Extent(
         pairings=known,
@@ -53,18 +58,30 @@ def extent_of(visit: Visit, plan: Plan, gathered: Gathered, held: Sequence[Pendi
     )
 
 
-def _updated(visit: Visit, tx: Tx, planned: int, mailboxes: int) -> Mapping[tuple[str, Side], int]:
-    """Return what was changed within the hour, where together with `planned` it may be too much.
+def _updated(visit: Visit, tx: Tx, planned: int) -> tuple[int, Mapping[tuple[str, Side], int]]:
+    """Return the target's mailboxes and what was changed within the hour, where they matter.
 
-    To count it by target and cause is dear where thousands work, and next to never needed.
+    To count by target and cause is dear where thousands work, and next to never needed.
     """
-    since = visit.now - HOUR
+    since, limits = visit.now - HOUR, visit.rule.guard
     # A first visit is no part of the hour, so the hour is nothing to it either.
-    if visit.policy.first:
-        return {}
-    if tx.journal.busy(since) + planned <= allowed(visit.rule.guard, mailboxes):
-        return {}
-    return tx.journal.updated(visit.link.target, since, WANTED)
+    most = planned + (0 if visit.policy.first else tx.journal.written(since))
+    if most <= limits.target_updates:
+        return 1, {}
+    mailboxes = _mailboxes(visit.state, tx, visit.link.target)
+    if visit.policy.first or most <= allowed(limits, mailboxes):
+        return mailboxes, {}
+    return mailboxes, tx.journal.updated(visit.link.target, since, WANTED)
+
+
+def _mailboxes(state: State, tx: Tx, target: str) -> int:
+    """Return how many mailboxes a target has, as counted within the last minute."""
+    known = _MAILBOXES.setdefault(state, {})
+    at, count = known.get(target, (0.0, 0))
+    if not count or time.monotonic() - at > COUNTED:
+        count = tx.links.mailboxes(target)
+        known[target] = time.monotonic(), count
+    return count
 
 
 def _by_side(counts: Mapping[tuple[str, Side], int]) -> dict[Side, int]:
@@ -81,3 +98,6 @@ def _gone(side: Side, cases: Sequence[Case], held: Sequence[Pending]) -> set[str
             gone.add(pairing.side(side).ref)
     gone |= {ref for where, ref in missing(held) if where is side}
     return gone - {""}
+
+
+_MAILBOXES: WeakKeyDictionary[State, dict[str, tuple[float, int]]] = WeakKeyDictionary()

@@ -10,6 +10,7 @@ import pytest
 from accord.model.kinds import Side
 from accord.model.parts import Attendee, Person
 from accord.rules.rule import GuardLimits, Invitations, Meetings
+from accord.service import extent
 from accord.service.decisions import approve, reject
 from accord.service.undo import select, undo
 from accord.state.records import Cause
@@ -205,6 +206,19 @@ def test_mailboxes_widen_what_all_links_of_a_target_may_change() -> None:
         "mass change: 17 items would change on the groupware side within an hour by all links of "
         "the target (allowed: 16, 4 for each mailbox)"
     )
+
+
+@pytest.mark.parametrize(("counted", "updated"), [(60.0, 0), (0.0, 4)])
+def test_mailboxes_that_came_are_counted_soon(
+    monkeypatch: pytest.MonkeyPatch, counted: float, updated: int
+) -> None:
+    monkeypatch.setattr(extent, "COUNTED", counted)
+    world = filled("alice", titles=NINE, guard=GuardLimits(target_updates=3, mailbox_updates=4))
+    edit_all(world, "alice", 4)
+    assert world.sync("alice").groupware.updated == 4
+    world.add_link("bob")
+    edit_all(world, "alice", 4, note="again")
+    assert world.sync("alice").groupware.updated == updated
 
 
 def test_first_visits_fill_in_as_much_as_there_is() -> None:
