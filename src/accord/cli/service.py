@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
@@ -223,6 +224,9 @@ def _visited(call: Call, cause: str, report: Report) -> None:
     if report.error:
         advise(call, report)
     elif _telling(report):
+        if report.replies is not None:
+            # This is a log, and a mailbox's own texts have no place in it.
+            report = replace(report, replies=replace(report.replies, fields=()))
         show_report(call, report)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from cyclopts import Parameter
 
 from accord.cli import exits
@@ -178,6 +179,8 @@ def with_plan(link: Link, report: Report) -> dict[str, Any]:
     from accord.service.view import plan_view
 
     plan = plan_view(report.plan) if report.plan is not None else {"steps": [], "mails": []}
+    if report.replies is not None:
+        plan = {**plan, "replies": msgspec.to_builtins(report.replies)}
     return {**report.as_json(), "mode": link.mode, "paused": link.paused, **plan}
 
 
