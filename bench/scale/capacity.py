@@ -13,6 +13,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from accord.service.bootstrap import connections
+from accord.service.jobs.catalogue import JOBS
+from accord.service.jobs.standing import options_of
+from accord.service.running import RunSettings
+from accord.state.jobs import JobRow
+
 FIGURES = Path(__file__).with_name("figures.json")
 README = Path(__file__).parents[2] / "README.md"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -35,7 +41,10 @@ _WHOLE = {
 
 _FROM, _TO = "<!-- Measured by `make scale`, written by `make docs`. -->", "<!-- So far. -->"
 _PER_STREAM = 200
-_KEPT = 90
+_RETENTION = JOBS["retention"]
+_KEPT = int(options_of(_RETENTION, JobRow(name="retention", enabled=True))["days"])
+_DEFAULT, _RESERVED = 100, 3
+"""PostgreSQL's own `max_connections`, and how many of them it keeps for its administrator."""
 
 
 class Costs(Struct, frozen=True, kw_only=True):
@@ -49,6 +58,7 @@ class Costs(Struct, frozen=True, kw_only=True):
     stored: float
     crm: float
     seconds: float
+    workers: int
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -60,8 +70,10 @@ class Need(Struct, frozen=True, kw_only=True):
     workers: int
     memory: float
     requests: float
+    streams: int
     connections: int
     stored: float
+    records: float
 
 
 def costs(figures: dict[str, Any]) -> Costs:
@@ -76,6 +88,7 @@ def costs(figures: dict[str, Any]) -> Costs:
         stored=day["stored_bytes_per_change"]["accord"],
         crm=day["stored_bytes_per_change"]["crm"],
         seconds=day["p95_seconds"],
+        workers=day["workers"],
     )
 
 
@@ -92,8 +105,10 @@ def need(mailboxes: int, cost: Costs) -> Need:
         workers=workers,
         memory=workers * cost.base + mailboxes * _LINKS * cost.link,
         requests=changes * cost.requests + visits,
-        connections=_up(mailboxes / _PER_STREAM),
+        streams=_up(mailboxes / _PER_STREAM),
+        connections=workers * connections(cost.workers),
         stored=mailboxes * _CHANGES * cost.stored * _KEPT,
+        records=mailboxes * _CHANGES * cost.crm * _KEPT,
     )
 
 
@@ -199,6 +214,10 @@ def _several(several: dict[str, Any]) -> list[str]:
         Several processes (`accord run worker`) with PostgreSQL, each held to a part of a core; then
         as fast as this machine lets them go, with all that they work with on the same processors.
         """
+    if several["fsync"] == "off":
+        text += """
+            PostgreSQL ran with `fsync = off`, as nobody should let it: it waited for no disk. With
+            `fsync = on` fewer items a second are to be expected; how many, the disk decides."""
     return [*_wrapped(text), "", *_several_table(several)]
 
 
@@ -209,7 +228,8 @@ def _several_table(several: dict[str, Any]) -> list[str]:
         times = several["times"].get(f"{row['workers']} {'held' if row['share'] else 'free'}")
         more = "" if times is None else f", {times:.2f} times that of one"
         rows.append((f"{row['workers']}, {how}", f"{row['per_second']:.1f} items/s{more}"))
-    return [*_table("worker processes, PostgreSQL", rows), ""]
+    how = " with `fsync = off`" if several["fsync"] == "off" else ""
+    return [*_table(f"worker processes, PostgreSQL{how}", rows), ""]
 
 
 def _idle(idle: dict[str, Any]) -> list[str]:
@@ -240,8 +260,18 @@ def _reckoned(cost: Costs) -> list[str]:
         {_PEAK:g} times the usual; links are visited every {_INTERVAL:.0f} s, as shipped; a worker
         may use {_FULL:.0%} of a core; a stream holds {_PER_STREAM} mailboxes and is opened in the
         name of one of them, so that it counts against no account's limit; the journal is kept for
-        {_KEPT} days. What grows otherwise than in proportion, such as a database that no longer
-        fits into memory, is not in it."""
+        {_KEPT} days, as shipped, on each of which there are so many changes. What a change takes in
+        the database was measured on SQLite; PostgreSQL's own overhead comes on top. What grows
+        otherwise than in proportion, such as a database that no longer fits into memory, is not in
+        it."""
+    usual = RunSettings().workers
+    pools = f"""
+        A worker process has up to {connections(cost.workers)} connections to PostgreSQL with
+        `workers = {cost.workers}`, by which the CPU of a change was measured, and up to
+        {connections(usual)} with `workers = {usual}`, as shipped; listeners and web processes have
+        fewer, and come on top. Left as it comes, PostgreSQL takes {_DEFAULT} (`max_connections`),
+        {_RESERVED} of them for its administrator alone:
+        [what to set](deploy.md#connections-to-postgresql)."""
     vendors = f"""
         Exchange counts its budgets for each mailbox (27 requests at once), and so does Microsoft
         Graph (10,000 in ten minutes, 4 at once). An ordinary day of one mailbox takes
@@ -256,13 +286,22 @@ def _reckoned(cost: Costs) -> list[str]:
         ("cores", *(f"{n.cores:,.1f}" for n in needs)),
         ("worker processes", *(f"{n.workers:,}" for n in needs)),
         ("memory of all processes, GB", *(f"{n.memory / 1e9:,.1f}" for n in needs)),
-        ("streams to Exchange", *(f"{n.connections:,}" for n in needs)),
+        ("connections to PostgreSQL, at most", *(f"{n.connections:,}" for n in needs)),
+        ("streams to Exchange", *(f"{n.streams:,}" for n in needs)),
         ("requests a second to the mail servers", *(f"{n.requests:,.0f}" for n in needs)),
         (f"database after {_KEPT} days, GB", *(f"{n.stored / 1e9:,.0f}" for n in needs)),
+        (
+            "… with the built-in CRM in it, GB",
+            *(f"{(n.stored + n.records) / 1e9:,.0f}" for n in needs),
+        ),
     ]
     limits = (
         (most(lambda n: n.cores <= _FULL, cost), "one process is at its core: run workers"),
         (most(lambda n: n.cores <= 2 * _FULL, cost), "two cores are full: add a machine"),
+        (
+            most(lambda n: n.connections <= _DEFAULT - _RESERVED, cost),
+            f"PostgreSQL's {_DEFAULT} connections may be used up: raise `max_connections`",
+        ),
         (most(lambda n: n.memory <= 4e9, cost), "4 GB of memory, the units' limit, are used"),
     )
     return [
@@ -275,6 +314,8 @@ def _reckoned(cost: Costs) -> list[str]:
         "What is reached first, in mailboxes:",
         "",
         *(f"- {_rounded(count)}: {what}." for count, what in sorted(limits)),
+        "",
+        *_wrapped(pools),
         "",
         *_wrapped(vendors),
     ]

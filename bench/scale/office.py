@@ -50,15 +50,22 @@ password = {{ file = "password" }}
 time_zone = "Europe/Berlin"
 notifications = "{notifications}"
 """
-# Links of a kind use the rule of this name. A day's deletions within minutes are what the guard is
-# there to hold.
+# Links of a kind use the rule of this name. A day's deletions and changes within minutes are what
+# the guard is there to hold.
 _RULE = """
 [[rule]]
 name = "{kind}s"
 kind = "{kind}"
 direction = "both"
 scope = "all"
-guard = {{ deletes = 1000000, share = 1.0, updates = 1000000, target = 1000000, emptied = 1000 }}
+
+[rule.guard]
+deletes = 1000000
+share = 1.0
+updates = 1000000
+target = 1000000
+target_updates = 1000000
+emptied = 1000
 """
 _LINKS = """
 [[link]]

@@ -36,6 +36,7 @@ scope = "all"
 [rule.guard]
 deletes = 100000
 target = 100000
+target_updates = 100000
 share = 1.0
 """
 

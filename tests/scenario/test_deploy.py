@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import configparser
 import inspect
+import itertools
+import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -20,6 +23,7 @@ from accord.cli.service import Part
 from accord.queue import clock
 from accord.sandbox.postgres import fresh_database
 from accord.sandbox.radicale import Radicale
+from accord.service.init import init
 from accord.state import holder
 from tests.scenario.test_readme import README, Reader, server
 from tools.docs.pages import ROOT, Command
@@ -30,6 +34,7 @@ PAGE = ROOT / "docs" / "deploy.md"
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
 PROGRAM = "/opt/accord/.venv/bin/accord"
+SOON = 30.0
 WORST = 2.0
 """How exposed systemd may call a unit, of ten."""
 
@@ -42,10 +47,17 @@ CHECKED = {
     r"install -m 644 (?P<file>/opt/accord/deploy/\S+) /etc/systemd/system/": "the unit exists",
     r"systemctl daemon-reload": "nothing to check",
     r"systemctl (enable --now|start|stop|restart) (?P<unit>\S+\.service)": "the unit exists",
-    r"podman build --file (?P<file>\S+) --tag accord \.": "it exists; more of it below",
-    r"podman run .*--volume accord:/var/lib/accord accord (?P<word>\w+)": "the command exists",
+    r"curl -fs http://127\.0\.0\.1:8641/readyz": "the page's service isn't started; see below",
+    r"podman build --format docker --file (?P<file>\S+) --tag accord \.": "it exists; see below",
+    r"podman run --detach .*--volume accord:/var/lib/accord accord (?P<word>\w+)": "it exists",
 }
 """Commands that would change the machine: what is checked instead."""
+
+
+CONTAINER = re.compile(
+    r"podman (?:run --rm (?P<options>(?:--\S+ (?:[A-Z_]+ )?)*?)--volume accord:/var/lib/accord|"
+    r"exec accord) accord (?P<words>.*?)(?: < (?P<file>\S+))?"
+)
 
 
 class Deployer(Reader):
@@ -56,7 +68,26 @@ class Deployer(Reader):
             if found := re.fullmatch(pattern, command.text):
                 self._look_at(command, found.groupdict())
                 return
+        if inside := CONTAINER.fullmatch(command.text):
+            self._run_inside(command, inside)
+            return
         super()._run(command)
+
+    def _run_inside(self, command: Command, said: re.Match[str]) -> None:
+        """Run what a container would, with no more of this machine than it sees."""
+        volume = self.folder / "volume"
+        volume.mkdir(exist_ok=True)
+        options = shlex.split(said["options"] or "")
+        if said["file"] and "--interactive" not in options:
+            self._fail(command.line, "a container hears nothing without --interactive")
+        handed = [
+            f'{name}="${name}"'
+            for option, name in itertools.pairwise([*options, ""])
+            if option == "--env"
+        ]
+        seen = " ".join(['PATH="$PATH"', "LANG=C.UTF-8", "COLUMNS=200", *handed])
+        words = f"cd {volume} && env -i {seen} accord {said['words']}"
+        super()._run(command._replace(text=f"({words}) < {said['file'] or '/dev/null'}"))
 
     def _look_at(self, command: Command, named: dict[str, str]) -> None:
         file = ROOT / re.sub(r"^/opt/accord(-\d)?/", "", named.get("file", "README.md"))
@@ -193,6 +224,28 @@ def test_the_image_starts_accord_run() -> None:
     assert said["CMD"] == '["run"]'
     assert said["STOPSIGNAL"] == "SIGTERM"
     assert said["VOLUME"] == '["/var/lib/accord"]' == f'["{said["WORKDIR"]}"]'
+
+
+def test_the_image_asks_where_a_new_installation_answers(tmp_path: Path) -> None:
+    (words,) = re.findall(r"CMD (\[.*\])$", dict(instructions())["HEALTHCHECK"])
+    program, *code = json.loads(words)
+    assert program == "python"
+    here = init(tmp_path).config.web.listen
+    assert f"http://{here}/healthz" in code[-1]
+    assert f"http://{here}/readyz" in PAGE.read_text(encoding="utf-8")
+    answers = ["200 OK", "503 Not yet"]
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        place.settimeout(SOON)
+        code[-1] = code[-1].replace(here, f"127.0.0.1:{place.getsockname()[1]}")
+        for answer in answers:
+            with subprocess.Popen([sys.executable, *code], stderr=subprocess.DEVNULL) as asking:
+                talk, _ = place.accept()
+                with talk:
+                    assert talk.recv(4096).startswith(b"GET /healthz ")
+                    talk.sendall(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode())
+                assert (asking.wait(SOON) == 0) is (answer == "200 OK")
+    done = subprocess.run([sys.executable, *code], stderr=subprocess.DEVNULL, check=False)
+    assert done.returncode != 0
 
 
 def test_a_linter_has_nothing_against_the_image() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -10,10 +14,14 @@ import pytest
 from accord.model.item import Task, TaskStatus
 from accord.model.kinds import Kind
 from accord.model.parts import Person
+from accord.queue.memory import MemoryQueue
+from accord.sandbox.process import until
 from accord.service.first_plans import approve, waiting
 from accord.service.initialize import Initialization, initialize
+from accord.service.jobs.clockwork import Clockwork
 from accord.service.leavers import decide_handover
 from accord.service.preferences import prefer
+from accord.service.run import Run
 from accord.service.transfer import import_
 from tests.scenario.conftest import Enter
 from tests.scenario.stage import MONDAY, Stage, entry, meeting, value
@@ -70,6 +78,43 @@ def let_go(stage: Stage) -> None:
 
 def tasks(stage: Stage, name: str) -> list[str]:
     return stage.boxes[name].titles(stage.accounts[name].tasks)
+
+
+@contextmanager
+def running(stage: Stage) -> Iterator[list[str]]:
+    """Let `accord run` work meanwhile, and yield the jobs that were done."""
+    told: list[str] = []
+    queue = MemoryQueue()
+    jobs = Clockwork(stage.accord, stage.config, queue, lambda name, _: told.append(name))
+    run = Run(stage.accord, stage.config.run, lambda _: None, queue, jobs=jobs)
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    try:
+        assert until(lambda: "initialize" in told, 60)
+        yield told
+    finally:
+        run.stop()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+@pytest.mark.peer
+@pytest.mark.waits
+def test_who_joins_or_leaves_while_accord_runs_is_taken_up_within_seconds(enter: Enter) -> None:
+    """The clock of the schedule stands still all the while."""
+    stage = firm(enter, "anna")
+
+    def active() -> dict[str, int]:
+        return Counter(link.user for link in stage.links() if not link.paused)
+
+    with running(stage) as told:
+        assert active() == {"anna": 3}
+        for members in (("anna", "ben"), ("anna", "ben", "cleo"), ("anna", "cleo")):
+            stage.people.put_group("sales", *members)
+        assert until(lambda: active() == {"anna": 3, "cleo": 3}, 15)
+        assert until(lambda: told.count("initialize") == 2, 15), "three changes made one run"
+        stage.people.change_user("cleo", active=False)
+        assert until(lambda: active() == {"anna": 3}, 15)
 
 
 @pytest.mark.peer

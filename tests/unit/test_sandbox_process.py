@@ -147,6 +147,29 @@ def test_a_released_server_ends_with_its_last_holder() -> None:
         httpx2.get(web.url)
 
 
+def test_who_has_released_a_server_ends_without_complaint() -> None:
+    owner = """
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        from tests.unit.test_sandbox_process import Web
+        Web().start().release()
+    """
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "error::ResourceWarning",
+            "-c",
+            textwrap.dedent(owner),
+            str(Path(__file__).parents[2]),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def server_pid(web: Web) -> int:
     """Find the server's process: the one with our port as its last argument."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):

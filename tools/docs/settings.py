@@ -31,6 +31,7 @@ _TYPES = {
     SettingType.FLAG: "`true` or `false`",
     SettingType.NUMBER: "number",
     SettingType.FILE: "path of a file",
+    SettingType.DATE: 'date, such as `"2027-05-01"`',
     SettingType.TABLE: "table of texts",
 }
 

@@ -38,6 +38,9 @@ def make_app(called: str = "") -> App:
     return app
 
 
+WAIT = 30
+"""Seconds that a command waits for visits under way, unless told."""
+
 _ALWAYS = Group("Always possible", sort_key=99)
 
 
@@ -57,5 +60,9 @@ def _add_common(app: App) -> None:
         verbose: Annotated[
             bool, Parameter(group=_ALWAYS, help="Log every request to standard error.")
         ] = False,
+        wait: Annotated[
+            int, Parameter(group=_ALWAYS, help="Seconds to wait in all for visits under way.")
+        ] = WAIT,
     ) -> object:
-        return begin(app, tokens, Call(config=config, json=json, quiet=quiet, verbose=verbose))
+        call = Call(config=config, json=json, quiet=quiet, verbose=verbose, wait=wait)
+        return begin(app, tokens, call)

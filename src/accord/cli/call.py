@@ -38,6 +38,7 @@ class Call:
         json: bool = False,
         quiet: bool = False,
         verbose: bool = False,
+        wait: float = 0.0,
         environ: Mapping[str, str] | None = None,
         here: Path | None = None,
         opener: Callable[[Config], Accord] | None = None,
@@ -47,6 +48,7 @@ class Call:
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
+        self.wait = wait
         self.environ = os.environ if environ is None else environ
         self.here = here or Path.cwd()
         self._opener = opener
@@ -74,13 +76,19 @@ class Call:
         return load(self.file, self.environ, self.here)
 
     @contextmanager
-    def accord(self) -> Iterator[Accord]:
-        """Open Accord for the command, and close it afterwards."""
+    def accord(self, *, waits: bool = True, asks: bool = True) -> Iterator[Accord]:
+        """Open Accord for the command, and close it afterwards.
+
+        A command that `waits` does so where a visit is under way, and `asks` it to end early.
+        """
         from accord.cli.logs import log_to_errors
         from accord.service.bootstrap import open_accord
+        from accord.service.patience import Patience
 
         log_to_errors(verbose=self.verbose, json=self.json)
         accord = (self._opener or open_accord)(self.config())
+        if waits:
+            accord.patience = Patience(self.wait, self._waiting, asks=asks)
         try:
             yield accord
         finally:
@@ -108,6 +116,9 @@ class Call:
         """Print text as it is: no wrapping, no colours."""
         self.out.file.write(text)
         self.out.file.flush()
+
+    def _waiting(self, text: str) -> None:
+        self.note(text, style="dim", markup=False)
 
     def _console(self, *, errors: bool) -> Console:
         if errors not in self._consoles:

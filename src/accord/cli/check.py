@@ -24,7 +24,8 @@ def check(
     accept: Annotated[
         bool,
         Parameter(
-            help="Accept a restored or copied CRM, and targets that moved, as those to work with."
+            help="Accept a restored or copied CRM or mailbox store, and targets that moved, as "
+            "those to use."
         ),
     ] = False,
     accept_mailbox: Annotated[

@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("import", "transfer:import_", "Bring targets, links and rules of a file into Accord."),
         ("export", "transfer:export", "Print targets, links and rules, without secrets."),
         ("check", "check:check", "Test every connection; say what is wrong and how to mend it."),
-        ("keys", "keys:keys", "Renew the key that encrypts secrets and private entries."),
+        ("key", "key:key", "Renew the key that encrypts secrets and private entries."),
         ("templates", "templates:templates", "Give links to all members of a CRM group."),
         ("preferences", "preferences:preferences", "Show and note what a person prefers."),
         ("backup", "safety:backup", "Back up Accord's own database."),

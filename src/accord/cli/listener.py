@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ from contextlib import contextmanager
 from accord.ports.errors import ConfigError
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Taken(ConfigError):
+    """Somebody else listens there."""
 
 
 def listen_on(host: str, port: int, field: str) -> socket.socket:
@@ -29,7 +34,8 @@ def listen_on(host: str, port: int, field: str) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise ConfigError(
+        wrong = Taken if error.errno == errno.EADDRINUSE else ConfigError
+        raise wrong(
             f"can't listen on {host}:{port}: {error.strerror}",
             field=field,
             hint="stop what listens there, or name another port",

@@ -157,8 +157,8 @@ def _entry(call: Call, entry: Entry, link: str, indent: str = "") -> None:
     undone = f"  undone by #{entry.undone_by}" if entry.undone_by else ""
     where = f"{link}  " if link else ""
     head = f"{indent}#{entry.id}  {moment(entry.at)}  {where}"
-    place, ref = entry.side.place, entry.ref or f"for {entry.counterpart}"
-    what = f"{entry.step} in the {place}: {entry.kind} {ref}"
+    ref = entry.ref or (f"for {entry.counterpart}" if entry.counterpart else "(ref erased)")
+    what = f"{entry.step} in the {entry.side.place}: {entry.kind} {ref}"
     # A job works on neither side.
     what = f"job {entry.ref}" if entry.step == "job" else what
     call.say(f"{head}{what}{undone}", markup=False)

@@ -26,14 +26,16 @@ def backup(
     """Back up Accord's own database, while others go on working with it.
 
     The key file and the list of erasures beside it are not in the backup: keep them, apart from
-    it. Without the key file passwords and private entries can't be read. PostgreSQL is backed up
-    with its own pg_dump.
+    it (with a key command, its keys and accord.erasures beside accord.toml). Without the keys
+    passwords and private entries can't be read. PostgreSQL is backed up with its own pg_dump.
     """
     from accord.service.backup import back_up
 
-    size = back_up(call.config(), _path(call, file))
+    config = call.config()
+    size = back_up(config, _path(call, file))
     call.data({"file": str(file), "bytes": size})
-    call.say(f"{file}: {size:,} bytes; keep the key file apart from it", markup=False)
+    keys = "the keys" if config.key_command else "the key file"
+    call.say(f"{file}: {size:,} bytes; keep {keys} apart from it", markup=False)
     return exits.OK
 
 

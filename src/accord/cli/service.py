@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from accord.cli import exits
 from accord.cli.call import Call, CallArgument
@@ -18,6 +19,7 @@ from accord.cli.errors import advise
 from accord.cli.sync import show_report
 
 if TYPE_CHECKING:
+    from accord.cli.listener import Taken
     from accord.ports.queue import Queue
     from accord.service.accord import Accord
     from accord.service.config import Config
@@ -69,7 +71,8 @@ def run(
     CRM.interface. `accord status` sees them all.
 
     With --web, or `listen` in `[web]`, it also answers whether it lives and is ready, and tells
-    its figures; of several processes those with --web do, and `web`.
+    its figures; of several processes those with --web do, and `web`. Where somebody else has the
+    port that `[web]` names, it says so and works without; with --web it ends.
     """
     # DBOS imports it later: a thread that asks a database in the middle of that fails.
     import sqlalchemy.orm  # noqa: F401
@@ -82,10 +85,11 @@ def run(
     serving = Serving(
         interface=(part is None and config.run.interface) if interface is None else interface,
         web=web or (config.web.listen if part in (None, Part.WEB) else ""),
+        told=bool(web),
     )
     with (
         threads_logged(),
-        call.accord() as accord,
+        call.accord(waits=False) as accord,
         closing(open_queue(config)) as queue,
         ExitStack() as stack,
     ):
@@ -108,10 +112,14 @@ class House(NamedTuple):
 
 
 class Serving(NamedTuple):
-    """Say what a process serves over HTTP: CRM.interface, and at `web` how it is."""
+    """Say what a process serves over HTTP: CRM.interface, and at `web` how it is.
+
+    `told` is whether it was told so on the command line, and has to.
+    """
 
     interface: bool
     web: str
+    told: bool = False
 
 
 def _run(house: House, part: Part | None) -> None:
@@ -149,7 +157,9 @@ def _serve(house: House, serving: Serving, stack: ExitStack) -> None:
     call, ended = house.call, threading.Event()
     # Where the CRM is on another machine, so is CRM.interface.
     near = not is_elsewhere(house.config.crm)
-    _open(house, Serving(interface=near or not serving.web, web=serving.web), stack)
+    interface = near or not serving.web
+    # Where it is all there is to serve, nothing is done without it.
+    _open(house, Serving(interface, serving.web, serving.told or not interface), stack)
     presence = Presence(house.accord.state, [Part.WEB.value])
     presence.begin()
     with closing(presence), _stopping(ended.set):
@@ -163,18 +173,35 @@ def _serve(house: House, serving: Serving, stack: ExitStack) -> None:
 def _open(house: House, serving: Serving, stack: ExitStack) -> None:
     """Answer meanwhile over HTTP. Raises ConfigError where the CRM isn't here."""
     from accord.cli.endpoint import announce, endpoint, health
+    from accord.cli.listener import Taken
     from accord.service.bootstrap import require_near
 
     if serving.web:
-        found = stack.enter_context(health(house.accord, house.queue, house.config, serving.web))
+        try:
+            made = health(house.accord, house.queue, house.config, serving.web)
+            found = stack.enter_context(made)
+        except Taken as error:
+            # Another installation's, perhaps: no reason to let mailboxes wait.
+            if serving.told:
+                raise
+            found = None
+            _untold(house.call, error)
         if found is not None:
             stack.enter_context(found.beside())
             announce(house.call, found, "How it is", "web")
     if serving.interface:
         require_near(house.config, "CRM.interface answers there")
-        made = stack.enter_context(endpoint(house.accord, house.config))
-        stack.enter_context(made.beside())
-        announce(house.call, made)
+        served = stack.enter_context(endpoint(house.accord, house.config))
+        stack.enter_context(served.beside())
+        announce(house.call, served)
+
+
+def _untold(call: Call, error: Taken) -> None:
+    call.data({"web": "", "why": str(error)})
+    hint = (
+        "name another port as listen in [web], and start this anew; until then it goes on without"
+    )
+    call.note(f"Nobody can ask how it is: {error}\n    {hint}", style="yellow", markup=False)
 
 
 def _announce(call: Call, part: Part | None) -> None:
@@ -197,6 +224,9 @@ def _visited(call: Call, cause: str, report: Report) -> None:
     if report.error:
         advise(call, report)
     elif _telling(report):
+        if report.replies is not None:
+            # This is a log, and a mailbox's own texts have no place in it.
+            report = replace(report, replies=replace(report.replies, fields=()))
         show_report(call, report)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from cyclopts import Parameter
 
 from accord.cli import exits
@@ -40,7 +41,8 @@ def sync(
     fault of Accord's own ended a link's visit, and the other links were visited. What is held or
     in conflict waits and is no failure: `accord held` and `accord conflicts` list it. A clash
     that the rule has settled is in agreement again; its losing value is kept
-    (`accord conflicts --settled`).
+    (`accord conflicts --settled`). A visit that is under way at a named link is waited for; with
+    --all its folder is left to it at once.
     """
     from accord.service.opening import Options
 
@@ -48,7 +50,8 @@ def sync(
         hint = "name links, users or targets, or give --all; `accord links` lists them"
         raise Usage("which links?" if not links else "links and --all exclude each other", hint)
     codes, busy = [], []
-    with call.accord() as accord:
+    # A visit that is under way does the same: it is waited for, and not asked to end.
+    with call.accord(waits=not all_links, asks=False) as accord:
         for link, report in visits(call, accord, links, Options(full=full)):
             call.data({**report.as_json(), "mode": link.mode, "paused": link.paused})
             if report.busy:
@@ -176,6 +179,8 @@ def with_plan(link: Link, report: Report) -> dict[str, Any]:
     from accord.service.view import plan_view
 
     plan = plan_view(report.plan) if report.plan is not None else {"steps": [], "mails": []}
+    if report.replies is not None:
+        plan = {**plan, "replies": msgspec.to_builtins(report.replies)}
     return {**report.as_json(), "mode": link.mode, "paused": link.paused, **plan}
 
 

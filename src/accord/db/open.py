@@ -19,6 +19,12 @@ from accord.db.errors import unreachable
 from accord.ports.errors import ConfigError
 from accord.ports.redact import hide
 
+CONNECTIONS = 10
+"""How many connections to PostgreSQL a process has at once, unless somebody says otherwise."""
+
+_KEPT = 5
+"""How many of them stay open while there is nothing to do."""
+
 _RESTED = 1.0
 """Seconds after which a connection to PostgreSQL may have been cut unnoticed."""
 
@@ -35,11 +41,12 @@ a machine that is cut off waits hours for an answer. Sooner than its leases run 
 _HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, connections: int = CONNECTIONS) -> Database:
     """Open `sqlite:///file` or `postgresql://user:password@host/name`.
 
-    A missing SQLite file is made, for its owner's eyes only. Raises ConfigError for an
-    address that is unknown or can't be reached.
+    A missing SQLite file is made, for its owner's eyes only. PostgreSQL is asked for so many
+    `connections` at most; who finds all in use waits. Raises ConfigError for an address that is
+    unknown or can't be reached.
     """
     try:
         parsed = make_url(url)
@@ -50,7 +57,7 @@ def open_database(url: str) -> Database:
     if kind == "sqlite":
         database = _open_sqlite(parsed)
     elif kind in ("postgresql", "postgres"):
-        database = _open_postgres(parsed)
+        database = _open_postgres(parsed, connections)
     else:
         raise ConfigError(f"no such kind of database: {kind}", field="database", hint=_HINT)
     try:
@@ -135,12 +142,13 @@ def _set_pragma(connection: Connection, name: str, value: str) -> None:
         connection.info[name] = value
 
 
-def _open_postgres(url: URL) -> Database:
+def _open_postgres(url: URL, connections: int) -> Database:
     # In the address, for there DBOS finds them, too; what somebody wrote there stands.
     own = {name: value for name, value in CUT_OFF.items() if name not in url.query}
     engine = create_engine(
         url.set(drivername="postgresql+psycopg").update_query_dict(own),
-        max_overflow=20,
+        pool_size=min(_KEPT, connections),
+        max_overflow=connections - min(_KEPT, connections),
         # What a statement that failed was about, such as a title, stands in no traceback.
         hide_parameters=True,
         connect_args={

@@ -35,7 +35,8 @@ class Extent(Struct, frozen=True, kw_only=True):
     longer where they were, by the side they are missing on, held deletions included; `lost`
     names the sides that could not tell what changed, only what is there now. What was done in
     the last hour: `deletes` by the side it was deleted on and `mails` (writes that mailed) on
-    this link, `all_deletes` and `all_mails` on all links of the target, this one included.
+    this link, `all_deletes`, `all_updates` and `all_mails` on all links of the target, this one
+    included. `mailboxes` is how many the target's links are about.
     """
 
     pairings: int
@@ -44,7 +45,9 @@ class Extent(Struct, frozen=True, kw_only=True):
     deletes: Mapping[Side, int] = {}
     mails: int = 0
     all_deletes: Mapping[Side, int] = {}
+    all_updates: Mapping[Side, int] = {}
     all_mails: int = 0
+    mailboxes: int = 1
 
 
 def excess(
@@ -61,10 +64,18 @@ def excess(
     found = {
         "delete": deletes and _deletion(deletes, side, limits, extent),
         "file": files and _deletion(files, side, limits, extent, _FILES),
-        "update": _change(updates, side, limits),
+        "update": updates and _change(updates, side, limits, extent),
         "mail": mails and _mail(mails, limits, extent),
     }
     return {name: why for name, why in found.items() if why}
+
+
+def allowed(limits: GuardLimits, mailboxes: int) -> int:
+    """Return how many items of a side all links of a target may change within an hour.
+
+    What people change in an hour grows with their number, so no number fits every target.
+    """
+    return max(limits.target_updates, limits.mailbox_updates * mailboxes)
 
 
 def piloted(fresh: Sequence[Writing | Refile], side: Side) -> dict[str, str]:
@@ -147,12 +158,19 @@ def _throughout(count: int, side: Side, limits: GuardLimits, extent: Extent, wor
     )
 
 
-def _change(count: int, side: Side, limits: GuardLimits) -> str:
-    if count <= limits.updates:
+def _change(count: int, side: Side, limits: GuardLimits, extent: Extent) -> str:
+    if count > limits.updates:
+        return (
+            f"mass change: {count} {'item' if count == 1 else 'items'} would change on the "
+            f"{side} side (allowed: {limits.updates})"
+        )
+    total, most = count + extent.all_updates.get(side, 0), allowed(limits, extent.mailboxes)
+    if total <= most:
         return ""
+    each = f", {limits.mailbox_updates} for each mailbox" if most > limits.target_updates else ""
     return (
-        f"mass change: {count} {'item' if count == 1 else 'items'} would change on the "
-        f"{side} side (allowed: {limits.updates})"
+        f"mass change: {total} {'item' if total == 1 else 'items'} would change on the {side} side "
+        f"within an hour by all links of the target (allowed: {most}{each})"
     )
 
 

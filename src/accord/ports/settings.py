@@ -6,6 +6,7 @@ Each adapter offers `SETTINGS` and `build(settings) -> Adapter`; `service/regist
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -24,14 +25,15 @@ class SettingType(StrEnum):
     NUMBER = "number"
     CHOICE = "choice"
     FILE = "file"
+    DATE = "date"
     TABLE = "table"
 
 
 class Setting(Struct, frozen=True, kw_only=True):
     """Describe one setting: its name in text, its label for people, and what it may hold.
 
-    A `table` maps texts to texts (a principal to its password, say); a `secret` is encrypted
-    at rest, never printed and never exported.
+    A `table` maps texts to texts (a principal to its password, say), a `date` is a text such as
+    2027-05-01; a `secret` is encrypted at rest, never printed and never exported.
     """
 
     name: str
@@ -53,6 +55,7 @@ _TYPES: dict[SettingType, type | tuple[type, ...]] = {
     SettingType.NUMBER: (int, float),
     SettingType.CHOICE: str,
     SettingType.FILE: str,
+    SettingType.DATE: str,
     SettingType.TABLE: dict,
 }
 
@@ -182,6 +185,12 @@ def _one(setting: Setting, value: Any, where: str) -> Any:
             field=setting.name,
             hint=setting.help,
         )
+    if setting.type is SettingType.DATE and value and not _is_date(value):
+        raise ConfigError(
+            f"{where}: {setting.name!r} is no date: {value!r:.40}",
+            field=setting.name,
+            hint=f'write it as {setting.name} = "2027-05-01"',
+        )
     if setting.choices and value not in setting.choices:
         raise ConfigError(
             f"{where}: {setting.name!r} is {value!r}",
@@ -189,3 +198,11 @@ def _one(setting: Setting, value: Any, where: str) -> Any:
             hint=f"use one of: {', '.join(setting.choices)}",
         )
     return value
+
+
+def _is_date(text: Any) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

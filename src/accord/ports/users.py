@@ -48,6 +48,18 @@ class Enrolled(Protocol):
 
 
 @runtime_checkable
+class VersionsUsers(Protocol):
+    """Be a CRM that can be asked all the time whether its users or groups have changed."""
+
+    def users_version(self) -> str:
+        """Return another text than before once anything has changed in what `Enrolled` tells.
+
+        Costs the same however many users there are.
+        """
+        ...
+
+
+@runtime_checkable
 class ContactModes(Protocol):
     """Be a CRM in which is set which contacts a user has."""
 

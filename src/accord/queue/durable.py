@@ -15,6 +15,7 @@ from accord.db import Database, migrate, open_database
 from accord.ports.errors import Busy
 from accord.ports.fault import contained
 from accord.ports.queue import SETTLE, Circuit, Entry, Job, Stage, Urgency, Work
+from accord.queue import connections
 from accord.queue.admission import Admission
 from accord.queue.clock import SharedClock, since_start
 from accord.queue.executors import LIFE, Executors
@@ -48,7 +49,7 @@ class DurableQueue:
 
         `clock` tells seconds since 1970, by default as all processes do that share the database.
         """
-        self._database: Database = open_database(url)
+        self._database: Database = open_database(url, connections.OWN)
         migrate(self._database, "accord.queue")
         # Without the driver, of which DBOS has its own; whatever the address called the kind.
         plain = self._database.engine.url.set(drivername=self._database.dialect)
@@ -178,10 +179,13 @@ class DurableQueue:
         self._closed = True
         self._ending.set()
         self._nudge.set()
+        if self._engine is not None:
+            self._engine.rest()
         try:
             for each in self._threads:
                 each.join()
-            # What was claimed is given back before.
+            # Others begin it now, and not when the last run here has ended.
+            self._let_go()
             self._handed.end()
             for each in self._working:
                 self._outlive(each)
@@ -191,7 +195,6 @@ class DurableQueue:
                 over.set()
             raise
         if self._engine is not None:
-            self._let_go()
             self._engine.stop()
             # Whose end could not be noted, for the database was away.
             self._folders.abandoned(self._me)
@@ -212,7 +215,7 @@ class DurableQueue:
             worker.join(_WATCH)
 
     def _let_go(self) -> None:
-        """Give back what DBOS claimed after the last worker had gone."""
+        """Give back what DBOS claimed and nobody has begun."""
         for claimed in self._handed.rest():
             try:
                 self._folders.take_back(Admitted(claimed.key, claimed.generation))
@@ -226,9 +229,10 @@ class DurableQueue:
         claimed = Claimed(key, generation, urgency, threading.Event())
         self._open[claimed.over] = Admitted(key, generation)
         self._handed.put(claimed)
-        while not claimed.over.wait(1.0):
-            if self._closed and not any(each.is_alive() for each in self._working):
-                self._let_go()
+        # In this order: what `close` doesn't find there any more is given back here.
+        if self._ending.is_set():
+            self._let_go()
+        claimed.over.wait()
         self._open.pop(claimed.over, None)
 
     def _work(self, work: Work) -> None:

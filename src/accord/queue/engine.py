@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowSerializationFormat
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 
 from accord.db import translating
 from accord.ports.errors import ConfigError
+from accord.queue import connections
 from accord.queue.admission import AHEAD
 from accord.queue.folders import Admitted
 
@@ -64,12 +65,13 @@ class Engine:
             "application_version": VERSION,
             # Each process has its own: DBOS begins anew, when it starts, what its id left behind.
             "executor_id": executor,
+            "sys_db_pool_size": connections.of_dbos(workers),
             "max_executor_threads": max(16, AHEAD * workers + 8),
             "log_level": "WARNING",
             "use_listen_notify": False,
         }
         _serving[:] = [visit]
-        DBOS(config=config)
+        self._dbos = DBOS(config=config)
         DBOS.launch()
         # Neither a rate limit nor a global one: either has partitions claimed one at a time.
         DBOS.register_queue(
@@ -80,7 +82,11 @@ class Engine:
             polling_interval_sec=POLL,
             on_conflict="always_update",
         )
-        self._client = DBOSClient(system_database_url=url, application_name=NAME)
+        self._client = DBOSClient(
+            system_database_url=url,
+            system_database_pool_size=connections.CLIENT,
+            application_name=NAME,
+        )
 
     @translating()
     def enqueue(self, some: Sequence[Admitted]) -> None:
@@ -169,12 +175,22 @@ class Engine:
             self._client.delete_workflows(ids)
         return len(ids)
 
+    def rest(self) -> None:
+        """Claim nothing more, but for what is being claimed just now; what is done here goes on."""
+        # DBOS has no call for that; it does so first of all when it is destroyed.
+        for each in self._dbos.background_thread_stop_events:
+            each.set()
+
     def stop(self) -> None:
-        """Claim nothing more, and put back what was claimed and not ended."""
+        """End DBOS, and put back what was claimed and not ended."""
         deadline = time.monotonic() + 2.0
         while self.under_way(self._executor) and time.monotonic() < deadline:
             time.sleep(0.02)
+        store = self._dbos._sys_db.engine
         DBOS.destroy()
+        # Where another process took a run over, DBOS waits here for how it ends there, through
+        # connections made anew, and the end of this process for that.
+        event.listen(store, "do_connect", _refuse)
         _serving.clear()
         self.revive(self._executor)
         self._client.destroy()
@@ -200,6 +216,12 @@ def require_clock(url: str) -> None:
             field="database",
             hint="use Python 3.11, SQLite 3.42 or newer, or PostgreSQL",
         )
+
+
+def _refuse(*_given: object) -> None:
+    """Connect no more."""
+    # No Exception: DBOS would log it as a fault.
+    raise SystemExit
 
 
 def _quieten() -> None:

@@ -294,6 +294,11 @@ def _guard(rule: Rule) -> Iterator[str]:
         f"{guard.lost:.0%} are missing, and where all links of the target together would delete "
         f"more than {guard.target} within an hour."
     )
+    yield (
+        f"Changes wait where all links of the target together would change more than "
+        f"{guard.target_updates} {'item' if guard.target_updates == 1 else 'items'} of a side "
+        f"within an hour, or {guard.mailbox_updates} for each of its mailboxes where that is more."
+    )
     if rule.invitations is Invitations.ALLOW:
         yield (
             f"What would mail people waits after {guard.mails} times within an hour, or "

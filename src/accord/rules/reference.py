@@ -247,6 +247,9 @@ MEANINGS: dict[str, str] = {
     "their deletion waits for approval",
     "guard.target": "how many items of a side all links of the target may delete within an hour, "
     "how many files they may take off, and how often they may mail people; more waits for approval",
+    "guard.target_updates": "how many items of a side all links of the target may change within an "
+    "hour; more wait for approval. A link's first visit doesn't count",
+    "guard.mailbox_updates": "so many for each mailbox of the target instead, where that is more",
 }
 """What every key of a rule means, for the reference."""
 

@@ -143,12 +143,13 @@ class Window(_Part, frozen=True, kw_only=True):
 class GuardLimits(_Part, frozen=True, kw_only=True):
     """Say how much may be done before it is held for approval.
 
-    What Accord did within the last hour counts along, except for updates. `deletes` and
+    What Accord did within the last hour counts along, except for `updates`. `deletes` and
     `updates` are numbers per side, `share` the part of the link's pairs that deletions may
     reach (0 to 1, counted from ten pairs up), `mails` the writes that mail people. `emptied` is
     the number of pairs from which on a side must not lose them all, `lost` the part that may be
     missing on a side whose history is lost. `target` is what all links of the target may delete
-    on a side, and as often mail, within an hour.
+    on a side, and as often mail, within an hour. `target_updates` is what they may change on a
+    side within an hour; where the target has many mailboxes, `mailbox_updates` for each of them.
     """
 
     deletes: Annotated[int, Meta(ge=0)] = 10
@@ -158,6 +159,8 @@ class GuardLimits(_Part, frozen=True, kw_only=True):
     emptied: Annotated[int, Meta(ge=1)] = 3
     lost: Annotated[float, Meta(ge=0, le=1)] = 0.5
     target: Annotated[int, Meta(ge=0)] = 100
+    target_updates: Annotated[int, Meta(ge=0)] = 1000
+    mailbox_updates: Annotated[int, Meta(ge=0)] = 30
 
 
 class AutoReplies(_Part, frozen=True, kw_only=True):

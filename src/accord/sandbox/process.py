@@ -26,7 +26,6 @@ _LEASH = Path(__file__).with_name("leash.py")
 _PORTS = range(
     15_000, 30_000
 )  # below what the system hands to clients, so a port stays ours while a server is down
-_RELEASED: list[subprocess.Popen[bytes]] = []
 
 
 class PeerMissing(Exception):
@@ -129,9 +128,8 @@ class Peer:
     def release(self) -> None:
         """Let go without ending the server: it ends with its last holder, and its folder too."""
         if self._keeper is not None:
-            _RELEASED.append(
-                self._keeper
-            )  # not ours to wait for; keeps the object from complaining
+            # Not ours to wait for: else the object complains when this process ends.
+            self._keeper.returncode = 0
         self._close()
 
     def __enter__(self) -> Self:

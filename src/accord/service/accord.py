@@ -12,6 +12,7 @@ from typing import Protocol
 from accord.ports.adapter import Adapter, Limited, People
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
+from accord.service.patience import Patience
 from accord.state.records import Target
 from accord.state.state import State
 
@@ -30,10 +31,14 @@ class Accord:
         build: Callable[[Target], Adapter],
         clock: Clock = system_clock,
     ) -> None:
-        """Take state, CRM, a way to build a target's adapter, and the clock."""
+        """Take state, CRM, a way to build a target's adapter, and the clock.
+
+        Who opens it for a person's command gives it some `patience`.
+        """
         self.state = state
         self.crm = crm
         self.clock = clock
+        self.patience = Patience()
         self._build = build
         self._adapters: dict[str, Adapter] = {}
         self._lock = threading.Lock()

@@ -21,7 +21,7 @@ from accord.db import open_database
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.service import erasures
-from accord.service.bootstrap import open_crm
+from accord.service.bootstrap import open_crm, open_keys
 from accord.service.config import Config
 from accord.state.purging import Purged
 from accord.state.state import State
@@ -107,7 +107,7 @@ def _replay(config: Config, url: str, clock: Clock) -> Purged | None:
     """Erase anew from a database that nobody works with yet, the built-in CRM in it included."""
     database = open_database(url)
     try:
-        state = State(database, config.key_file, clock)
+        state = State(database, open_keys(config), clock)
         shared = config.crm == "database:"
         return erasures.replay(state, open_crm(config, database, clock) if shared else None)
     finally:

@@ -21,13 +21,25 @@ from accord.ports.token import TokenProvider
 from accord.service import connector, outside, registry
 from accord.service.accord import Accord, Crm
 from accord.service.config import Config, without_password
+from accord.service.secret_refs import SecretMissing, printed
 from accord.service.vault import StateVault
 from accord.state.records import Target
+from accord.state.secrets import CommandKeys, FileKeys, Keys
 from accord.state.state import State
 
 if TYPE_CHECKING:
     from accord.interface.server.server import Server
     from accord.interface.tokens.desk import Desk
+
+ERASURES = "accord.erasures"
+"""The file of erasures beside accord.toml, where there is no key file beside which it could be."""
+
+KEY_PATIENCE = 8.0
+"""For how many seconds a program may look for keys: a transaction may be open meanwhile, and
+others wait for ten."""
+
+_BESIDE, _MOST = 4, 25
+"""How many connections to PostgreSQL there are beside one for each visit, and at most."""
 
 
 def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
@@ -35,21 +47,56 @@ def open_accord(config: Config, clock: Clock = system_clock) -> Accord:
 
     Raises ConfigError for what is missing or wrong, TooNew for a database of a newer Accord.
     """
-    if not config.key_file.exists():
+    if not (config.key_command or config.key_file.exists()):
         # Never made here: a fresh key beside an old database would hide that the real one is gone.
         raise ConfigError(
             f"there is no key file {config.key_file}",
             field="key_file",
             hint="restore it from where you keep it; for a new installation run `accord init`",
         )
-    database = open_database(config.database)
+    keys = open_keys(config)
+    database = open_database(config.database, _of_state(config.run.workers))
     try:
-        state = State(database, config.key_file, clock)
+        state = State(database, keys, clock)
         crm = open_crm(config, database, clock)
     except BaseException:
         database.close()
         raise
     return Accord(state, crm, lambda target: _build(state, target), clock)
+
+
+def open_keys(config: Config) -> Keys:
+    """Return the keys of a program or of a file, which is made if missing; raises ConfigError."""
+    if not config.key_command:
+        return FileKeys(config.key_file)
+    words, folder = config.key_command, config.folder
+
+    def ask() -> str:
+        try:
+            return printed(words, folder, KEY_PATIENCE)
+        except SecretMissing as error:
+            raise ConfigError(
+                f"no key to be had: {error}",
+                field="key_command",
+                hint=error.hint or "call it by hand, as the user that Accord runs as",
+            ) from error
+
+    return CommandKeys(ask, f"what {words[0]} prints", folder / ERASURES)
+
+
+def connections(workers: int) -> int:
+    """Return how many connections to PostgreSQL a process of `accord run` has at most.
+
+    A built-in CRM in another database than Accord's has as many as state there, besides.
+    """
+    from accord.queue.connections import most
+
+    return _of_state(workers) + most(workers)
+
+
+def _of_state(workers: int) -> int:
+    # No transaction lasts while a side is talked to, so that more visits than that don't wait.
+    return min(workers + _BESIDE, _MOST)
 
 
 def open_queue(config: Config) -> Queue:
@@ -104,7 +151,7 @@ def open_crm(config: Config, database: Database, clock: Clock = system_clock) ->
             'or "interface+https://host/CRM.interface" for one on another machine',
         )
     if scheme == "database":
-        return _built_in(rest, database, clock)
+        return _built_in(rest, database, clock, _of_state(config.run.workers))
     if connector.is_elsewhere(config.crm):
         return _elsewhere(config, clock)
     crm: Crm = import_module(registry.CRM[scheme]).build({"instance": rest} if rest else {})
@@ -163,12 +210,12 @@ def _elsewhere(config: Config, clock: Clock) -> Crm:
     return build(settings, signed(settings[connector.KEY], lifetime, clock))
 
 
-def _built_in(address: str, database: Database, clock: Clock) -> Crm:
+def _built_in(address: str, database: Database, clock: Clock, connections: int) -> Crm:
     from accord.crm.database import DatabaseCrm
 
     if not address:
         return DatabaseCrm(database, clock=clock, shared=True)
-    other = open_database(address)
+    other = open_database(address, connections)
     try:
         return DatabaseCrm(other, clock=clock)
     except BaseException:

@@ -24,6 +24,7 @@ from accord.rules.problem import Problem, Severity
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.connector import is_elsewhere, key_file
+from accord.service.expiries import SOON, expiries
 from accord.service.identity import (
     CRM,
     MEANT,
@@ -37,6 +38,7 @@ from accord.service.opening import find_folder
 from accord.service.queued import resting
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Link, Pending, Target
+from accord.state.secrets import CommandKeys
 from accord.state.state import Tx
 
 
@@ -53,7 +55,7 @@ class Checked(Struct, frozen=True, kw_only=True):
 def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     """Yield what was tested, as it is done: files, CRM, targets and people, rules, open work."""
     if config is not None:
-        yield from _files(config)
+        yield from _files(accord, config)
     yield _own(accord)
     answers = yield from _crm(accord)
     with accord.state.read() as tx:
@@ -71,8 +73,26 @@ def check(accord: Accord, config: Config | None = None) -> Iterator[Checked]:
     if answers:
         yield from _rules(accord, targets, links)
     yield from _enrolled(accord)
+    yield from _expiries(accord, config)
     with accord.state.read() as tx:
         yield from _open_work(tx, links)
+
+
+def _expiries(accord: Accord, config: Config | None) -> Iterator[Checked]:
+    """Say what ends soon, but for what ends as a matter of course."""
+    now = accord.clock()
+    with accord.state.read() as tx:
+        found = expiries(accord, config, tx)
+    for one in found:
+        if not one.routine:
+            ok = one.at > now + SOON
+            yield Checked(
+                area="expiries",
+                subject=f"{one.kind} {one.name}",
+                ok=ok,
+                detail=one.when(now),
+                hint="" if ok else one.hint,
+            )
 
 
 def _enrolled(accord: Accord) -> Iterator[Checked]:
@@ -106,11 +126,16 @@ def _resting(accord: Accord, config: Config) -> Iterator[Checked]:
             )
 
 
-def _files(config: Config) -> Iterator[Checked]:
+def _files(accord: Accord, config: Config) -> Iterator[Checked]:
     file = config.file
     where = str(file) if file else "all from the environment"
     yield Checked(area="configuration", subject="accord.toml", ok=True, detail=where)
-    yield _permission("key file", config.key_file, "with it passwords and private entries")
+    keys = accord.state.keys
+    if isinstance(keys, CommandKeys):
+        detail = f"{keys.newest} is the newest key in {keys.where}"
+        yield Checked(area="key command", subject="program", ok=True, detail=detail)
+    else:
+        yield _permission("key file", config.key_file, "with it passwords and private entries")
     token_key = key_file(config.connector, config.folder)
     if is_elsewhere(config.crm) and token_key is not None:
         yield _permission("token key", token_key, "act in every CRM user's name")

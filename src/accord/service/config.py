@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,6 +36,7 @@ INIT_HINT = "run `accord init` to make one here, or name one with --config FILE"
 class _File(Struct, frozen=True, kw_only=True):
     database: str = "sqlite:///accord.db"
     key_file: str = "accord.key"
+    key_command: tuple[str, ...] = ()
     crm: str = "database:"
     connector: dict[str, Any] = {}
     tokens: TokenSettings = TokenSettings()
@@ -45,6 +47,9 @@ class _File(Struct, frozen=True, kw_only=True):
     web: WebSettings = WebSettings()
 
 
+BOTH = "key_file and key_command are both given, and only one of them can say where the keys are"
+ONE = "keep the one that holds the keys of this database, and take the other away"
+
 _TEXTS = ("database", "key_file", "crm")
 
 
@@ -54,13 +59,15 @@ class Config(Struct, frozen=True, kw_only=True):
     `file` is None where everything came from the environment; `folder` is what relative paths
     were resolved against. `database` is an address with an absolute path, `crm` an address
     such as `database:` whose part before the colon names a CRM adapter, and `connector` how to
-    reach one behind CRM.interface (`service.connector`).
+    reach one behind CRM.interface (`service.connector`). Where there is a `key_command`, it
+    prints the keys, and `key_file` says nothing.
     """
 
     file: Path | None
     folder: Path
     database: str
     key_file: Path
+    key_command: tuple[str, ...] = ()
     crm: str
     connector: dict[str, Any] = {}
     tokens: TokenSettings = TokenSettings()
@@ -89,11 +96,13 @@ def load(file: Path | None, environ: Mapping[str, str], here: Path) -> Config:
     given = _read(path) if path is not None else _File()
     folder = path.resolve().parent if path is not None else here
     values = {name: getattr(given, name) for name in _TEXTS} | overlay
+    key_command = _key_command(given, overlay)
     config = Config(
         file=path,
         folder=folder,
         database=absolute(values["database"], folder),
         key_file=folder / Path(values["key_file"]).expanduser(),
+        key_command=key_command,
         crm=_crm(values["crm"], folder),
         connector=given.connector,
         tokens=given.tokens,
@@ -147,6 +156,13 @@ def _read(path: Path) -> _File:
         given = replace(given, connector=table)
     if given is not None:
         problems += problems_of_notices(given.smtp, given.notify, source)
+        if {"key_file", "key_command"} <= source.data.keys():
+            problems.append(source.problem(("key_command",), BOTH, hint=ONE))
+        elif "key_command" in source.data and not "".join(given.key_command[:1]).strip():
+            hint = (
+                'write key_command = ["/path/to/program", "argument"], or key_file = "accord.key"'
+            )
+            problems.append(source.problem(("key_command",), "names no program", hint=hint))
         if (wrong := wrong_token(given.web.metrics_token)) is not None:
             problems.append(source.problem(("web", TOKEN), wrong[0], hint=wrong[1]))
     if problems:
@@ -170,7 +186,7 @@ def _with_places(problems: list[Problem], data: Mapping[str, Any]) -> list[Probl
 
 
 def _overlay(environ: Mapping[str, str]) -> dict[str, str]:
-    known = {f"{PREFIX}{name.upper()}": name for name in _TEXTS}
+    known = {f"{PREFIX}{name.upper()}": name for name in (*_TEXTS, "key_command")}
     for name in environ:
         if not name.startswith(PREFIX) or name in known or name == f"{PREFIX}CONFIG":
             continue
@@ -181,7 +197,27 @@ def _overlay(environ: Mapping[str, str]) -> dict[str, str]:
                 field=name,
                 hint=f"did you mean {close[0]}?",
             )
-    return {known[name]: value for name, value in environ.items() if name in known and value}
+    found = {known[name]: value for name, value in environ.items() if name in known and value}
+    if {"key_file", "key_command"} <= found.keys():
+        raise ConfigError(f"the environment: {BOTH}", field=f"{PREFIX}KEY_COMMAND", hint=ONE)
+    return found
+
+
+def _key_command(given: _File, overlay: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the program that prints the keys; the environment overrules either way to have them.
+
+    Raises ConfigError for words that no command line has.
+    """
+    if "key_command" not in overlay:
+        return () if "key_file" in overlay else given.key_command
+    field, wrong = f"{PREFIX}KEY_COMMAND", "it names no program"
+    try:
+        if words := tuple(shlex.split(overlay["key_command"])):
+            return words
+    except ValueError as error:
+        wrong = str(error)
+    hint = "write program and arguments as on a command line"
+    raise ConfigError(f"{field} can't be read: {wrong}", field=field, hint=hint)
 
 
 def _crm(text: str, folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Who was erased, as keyed hashes in a file of their own: so that no backup brings anybody back.
 
-The file lies beside the key file and outlives every database; its first line is its key. In the
+The file lies beside the key file, or beside accord.toml where a program prints the keys, and
+outlives every database; its first line is its key. In the
 database only the hashes are kept, which tell nothing to those who lack the file.
 """
 
@@ -90,9 +91,9 @@ def _hash(key: bytes, name: str) -> str:
 def _file(state: State, *, required: bool = True) -> Path | None:
     if state.keys is None:
         if required:
-            raise ConfigError("there is no key file", field="key_file", hint="name one first")
+            raise ConfigError("there is no key", field="key_file", hint="name a key file first")
         return None
-    return state.keys.path.with_name(f"{state.keys.path.name}.erasures")
+    return state.keys.erasures
 
 
 def _key(state: State, *, make: bool = False) -> bytes:
@@ -105,9 +106,8 @@ def _key(state: State, *, make: bool = False) -> bytes:
     if not lines:
         raise ConfigError(
             f"people were erased, and {file} is gone, which tells whom",
-            field="key_file",
-            hint="bring it back from where you keep it, or from the machine that erased first, "
-            "beside the key file",
+            field=state.keys.field if state.keys is not None else "",
+            hint="bring it back from where you keep it, or from the machine that erased first",
         )
     return bytes.fromhex(lines[0])
 

@@ -1,4 +1,4 @@
-"""What will stop working on a day that is known: certificates, keys and passwords that expire.
+"""What will stop working on a day that is known: certificates, keys, secrets and passwords.
 
 `accord status` tells it ahead, and the job `tokens` whoever is told what is wrong. How long a
 server lets a sign-in stand, it tells nobody; of those it is known when they were last renewed.
@@ -7,7 +7,7 @@ server lets a sign-in stand, it tells nobody; of those it is known when they wer
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,11 +23,15 @@ AHEAD = timedelta(days=60)
 """What expires later isn't told."""
 
 
+SECRET_UNTIL = "client_secret_until"
+"""The setting by which targets say when the secret of this application expires."""
+
+
 class Expiry(Struct, frozen=True, kw_only=True):
     """Be what expires, when, and what to do before; `routine` says that nothing need be done.
 
     `kind` is `certificate`, `authority` (the certificate of one that a server is trusted by),
-    `token key` or `device password`; whose it is, `name` says.
+    `client secret`, `token key` or `device password`; whose it is, `name` says.
     """
 
     kind: str
@@ -38,8 +42,12 @@ class Expiry(Struct, frozen=True, kw_only=True):
 
     def words(self, now: datetime) -> str:
         """Return it in words."""
+        return f"{self.kind} {self.name} {self.when(now)}"
+
+    def when(self, now: datetime) -> str:
+        """Return in words when it expires, or did."""
         verb = "expired" if self.at <= now else "expires"
-        return f"{self.kind} {self.name} {verb} {self.at:%Y-%m-%d %H:%M} UTC"
+        return f"{verb} {self.at:%Y-%m-%d %H:%M} UTC"
 
 
 def expiries(
@@ -58,6 +66,13 @@ def _stored(tx: Tx, until: datetime) -> Iterator[Expiry]:
     for user, at in tx.device_secrets.ending(until).items():
         hint = f"`accord interface device {user}` makes a new one for the device"
         yield Expiry(kind="device password", name=user, at=at, hint=hint, routine=True)
+    for target in tx.targets.all():
+        if day := target.settings.get(SECRET_UNTIL):
+            # The day at its beginning: nobody knows at which hour, or where that is counted.
+            at = datetime.combine(date.fromisoformat(day), time(), UTC)
+            hint = f"let the authority make a new one, and import it into {target.name} with "
+            hint += f"its {SECRET_UNTIL}"
+            yield Expiry(kind="client secret", name=f"of {target.name}", at=at, hint=hint)
 
 
 def _certificates(config: Config, tx: Tx) -> Iterator[Expiry]:

@@ -19,6 +19,7 @@ MEANT = (
     "If that is meant, run `accord check --accept`, then look at `accord plan --all-steps` before "
     "you synchronize"
 )
+RESTORED = f"was a backup restored or a database copied? {MEANT}"
 _TARGET = "target/"
 _TABLE = "state_settings"
 
@@ -46,8 +47,9 @@ def own_trouble(accord: Accord) -> str | None:
 
     What is seen for the first time is noted.
     """
+    said = {OWN: _own(accord)}
     with accord.state.read() as tx:
-        news = tx.instances.news({OWN: _own(accord)})
+        news = tx.instances.news(said)
     return _own_trouble(accord, moved=bool(news))
 
 
@@ -97,6 +99,8 @@ def accept(accord: Accord) -> None:
     with accord.state.begin() as tx:
         for name, (instance, stand) in said.items():
             tx.instances.accept(name, instance, stand)
+        for target in targets:
+            tx.settings.put(older_key(target), None)
         for link, side in tx.cursors.all():
             tx.cursors.drop(link, side)
         newest = tx.journal.newest()
@@ -115,6 +119,11 @@ def instance_key(target: str) -> str:
     return f"{_TARGET}{target}"
 
 
+def older_key(target: str) -> str:
+    """Return the setting that notes a target's items which were older within the hour."""
+    return f"older/{target}"
+
+
 def revision(accord: Accord, name: str = CRM) -> int:
     """Return the highest revision of the CRM, or of what state knows so; 0 where it counts none."""
     side: object = accord.crm if name == CRM else accord.adapter(name.removeprefix(_TARGET))
@@ -127,8 +136,10 @@ def _own(accord: Accord) -> tuple[str, int]:
 
 def _own_trouble(accord: Accord, *, moved: bool) -> str | None:
     if moved:
+        # Before: a transaction within one needs a second connection, and there are only so many.
+        own = _own(accord)
         with accord.state.begin() as tx:
-            if tx.instances.observe(OWN, *_own(accord)) is not None:
+            if tx.instances.observe(OWN, *own) is not None:
                 return "Accord's own database is a copy, or was put back"
     seen = witness.seen(accord.state.database)
     if not seen:
@@ -154,6 +165,6 @@ def _known(accord: Accord, name: str, instance: str, stand: int) -> None:
             target = tx.targets.get(name.removeprefix(_TARGET))
         why = why.replace(name, f"target {target.name if target else name}")
     moved = name != CRM and trouble.instance != trouble.seen_instance
-    asked = "was it moved" if moved else "was a backup restored or a database copied"
+    hint = f"was it moved? {MEANT}" if moved else RESTORED
     field = CRM if name == CRM else "target"
-    raise ConfigError(f"held: {why}", field=field, hint=f"{asked}? {MEANT}")
+    raise ConfigError(f"held: {why}", field=field, hint=hint)

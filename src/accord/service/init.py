@@ -21,7 +21,7 @@ from accord.service.connector import KEY_FILE, is_elsewhere
 DATABASE = "sqlite:///accord.db"
 TEMPLATE = """\
 # Accord's start-up settings. Each may also be given by the environment: ACCORD_DATABASE,
-# ACCORD_KEY_FILE, ACCORD_CRM. Relative paths begin at this file.
+# ACCORD_KEY_FILE or ACCORD_KEY_COMMAND, ACCORD_CRM. Relative paths begin at this file.
 # Targets, links and rules are not here: `accord import FILE` puts them into the database.
 
 # Where Accord keeps what it remembers: a file of its own, or a PostgreSQL server
@@ -31,6 +31,8 @@ database = {database}
 # The key that encrypts passwords and private entries in the database. Back it up apart from
 # the database: without it they can't be read again. Only you may read it (mode 600).
 key_file = {key_file}
+# Or, in its place, a program that prints what a key file holds (docs/operations.md):
+# key_command = ["/path/to/program", "argument"]   # no shell reads them
 
 # The CRM. "database:" is the built-in one, in the same database;
 # "database:sqlite:///crm.db" keeps it in another;
@@ -73,9 +75,10 @@ crm = {crm}
 # mail = ["admin@example.com"]
 # webhook = "https://hooks.example.com/accord"  # or secret_webhook, by reference
 
-# Where `accord run` says whether it lives, is ready, and its figures (docs/operations.md).
-# [web]
-# listen = "127.0.0.1:8641"          # nowhere unless you say so
+# Where `accord run` says whether it lives, is ready, and its figures (docs/operations.md); each
+# installation on one machine needs a port of its own.
+[web]
+listen = "127.0.0.1:8641"
 # metrics_token = {{ file = "metrics.token" }}  # who reads the metrics shows it
 # certificate = "accord.pem"         # on any address but this machine's own, with its key
 # key = "accord-key.pem"             # or `without_tls = true`

@@ -35,6 +35,8 @@ from accord.state.taking import take
 
 LEASE_SECONDS = 120.0
 _GIVE_BACK = 2.0
+FIRST = "first"
+"""Cause of a link's first run, which may fill in what was empty in whole folders."""
 FOLDERS = "folder/"
 """How the settings begin that say in which folder a link works."""
 
@@ -59,6 +61,7 @@ class Place(Struct, frozen=True, kw_only=True):
 class Options(Struct, frozen=True, kw_only=True):
     """Say how to work: `dry` writes nothing, `full` lists everything anew.
 
+    `yields` ends it between two steps where somebody waits for the folder.
     `rules` names versions of rules to be tried instead of those in force; only `dry`. `parting`
     takes the links' copies away although they are paused. `approved` are fingerprints of steps of
     another rule's plan that somebody said yes to.
@@ -69,6 +72,7 @@ class Options(Struct, frozen=True, kw_only=True):
     cause: str = "command"
     rules: dict[str, str] = {}
     parting: bool = False
+    yields: bool = False
     approved: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -119,11 +123,20 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
 
 
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
-    """Take the folder's lease until `stack` closes; raises Busy while another holds it."""
-    with accord.state.begin(durable=accord.state.shared) as tx:
-        lease = take(tx.leases, f"{FOLDER}{folder.scope}", LEASE_SECONDS)
+    """Take the folder's lease until `stack` closes, and wait for it as `accord.patience` says.
+
+    Raises Busy where another process holds it for longer.
+    """
+    name, patience = f"{FOLDER}{folder.scope}", accord.patience
+
+    def attempt() -> Lease | None:
+        with accord.state.begin(durable=accord.state.shared) as tx:
+            return take(tx.leases, name, LEASE_SECONDS)
+
+    where = f"the folder of {', '.join(link.name for link in folder.links)}"
+    lease = attempt() or patience.wait(accord.state, name, where, attempt)
     if lease is None:
-        raise Busy("this folder is being synchronized by another process", after=LEASE_SECONDS)
+        raise Busy(_busy(patience.seconds), after=LEASE_SECONDS)
 
     def release() -> None:
         try:
@@ -136,6 +149,13 @@ def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:
 
     stack.callback(release)
     return lease
+
+
+def _busy(seconds: float) -> str:
+    text = "this folder is being synchronized by another process"
+    if seconds <= 0:
+        return text
+    return f"{text}, and was not free within {seconds:g} s; --wait SECONDS waits longer"
 
 
 def _give_back(accord: Accord, lease: Lease) -> None:
@@ -189,7 +209,7 @@ def open_visit(
     run, stance, ids = "preview", _stance(link, options), ids_of(session)
     if stance is not Stance.DRY:
         with accord.state.begin(durable=accord.state.shared) as tx:
-            run = tx.runs.start(link.id, options.cause)
+            run = tx.runs.start(link.id, FIRST if first else options.cause)
             bind(tx, link, kept.get(binding_key(link), {}), ids)
             if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:
                 tx.settings.put(folder_key(link), folder.folder)

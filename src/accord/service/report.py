@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Struct, field
 
 from accord.engine.plan import (
@@ -34,6 +33,10 @@ class Replied(Struct, frozen=True, kw_only=True):
     why: str
     fields: tuple[FieldChange, ...] = ()
     error: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return what may stand in logs and runs: no texts, which are kept only encrypted."""
+        return {"act": self.act, "why": self.why, "error": self.error}
 
 
 class Counts(Struct, kw_only=True):
@@ -224,5 +227,5 @@ class Report(Struct, kw_only=True):
             **({"observed": True} if self.observed else {}),
             **({"left": self.left} if self.left else {}),
             **({"refused": self.refused} if self.refused else {}),
-            **({"replies": msgspec.to_builtins(self.replies)} if self.replies else {}),
+            **({"replies": self.replies.as_json()} if self.replies else {}),
         }

@@ -43,6 +43,9 @@ LOOK = 5.0
 WAYS = 1.0
 """Seconds between two looks at how mailboxes are watched."""
 
+NEWS = 1.0
+"""Seconds between two questions whether jobs have news, such as users who came."""
+
 NOTED = 30.0
 """Seconds between two looks whether it is still noted how they are."""
 
@@ -149,14 +152,17 @@ class Run:
             self._look()
             if Part.WORKER in self._parts:
                 self._queue.serve(self._work, self._settings.workers)
-            looked = told = noted = time.monotonic()
+            looked = heard = told = noted = time.monotonic()
             while not self._stopped:
                 time.sleep(_TICK)
                 if time.monotonic() - looked >= LOOK:
                     self._look(sparing=True)
                     self._rest_a_moment()
-                    self._look_at_jobs()
+                    self._have_jobs(Clockwork.look)
                     looked = time.monotonic()
+                if time.monotonic() - heard >= NEWS:
+                    self._have_jobs(Clockwork.hear)
+                    heard = time.monotonic()
                 if time.monotonic() - told >= WAYS:
                     self._ways.tell()
                     told = time.monotonic()
@@ -193,10 +199,10 @@ class Run:
     def _figures(self) -> dict[str, Any]:
         return {"work": self._work_done(), "streams": self.streams()}
 
-    def _look_at_jobs(self) -> None:
+    def _have_jobs(self, look: Callable[[Clockwork], None]) -> None:
         try:
             if self._jobs is not None:
-                self._jobs.look()
+                look(self._jobs)
         except Exception as error:  # noqa: BLE001 (the edge: it is tried again soon)
             trouble = contained(error, "looking for jobs")
             _log.warning("run.jobs", extra={"why": str(trouble)})
@@ -382,7 +388,7 @@ class Run:
             self._ask(post, job.cause, Urgency.DUE, after=locked, full=job.full)
             return locked
         full = job.full or self._full(job)
-        options = Options(full=full, cause=job.cause)
+        options = Options(full=full, cause=job.cause, yields=True)
         if job.cause in HEARD:
             self._heard_at.setdefault(post.key, time.monotonic() - job.waited)
         reports = sync(self._accord, post.links, options, self._go_on)

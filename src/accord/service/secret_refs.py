@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,26 @@ def resolve(reference: Mapping[str, Any], environ: Mapping[str, str], folder: Pa
     return _RESOLVERS[form](given, environ, folder)
 
 
+def printed(words: Sequence[str], folder: Path, patience: float) -> str:
+    """Return what a program prints that is started in `folder`, without a shell.
+
+    Raises SecretMissing where it can't be started, fails, or takes longer than `patience` seconds.
+    """
+    try:
+        done = subprocess.run(
+            words, cwd=folder, stdout=subprocess.PIPE, timeout=patience, check=False
+        )
+    except subprocess.TimeoutExpired:
+        # Not from the error: that one holds what was printed so far.
+        detail = f"{words[0]} could not be run: it took longer than {patience:g} s"
+        raise SecretMissing(detail) from None
+    except OSError as error:
+        raise SecretMissing(f"{words[0]} could not be run: {error.strerror}") from error
+    if done.returncode != 0:
+        raise SecretMissing(f"{words[0]} ended with exit code {done.returncode}")
+    return done.stdout.decode("utf-8", "replace")
+
+
 def _from_environment(name: Any, environ: Mapping[str, str], _folder: Path) -> str:
     value = environ.get(str(name), "")
     if not value:
@@ -64,16 +84,7 @@ def _from_command(given: Any, _environ: Mapping[str, str], folder: Path) -> str:
     words = [str(word) for word in given] if isinstance(given, list) else shlex.split(given)
     if not words:
         raise SecretMissing("the command is empty", f"write {FORMS}")
-    try:
-        done = subprocess.run(
-            words, cwd=folder, stdout=subprocess.PIPE, timeout=PATIENCE, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = "it took too long" if isinstance(error, subprocess.TimeoutExpired) else error.strerror
-        raise SecretMissing(f"{words[0]} could not be run: {why}") from error
-    if done.returncode != 0:
-        raise SecretMissing(f"{words[0]} ended with exit code {done.returncode}")
-    return _first_line(done.stdout.decode("utf-8", "replace"), f"the output of {words[0]}")
+    return _first_line(printed(words, folder, PATIENCE), f"the output of {words[0]}")
 
 
 def _first_line(text: str, what: str) -> str:

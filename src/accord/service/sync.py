@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
+import msgspec
 from msgspec import Struct
 
 from accord.engine.plan import Plan, Skip
@@ -26,7 +27,9 @@ from accord.service.files_plan import foresee_files
 from accord.service.fresh import heard
 from accord.service.identity import attest
 from accord.service.meter import Meter
+from accord.service.older import refuse_older
 from accord.service.opening import Options, Place, find_folder, settled_key, silent
+from accord.service.patience import yielding
 from accord.service.planning import decide
 from accord.service.pull import Pulled
 from accord.service.reading import read_crm, read_folder
@@ -151,6 +154,9 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
         try:
             lease = enter(accord, folder, mailbox.options, stack)
             mailbox.charge(*folder.links)
+            if lease is not None and mailbox.options.yields:
+                progress = yielding(accord.state, lease, mailbox.progress)
+                mailbox = msgspec.structs.replace(mailbox, progress=progress)
             visits = _open(mailbox, folder, lease, stack)
             if visits:
                 _serve(mailbox, visits)
@@ -208,6 +214,7 @@ def _visit_link(mailbox: _Mailbox, visit: Visit, groupware: Pulled) -> None:
     try:
         crm = read_crm(visit)
         gathered = gather(visit, crm, groupware)
+        refuse_older(visit, gathered)
         decided = decide(visit, gathered)
         plan = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
         report.plan = plan
@@ -240,7 +247,9 @@ def carry_out(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     for _ in range(ROUNDS):
         if not stale:
             return
-        stale = apply(visit, decide(visit, again(visit, stale)), report)
+        gathered = again(visit, stale)
+        refuse_older(visit, gathered)
+        stale = apply(visit, decide(visit, gathered), report)
     for one in stale:
         park(visit, one, report)
 

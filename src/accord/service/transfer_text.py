@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -176,6 +177,8 @@ def _settings(
             reading.wrong(here, f"{key} is no secret", hint="write its value")
         elif setting.type is SettingType.FILE and isinstance(value, str):
             plain[key] = str(reading.folder / Path(value).expanduser())
+        elif setting.type is SettingType.DATE and isinstance(value, date):
+            plain[key] = value.isoformat()
         else:
             plain[key] = value
     return plain, secret

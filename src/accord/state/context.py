@@ -58,9 +58,9 @@ class Context:
         """Return the keys; raises ConfigError where state was opened without a key file."""
         if self.keys is None:
             raise ConfigError(
-                "secrets and private items need a key file",
+                "secrets and private items need a key",
                 field="key_file",
-                hint="name one in the start-up settings; it is made when missing",
+                hint="name a key file in the start-up settings; it is made when missing",
             )
         return self.keys
 

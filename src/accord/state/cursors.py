@@ -35,6 +35,11 @@ class Cursors(Repository):
         found = {(side, place): cursor for side, place, cursor in rows}
         return {side: found.get((side.value, place), "") for side, place in places.items()}
 
+    def seen(self, link: str, side: Side, place: str) -> datetime | None:
+        """Return when a link's last pull of that place was over; None where there was none."""
+        where = (_C.link == link, _C.side == side.value, _C.place == place)
+        return self.db.execute(select(_C.at).where(*where)).scalar()
+
     def put(
         self, link: str, side: Side, place: str, cursor: str, *, complete: bool = False
     ) -> None:

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 
 from accord.state.context import Repository
 from accord.state.records import Trouble
 from accord.state.schema import INSTANCES
 
+BACK = "went back: items that Accord knows stand there as they stood before"
+"""What is wrong with a side that is held without having counted back."""
+
+# No count comes that far, so whatever a side says is behind it.
+_BEHIND = 2**62
 _I = INSTANCES.c
 _KNOWN = select(_I.name, _I.instance, _I.revision).where(
     _I.name.in_(bindparam("names", expanding=True))
 )
+_HELD = update(INSTANCES).where(_I.name == bindparam("one")).values(revision=_BEHIND)
 _ONE = select(INSTANCES).where(_I.name == bindparam("one")).with_for_update()
 
 
@@ -52,6 +58,8 @@ class Instances(Repository):
         why = ""
         if known.instance != instance:
             why = f"{name} is another system than before: {instance}, not {known.instance}"
+        elif known.revision == _BEHIND:
+            why = f"{name} {BACK}"
         elif revision < known.revision:
             why = f"{name} went back from revision {known.revision} to {revision}"
         if why:
@@ -72,6 +80,10 @@ class Instances(Repository):
         now = self.context.now()
         row = {"name": name, "instance": instance, "revision": revision, "at": now}
         self.db.upsert(INSTANCES, [row])
+
+    def hold(self, name: str) -> None:
+        """Note that a side went back without saying so: it is wrong until it is accepted."""
+        self.db.execute(_HELD, {"one": name})
 
     def forget(self, name: str) -> None:
         """Forget what is known of a side."""

@@ -34,6 +34,15 @@ from accord.state.schema import JOURNAL, JOURNAL_FLOOR, LINKS, PAIRINGS, RUNS
 
 _J = JOURNAL.c
 _LINK = _J.link == bindparam("link")
+_UPDATED: ColumnElement[bool] = literal_column("step = 'update'")
+_WRITTEN = select(
+    select(func.max(_J.id)).scalar_subquery(),
+    select(_J.id)
+    .where(_UPDATED, _J.at >= bindparam("since"))
+    .order_by(_J.at, _J.id)
+    .limit(1)
+    .scalar_subquery(),
+)
 _LATEST = select(func.max(_J.id)).where(_LINK)
 _MET = (
     select(JOURNAL)
@@ -143,6 +152,20 @@ class Journal(Repository):
         Runs of the causes in `apart` don't count, nor does what failed or was undone.
         """
         return self._lately(literal_column("step = 'delete'"), target, since, apart)
+
+    def updated(
+        self, target: str, since: datetime, apart: Collection[str] = ()
+    ) -> dict[tuple[str, Side], int]:
+        """Return how many items were changed there since then, as `deleted` does."""
+        return self._lately(_UPDATED, target, since, apart)
+
+    def written(self, since: datetime) -> int:
+        """Return how many entries there are since the first change since then, or a few more.
+
+        Two looks into indexes, so that it may be asked before every write.
+        """
+        latest, first = self.db.execute(_WRITTEN, {"since": since}).one()
+        return 0 if first is None else int(latest) - int(first) + 1
 
     def mailed(
         self, target: str, since: datetime, apart: Collection[str] = ()

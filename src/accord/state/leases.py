@@ -6,7 +6,7 @@ Taken before a visit, renewed during it; every commit of the visit checks the fe
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,6 +24,9 @@ from accord.state.schema import LEASES
 
 FOLDER = "folder:"
 """What the names of leases on folders begin with; the target's id follows."""
+
+_WANTED = "wanted:"
+"""What the names begin with under which stands who waits for a lease."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -98,21 +101,39 @@ class Leases(Repository):
         lease = self.get(name)
         return lease is not None and lease.until > self.context.agreed_now()
 
+    def want(self, name: str, holder: str, seconds: float) -> None:
+        """Leave word for so long that somebody waits for a lease, for its holder to see."""
+        until = self.context.agreed_now() + timedelta(seconds=seconds)
+        row = {"name": f"{_WANTED}{name}", "holder": holder, "fence": 1, "until": until}
+        self.db.upsert(LEASES, [row])
+
+    def unwant(self, name: str) -> None:
+        """Take that word back; others who wait leave theirs anew."""
+        self.db.execute(delete(LEASES).where(LEASES.c.name == f"{_WANTED}{name}"))
+
+    def wanted(self, name: str) -> bool:
+        """Tell whether somebody waits for a lease."""
+        return self.held(f"{_WANTED}{name}")
+
     def prune(self, targets: Collection[str]) -> int:
-        """Forget the leases on folders of targets that are gone; return how many.
+        """Forget leases on folders of targets that are gone, and who waited; return how many.
 
         All others stay, for a fence that began anew would let the late in.
         """
         gone = [
             name
             for name in self.db.execute(select(LEASES.c.name)).scalars()
-            if name.startswith(FOLDER)
-            and name.removeprefix(FOLDER).partition("/")[0] not in targets
+            if (of := name.removeprefix(_WANTED)).startswith(FOLDER)
+            and of.removeprefix(FOLDER).partition("/")[0] not in targets
         ]
+        return self.forget(gone)
+
+    def forget(self, names: Iterable[str]) -> int:
+        """Forget leases that nobody holds and nobody will take again; return how many."""
         free = LEASES.c.until <= self.context.agreed_now()
         return sum(
             self.db.execute(delete(LEASES).where(LEASES.c.name.in_(part), free)).rowcount
-            for part in chunks(gone)
+            for part in chunks(names)
         )
 
     def _change(self, lease: Lease, until: datetime) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, bindparam, delete, select, update
+from sqlalchemy import Select, bindparam, delete, distinct, func, select, update
 
 from accord.db.tx import AnyRow, Given, chunks
 from accord.model.kinds import Kind
@@ -19,6 +19,9 @@ from accord.state.schema import LINKS
 
 _ALL = select(LINKS).order_by(LINKS.c.name)
 _ONE = _ALL.where(LINKS.c.id == bindparam("one"))
+_MAILBOXES = select(func.count(distinct(LINKS.c.principal))).where(
+    LINKS.c.target == bindparam("target")
+)
 
 
 class Links(Repository):
@@ -61,6 +64,10 @@ class Links(Repository):
             for principal, user in self.db.execute(query.where(*where)):
                 found.setdefault(principal.casefold(), set()).add(user)
         return {principal: frozenset(users) for principal, users in found.items()}
+
+    def mailboxes(self, target: str) -> int:
+        """Return how many mailboxes of a target there are links to."""
+        return int(self.db.execute(_MAILBOXES, {"target": target}).scalar() or 0)
 
     def pause(self, key: str, paused: bool = True) -> bool:
         """Stop or resume one link; tell whether there is one."""

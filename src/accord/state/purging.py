@@ -23,6 +23,7 @@ from accord.state.blobs import Blobs
 from accord.state.codec import unpack
 from accord.state.context import SEALED, Context
 from accord.state.job_tables import CAUSES, JOBS
+from accord.state.leases import Leases
 from accord.state.schema import (
     BLOBS,
     DECISIONS,
@@ -30,6 +31,8 @@ from accord.state.schema import (
     FILES,
     INTENTS,
     JOURNAL,
+    LEASES,
+    LINKS,
     PAIRINGS,
     PENDING,
     RUNS,
@@ -48,6 +51,9 @@ SLICE = 500
 
 _TROUBLE = ("trouble/", "mailbox/")
 """How the settings begin that say what servers answered last to visits of a link."""
+
+_REFS = ("ref", "counterpart", "crm", "groupware")
+"""What steps call the refs of items (`engine.plan`)."""
 
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
 
@@ -94,8 +100,8 @@ class Purge:
         entries, more = self._entries()
         images = naming | digests | more
         decisions = self._decisions()
-        waiting = self._sealed(PENDING.c.id, PENDING.c.step, "pending:")
-        waiting += self._sealed(INTENTS.c.id, INTENTS.c.step, "intent:")
+        waiting = self._steps(PENDING.c.id, PENDING.c.step, "pending:")
+        waiting += self._steps(INTENTS.c.id, INTENTS.c.step, "intent:")
         waiting += self._worded(select(PENDING.c.id, PENDING.c.why), PENDING.c.id)
         gone, kept = self._images(images)
         devices = self._devices(images - kept)
@@ -104,6 +110,7 @@ class Purge:
         troubles = select(SETTINGS.c.key, SETTINGS.c.value).where(begins)
         self._worded(troubles, SETTINGS.c.key)
         self._offers()
+        self._leases()
         return Purged(
             pairs=pairs,
             images=gone,
@@ -158,10 +165,18 @@ class Purge:
         row, images, texts, count = JOURNAL.c, set[str](), dict[int, list[str]](), 0
         query = select(
             row.id, row.ref, row.counterpart, row.fields, row.before, row.after
-        ).add_columns(row.why, row.actor, row.error)
+        ).add_columns(row.why, row.actor, row.error, row.link)
+        with self._read() as context:
+            links = set(context.db.execute(select(LINKS.c.id)).scalars())
         for each in self._rows(query, row.id, 0):
             about = self._known(each.ref) or self._known(each.counterpart)
             naming = [n for n in ("why", "actor", "error") if self._named(getattr(each, n))]
+            for name in ("ref", "counterpart"):
+                ref = getattr(each, name)
+                # A ref that holds an address is needed as long as its step can be undone; where a
+                # mailbox was meant and no item, an address stands in place of a ref.
+                if self._named(ref) and (each.link not in links or _is_address(ref)):
+                    naming.append(name)
             if about:
                 images.update(d for d in (each.fields, each.before, each.after) if d)
             if naming:
@@ -256,6 +271,19 @@ class Purge:
 
         self._slices(naming, blank)
 
+    def _leases(self) -> None:
+        """Forget free leases on mailboxes of theirs that no link is on any more."""
+        name = LEASES.c.name
+        theirs = [each[0] for each in self._rows(select(name), name) if self._named(each[0])]
+
+        def remove(context: Context, some: list[str]) -> int:
+            links = context.db.execute(select(LINKS.c.target, LINKS.c.principal).distinct())
+            linked = tuple(f"{target}/{principal}/" for target, principal in links)
+            gone = [one for one in some if not f"{one.partition(':')[2]}/".startswith(linked)]
+            return Leases(context).forget(gone)
+
+        self._slices(theirs, remove)
+
     # how it is read and written
 
     def _worded(self, query: Select[*tuple[str, object]], key: Column[str]) -> int:
@@ -267,10 +295,24 @@ class Purge:
 
         return self._slices(gone, remove)
 
-    def _sealed(self, key: Column[str], data: Column[bytes], record: str) -> int:
-        """Remove the rows whose data name them; return how many."""
+    def _steps(self, key: Column[str], data: Column[bytes], record: str) -> int:
+        """Remove the rows whose steps name them or are about a record of theirs; return how many.
+
+        By ref, too: a contact may have no address by which it would be found.
+        """
+
+        def told(text: str) -> bool:
+            return self._named(text) or any(map(self._known, _refs(msgspec.json.decode(text))))
+
+        return self._sealed(key, data, record, told)
+
+    def _sealed(
+        self, key: Column[str], data: Column[bytes], record: str, told: Known | None = None
+    ) -> int:
+        """Remove the rows whose data name them, or what `told` says; return how many."""
         rows = self._rows(select(key, data).where(data.is_not(None)), key)
-        gone = [id_ for id_, content in rows if self._names(content, record + id_)]
+        told = told or self._named
+        gone = [id_ for id_, content in rows if told(self._text(content, record + id_))]
 
         def remove(context: Context, some: list[str]) -> int:
             return context.db.execute(delete(key.table).where(key.in_(some))).rowcount
@@ -304,9 +346,30 @@ class Purge:
         return count
 
     def _names(self, data: bytes, record: str) -> bool:
+        return self._named(self._text(data, record))
+
+    def _text(self, data: bytes, record: str) -> str:
         if data[:1] == SEALED:
             data = self._keys.require_keys().open(data[1:], record)
-        return self._named(unpack(data).decode("utf-8", "replace"))
+        return unpack(data).decode("utf-8", "replace")
 
     def _named(self, text: str) -> bool:
         return any(self._known(address) for address in addresses_in(text))
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a text is an address and nothing else."""
+    return addresses_in(text) == {text.casefold()}
+
+
+def _refs(told: object) -> Iterator[str]:
+    """Yield what a step tells of items by ref: where it names one, and within its snapshots."""
+    if isinstance(told, dict):
+        for name, value in told.items():
+            if name in _REFS and isinstance(value, str):
+                yield value
+            else:
+                yield from _refs(value)
+    elif isinstance(told, list):
+        for value in told:
+            yield from _refs(value)

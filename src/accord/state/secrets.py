@@ -1,4 +1,4 @@
-"""Encryption at rest: AES-256-GCM under keys from a file, each value bound to its record's id.
+"""Encryption at rest: AES-256-GCM under keys from a file or a program, bound to the record's id.
 
 Targets' secrets, private snapshots and steps go through here on their way into the database.
 """
@@ -11,8 +11,11 @@ import hmac
 import os
 import secrets
 import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from accord.ports.errors import ConfigError
 
@@ -25,40 +28,50 @@ _NONCE = 12
 _KEY = 32
 
 
-class Keys:
+class Keys(ABC):
     """Be the keys of one installation: the last one seals, all of them open.
 
-    The file is read again when it changes, so every process follows a rotation.
+    `where` says in words where they come from, `field` which setting says so, and `erasures` is
+    the file that goes where the keys go (`service.erasures`).
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read the key file, making it (mode 0600) with a first key where there is none.
+    field: ClassVar[str]
+    hint: ClassVar[str]
 
-        One key a line: an id of 8 hexadecimal digits and 32 bytes in base64, the newest last.
-        Raises ConfigError for a file that others may read or that holds something else.
-        """
-        self.path = path
+    def __init__(self, where: str, erasures: Path) -> None:
+        """Keep where things are."""
+        self.where = where
+        self.erasures = erasures
         self._lock = threading.Lock()
-        self._stamp = (0, 0)
-        if not path.exists():
-            _write_new(path, _new_line())
-        self.refresh()
 
+    @abstractmethod
     def __repr__(self) -> str:
-        """Name the file and nothing that is in it."""
-        return f"Keys({str(self.path)!r})"
+        """Say where the keys are, and nothing of what they are."""
 
+    @abstractmethod
     def refresh(self) -> None:
-        """Read the file again if it was changed."""
-        try:
-            found = self.path.stat()
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
-        stamp = (found.st_mtime_ns, found.st_ino)
-        if stamp != self._stamp:
-            with self._lock:
-                self._load()
-                self._stamp = stamp
+        """Read the keys again if that costs next to nothing; called for every transaction."""
+
+    @abstractmethod
+    def add(self) -> None:
+        """Let a new key be the newest; it seals from now on, the older ones still open."""
+
+    @abstractmethod
+    def retire(self) -> int:
+        """Forget all keys but the newest for good, where that is Accord's; return how many went.
+
+        What was sealed under them can't be opened any more: seal it anew first.
+        """
+
+    @property
+    def newest(self) -> str:
+        """Return the id of the key that seals."""
+        return self._current[0].hex()
+
+    @property
+    def older(self) -> list[str]:
+        """Return the ids of the keys that only open."""
+        return [name.hex() for name in self._keys if name != self._current[0]]
 
     def seal(self, data: bytes, record: str) -> bytes:
         """Return `data` encrypted so that it opens only as part of `record`."""
@@ -72,13 +85,13 @@ class Keys:
 
         name, nonce = _name_of(sealed), sealed[1 + _ID : 1 + _ID + _NONCE]
         if name not in self._keys:
-            self.refresh()
+            self._seek(name)
         key = self._keys.get(name)
         if sealed[:1] != _FORM or key is None:
             raise ConfigError(
-                f"{record} was encrypted under a key that {self.path} doesn't hold",
-                field="key_file",
-                hint="restore the key file that belongs to this database",
+                f"{record} was encrypted under the key {name.hex()}, which is not in {self.where}",
+                field=self.field,
+                hint=self.hint,
             )
         try:
             return _cipher(key).decrypt(nonce, sealed[1 + _ID + _NONCE :], record.encode())
@@ -95,15 +108,73 @@ class Keys:
         """Return a digest that tells nothing to those who have no key, in hexadecimal."""
         return hmac.digest(self._digesting, data, "sha256").hex()
 
+    def _seek(self, _name: bytes) -> None:
+        """Read the keys again for one that isn't known."""
+        self.refresh()
+
+    def _take(self, text: str, hint: str) -> None:
+        """Take the keys: one a line, an id of 8 hexadecimal digits and 32 bytes in base64.
+
+        The newest is the last. What is wrong is told by its line: it may be a key nearly.
+        """
+        keys: dict[bytes, bytes] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            if _is_key(line):
+                name, key = _parse(line)
+                if not name or keys.get(name, key) != key:
+                    wrong = f"has the id of another key, {name.hex()}" if name else "is no key"
+                    detail = f"line {number} of {self.where} {wrong}"
+                    raise ConfigError(detail, field=self.field, hint=hint)
+                # A key that is listed twice is as new as its last line.
+                keys.pop(name, None)
+                keys[name] = key
+        if not keys:
+            raise ConfigError(f"{self.where} holds no key", field=self.field, hint=hint)
+        self._keys = keys
+        self._current = list(keys.items())[-1]
+        self._digesting = hmac.digest(self._current[1], b"accord digests", "sha256")
+
+
+class FileKeys(Keys):
+    """Be the keys of a file, which every process reads again when it changes."""
+
+    field = "key_file"
+    hint = "restore the key file that belongs to this database"
+
+    def __init__(self, path: Path) -> None:
+        """Read the key file, making it (mode 0600) with a first key where there is none.
+
+        Raises ConfigError for a file that others may read or that holds something else.
+        """
+        super().__init__(str(path), path.with_name(f"{path.name}.erasures"))
+        self.path = path
+        self._stamp = (0, 0)
+        if not path.exists():
+            _write_new(path, _new_line())
+        self.refresh()
+
+    def __repr__(self) -> str:
+        """Name the file and nothing that is in it."""
+        return f"FileKeys({self.where!r})"
+
+    def refresh(self) -> None:
+        """Read the file again if it was changed."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        stamp = (found.st_mtime_ns, found.st_ino)
+        if stamp != self._stamp:
+            with self._lock:
+                self._load()
+                self._stamp = stamp
+
     def add(self) -> None:
-        """Add a new key to the file; it seals from now on, the older ones still open."""
+        """Add a new key to the file."""
         self._rewrite([*self._lines(), _new_line()])
 
     def retire(self) -> int:
-        """Take all keys but the newest out of the file; return how many went.
-
-        What was sealed under them can't be opened any more: seal it anew first.
-        """
+        """Take all keys but the newest out of the file; return how many went."""
         lines = self._lines()
         self._rewrite(lines[-1:])
         return len(lines) - 1
@@ -128,18 +199,57 @@ class Keys:
                 hint=f"chmod 600 {self.path}",
             )
         try:
-            lines = self.path.read_text(encoding="ascii").splitlines()
+            text = self.path.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise _unreadable(self.path, error) from error
-        keys = [
-            _parse(each, f"{self.path}:{n}") for n, each in enumerate(lines, 1) if _is_key(each)
-        ]
-        if not keys:
-            raise ConfigError(f"{self.path} holds no key", field="key_file", hint=_HINT)
-        self._keys = dict(keys)
-        self._current = keys[-1]
-        self._digesting = hmac.digest(keys[-1][1], b"accord digests", "sha256")
+        self._take(text, _HINT)
 
+
+class CommandKeys(Keys):
+    """Be the keys that a program prints, asked at the start and for every key not known yet.
+
+    Whoever manages them adds and retires them; what the program prints stays in this process.
+    """
+
+    field = "key_command"
+    hint = "let the program print the keys that belong to this database, the older ones too"
+
+    def __init__(self, ask: Callable[[], str], where: str, erasures: Path) -> None:
+        """Ask the program; `ask` returns what it prints, or raises ConfigError."""
+        super().__init__(where, erasures)
+        self._ask = ask
+        self._asked: dict[bytes, float] = {}
+        self.add()
+
+    def __repr__(self) -> str:
+        """Name the program and nothing that it prints."""
+        return f"CommandKeys({self.where!r})"
+
+    def refresh(self) -> None:
+        """Leave the program alone: it may take seconds."""
+
+    def add(self) -> None:
+        """Take over what the program prints by now."""
+        with self._lock:
+            self._take(self._ask(), _FORMAT)
+
+    def retire(self) -> int:
+        """Retire none."""
+        return 0
+
+    def _seek(self, name: bytes) -> None:
+        """Ask for a key, but not over and over for one that is lost."""
+        with self._lock:
+            now = time.monotonic()
+            if name not in self._keys and now - self._asked.get(name, -_AGAIN) >= _AGAIN:
+                self._asked[name] = now
+                self._take(self._ask(), _FORMAT)
+
+
+_AGAIN = 30.0
+"""After how many seconds a program is asked anew for the same key."""
+
+_FORMAT = "it must print what a key file holds: an id of 8 hex digits and 32 bytes in base64 a line"
 
 _HINT = "restore it, or remove it to have a new one made (what is encrypted stays unreadable then)"
 
@@ -165,16 +275,15 @@ def _new_line() -> str:
     return f"{name.hex()} {base64.b64encode(key).decode()}\n"
 
 
-def _parse(line: str, where: str) -> tuple[bytes, bytes]:
+def _parse(line: str) -> tuple[bytes, bytes]:
+    """Return id and key of a line, both empty where it holds none."""
     try:
         text, _, encoded = line.partition(" ")
         key = base64.b64decode(encoded.strip(), validate=True)
         name = bytes.fromhex(text)
-    except ValueError as error:
-        raise ConfigError(f"{where}: not a key", field="key_file", hint=_HINT) from error
-    if len(key) != _KEY or len(name) != _ID:
-        raise ConfigError(f"{where}: not a key", field="key_file", hint=_HINT)
-    return name, key
+    except ValueError:
+        return b"", b""
+    return (name, key) if (len(name), len(key)) == (_ID, _KEY) else (b"", b"")
 
 
 def _unreadable(path: Path, error: Exception) -> ConfigError:

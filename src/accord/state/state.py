@@ -39,7 +39,7 @@ from accord.state.replies import KeptReplies
 from accord.state.rotate import reseal
 from accord.state.rules import Rules
 from accord.state.runs import Runs
-from accord.state.secrets import Keys
+from accord.state.secrets import FileKeys, Keys
 from accord.state.settings import Settings
 from accord.state.sync_sessions import SyncLog, SyncSessions
 from accord.state.targets import Targets
@@ -270,16 +270,16 @@ class State:
     """Be everything Accord remembers, in one database."""
 
     def __init__(
-        self, database: Database, key_file: Path | str | None = None, clock: Clock = system_clock
+        self, database: Database, keys: Keys | Path | None = None, clock: Clock = system_clock
     ) -> None:
-        """Bring the tables up to date and load the keys (making the file if it is missing).
+        """Bring the tables up to date and take the keys, or those of a file (made if missing).
 
-        Without `key_file` neither secrets nor private items can be stored. Raises TooNew for
+        Without `keys` neither secrets nor private items can be stored. Raises TooNew for
         a database of a newer Accord, ConfigError for an unusable key file.
         """
         self.database = database
         self.clock = clock
-        self.keys = None if key_file is None else Keys(Path(key_file))
+        self.keys = FileKeys(keys) if isinstance(keys, Path) else keys
         migrate(database, "accord.state")
 
     @property
@@ -315,10 +315,11 @@ class State:
         """Make a new key and encrypt everything under it anew; return how many values.
 
         With `retire` the older keys leave the key file afterwards. Processes that run notice
-        the new key at their next transaction. Raises ConfigError without a key file.
+        the new key at their next transaction. Keys of a program are made and retired by whoever
+        manages them: here the newest one is taken. Raises ConfigError without keys.
         """
         if self.keys is None:
-            raise ConfigError("there is no key file", field="key_file", hint="name one first")
+            raise ConfigError("there is no key", field="key_file", hint="name a key file first")
         self.keys.add()
         count = reseal(self._context)
         if retire:

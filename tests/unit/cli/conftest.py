@@ -63,7 +63,13 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `accord WORDS…` in an empty folder; fails unless the exit code is `code`."""
     monkeypatch.chdir(tmp_path)
-    for name in ("ACCORD_CONFIG", "ACCORD_DATABASE", "ACCORD_KEY_FILE", "ACCORD_CRM"):
+    for name in (
+        "ACCORD_CONFIG",
+        "ACCORD_DATABASE",
+        "ACCORD_KEY_FILE",
+        "ACCORD_KEY_COMMAND",
+        "ACCORD_CRM",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -294,7 +294,7 @@ def test_check_ends_with_a_verdict(linked: Run, tmp_path: Path) -> None:
 def test_a_new_key_leaves_secrets_readable(installed: Run, tmp_path: Path) -> None:
     text = '[[target]]\nname="t"\nadapter="dav"\nurl="http://127.0.0.1:9/"\npassword="geheim"\n'
     assert "others may read" in installed("import", "-", stdin=text).err
-    assert installed("keys", "rotate", "--retire", "--json").row["encrypted"] > 0
+    assert installed("key", "rotate", "--retire", "--json").row["encrypted"] > 0
     assert len((tmp_path / "accord.key").read_text().splitlines()) == 1
     assert "Nothing to change" in installed("import", "-", stdin=text).out
 

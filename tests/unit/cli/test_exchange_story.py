@@ -133,6 +133,7 @@ def test_automatic_replies_are_planned_set_explained_and_undone(
     assert "inside: — → alice is away until 2040-03-07." in planned
     (row,) = shell("plan", "--json").rows
     assert row["replies"]["act"] == "set"
+    assert "inside" in [each["field"] for each in row["replies"]["fields"]]
     assert "automatic replies: set" in shell("sync", "--all").out
     assert "automatic replies: Accord set them for this absence" in shell("explain", ref).out
     assert "automatic replies" not in shell("plan").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,10 +24,13 @@ from accord.state import schema
 from accord.web import health as web
 from tests.unit.cli.conftest import Run, event
 from tests.unit.cli.test_queue import opened
+from tests.unit.cli.test_run import running
 from tests.unit.cli.test_status import at_work, target_of
 
 SOON = 30.0
 SECRET = "0123456789abcdef0123"
+LISTEN = 'listen = "127.0.0.1:8641"\n'
+"""What `accord init` writes into `[web]`."""
 
 
 @contextmanager
@@ -49,8 +53,9 @@ def _ask_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(folder: Path, text: str) -> None:
+    """Put `text` into `[web]`, in the place of what `accord init` wrote there."""
     file = folder / "accord.toml"
-    file.write_text(f"{file.read_text()}\n[web]\n{text}\n")
+    file.write_text(file.read_text().replace(LISTEN, f"{text}\n"))
 
 
 def test_it_lives_and_is_ready_once_somebody_serves_the_queue(linked: Run, tmp_path: Path) -> None:
@@ -243,6 +248,34 @@ def test_wrong_settings_are_named(
     result = linked("run", "web", code=2)
     assert said in result.err
     assert "plain" not in result.err
+
+
+def test_a_new_installation_says_whether_it_lives(installed: Run, tmp_path: Path) -> None:
+    assert load(None, {}, tmp_path).web.listen == "127.0.0.1:8641"
+    write(tmp_path, 'listen = "127.0.0.1:0"')
+    with running(tmp_path) as service:
+        assert service.told(running=True)
+        address = next(row["web"] for row in service.rows if "web" in row)
+        assert httpx2.get(f"{address}healthz").text == "ok\n"
+        assert service.end() == 0, service.errors
+
+
+def test_a_port_that_another_installation_has_ends_no_service(
+    installed: Run, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        write(tmp_path, f'listen = "{place}"')
+        with running(tmp_path) as service:
+            assert service.told(running=True)
+            assert service.told(web="", why=f"can't listen on {place}: Address already in use")
+            assert service.end() == 0
+        assert f"Nobody can ask how it is: can't listen on {place}" in service.errors
+        assert "name another port as listen in [web]" in service.errors
+        # Who was told to answer there doesn't work in silence.
+        for words in (("--web", place), ("web", "--web", place), ("listener", "--web", place)):
+            refused = installed("run", *words, code=2).err
+            assert "stop what listens there, or name another port" in refused
 
 
 def test_a_stranger_learns_no_more_than_three_things() -> None:

@@ -8,8 +8,13 @@ import threading
 
 import pytest
 
+from accord.cli.call import Call
 from accord.cli.logs import log_to_errors, threads_logged
+from accord.cli.service import _visited
 from accord.db import open_database
+from accord.engine.replies import Act
+from accord.model.diff import FieldChange
+from accord.service.report import Replied, Report
 
 PASSWORD = "hunter2-hunter2"
 QUOTED = "Dinner with Eve"
@@ -99,3 +104,18 @@ def test_a_statement_that_failed_does_not_tell_what_it_was_about() -> None:
         tx.connection.exec_driver_sql("INSERT INTO nowhere VALUES (?)", (QUOTED,))
     assert QUOTED not in str(caught.value)
     database.close()
+
+
+@both
+def test_the_service_prints_no_text_of_a_mailbox(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where automatic replies are set, their former texts are the owner's."""
+    changed = FieldChange(field="inside", before="back on Friday", after="away")
+    replied = Replied(act=Act.SET, why="an absence in the CRM", fields=(changed,))
+    report = Report(link="a", paired=1, replies=replied)
+    _visited(Call(json=as_json), "crm", report)
+    printed = capsys.readouterr().out
+    assert "an absence in the CRM" in printed
+    assert "Friday" not in printed
+    assert "Friday" not in f"{report.as_json()}"

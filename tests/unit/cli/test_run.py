@@ -170,7 +170,7 @@ def test_changes_on_both_sides_arrive_and_a_signal_ends_it(
         outlook.write("while nobody listened")
         assert until(lambda: "while nobody listened" in recorded(), SOON)
         assert service.end() == 0, service.errors
-    assert service.rows[0] == {"running": True}
+    assert {"running": True} in service.rows
     assert service.rows[-1] == {"running": False}
     assert all(row.get("error", "") == "" for row in service.rows)
     assert house.exchange.mails() == []
@@ -217,23 +217,19 @@ def test_undo_and_what_is_held_work_meanwhile(
     def newest() -> Any:
         return run("journal", "--json", "--limit", "1").row
 
-    def done(*words: object) -> bool:
-        """Say it until no visit is in the way, as it asks for then."""
-        return until(lambda: run(*words, code=None).code == 0, SOON)
-
     with running(tmp_path) as service:
         assert service.told(way="streaming", principal=person)
         ref = put(run, "Old")
         assert until(lambda: outlook.titles() == ["Old"], SOON)
         edit(run, ref, title="New")
         assert until(lambda: outlook.titles() == ["New"] and newest()["step"] == "update", SOON)
-        assert done("undo", newest()["id"], "--yes")
+        run("undo", newest()["id"], "--yes")
         assert (recorded(), outlook.titles()) == (["Old"], ["Old"])
         run("mode", "alice-event", "pilot")
         run("crm", "delete", ref, "--as", "alice")
         assert until(lambda: bool(run("held", "--json").rows), SOON)
         assert outlook.titles() == ["Old"]
-        assert done("held", "approve", "--all", "--yes")
+        run("held", "approve", "--all", "--yes")
         assert until(lambda: outlook.titles() == [], SOON)
         assert run("held", "--json").rows == []
         assert service.end() == 0, service.errors

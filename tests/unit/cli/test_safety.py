@@ -106,6 +106,31 @@ def test_the_queue_forgets_the_mailbox_of_who_was_erased(office: Run, tmp_path: 
     assert told == []
 
 
+def test_a_former_users_address_is_nowhere_any_more_nor_comes_back(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office, gone = _open(run, mailboxes, tmp_path, "database:sqlite:///crm.db"), "zed@x.test"
+    office("crm", "users", "add", "zed", "--address", gone)
+    link = '[[link]]\nuser = "zed"\nkinds = ["event", "contact"]\ntarget = "company"\n'
+    office("import", "-", stdin=link + 'mode = "active"\n')
+    office("crm", "users", "consent", "zed")
+    office("sync", "--all")
+    office("links", "remove", "zed-event", "zed-contact", "--withdraw", "--yes")
+    office("backup", "before.db")
+
+    def told() -> list[str]:
+        found = [each for each in tmp_path.glob("accord.*") if gone.encode() in each.read_bytes()]
+        return [each.name for each in found]
+
+    assert told() == ["accord.db"]
+    office("erase", gone, "--yes")
+    assert told() == []
+    assert "(ref erased)" in office("journal").out
+    assert gone.encode() in (tmp_path / "before.db").read_bytes()
+    office("restore", "before.db", "--yes")
+    assert told() == []
+
+
 def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     office: Run, mailboxes: MemoryGroupware, tmp_path: Path
 ) -> None:
@@ -120,6 +145,25 @@ def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     office("sync", "--all")
     assert _names(mailboxes) == ["Carol Keeper"]
     assert (tmp_path / "accord.db.former").exists()
+
+
+def test_with_a_key_command_the_erasures_lie_beside_the_settings(
+    office: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    (tmp_path / "accord.key").rename(tmp_path / "vault")
+    settings = tmp_path / "accord.toml"
+    settings.write_text(
+        settings.read_text().replace('key_file = "accord.key"', 'key_command = ["cat", "vault"]')
+    )
+    assert "keep the keys apart from it" in office("backup", "before.db").out
+    office("erase", BOB, "--yes")
+    assert stat.S_IMODE((tmp_path / "accord.erasures").stat().st_mode) == 0o600
+    assert "erased from it: " in office("restore", "before.db", "--yes").out
+    assert "Bob" not in _told(office) and "Carol" in _told(office)
+    office("check", "--accept", code=None)
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    assert not list(tmp_path.glob("accord.key*"))
 
 
 def test_a_backup_put_back_by_hand_is_rid_of_them_once_it_is_accepted(
@@ -157,7 +201,7 @@ def test_an_erasure_makes_no_key_in_the_place_of_the_one_that_earlier_ones_need(
     file = tmp_path / "accord.key.erasures"
     kept = file.rename(tmp_path / "elsewhere")
     refused = office("erase", "carol@client.test", "--yes", code=exits.WRONG)
-    assert "which tells whom" in refused.err and "beside the key file" in refused.err
+    assert f"{file} is gone, which tells whom" in refused.err
     assert not file.exists() and "Carol" in _told(office)
     kept.rename(file)
     office("erase", "carol@client.test", "--yes")

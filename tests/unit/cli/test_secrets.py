@@ -22,7 +22,8 @@ from msgspec.structs import replace
 from sqlalchemy import MetaData, create_engine, inspect, make_url
 
 from accord.model.kinds import Kind
-from accord.model.parts import Privacy
+from accord.model.parts import Body, Privacy
+from accord.model.replies import Replies
 from accord.ports.adapter import Draft
 from accord.sandbox.process import until
 from accord.state.codec import unpack
@@ -42,6 +43,14 @@ METRICS = "Xq7planted-for-the-metrics"
 ASTRAY = "Xq7planted-in-an-address"
 PATIENCE = 2 * SOON
 PRIVATE = ("Xq7private in the mailbox", "Xq7private in the crm", "Xq7private on the phone")
+BODIES = ("Xq7body in the mailbox", "Xq7body in the crm", "Xq7body on the phone")
+TASKS = ("Xq7task in the mailbox", "Xq7task in the crm")
+NOTES = ("Xq7notes in the mailbox", "Xq7notes in the crm", "Xq7friend of alice")
+ABSENCE = ("Xq7kind of absence", "Xq7answer of a private absence")
+FORMER = "Xq7answer of long ago"
+"""How the mailbox answered before: only the journal, when asked, shows it as what was replaced."""
+
+HIDDEN = (*PRIVATE, *BODIES, *TASKS, *NOTES, *ABSENCE)
 
 TEXT = """
 [[target]]
@@ -72,7 +81,7 @@ password = {{ env = "MAIL_PASSWORD" }}
 user = "alice"
 target = "company"
 principal = "{alice}"
-kinds = ["event"]
+kinds = ["event", "task", "contact", "absence"]
 mode = "active"
 
 [[link]]
@@ -94,6 +103,23 @@ name = "events"
 kind = "event"
 scope = "all"
 private = "busy"
+
+[[rule]]
+name = "tasks"
+kind = "task"
+scope = "all"
+private = "busy"
+
+[[rule]]
+name = "contacts"
+kind = "contact"
+scope = "all"
+private = "busy"
+
+[[rule]]
+name = "absences"
+kind = "absence"
+replies.inside = "{{name}} is away."
 """
 
 
@@ -130,12 +156,19 @@ def astray() -> Iterator[str]:
 
 
 class Loud(Outlook):
-    """A calendar in which private entries are written, too."""
+    """A mailbox in which private items are written, too."""
 
-    def hide(self, title: str) -> None:
-        item = replace(plain(Kind.EVENT, title), privacy=Privacy.PRIVATE)
-        draft = Draft(item=item, key=new_key())
-        self.session.create(self.folder, Kind.EVENT, [draft])
+    def hide(self, kind: Kind, title: str, **values: Any) -> None:
+        item = replace(plain(kind, title), privacy=Privacy.PRIVATE, **values)
+        self.session.create(self.place(kind), kind, [Draft(item=item, key=new_key())])
+
+    def place(self, kind: Kind) -> str:
+        folders = self.session.folders()
+        return next(each.id for each in folders if kind in each.kinds and each.default)
+
+    def told(self, kind: Kind) -> str:
+        """Return all that the mailbox holds of a kind."""
+        return repr(list(self.session.changes(self.place(kind), kind, "", lambda _: {})))
 
 
 @pytest.mark.slow
@@ -162,14 +195,14 @@ def test_what_nobody_may_read_is_nowhere(
         run("import", "company.toml")
         config = tmp_path / "accord.toml"
         config.write_text(
-            f'{config.read_text()}\n[interface]\nlisten = "127.0.0.1:0"\n[run]\npoll = 1\n'
-            'interval = 2\ninterface = true\n[web]\nlisten = "127.0.0.1:0"\n'
-            'metrics_token = { env = "METRICS_TOKEN" }\n'
+            config.read_text().replace(':8641"', ':0"\nmetrics_token = { env = "METRICS_TOKEN" }')
+            + '\n[interface]\nlisten = "127.0.0.1:0"\n[run]\npoll = 1\n'
+            "interval = 2\ninterface = true\n"
         )
         token = run("token", "issue", "alice", "--json").row
         run("token", "revoke", token["id"])
         device = run("interface", "device", "alice", "--json").row["password"]
-        planted = [PASSWORD, WRONG, METRICS, ASTRAY, token["token"], device, *PRIVATE]
+        planted = [PASSWORD, WRONG, METRICS, ASTRAY, token["token"], device, *HIDDEN]
         with running(tmp_path, "--verbose") as service:
             assert service.told(running=True)
             _edit_both_sides(run, service, house, alice, device)
@@ -190,7 +223,8 @@ def test_what_nobody_may_read_is_nowhere(
     assert "dav.redirect" in texts["the log"]
     assert all(json.loads(line) for line in texts["the log"].splitlines())
     for name, text in (*texts.items(), *stored(tmp_path, url)):
-        for each in planted:
+        shown = [] if name == "what was printed" else [FORMER]
+        for each in (*planted, *shown):
             found = [form for form in forms(each) if form in text]
             assert not found, f"{each} is in {name}: {_around(text, found[0])}"
 
@@ -206,21 +240,43 @@ def _edit_both_sides(run: Run, service: Any, house: House, alice: str, device: s
     def has(title: str) -> bool:
         return any(item.get("title") == title for item in recorded())
 
+    outlook.session.set_replies(Replies(inside=FORMER))
     outlook.write("from Outlook")
-    outlook.hide(PRIVATE[0])
+    outlook.hide(Kind.EVENT, PRIVATE[0], body=Body(text=BODIES[0]))
+    outlook.hide(Kind.TASK, TASKS[0])
+    outlook.hide(Kind.CONTACT, NOTES[2], notes=NOTES[0])
     run("crm", "put", "--as", "alice", stdin=event("from the CRM"))
-    run("crm", "put", "--as", "alice", stdin=event(PRIVATE[1], privacy="private"))
-    assert until(lambda: has("from Outlook") and len(recorded()) >= 4, PATIENCE)
+    for item in _private_records():
+        run("crm", "put", "--as", "alice", stdin=json.dumps(item | {"privacy": "private"}))
+    assert until(lambda: has("from Outlook") and len(recorded()) >= 7, PATIENCE)
     assert until(lambda: {"from the CRM", PRIVATE[1]} <= set(outlook.titles()), PATIENCE)
-    assert not has(PRIVATE[0]), "the CRM knows only that alice is busy"
+    assert until(lambda: TASKS[1] in outlook.told(Kind.TASK), PATIENCE)
+    assert until(lambda: NOTES[1] in outlook.told(Kind.CONTACT), PATIENCE)
+    assert until(lambda: outlook.session.replies().on, PATIENCE)
+    known = json.dumps(recorded())
+    hidden = (PRIVATE[0], BODIES[0], TASKS[0], NOTES[0], NOTES[2])
+    assert not any(each in known for each in hidden), "the CRM knows only that there is something"
     phone = Calling("alice", store="calendar", media_type=CALENDAR)
     phone.password = device
     phone.address = next(row["url"] for row in service.rows if "url" in row)
     text = entry("hidden@phone", PRIVATE[2], 4)
-    phone.items["1"] = text.replace("END:VEVENT", "CLASS:PRIVATE\r\nEND:VEVENT")
+    more = f"CLASS:PRIVATE\r\nDESCRIPTION:{BODIES[2]}\r\nEND:VEVENT"
+    phone.items["1"] = text.replace("END:VEVENT", more)
     phone.sync()
     assert until(lambda: PRIVATE[2] in outlook.titles(), PATIENCE)
     outlook.adapter.close()
+
+
+def _private_records() -> list[dict[str, Any]]:
+    """Return what alice keeps to herself in the CRM, and an absence whose kind nobody learns."""
+    days = {"start": "2040-03-05T00:00:00", "end": "2040-03-08T00:00:00"}
+    said = {"absence_kind": ABSENCE[0], "message": ABSENCE[1]}
+    return [
+        json.loads(event(PRIVATE[1], body={"text": BODIES[1]})),
+        {"kind": "task", "title": TASKS[1]},
+        {"kind": "contact", "full_name": "Eve East", "notes": NOTES[1]},
+        {"kind": "absence", "title": "Away", **days, **said},
+    ]
 
 
 def _be_refused(service: Any, token: str) -> None:

@@ -317,6 +317,53 @@ def test_of_authorities_the_last_certificate_counts(linked: Run, tmp_path: Path)
     assert result.out.count("✗") == 1
 
 
+OAUTH = """
+[[target]]
+name = "company"
+adapter = "exchange"
+url = "https://mail.example.com/EWS/Exchange.asmx"
+auth = "oauth2"
+authority = "https://127.0.0.1:9/adfs"
+client_id = "x"
+client_secret = {{ file = "secret" }}
+client_secret_until = {day}
+"""
+
+
+@pytest.mark.parametrize(
+    ("days", "code", "word"), [(-1, 1, "expired"), (10, 1, "expires"), (40, 0, "until")]
+)
+def test_client_secrets_are_told_ahead(
+    installed: Run, tmp_path: Path, days: int, code: int, word: str
+) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    (tmp_path / "secret").write_text("geheim\n")
+    for written in (str(day), f'"{day}"'):
+        (tmp_path / "company.toml").write_text(OAUTH.format(day=written))
+        installed("import", "company.toml")
+    # A date of TOML and one in quotes are the same.
+    assert "Nothing to change" in installed("import", "company.toml").out
+    assert f'client_secret_until = "{day}"' in installed("export").out
+    result = installed("status", code=code)
+    assert "client secret of company" in result.out
+    assert word in result.out
+    assert ("its client_secret_until" in result.out) is bool(code)
+    rows = [row for row in installed("check", "--json", code=1).rows if row["area"] == "expiries"]
+    (row,) = rows
+    assert row["subject"] == "client secret of company"
+    assert row["ok"] is not bool(code)
+    assert f"{'expired' if days < 0 else 'expires'} {day} 00:00 UTC" == row["detail"]
+    assert ("import it into company" in row["hint"]) is bool(code)
+
+
+def test_a_client_secret_that_ends_late_is_not_told(installed: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("geheim\n")
+    day = datetime.now(UTC).date() + timedelta(days=70)
+    (tmp_path / "company.toml").write_text(OAUTH.format(day=day))
+    installed("import", "company.toml")
+    assert "client secret" not in installed("status").out
+
+
 def test_token_keys_and_device_passwords_are_told_ahead(installed: Run) -> None:
     installed("interface", "device", "alice", "--for", "5d")
     installed("crm", "users", "add", "bob", "--address", "bob@x.test")

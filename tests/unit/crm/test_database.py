@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from accord.crm.database import DatabaseCrm, build
@@ -50,6 +52,41 @@ def test_the_revision_only_grows(office: Office) -> None:
     before = office.crm.revision
     office.create(office.ann, office.event())
     assert office.crm.revision > before
+
+
+def test_it_tells_by_one_short_look_whether_users_or_groups_have_changed(office: Office) -> None:
+    admin, crm, ann = office.admin, office.crm, office.ann
+    group = f"sales-{office.tag}"
+    seen = [crm.users_version()]
+
+    def changes(what: Callable[[], object]) -> bool:
+        what()
+        seen.append(crm.users_version())
+        return seen[-1] != seen[-2]
+
+    main, second = f"{ann}@example.com", f"{ann}@example.org"
+    for what in (
+        lambda: admin.change_user(f"eve-{office.tag}", time_zone="Europe/Berlin"),
+        lambda: admin.change_user(ann, addresses=(main, second)),
+        lambda: admin.change_user(ann, addresses=(second, main)),
+        lambda: admin.change_user(ann, display_name="Ann Berg"),
+        lambda: admin.change_user(ann, active=False),
+        lambda: crm.choose_contacts(ann, "all"),
+        lambda: admin.put_group(group),
+        lambda: admin.put_group(group, ann, office.bob),
+        lambda: admin.put_group(group, office.bob),
+    ):
+        assert changes(what) and not changes(what)
+    assert len(set(seen)) == 10, "what was before never comes again"
+    assert not changes(lambda: office.create(office.bob, office.event()))
+    asked = list[str]()
+    engine = crm.store.database.engine
+    note = lambda _c, _u, words, *_: asked.append(words)  # noqa: E731
+    event.listen(engine, "before_cursor_execute", note)
+    crm.users_version()
+    event.remove(engine, "before_cursor_execute", note)
+    (query,) = (words for words in asked if words.startswith("SELECT"))
+    assert "FROM crm_facts" in query
 
 
 def test_a_shared_database_stays_open(tmp_path: Path) -> None:

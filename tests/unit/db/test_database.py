@@ -343,6 +343,21 @@ def test_after_a_connection_cut_in_use_the_next_one_stands(
 
 
 @pytest.mark.postgres
+def test_postgresql_is_asked_for_so_many_connections_and_no_more(postgres: str) -> None:
+    with fresh_database(postgres) as url, closing(open_database(url, connections=2)) as database:
+        database.engine.pool._timeout = 0.1  # type: ignore[attr-defined]
+        with (
+            database.read(),
+            database.read(),
+            pytest.raises(Retry, match="in use"),
+            database.read(),
+        ):
+            pass
+        with database.read() as tx:
+            assert tx.execute(text("SELECT 1")).scalar_one() == 1
+
+
+@pytest.mark.postgres
 def test_a_connection_in_use_is_not_asked_whether_it_stands(
     postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -294,6 +294,46 @@ def test_a_hold_says_how_much_was_done_already() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fresh", "done", "mailboxes", "limits", "held"),
+    [
+        (1, 999, 1, {}, False),
+        (1, 1000, 1, {}, True),
+        (2, 999, 1, {}, True),
+        (1, 1000, 34, {}, False),  # 30 for each of them are 1020
+        (1, 1019, 34, {}, False),
+        (1, 1020, 34, {}, True),
+        (50, 29_950, 1000, {}, False),  # a meeting of fifty in a busy hour of a thousand
+        (100, 29_901, 1000, {}, True),
+        (2, 8, 3, {"target_updates": 10, "mailbox_updates": 0}, False),
+        (3, 8, 3, {"target_updates": 10, "mailbox_updates": 0}, True),
+        (4, 8, 3, {"target_updates": 10, "mailbox_updates": 4}, False),
+        (5, 8, 3, {"target_updates": 10, "mailbox_updates": 4}, True),
+    ],
+)
+def test_what_all_links_of_a_target_change_is_limited(
+    fresh: int, done: int, mailboxes: int, limits: dict[str, Any], held: bool
+) -> None:
+    extent = Extent(pairings=0, all_updates={GROUPWARE: done}, mailboxes=mailboxes)
+    answers = judged([update(n) for n in range(fresh)], extent=extent, **limits)
+    assert kinds(answers) == "UH"[held] * fresh
+    assert kinds(judged([update(side=CRM)], extent=extent, **limits)) == "U"
+    assert kinds(judged([create()], extent=extent, **limits)) == "C"
+
+
+@pytest.mark.parametrize(
+    ("mailboxes", "told"),
+    [(1, "(allowed: 1000)"), (1000, "(allowed: 30000, 30 for each mailbox)")],
+)
+def test_a_mass_change_of_all_links_says_how_many_were_allowed(mailboxes: int, told: str) -> None:
+    extent = Extent(pairings=0, all_updates={GROUPWARE: 40_000}, mailboxes=mailboxes)
+    (hold,) = judged([update()], extent=extent)
+    assert hold.cause == (  # type: ignore[union-attr]
+        "mass change: 40001 items would change on the groupware side within an hour by all links "
+        f"of the target {told}"
+    )
+
+
 def test_what_all_links_of_a_target_delete_is_limited() -> None:
     extent = Extent(pairings=90, all_deletes={GROUPWARE: 99})
     assert kinds(judged([delete()], extent=extent)) == "D"

@@ -52,6 +52,9 @@ def test_a_bare_host_gets_the_path_of_the_services() -> None:
         ),
         ({"auth": "oauth2", "token_url": "https://sts/", "client_id": "x"}, "client_secret"),
         ({"access": "own", "user": "one@example.com"}, "user"),
+        ({"client_secret_until": "1 May 2027"}, "client_secret_until"),
+        ({"client_secret_until": "2027-02-30"}, "client_secret_until"),
+        ({"client_secret_until": 20270501}, "client_secret_until"),
         (
             {
                 **dict.fromkeys(("client_id", "client_secret"), "x"),

@@ -19,10 +19,11 @@ from accord.queue import durable, executors
 from accord.queue.admission import AHEAD, PATIENCE, Admission
 from accord.queue.clock import SharedClock
 from accord.queue.durable import DurableQueue
+from accord.queue.engine import id_of
 from accord.queue.folders import GONE, Admitted, Folders, key_of
 from accord.sandbox.process import until
 from accord.testing.queue import Office
-from tests.unit.queue.test_traps import SOON, line, peer
+from tests.unit.queue.test_traps import SOON, line, peer, stored
 
 pytestmark = pytest.mark.waits
 
@@ -182,6 +183,54 @@ def test_a_process_that_was_stopped_for_a_while_is_no_death(
         office.gate.set()
         assert until(lambda: queue.idle, SOON)
     assert len(office.ended) == 1
+
+
+def test_whose_run_another_has_taken_over_need_not_wait_for_its_end(url: str) -> None:
+    """DBOS does, in threads for which a process waits when it ends."""
+    before = set(threading.enumerate())
+    office = Office()
+    with closing(DurableQueue(url)) as queue:
+        queue.serve(office.work, 1)
+        office.gate = threading.Event()
+        queue.ask("a", "hint", after=0)
+        assert until(lambda: len(office.begun) == 1, SOON)
+        assert queue._engine is not None
+        queue._engine.rest()
+        queue._take_over(queue._me)
+        office.gate.set()
+        assert until(lambda: len(office.ended) == 1 and not queue._open, SOON)
+    assert until(lambda: all(each.daemon for each in {*threading.enumerate()} - before), SOON)
+
+
+def test_who_is_ending_claims_nothing_and_gives_back_what_it_has_not_begun(url: str) -> None:
+    office = Office()
+    office.gate = threading.Event()
+    with closing(DurableQueue(url)) as other:
+        queue = DurableQueue(url)
+        queue.serve(office.work, 1)
+        for number in range(AHEAD):
+            queue.ask(f"a{number}", "hint", after=0)
+        assert until(lambda: len(office.begun) == 1 and len(queue._handed) == AHEAD - 1, SOON)
+        ending = threading.Thread(target=queue.close)
+        ending.start()
+        try:
+            some: list[Admitted] = []
+
+            def free() -> bool:
+                some.extend(other._admission.admit(1))
+                return bool(some)
+
+            assert until(free, 10), "it may begin elsewhere, though the last visit here goes on"
+            assert queue._engine is not None
+            queue._engine.enqueue(some)
+            query = "SELECT status FROM {schema}workflow_status WHERE workflow_uuid = "
+            query += f"'{id_of(some[0])}'"
+            assert not until(lambda: stored(url, query) != [("ENQUEUED",)], 1.5)
+        finally:
+            office.gate.set()
+            ending.join(SOON)
+        assert not ending.is_alive()
+        assert len(office.ended) == 1
 
 
 def _until(queue: DurableQueue) -> float:

@@ -250,6 +250,10 @@ def sentences(kind: Kind = Kind.EVENT, **values: Any) -> set[str]:
             ("What would mail people waits after 20 times within an hour, or 100 of all links of "
             "the target."),
         }),
+        ({"guard": GuardLimits(target_updates=1, mailbox_updates=2)}, {
+            ("Changes wait where all links of the target together would change more than 1 item of "
+            "a side within an hour, or 2 for each of its mailboxes where that is more."),
+        }),
         ({"guard": GuardLimits(deletes=1, share=0.5, updates=2, emptied=1, lost=0.2, target=7)}, {
             ("What would delete more than 1 item of a side or 50% of all pairs within an hour "
             "waits for approval, as does what would change more than 2 at once."),

@@ -406,7 +406,14 @@ RULES = st.builds(
     meetings=st.sampled_from(Meetings),
     ownership=st.dictionaries(TEXT, TEXT, max_size=3),
     lookups=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=3), max_size=3),
-    guard=st.builds(GuardLimits, deletes=COUNTS, share=st.floats(0, 1), updates=COUNTS),
+    guard=st.builds(
+        GuardLimits,
+        deletes=COUNTS,
+        share=st.floats(0, 1),
+        updates=COUNTS,
+        target_updates=COUNTS,
+        mailbox_updates=COUNTS,
+    ),
 )
 
 

@@ -66,6 +66,37 @@ def test_properties_are_told_under_their_other_names(desk: Desk, name: str, valu
     assert values(desk.get(bare, uri(name), "IdOnly")) != [value] or "0x1a" in name
 
 
+OWN = [
+    (
+        'PropertySetId="00020329-0000-0000-C000-000000000046" PropertyName="CrmId"',
+        'DistinguishedPropertySetId="PublicStrings" PropertyName="CrmId"',
+    ),
+    (
+        'DistinguishedPropertySetId="Meeting" PropertyId="77"',
+        'PropertySetId="6ED8DA90-450B-101B-98DA-00AA003F1305" PropertyId="77"',
+    ),
+    (
+        'PropertySetId="11111111-2222-3333-4444-555555555555" PropertyName="a/b #1"',
+        'PropertySetId="11111111-2222-3333-4444-555555555555" PropertyName="a/b #1"',
+    ),
+    ('PropertyTag="0x6A01"', 'PropertyTag="27137"'),
+]
+
+
+@pytest.mark.parametrize(("written", "asked"), OWN)
+@pytest.mark.parametrize("kind", ["CalendarItem", "Task", "Contact"])
+def test_whatever_a_program_keeps_of_its_own_is_told_however_its_set_is_named(
+    desk: Desk, kind: str, written: str, asked: str
+) -> None:
+    plain = event("x") if kind == "CalendarItem" else f"<t:{kind}></t:{kind}>"
+    held = extended(f'{written} PropertyType="String"', "4711 &amp; co")
+    bare = extended(f'{written.replace("CrmId", "Other")} PropertyType="Integer"', "1")
+    at = plain.index("<t:Start>") if kind == "CalendarItem" else plain.index("</")
+    item = desk.create(plain[:at] + held + bare + plain[at:]).ids[0]
+    seen = desk.get(item, uri(f'{asked} PropertyType="String"'), "IdOnly")
+    assert values(seen) == ["4711 & co"]
+
+
 def test_categories_are_a_list(desk: Desk) -> None:
     item = desk.create(FULL).ids[0]
     assert values(desk.get(item, uri(KEYWORDS), "IdOnly")) == ["a", "b"]

@@ -82,6 +82,10 @@ def test_without_any_file_the_error_says_how_to_make_one(tmp_path: Path) -> None
         ("key_file = 7", 1, "must be a text", ""),
         ('crm = "database:"\n[[target]]\nname = "x"', 2, "target", "accord import"),
         ("database = ", 1, "not TOML", ""),
+        ('key_file = "a"\nkey_command = ["b"]', 2, "both given", "take the other away"),
+        ('key_command = "cat key"', 1, "must be a list of texts", ""),
+        ("\nkey_command = []", 2, "names no program", 'key_command = ["/path/to/program"'),
+        ('key_command = [" "]', 1, "names no program", 'or key_file = "accord.key"'),
     ],
 )
 def test_mistakes_have_line_and_hint(
@@ -94,6 +98,41 @@ def test_mistakes_have_line_and_hint(
     assert (problem.file, problem.line) == (str(file), line)
     assert message in f"{problem.path} {problem.message}"
     assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("environ", "text", "meant"),
+    [
+        ({}, 'key_command = ["vault", "a b"]', ("vault", "a b")),
+        ({}, 'key_file = "one"', ()),
+        ({"ACCORD_KEY_COMMAND": "vault 'a b'"}, 'key_file = "one"', ("vault", "a b")),
+        ({"ACCORD_KEY_COMMAND": "vault"}, 'key_command = ["x"]', ("vault",)),
+        ({"ACCORD_KEY_FILE": "one"}, 'key_command = ["vault"]', ()),
+    ],
+)
+def test_the_environment_overrules_where_the_keys_are(
+    tmp_path: Path, environ: dict[str, str], text: str, meant: tuple[str, ...]
+) -> None:
+    config = load(write(tmp_path, text), environ, tmp_path)
+    assert config.key_command == meant
+    assert meant or config.key_file == tmp_path / "one"
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"ACCORD_KEY_FILE": "a", "ACCORD_KEY_COMMAND": "b"}, "both given"),
+        ({"ACCORD_KEY_COMMAND": "vault 'a"}, "No closing quotation"),
+        ({"ACCORD_KEY_COMMAND": "  "}, "names no program"),
+    ],
+)
+def test_the_environment_names_one_place_of_keys(
+    tmp_path: Path, environ: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(write(tmp_path, ""), environ, tmp_path)
+    assert caught.value.field == "ACCORD_KEY_COMMAND"
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["database", "key_file", "crm"])

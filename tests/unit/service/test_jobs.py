@@ -13,13 +13,16 @@ from accord.ports.errors import Busy, ConfigError, Retry
 from accord.ports.queue import DEATHS
 from accord.ports.settings import Setting, SettingType
 from accord.sandbox.process import until
+from accord.service.accord import Accord
 from accord.service.jobs import running
 from accord.service.jobs.catalogue import JOBS
 from accord.service.jobs.job import Outcome, Stopped, Work
+from accord.service.jobs.running import run_job
 from accord.service.jobs.schedule import parse
 from accord.service.jobs.standing import choose, reschedule, standing, switch
 from accord.state.holder import myself
 from accord.state.leases import LeaseLost
+from accord.state.state import Tx
 from tests.unit.service.jobbing import Office, only, threads
 from tests.unit.service.kit import World
 
@@ -361,6 +364,119 @@ def test_a_clock_that_was_wrong_keeps_no_job_waiting(monkeypatch: pytest.MonkeyP
     office.pass_by()
     one = office.job("probe")
     assert one.due is not None and (one.due - office.world.now).total_seconds() <= 3600
+
+
+class News:
+    """Be what a job goes by, and who hears of it in one process."""
+
+    def __init__(self, office: Office, monkeypatch: pytest.MonkeyPatch, do: Any = done) -> None:
+        self.text = "a"
+        self.office = office
+        only(monkeypatch, do, version=self.tell)
+        assert office.pass_by() == ["probe"]
+        office.told.clear()
+        self.clockwork = office.clockwork()
+
+    def tell(self, _: Accord) -> str:
+        if not self.text:
+            raise Retry("nobody can tell", after=1)
+        return self.text
+
+    def hear(self, times: int = 1) -> list[str]:
+        """Let a process hear so often, and return what was done."""
+        self.office.told.clear()
+        for _ in range(times):
+            self.clockwork.hear()
+            for thread in list(self.clockwork._threads.values()):
+                thread.join(SOON)
+        return [name for name, _ in self.office.told]
+
+
+def test_many_changes_make_one_run_once_they_have_come_to_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    news = News(Office(World("alice")), monkeypatch)
+    assert news.hear(3) == []
+    for text in ("b", "c", "d"):
+        news.text = text
+        assert news.hear() == []
+    assert news.hear(5) == ["probe"]
+    one = news.office.job("probe")
+    assert one.due is not None and (one.due - news.office.world.now).total_seconds() == 3600
+    news.clockwork = news.office.clockwork()
+    assert news.hear(3) == [], "another process finds it done"
+
+
+def test_news_that_comes_while_a_job_runs_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def look(_: Work) -> Outcome:
+        ran.append(news.text if len(ran) else "first")
+        if len(ran) == 2:
+            news.text = "c"
+        return Outcome(words="")
+
+    news = News(Office(World("alice")), monkeypatch, look)
+    news.text = "b"
+    assert news.hear(5) == ["probe", "probe"]
+    assert ran == ["first", "b", "c"]
+
+
+def test_news_waits_for_who_is_at_it_and_begins_nothing_that_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    news = News(Office(World("alice")), monkeypatch)
+    accord = news.office.world.accord
+    lease = accord.state.run(lambda tx: tx.leases.acquire("job:probe", "elsewhere/1/a", 60))
+    assert lease is not None
+    news.text = "b"
+    assert news.hear(3) == [] and not news.clockwork._threads
+    accord.state.run(lambda tx: tx.leases.release(lease))
+    assert news.hear() == ["probe"]
+    switch(accord, "probe", on=False)
+    news.text = "c"
+    news.clockwork = news.office.clockwork()
+    assert news.hear(3) == [] and not news.clockwork._threads
+    assert run_job(accord, news.office.config, None, "probe", due=True) is None
+
+
+@pytest.mark.parametrize("error", [ConfigError("paused", field="x"), Retry("away", after=1)])
+def test_what_news_could_not_do_waits_for_its_time(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: Work) -> Outcome:
+        raise error
+
+    news = News(Office(World("alice")), monkeypatch, fail)
+    news.text = "b"
+    assert news.hear(5) == ["probe"]
+    news.text = ""
+    assert news.hear(3) == [], "nobody can tell"
+
+
+def test_news_that_kills_whoever_does_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    news = News(Office(World("alice")), monkeypatch)
+    news.text = "b"
+
+    def dead(tx: Tx) -> None:
+        row = tx.jobs.get("probe")
+        assert row is not None
+        tx.jobs.put(replace(row, attempts=DEATHS))
+
+    news.office.world.state.run(dead)
+    assert news.hear(5) == []
+    assert news.office.job("probe").ending == "cut off"
+
+
+def test_a_crm_that_can_not_tell_of_its_users_is_left_to_the_schedule() -> None:
+    office = Office(World("alice"))
+    office.pass_by()
+    office.told.clear()
+    clockwork = office.clockwork()
+    office.world.crm.put_group("sales", "alice")
+    for _ in range(3):
+        clockwork.hear()
+    assert clockwork._threads == {}
 
 
 def test_all_jobs_do_their_work_where_there_is_nothing_to_do() -> None:

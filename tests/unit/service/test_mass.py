@@ -10,6 +10,7 @@ import pytest
 from accord.model.kinds import Side
 from accord.model.parts import Attendee, Person
 from accord.rules.rule import GuardLimits, Invitations, Meetings
+from accord.service import extent
 from accord.service.decisions import approve, reject
 from accord.service.undo import select, undo
 from accord.state.records import Cause
@@ -153,6 +154,88 @@ def test_many_links_of_one_target_are_one_mass_deletion() -> None:
     )
     approve(world.accord, [one.id for one in world.pending(Cause.HELD, "dave")])
     assert len(world.records("dave")) == 5
+
+
+def edit_all(world: World, user: str, count: int, note: str = "moved") -> None:
+    """Somebody, or something, changes so many records of a user in the CRM."""
+    for number, record in enumerate(world.records(user)[:count]):
+        title = f"{record.item.title.split(':')[0]}: {note} {number}"  # type: ignore[union-attr]
+        world.person(user).edit(record.ref, title=title)
+
+
+def test_many_links_of_one_target_are_one_mass_change() -> None:
+    users = ("alice", "bob", "carol", "dave")
+    few = GuardLimits(target_updates=10, mailbox_updates=2)
+    world = filled(*users, titles=NINE, guard=few)
+    reports = {}
+    for user in users:
+        edit_all(world, user, 4)
+        reports[user] = world.sync(user)
+    assert [reports[user].groupware.updated for user in users] == [4, 4, 0, 0]
+    assert [reports[user].held for user in users] == [0, 0, 4, 4]
+    (cause,) = causes(world, "dave")
+    assert cause == (
+        "mass change: 12 items would change on the groupware side within an hour by all links of "
+        "the target (allowed: 10)"
+    )
+    edit_all(world, "carol", 9, note="again")
+    assert world.sync("carol").groupware.updated == 0
+    drop(world, "Visit 8", user="dave")
+    assert world.sync("dave").crm.deleted == 1, "nothing else is in its way"
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD, "dave")])
+    world.wait(minutes=61)
+    edit_all(world, "alice", 9, note="later")
+    report = world.sync("alice")
+    assert report.groupware.updated == 9 and not report.held, "an hour later it is forgotten"
+    edit_all(world, "bob", 1, note="later")
+    report = world.sync("bob")
+    assert report.groupware.updated == 1 and not report.held, "what was approved doesn't count"
+
+
+def test_mailboxes_widen_what_all_links_of_a_target_may_change() -> None:
+    users = ("alice", "bob", "carol", "dave")
+    world = filled(*users, titles=NINE, guard=GuardLimits(target_updates=10, mailbox_updates=4))
+    for user in users:
+        edit_all(world, user, 4)
+    world.sync(*users)
+    assert not any(world.pending(Cause.HELD, user) for user in users)
+    edit_all(world, "alice", 1, note="again")
+    assert world.sync("alice").held == 1
+    (cause,) = causes(world)
+    assert cause == (
+        "mass change: 17 items would change on the groupware side within an hour by all links of "
+        "the target (allowed: 16, 4 for each mailbox)"
+    )
+
+
+@pytest.mark.parametrize(("counted", "updated"), [(60.0, 0), (0.0, 4)])
+def test_mailboxes_that_came_are_counted_soon(
+    monkeypatch: pytest.MonkeyPatch, counted: float, updated: int
+) -> None:
+    monkeypatch.setattr(extent, "COUNTED", counted)
+    world = filled("alice", titles=NINE, guard=GuardLimits(target_updates=3, mailbox_updates=4))
+    edit_all(world, "alice", 4)
+    assert world.sync("alice").groupware.updated == 4
+    world.add_link("bob")
+    edit_all(world, "alice", 4, note="again")
+    assert world.sync("alice").groupware.updated == updated
+
+
+def test_first_visits_fill_in_as_much_as_there_is() -> None:
+    users = ("alice", "bob", "carol")
+    few = GuardLimits(target_updates=10, mailbox_updates=2)
+    world = World(*users, rule={"guard": few})
+    for user in users:
+        for number, title in enumerate(NINE):
+            start, uid = SOON + timedelta(days=number), f"{user}-{number}"
+            world.mailbox(user).add(event(title, start, uid=uid))
+            world.person(user).add(event(title, start, uid=uid, location="Hall"))
+    assert world.sync("alice").groupware.updated == world.sync("bob").groupware.updated == 9
+    edit_all(world, "alice", 9)
+    report = world.sync("alice")
+    assert report.groupware.updated == 9 and not report.held, "first visits don't count along"
+    report = world.sync("carol")
+    assert report.groupware.updated == 9 and not report.held, "nor does the hour for them"
 
 
 def test_one_pass_over_many_links_counts_them_together() -> None:

@@ -24,14 +24,17 @@ from accord.ports.watcher import FolderHint, Watched, Way
 from accord.queue import circuits
 from accord.queue.memory import MemoryQueue
 from accord.sandbox.process import until
-from accord.service import listen
+from accord.service import listen, patience
 from accord.service import run as running
 from accord.service.accord import Accord
+from accord.service.patience import Patience
 from accord.service.report import Report
 from accord.service.roster import Roster, read
 from accord.service.run import Part, Run, Visited, Watching
 from accord.service.running import RunSettings
 from accord.service.sync import sync
+from accord.service.undo import select, undo
+from accord.state.leases import FOLDER
 from accord.state.records import Mode, Process
 from accord.state.records import Watched as WatchedRow
 from tests.connector import endpoint
@@ -516,6 +519,54 @@ def test_a_long_visit_ends_at_its_next_step_with_nothing_open(
     assert report.busy and not report.failed
     assert world.sync().groupware.created == 6
     assert world.titles() == (titles, titles)
+
+
+def test_a_long_first_load_lets_in_who_waits_and_goes_on_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "HEED", 0.0)
+    world = WatchedWorld("alice", groupware={"batch": 1})
+    titles = [f"visit {number}" for number in range(9)]
+    for title in titles:
+        world.person().add(event(title))
+    mailboxes = Watchable(world.accord.adapter("t"))
+    scene = Scene(world, RunSettings(feed=3600, workers=1), mailboxes, world.accord.crm)
+    loading = threading.Event()
+
+    def wanted() -> bool:
+        with world.state.read() as tx:
+            return any(map(tx.leases.wanted, tx.leases.standing(FOLDER)))
+
+    def slow(given: Sequence[Any], act: Act) -> list[Outcome]:
+        loading.set()
+        assert until(wanted, SOON)
+        return act(given)
+
+    def undoing(given: Sequence[Any], act: Act) -> list[Outcome]:
+        there.append(len(world.titles()[1]))
+        return act(given)
+
+    told: list[str] = []
+    there: list[int] = []
+    world.accord.patience = Patience(SOON, told.append)
+    world.answer(GROUPWARE, "create", None, None, slow)
+    world.answer(GROUPWARE, "delete", undoing)
+    with scene:
+        assert loading.wait(SOON)
+        with world.state.read() as tx:
+            entry = tx.journal.query(step="create")[-1]
+        (report,) = undo(world.accord, select(world.accord, str(entry.id)))
+        assert (report.error, report.left, report.groupware.deleted) == ("", [], 1)
+        assert there == [3], "the step in hand was done, and no other was begun"
+        assert until(lambda: len(world.titles()[1]) == 8, SOON)
+        assert scene.settled()
+    assert told == ["waiting for the visit that is under way in the folder of alice events"]
+    assert world.titles()[0] == titles, "nothing is lost"
+    first, *more = [report for report in scene.reports() if report.error]
+    assert "somebody waits" in first.error
+    assert all(report.busy for report in (first, *more))
+    assert world.intents() == []
+    assert not wanted()
 
 
 def test_the_memory_of_visits_goes_back_once_there_is_nothing_to_do(

@@ -86,6 +86,27 @@ def test_a_lease_is_held_by_one(state: State, clock: Clock) -> None:
         assert taken.fence > lease.fence
 
 
+def test_who_waits_leaves_word_for_a_while(state: State, clock: Clock) -> None:
+    with state.begin() as tx:
+        lease = tx.leases.acquire("folder:t/a", "one", 60)
+        assert not tx.leases.wanted("folder:t/a")
+        for waiting in ("two", "three"):
+            tx.leases.want("folder:t/a", waiting, 5)
+        assert tx.leases.wanted("folder:t/a")
+        assert not tx.leases.wanted("folder:t/b")
+        assert list(tx.leases.standing("folder:")) == ["folder:t/a"]
+        tx.leases.unwant("folder:t/a")
+        assert not tx.leases.wanted("folder:t/a")
+        tx.leases.want("folder:t/a", "two", 5)
+        assert tx.leases.prune([]) == 0
+        clock.wait(6)
+        assert not tx.leases.wanted("folder:t/a"), "it was killed, and waits no longer"
+        assert tx.leases.prune(["t"]) == 0
+        assert tx.leases.prune([]) == 1
+        assert lease is not None
+        assert tx.leases.release(lease)
+
+
 def test_who_was_overtaken_commits_nothing(state: State, clock: Clock) -> None:
     with state.begin() as tx:
         late = tx.leases.acquire("folder", "one", 10)

@@ -254,13 +254,41 @@ def test_writes_that_mail_are_counted_whatever_they_do(state: State) -> None:
         assert tx.journal.mailed("t1", NOW) == {("a", Side.CRM): 3}
 
 
-@pytest.mark.parametrize("what", ["deleted", "mailed", "refiled"])
+def test_changes_are_counted_by_target_and_cause_and_roughly_all_together(state: State) -> None:
+    furnish(state, "a", "b")
+    with state.begin() as tx:
+        tx.targets.put(Target(id="t2", name="other", adapter="dav", side=Side.GROUPWARE))
+        tx.links.put(link("elsewhere", target="t2"))
+        runs = {cause: tx.runs.start("a", cause) for cause in ("command", "approval")}
+        tx.journal.append_many(
+            [entry(f"c-{cause}", step="update", run=run) for cause, run in runs.items()]
+        )
+        written = entry("w", step="update", link="b")
+        tx.journal.append_many(
+            [
+                msgspec.structs.replace(written, side=Side.GROUPWARE),
+                entry("f", step="update", error="refused"),
+                entry("e", step="update", link="elsewhere"),
+                entry("d", step="delete"),
+            ]
+        )
+    since = NOW - timedelta(hours=1)
+    with state.read() as tx:
+        found = tx.journal.updated("t1", since, ("approval",))
+        assert found == {("a", Side.CRM): 1, ("b", Side.GROUPWARE): 1}
+        assert tx.journal.updated("t2", since) == {("elsewhere", Side.CRM): 1}
+        assert tx.journal.written(since) == 6
+        assert tx.journal.written(NOW + timedelta(seconds=1)) == 0
+
+
+@pytest.mark.parametrize("what", ["deleted", "mailed", "refiled", "updated", "written"])
 def test_counting_reads_an_index_and_not_the_journal(state: State, what: str) -> None:
     furnish(state, "a")
     with state.begin() as tx:
-        tx.journal.append_many([entry(f"c{n}") for n in range(2000)])
+        tx.journal.append_many([entry(f"c{n}", step="create") for n in range(2000)])
         tx.journal.append(entry("gone", step="delete", mails=1))
         tx.journal.append(entry("bare", step="detach"))
+        tx.journal.append(entry("new", step="update"))
         # PostgreSQL chooses by what it knows of a table, and of a new one it knows nothing.
         tx.journal.db.connection.exec_driver_sql("ANALYZE")
     with state.read() as tx:
@@ -274,13 +302,21 @@ def test_counting_reads_an_index_and_not_the_journal(state: State, what: str) ->
                 plans.extend(str(row[-1]) for row in rows)
 
         event.listen(tx.journal.db.connection, "before_cursor_execute", explain)
-        getattr(tx.journal, what)("t1", NOW, ("approval",))
-    assert [line for line in plans if re.search(use.format(f"ix_state_journal_{what}"), line)], (
-        plans
-    )
+        if what == "written":
+            tx.journal.written(NOW)
+        else:
+            getattr(tx.journal, what)("t1", NOW, ("approval",))
+    index = "ix_state_journal_updated" if what == "written" else f"ix_state_journal_{what}"
+    assert [line for line in plans if re.search(use.format(index), line)], plans
 
 
 _EXPLAIN = {
-    "sqlite": ("EXPLAIN QUERY PLAN", r"^SEARCH state_journal USING INDEX {} \(at>\?\)$"),
-    "postgresql": ("EXPLAIN", r"(Index Scan using|Bitmap Index Scan on) {}\b"),
+    "sqlite": (
+        "EXPLAIN QUERY PLAN",
+        r"^SEARCH state_journal USING (COVERING )?INDEX {} \(at>\?\)$",
+    ),
+    "postgresql": (
+        "EXPLAIN",
+        r"(Index Scan using|Index Only Scan using|Bitmap Index Scan on) {}\b",
+    ),
 }

@@ -190,7 +190,7 @@ def test_private_items_need_a_key(database: Database, clock: Clock) -> None:
     furnish(state, "a")
     with state.begin() as tx:
         tx.pairings.put("a", pairing(1))
-    with pytest.raises(ConfigError, match="key file"), state.begin() as tx:
+    with pytest.raises(ConfigError, match="need a key"), state.begin() as tx:
         tx.pairings.put("a", pairing(2, crm=snapshot("c2", private=True)))
 
 

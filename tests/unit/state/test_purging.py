@@ -6,22 +6,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import exc, text
 
 from accord.db import open_database
-from accord.engine.plan import Skip
+from accord.engine.plan import Create, Hold, Skip, Step, Unpair
 from accord.model.diff import FieldChange
+from accord.model.item import Contact
 from accord.model.kinds import Side
+from accord.model.observe import Snapshot
+from accord.service import erasures
 from accord.state import Decision, State, purging
 from accord.state.codec import encode_step
 from accord.state.jobs import CauseRow, JobRow
 from accord.state.purging import ERASED, addresses_in
-from accord.state.records import Cause, Pending
+from accord.state.records import Cause, Intent, Pending
 from accord.state.templates import Handover, Offered
-from tests.unit.state.build import NOW, entry, furnish, pairing, snapshot
+from tests.unit.state.build import NOW, Clock, entry, furnish, pairing, snapshot
 
 BOB = "bob@example.com"
 
@@ -107,6 +111,105 @@ def test_what_was_last_answered_of_them_and_offered_goes_too(state: State) -> No
         (after,) = tx.handovers.all()
     assert [one.title for one in after.appointments] == ["", "Lunch with Carol"]
     assert replace(after, appointments=()) == replace(handover, appointments=())
+
+
+def test_an_address_in_place_of_a_ref_goes_from_the_journal(state: State) -> None:
+    """What a link's removal, a template and a consent are about is a mailbox, by its address."""
+    kept = [
+        entry("c1", counterpart=f"/dav/{BOB}/1.ics"),
+        entry("carol@example.com", link="gone", step="remove"),
+        entry("/dav/carol@example.com/1.ics", link="gone", step="create"),
+    ]
+    told = [
+        entry(BOB.title(), link="gone", step="remove", why="removed with 3 pairs"),
+        entry(BOB, step="consent", counterpart=BOB),
+        entry(f"/dav/{BOB}/2.ics", link="gone", step="create", counterpart="c2"),
+    ]
+    with state.begin() as tx:
+        tx.journal.append_many([*kept, *told])
+    assert state.purge({BOB}.__contains__).entries == 3
+    with state.read() as tx:
+        found = list(reversed(tx.journal.query()))
+    plain = [replace(each, id=0) for each in found]
+    counterparts = ("", "", "c2")
+    blank = [replace(e, ref="", counterpart=c) for e, c in zip(told, counterparts, strict=True)]
+    assert plain == [*kept, *blank]
+    assert not any(BOB in f"{each}".casefold() for each in found[3:])
+
+
+def test_leases_of_mailboxes_that_no_link_uses_are_forgotten(state: State, clock: Clock) -> None:
+    free = (f"folder:t1/{BOB}/calendar/event", f"mailbox-check:t1/{BOB}", f"folder:t9/{BOB}//task")
+    linked = ("folder:t1/anna@example.com/calendar/event", "mailbox-check:t1/anna@example.com")
+    held, former = f"folder:t1/{BOB.title()}/tasks/task", f"folder:t1/{BOB}/contacts/contact"
+    others = ("folder:t1/carol@example.com/calendar/event", "initialization")
+    with state.begin() as tx:
+        assert tx.leases.acquire(former, "dead", 60) is not None
+    clock.wait(61)
+    with state.begin() as tx:
+        for name in (*free, *linked, *others):
+            lease = tx.leases.acquire(name, "me", 60)
+            assert lease is not None and tx.leases.release(lease)
+        assert tx.leases.acquire(held, "me", 60) is not None
+    state.purge({BOB, "anna@example.com"}.__contains__)
+    assert leases(state) == {*linked, *others, held}
+    clock.wait(61)
+    state.purge({BOB}.__contains__)
+    assert leases(state) == {*linked, *others}
+
+
+def leases(state: State) -> set[str]:
+    with state.database.read() as raw:
+        return set(raw.execute(text("SELECT name FROM state_leases")).scalars())
+
+
+def waiting_for(state: State) -> None:
+    """Let steps wait that are about a contact without an address, by each of its refs."""
+    nora = Snapshot(ref="c7", version="1", item=Contact(full_name="Nora Nowhere"))
+    copy = Create(side=Side.GROUPWARE, source=nora, item=nora.item, why="new in the CRM")
+    parted = Unpair(pairing="p7", crm="c8", groupware="g7", why="it left the scope")
+    other = replace(copy, source=replace(nora, ref="c70"))
+    steps: dict[str, Step] = {
+        "w1": Hold(held=copy, cause="creations", why="many at once"),
+        "w2": Skip(side=Side.GROUPWARE, ref="g7", why="it can't be read"),
+        "w3": Hold(held=parted, cause="deletions", why="many at once"),
+        "w4": other,
+        "w5": Skip(side=Side.CRM, ref="c70", version="c7", why="c7"),
+    }
+    with state.begin() as tx:
+        for id_, step in steps.items():
+            held = Pending(id=id_, link="a", cause=Cause.HELD, step=encode_step(step), at=NOW)
+            tx.pending.put(held)
+        for id_, step in (("i1", copy), ("i2", other)):
+            given: Any = {"link": "a", "run": "r", "side": Side.GROUPWARE, "at": NOW}
+            tx.intents.open_many([Intent(id=id_, step=encode_step(step), **given)])
+
+
+def test_steps_about_their_record_are_found_by_ref(state: State) -> None:
+    waiting_for(state)
+    assert state.purge({"c7", "g7"}.__contains__).waiting == 4
+    left(state)
+
+
+def left(state: State) -> None:
+    with state.read() as tx:
+        assert {each.id for each in tx.pending.all()} == {"w4", "w5"}
+        assert [each.id for each in tx.intents.all()] == ["i2"]
+
+
+def test_what_a_backup_brings_back_goes_again(state: State) -> None:
+    """Their steps, the address in the journal, and the lease on what was their mailbox."""
+    erasures.remember(state, [BOB, "c7", "g7"], "root")
+    waiting_for(state)
+    with state.begin() as tx:
+        tx.journal.append(entry(BOB.title(), link="gone", step="remove"))
+        lease = tx.leases.acquire(f"folder:t1/{BOB.title()}/calendar/event", "me", 60)
+        assert lease is not None and tx.leases.release(lease)
+    done = erasures.replay(state)
+    assert done is not None and (done.waiting, done.entries) == (4, 1)
+    left(state)
+    assert leases(state) == set()
+    with state.read() as tx:
+        assert [each.ref for each in tx.journal.query()] == [""]
 
 
 def test_others_write_while_what_names_them_is_looked_for(

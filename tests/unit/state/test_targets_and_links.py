@@ -70,9 +70,9 @@ def test_secrets_open_only_in_their_own_record(state: State) -> None:
         assert tx.targets.get("t2") == TARGET
 
 
-def test_without_a_key_file_secrets_are_refused(database: Database) -> None:
+def test_without_a_key_secrets_are_refused(database: Database) -> None:
     state = State(database)
-    with pytest.raises(ConfigError, match="key file"), state.begin() as tx:
+    with pytest.raises(ConfigError, match="need a key"), state.begin() as tx:
         tx.targets.put(TARGET)
     with state.begin() as tx:
         tx.targets.put(Target(id="t", name="open", adapter="memory", side=Side.CRM))

@@ -130,6 +130,11 @@ class DatabaseCrm:
         with self.store.read() as tx:
             return frozenset(users.groups(tx))
 
+    def users_version(self) -> str:
+        """Return another text than before once users or groups have changed."""
+        with self.store.read(single=True) as tx:
+            return counter.fact(tx, counter.USERS)
+
     @property
     def contact_modes(self) -> tuple[str, ...]:
         """Return the words for which contacts a user has."""

@@ -18,6 +18,7 @@ from accord.db import Database, Tx
 INSTANCE = "instance"
 HOME = "home"
 PRUNED = "pruned"
+USERS = "users"
 
 
 def take(tx: Tx, count: int) -> int:
@@ -53,6 +54,12 @@ def settle(database: Database) -> str:
     with database.begin() as tx:
         tx.upsert(FACTS, [{"name": HOME, "value": _home(database, tx)}])
         return fact(tx, INSTANCE)
+
+
+def note_users(tx: Tx) -> None:
+    """Record that users or groups have changed."""
+    # No number: where an older database is put back, one that is known would come again.
+    tx.upsert(FACTS, [{"name": USERS, "value": uuid.uuid4().hex}])
 
 
 def fact(tx: Tx, name: str) -> str:

@@ -90,7 +90,8 @@ def _item_columns() -> tuple[Column[Any], ...]:
 
 
 FACTS = Table("crm_facts", METADATA, _text("name", key=True), _text("value"))
-"""The instance id, where this database lives, and how far the outbox was pruned."""
+"""The instance id, where this database lives, how far the outbox was pruned, and another value
+each time users or groups have changed."""
 
 COUNTER = Table(
     "crm_counter",

@@ -120,6 +120,7 @@ def put_user(tx: Tx, store: Store, name: str, changes: Changes) -> None:
         if value is not UNSET
     }
     before = tx.execute(select(USERS).where(USERS.c.name == name)).one_or_none()
+    changed = before is None or any(values[each] != getattr(before, each) for each in values)
     if before is None:
         usual = {"display_name": "", "time_zone": "UTC", "active": True, "admin": False}
         fresh = {"name": name, "contact_mode": OWN, **usual, **values}
@@ -132,12 +133,15 @@ def put_user(tx: Tx, store: Store, name: str, changes: Changes) -> None:
         if any(name in values and values[name] != getattr(before, name) for name in decisive):
             refresh(tx, store, [user], Kind.CONTACT)
     if changes.addresses is not UNSET:
-        _put_addresses(tx, store, user, changes.addresses)
+        changed |= _put_addresses(tx, store, user, changes.addresses)
+    if changed:
+        counter.note_users(tx)
 
 
 def put_group(tx: Tx, store: Store, name: str, members: Collection[str]) -> None:
     """Make a group, or give it other members."""
     counter.take(tx, 0)
+    known = tx.execute(select(GROUPS.c.id).where(GROUPS.c.name == name)).scalar() is not None
     tx.insert_new(GROUPS, [{"name": name}])
     group = group_id(tx, name)
     before = set(tx.execute(select(MEMBERS.c.user_id).where(MEMBERS.c.group_id == group)).scalars())
@@ -145,6 +149,8 @@ def put_group(tx: Tx, store: Store, name: str, members: Collection[str]) -> None
     tx.execute(delete(MEMBERS).where(MEMBERS.c.group_id == group))
     tx.insert(MEMBERS, [{"group_id": group, "user_id": user} for user in sorted(after)])
     refresh(tx, store, sorted(before ^ after), Kind.CONTACT)
+    if not known or before != after:
+        counter.note_users(tx)
     if before != after:
         _rescope(tx, store, TASK, _done_by(tx, group))
 
@@ -237,10 +243,15 @@ def _gather(tx: Tx, query: Any) -> dict[int, list[str]]:
     return found
 
 
-def _put_addresses(tx: Tx, store: Store, user: int, addresses: Iterable[str]) -> None:
+def _put_addresses(tx: Tx, store: Store, user: int, addresses: Iterable[str]) -> bool:
+    """Give a user these addresses; tell whether they are others than before, or in another order.
+
+    Raises ConfigError for one that somebody else has.
+    """
     wanted = {address.casefold(): address for address in addresses if address}
     mine = USER_ADDRESSES.c.user_id == user
-    before = set(tx.execute(select(USER_ADDRESSES.c.address).where(mine)).scalars())
+    query = select(USER_ADDRESSES.c.address, USER_ADDRESSES.c.shown).where(mine)
+    had = {row.address: row.shown for row in tx.execute(query.order_by(USER_ADDRESSES.c.position))}
     taken = select(USER_ADDRESSES.c.address).where(
         USER_ADDRESSES.c.address.in_(list(wanted)), ~mine
     )
@@ -257,7 +268,8 @@ def _put_addresses(tx: Tx, store: Store, user: int, addresses: Iterable[str]) ->
         for at, (folded, shown) in enumerate(wanted.items())
     ]
     tx.insert(USER_ADDRESSES, rows)
-    _hand_over(tx, store, sorted(before ^ set(wanted)))
+    _hand_over(tx, store, sorted(had.keys() ^ wanted.keys()))
+    return list(had.items()) != list(wanted.items())
 
 
 def _hand_over(tx: Tx, store: Store, addresses: Sequence[str]) -> None:

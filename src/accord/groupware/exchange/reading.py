@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from accord.groupware.exchange import kinds, trees, wire
+from accord.groupware.exchange import foreign, kinds, trees, wire
 from accord.groupware.exchange.client import (
     UNFINISHED,
     Client,
@@ -25,6 +25,7 @@ from accord.groupware.exchange.client import (
     tagged,
 )
 from accord.groupware.exchange.folders import Found
+from accord.groupware.exchange.foreign import Property
 from accord.groupware.exchange.kinds import FORMS
 from accord.groupware.exchange.wire import Message, Node, t
 from accord.model.diff import patch
@@ -61,13 +62,17 @@ _OF_ALL = frozenset(
 
 
 class Shelf(Struct, frozen=True):
-    """Be one folder as one link reads it."""
+    """Be one folder as one link reads it.
+
+    `adopt` is the property in which another connector kept the CRM record's id.
+    """
 
     client: Client
     folder: Found
     kind: Kind
     size: int
     home: str = "UTC"
+    adopt: Property | None = None
 
 
 class Loaded(Struct, frozen=True):
@@ -79,6 +84,7 @@ class Loaded(Struct, frozen=True):
     by: str
     search_key: str
     unfinished: bool
+    foreign: str
     item: Any
 
 
@@ -97,13 +103,13 @@ def load(shelf: Shelf, refs: Sequence[str]) -> dict[str, Loaded | AccordError | 
 def _some(shelf: Shelf, refs: Sequence[str]) -> dict[str, Loaded | AccordError | None]:
     """Return a few items; an answer that would be too large is asked for in halves."""
     try:
-        told = shelf.client.get(refs, _shape(shelf.kind))
+        told = shelf.client.get(refs, _shape(shelf.kind, shelf.adopt))
     except TooLarge as error:
         if len(refs) == 1:
             return {refs[0]: Rejected(f"the item is too large to be read: {error}", code="large")}
         middle = len(refs) // 2
         return _some(shelf, refs[:middle]) | _some(shelf, refs[middle:])
-    return {ref: _loaded(shelf.kind, ref, each) for ref, each in zip(refs, told, strict=True)}
+    return {ref: _loaded(shelf, ref, each) for ref, each in zip(refs, told, strict=True)}
 
 
 def snapshots(
@@ -152,7 +158,7 @@ def spoiled(error: Exception, where: str) -> Rejected:
 
 
 @cache
-def _shape(kind: Kind) -> Shape:
+def _shape(kind: Kind, adopt: Property | None) -> Shape:
     asked = [*trees.paths(kinds.model(kind), kinds.codec(kind).PROPERTIES)]
     there = {each.get("FieldURI") for each in asked}
     asked += [field(uri) for uri in _COMMON if uri not in there]
@@ -160,10 +166,12 @@ def _shape(kind: Kind) -> Shape:
         asked.append(own(UNFINISHED))
     else:
         asked.append(t("ExtendedFieldURI", PropertyTag=f"0x{SEARCH_KEY:x}", PropertyType="Binary"))
+    if adopt is not None:
+        asked.append(foreign.path(adopt))
     return Shape(tuple(asked))
 
 
-def _loaded(kind: Kind, ref: str, message: Message) -> Loaded | AccordError | None:
+def _loaded(shelf: Shelf, ref: str, message: Message) -> Loaded | AccordError | None:
     if message.error is not None:
         if concerns_all(message.error):
             raise message.error
@@ -171,21 +179,22 @@ def _loaded(kind: Kind, ref: str, message: Message) -> Loaded | AccordError | No
     node = next(iter(message.all("Items", "*")), None)
     if node is None:
         return Gone(f"{ref}: the answer holds no item")
-    if wire.local(node) != FORMS[kind].element:
+    if wire.local(node) != FORMS[shelf.kind].element:
         return None
     try:
-        return _opened(kind, ref, node)
+        return _opened(shelf, ref, node)
     except ItemError as error:
         return error
 
 
-def _opened(kind: Kind, ref: str, node: Node) -> Loaded:
+def _opened(shelf: Shelf, ref: str, node: Node) -> Loaded:
     _, version = id_of(node)
     by, modified = wire.text_at(node, "LastModifiedName"), wire.text_at(node, "LastModifiedTime")
     key, unfinished = tagged(node, SEARCH_KEY), bool(kept(node, UNFINISHED))
+    theirs = foreign.value(shelf.adopt, node) if shelf.adopt is not None else ""
     # Reading takes the element apart, so that it must come last.
-    item = trees.read(kinds.narrowed(kind), node)
-    return Loaded(ref, version, _moment(modified), by, key, unfinished, item)
+    item = trees.read(kinds.narrowed(shelf.kind), node)
+    return Loaded(ref, version, _moment(modified), by, key, unfinished, theirs, item)
 
 
 def _exceptions(shelf: Shelf, items: Iterable[Loaded]) -> dict[str, tuple[Any, ...]]:
@@ -229,6 +238,7 @@ def _snapshot(shelf: Shelf, each: Loaded, exceptions: tuple[Any, ...]) -> Snapsh
         version=each.version,
         item=item,
         marker=each.item.accord_marker or "",
+        foreign=each.foreign,
         key=each.item.accord_key or "",
         modified=each.modified,
         folder=shelf.folder.ref,

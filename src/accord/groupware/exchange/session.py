@@ -229,7 +229,8 @@ class ExchangeSession(OpenSession):
     def _shelf(self, folder: str, kind: Kind) -> Shelf:
         self._check_open()
         config = self._server.config
-        return Shelf(self._client, self._found(folder), kind, config.page, config.time_zone)
+        found, adopt = self._found(folder), config.adopt
+        return Shelf(self._client, found, kind, config.page, config.time_zone, adopt)
 
     def _desk(self, folder: str, kind: Kind) -> Desk:
         lacking = self._lacking(folder)

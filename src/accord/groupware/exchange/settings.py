@@ -13,6 +13,7 @@ from msgspec import structs
 from tzlocal import get_localzone_name
 
 from accord.formats import windows_zones
+from accord.groupware.exchange.foreign import Property, property_named
 from accord.groupware.exchange.ways import SIGN_IN, TABLES, SignIn, check_ways
 from accord.ports.errors import ConfigError
 from accord.ports.settings import (
@@ -85,6 +86,13 @@ SETTINGS = (
         type=SettingType.FLAG,
         default=False,
         help="make the folders named above, with their first item, for a person who has none",
+    ),
+    Setting(
+        name="adopt",
+        label="Another connector's mark",
+        advanced=True,
+        help="the extended property, such as PublicStrings/CrmId, in which it kept the CRM "
+        "record's id on items; they are paired by it",
     ),
     Setting(
         name="notifications",
@@ -183,6 +191,7 @@ class Config(SignIn, frozen=True, kw_only=True):
     task_list: str
     address_book: str
     create_missing: bool
+    adopt: Property | None
     notifications: str
     push_url: str
     push_listen: str
@@ -219,6 +228,7 @@ def configure(
     values["max_bytes"] = int(values.pop("max_megabytes") * 1024 * 1024)
     values["attachment_bytes"] = int(values.pop("attachment_megabytes") * 1024 * 1024)
     values["time_zone"] = _zone(values["time_zone"], where)
+    values["adopt"] = _mark(values["adopt"], where)
     config = Config(where=where, **values)
     check_ways(config, signed_in=signed_in)
     _check_push(config)
@@ -268,6 +278,19 @@ def _check_push(config: Config) -> None:
             field="push_listen",
             hint="write HOST:PORT, such as 0.0.0.0:8461",
         )
+
+
+def _mark(text: str, where: str) -> Property | None:
+    """Return the property in which another connector kept the CRM record's id, if any."""
+    found = property_named(text)
+    if text and found is None:
+        raise ConfigError(
+            f"{where}: 'adopt' is {text!r:.200}, which names no extended property",
+            field="adopt",
+            hint="write SET/NAME such as PublicStrings/CrmId, SET/#NUMBER such as Common/#34112, "
+            "or a tag below 0x8000 such as 0x6A01; SET is a name of the EWS schema or an id",
+        )
+    return found
 
 
 def _zone(name: str, where: str) -> str:

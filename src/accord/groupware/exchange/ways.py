@@ -103,6 +103,15 @@ SIGN_IN = (
         help="for oauth2; oauth2-user needs it only where the authority wants it",
     ),
     Setting(
+        name="client_secret_until",
+        label="End of that secret",
+        type=SettingType.DATE,
+        default="",
+        advanced=True,
+        help="the day it expires, which the authority shows only where it is made; "
+        "`accord status` tells it ahead",
+    ),
+    Setting(
         name="refresh_token",
         label="Token of the service account",
         type=SettingType.SECRET,
@@ -152,6 +161,7 @@ class SignIn(Struct, frozen=True, kw_only=True):
     sign_in_url: str
     client_id: str
     client_secret: str
+    client_secret_until: str
     refresh_token: str
     refresh_tokens: dict[str, str]
     scope: str

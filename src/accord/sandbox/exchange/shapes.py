@@ -56,6 +56,19 @@ UNLISTED = {
     *("StartTimeZone", "EndTimeZone", "MeetingTimeZone", "Companies", "Children"),
 }
 """What lists of items never carry: it takes a GetItem."""
+_SETS = {
+    "00020329-0000-0000-c000-000000000046": "PublicStrings",
+    "00020386-0000-0000-c000-000000000046": "InternetHeaders",
+    "00062002-0000-0000-c000-000000000046": "Appointment",
+    "00062003-0000-0000-c000-000000000046": "Task",
+    "00062004-0000-0000-c000-000000000046": "Address",
+    "00062008-0000-0000-c000-000000000046": "Common",
+    "00062040-0000-0000-c000-000000000046": "Sharing",
+    "11000e07-b51b-40d6-af21-caa85edab1d0": "CalendarAssistant",
+    "4442858e-a9e3-4e80-b900-317a210cc15b": "UnifiedMessaging",
+    "6ed8da90-450b-101b-98da-00aa003f1305": "Meeting",
+}
+"""Sets that may be named by id or by name ([MS-OXPROPS] 1.3.2)."""
 _INDEXED = {
     "contacts:EmailAddress": "EmailAddresses",
     "contacts:ImAddress": "ImAddresses",
@@ -111,7 +124,8 @@ def path(node: Node) -> Path:
 
 def extended_key(node: Node) -> str:
     """Return one text per extended property, however its parts are spelled. Raises EwsError."""
-    space = node.get("DistinguishedPropertySetId") or node.get("PropertySetId", "").lower()
+    given = node.get("PropertySetId", "").lower()
+    space = node.get("DistinguishedPropertySetId") or _SETS.get(given, given)
     name, number = node.get("PropertyName"), node.get("PropertyId")
     tag = node.get("PropertyTag")
     kind = node.get("PropertyType", "")

@@ -6,7 +6,7 @@ from accord.ports.settings import Setting, SettingType
 from accord.service.jobs.digests import send_digests
 from accord.service.jobs.errors import check_errors
 from accord.service.jobs.housekeeping import tidy_up
-from accord.service.jobs.initialization import initialize_users
+from accord.service.jobs.initialization import initialize_users, users_version
 from accord.service.jobs.job import Job
 from accord.service.jobs.reconciliation import list_completely
 from accord.service.jobs.retention import purge_journal
@@ -24,6 +24,7 @@ JOBS: dict[str, Job] = {
             name="initialize",
             title="give links to who came, keep them as templates say, part from who left",
             schedule="every 15m",
+            version=users_version,
             do=initialize_users,
         ),
         Job(

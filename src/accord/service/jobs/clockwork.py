@@ -1,6 +1,7 @@
 """The clockwork of `accord run`: has jobs done when they are due, each in a thread of its own.
 
-`service.run` asks it to look every few seconds; several processes may, and one of them does a job.
+`service.run` asks it to look every few seconds, and to hear of news every second; several processes
+may, and one of them does a job.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from accord.ports.queue import Queue
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.jobs.catalogue import JOBS
-from accord.service.jobs.job import Stopped
+from accord.service.jobs.job import Job, Stopped
 from accord.service.jobs.running import Tell, run_job
-from accord.service.jobs.standing import is_due, schedule_of
+from accord.service.jobs.standing import LEASE, has_news, is_due, schedule_of, version_of
 from accord.state.jobs import JobRow
 from accord.state.leases import LeaseLost
 from accord.state.state import Tx
@@ -33,6 +34,8 @@ class Clockwork:
         self._accord, self._config, self._queue, self._tell = accord, config, queue, tell
         self._stopped = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
+        self._heard: dict[str, str] = {}
+        self._settled: dict[str, str] = {}
 
     def look(self) -> None:
         """Begin what is due; whoever takes a job's lease does it, the others find it taken."""
@@ -46,6 +49,31 @@ class Clockwork:
         for row in (*rows.values(), *missing):
             if is_due(row, now):
                 self._begin(row.name)
+
+    def hear(self) -> None:
+        """Begin what goes by something that is another since it last began.
+
+        Only once it is the same as when this was called before: many changes, one after the
+        other, make one run.
+        """
+        for job in JOBS.values():
+            version = version_of(self._accord, job) if job.version is not None else None
+            if version is None or version == self._settled.get(job.name):
+                continue
+            if version == self._heard.get(job.name):
+                self._hear_of(job, version)
+            self._heard[job.name] = version
+
+    def _hear_of(self, job: Job, version: str) -> None:
+        """Begin a job that has news, unless it is being done, or switched off."""
+        with self._accord.state.read() as tx:
+            news = has_news(tx, job, version)
+            row = tx.jobs.all().get(job.name)
+            busy = tx.leases.held(LEASE + job.name)
+        if not news:
+            self._settled[job.name] = version
+        elif row is not None and row.enabled and not busy:
+            self._begin(job.name)
 
     def close(self) -> None:
         """Let what is under way end at its next step, and return when it has."""

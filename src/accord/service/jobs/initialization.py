@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from accord.directory.decide import What
+from accord.ports.users import VersionsUsers
+from accord.service.accord import Accord
 from accord.service.initialize import Done, Initialization, initialize
 from accord.service.jobs.job import Outcome, Work
 
@@ -17,6 +19,12 @@ _WORDS = {
     What.RESUME: "resumed",
     What.WITHDRAW: "withdrawn",
 }
+
+
+def users_version(accord: Accord) -> str:
+    """Return what the CRM says of the state of its users and groups; nothing where it can't."""
+    crm: object = accord.crm
+    return crm.users_version() if isinstance(crm, VersionsUsers) else ""
 
 
 def initialize_users(work: Work) -> Outcome:

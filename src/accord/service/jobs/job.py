@@ -130,8 +130,10 @@ class Work:
 class Job(Struct, frozen=True, kw_only=True):
     """Be a job: what it is for, when it runs unless somebody says otherwise, and what does it.
 
-    `plans` tells whether it can say what it would do, `held` whether it is done, too, where
-    Accord's own database is a copy or was put back, and nobody has said that this is meant.
+    `version`, where there is one, tells by what it goes: it is due, too, once that is another than
+    when it last began. `plans` tells whether it can say what it would do, `held` whether it is
+    done, too, where Accord's own database is a copy or was put back, and nobody has said that this
+    is meant.
     """
 
     name: str
@@ -141,4 +143,5 @@ class Job(Struct, frozen=True, kw_only=True):
     plans: bool = True
     held: bool = False
     options: tuple[Setting, ...] = ()
+    version: Callable[[Accord], str] | None = None
     do: Callable[[Work], Outcome]

@@ -24,7 +24,17 @@ from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.identity import MEANT, own_trouble
 from accord.service.jobs.job import STOPPED, Ending, Job, Outcome, Stopped, Work
-from accord.service.jobs.standing import LEASE, is_due, job_of, options_of, row_of, schedule_of
+from accord.service.jobs.standing import (
+    LEASE,
+    begin_by,
+    has_news,
+    is_due,
+    job_of,
+    options_of,
+    row_of,
+    schedule_of,
+    version_of,
+)
 from accord.service.visit import Progress
 from accord.state.jobs import JobRow
 from accord.state.leases import LeaseLost
@@ -69,14 +79,17 @@ def run_job(
 ) -> Outcome | None:
     """Do a job now and return what came of it; with `dry` only what would.
 
-    With `due` only if it is switched on and due, and None otherwise. Raises Busy while another
-    process is at it, ConfigError for what is no job or has no plan, Stopped where it was stopped.
+    With `due` only if it is switched on and due, or has news, and None otherwise. Raises Busy while
+    another process is at it, ConfigError for what is no job or has no plan, Stopped where it was
+    stopped.
     """
     job = job_of(name)
     if dry:
         return _plan(accord, config, queue, job, progress)
     wrong = own_trouble(accord) or ""
-    begun = accord.state.run(lambda tx: _begin(tx, accord, job, wrong, due=due))
+    # Before it begins: what changes from now on is news for the next time.
+    version = version_of(accord, job)
+    begun = accord.state.run(lambda tx: _begin(tx, accord, job, wrong, version, due=due))
     if begun is None:
         return None
     try:
@@ -120,18 +133,21 @@ def _plan(
     return job.do(Work(accord, config, queue, options, dry=True, progress=progress))
 
 
-def _begin(tx: Tx, accord: Accord, job: Job, wrong: str, *, due: bool) -> _Begun | None:
+def _begin(
+    tx: Tx, accord: Accord, job: Job, wrong: str, version: str | None, *, due: bool
+) -> _Begun | None:
     """Take the job's lease and note that it begins; None where it isn't due, or kills whoever
     does it."""
     now = accord.clock()
     row = row_of(tx, job)
-    if due and not is_due(row, now):
+    if due and not is_due(row, now) and not (row.enabled and has_news(tx, job, version)):
         return None
     lease = take(tx.leases, LEASE + job.name, HELD)
     if lease is None:
         if due:
             return None
         raise Busy(f"another process is doing {job.name}", after=HELD)
+    begin_by(tx, job, version)
     if due and row.attempts >= DEATHS:
         words = f"{row.attempts} processes ended in the middle of it, one after the other"
         later = schedule_of(job, row).next(now, now)

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from accord.ports.errors import ConfigError
+from accord.ports.errors import AccordError, ConfigError
 from accord.ports.settings import Setting, SettingType, read
 from accord.rules.problem import instead
 from accord.service.accord import Accord
@@ -23,6 +23,7 @@ from accord.state.jobs import JobRow
 from accord.state.state import Tx
 
 LEASE = "job:"
+_BEGAN_BY = "job-version:"
 
 
 class JobStanding(Struct, frozen=True, kw_only=True):
@@ -68,6 +69,25 @@ def is_cut_off(row: JobRow) -> bool:
 def is_due(row: JobRow, now: datetime) -> bool:
     """Tell whether a job is to be done now: its time has come, or it was cut off."""
     return row.enabled and (is_cut_off(row) or row.due is None or row.due <= now)
+
+
+def version_of(accord: Accord, job: Job) -> str | None:
+    """Return by what a job goes just now; None where that can't be told."""
+    try:
+        return "" if job.version is None else job.version(accord)
+    except AccordError:
+        return None
+
+
+def has_news(tx: Tx, job: Job, version: str | None) -> bool:
+    """Tell whether a job goes by something else than when it last began."""
+    return version is not None and version != tx.settings.get(_BEGAN_BY + job.name, "")
+
+
+def begin_by(tx: Tx, job: Job, version: str | None) -> None:
+    """Note by what a job goes that begins now."""
+    if has_news(tx, job, version):
+        tx.settings.put(_BEGAN_BY + job.name, version)
 
 
 def schedule_of(job: Job, row: JobRow) -> Schedule:
