@@ -49,7 +49,8 @@ def two_threads(how: str) -> subprocess.CompletedProcess[str]:
 
 def test_two_threads_may_meet_a_type_at_once() -> None:
     done = two_threads("learnt")
-    assert (done.returncode, done.stdout.split()) == (0, ["1", "1"]), done.stderr
+    # Threads that print at once may end their lines together.
+    assert (done.returncode, "".join(done.stdout.split())) == (0, "11"), done.stderr
 
 
 def test_msgspec_still_needs_that() -> None:
