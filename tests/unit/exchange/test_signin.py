@@ -125,7 +125,15 @@ def test_a_certificate_that_is_not_trusted_is_a_matter_of_settings(tmp_path: Pat
     company = Company(context=authority.server_context("127.0.0.1"))
     given = {"url": company.server.url, "user": "EXAMPLE\\robot", "password": "secret"}
     try:
-        for more, error in (({}, errors.ConfigError), ({"verify": False}, None)):
+        off: dict[str, Any] = {"verify": False}
+        another = str(Authority(tmp_path, "another").file)
+        cases: list[tuple[dict[str, Any], type[Exception] | None]] = [
+            ({}, errors.ConfigError),
+            ({"ca_file": another}, errors.ConfigError),
+            (off, None),
+            (off | {"ca_file": another}, None),
+        ]
+        for more, error in cases:
             adapter = build({**given, **more})
             with adapter.open(ALICE) as session:
                 if error is None:

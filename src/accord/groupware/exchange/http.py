@@ -135,7 +135,8 @@ class Http:
         self._transport = transport
         self._context: ssl.SSLContext | None = None
         if config.ca_file:
-            self._context = trusting(config.ca_file, config.where)
+            named = trusting(config.ca_file, config.where)
+            self._context = named if config.verify else None
         self._lock = threading.Lock()
         self.pool = Helpers(config.concurrency, thread_name_prefix="exchange")
         self._free = threading.BoundedSemaphore(config.concurrency)
