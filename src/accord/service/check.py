@@ -200,6 +200,7 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
         if number == 0:
             yield from _findings(area, [one for one in found if one.subject in _ABOUT_ALL])
         yield from _findings(who, [one for one in found if one.subject not in _ABOUT_ALL])
+        yield from _watched(accord, who, target, principal)
         if all(one.ok for one in found if one.subject != "encryption"):
             yield from _folders(accord, who, some)
     name = instance_key(target.id)
@@ -208,6 +209,18 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
 
 _ABOUT_ALL = ("connection", "encryption", "database", "interface")
 """Subjects that are the same for everybody on a target, said once."""
+
+
+def _watched(accord: Accord, area: str, target: Target, principal: str) -> Iterator[Checked]:
+    """Say in which way a running process hears of a mailbox's changes, and why in no better one."""
+    with accord.state.read() as tx:
+        watched = tx.watches.get(target.id, principal)
+        here = {one.name for one in tx.processes.all() if not one.gone}
+    if watched is not None and watched.process in here:
+        since = f" since {watched.at:%Y-%m-%d %H:%M} UTC" if watched.at else ""
+        why = f", because {watched.why}" if watched.why else ""
+        detail = f"by {watched.way}{since}{why}"
+        yield Checked(area=area, subject="`accord run` listens", ok=True, detail=detail)
 
 
 def _findings(area: str, found: Iterable[Finding]) -> Iterator[Checked]:

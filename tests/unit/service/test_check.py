@@ -18,7 +18,7 @@ from accord.service.bootstrap import open_accord
 from accord.service.check import Checked, check
 from accord.service.config import Config
 from accord.service.init import init
-from accord.state.records import Cause, Intent, Link, Pending, Target
+from accord.state.records import Cause, Intent, Link, Pending, Process, Target, Watched
 from tests.databases import Databases
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -120,6 +120,21 @@ def test_a_server_that_says_what_is_wrong(accord: Accord, monkeypatch: pytest.Mo
     fault = only(accord)
     assert fault.area == "target company, alice@x.test"
     assert fault.hint == "use an app password"
+
+
+def test_how_a_running_process_hears_of_changes(accord: Accord) -> None:
+    def told() -> list[str]:
+        return [one.detail for one in check(accord) if one.subject == "`accord run` listens"]
+
+    watched = Watched(target="t", principal="alice@x.test", way="pull", why="push: no post came")
+    with accord.state.begin() as tx:
+        tx.watches.put("here/1/a", [watched])
+    assert told() == [], "of a process that is gone nothing is said"
+    with accord.state.begin() as tx:
+        tx.processes.live(Process(name="here/1/a", parts=frozenset("web"), since=NOW))
+    (detail,) = told()
+    assert detail.startswith("by pull since ")
+    assert detail.endswith(", because push: no post came")
 
 
 def test_a_folder_that_is_not_there(accord: Accord) -> None:
