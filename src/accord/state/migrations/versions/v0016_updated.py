@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_state_journal_updated",
         "state_journal",
-        ["at", "step"],
+        ["at"],
         unique=False,
         sqlite_where=condition,
         postgresql_where=condition,
