@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accord.engine.plan import Plan, Skip
 from accord.model.kinds import Side
@@ -156,7 +156,7 @@ def _visit_folder(mailbox: _Mailbox, folder: Place) -> None:
             mailbox.charge(*folder.links)
             if lease is not None and mailbox.options.yields:
                 progress = yielding(accord.state, lease, mailbox.progress)
-                mailbox = msgspec.structs.replace(mailbox, progress=progress)
+                mailbox = replace(mailbox, progress=progress)
             visits = _open(mailbox, folder, lease, stack)
             if visits:
                 _serve(mailbox, visits)
