@@ -25,7 +25,7 @@ from tests.databases import Databases
 from tests.exchange import House
 from tests.peers import serve
 from tests.scenario.conftest import Enter, EnterExchange
-from tests.scenario.exchange import own
+from tests.scenario.exchange import ExchangeStage, own
 from tests.scenario.mailed import MailedStage
 from tests.scenario.stage import Stage, entry, meeting
 
@@ -47,6 +47,15 @@ def hours(house: House) -> Iterator[Any]:
 
     yield later
     exchange.clock = exchange.store._clock = before
+
+
+def filled(enter_exchange: EnterExchange) -> ExchangeStage:
+    """Return a stage on which everything in Anna's mailbox is synchronized."""
+    stage = enter_exchange("anna")
+    for number, name in enumerate(NAMES):
+        stage.hands["anna"].add(own(name, 10 + number))
+    stage.sync()
+    return stage
 
 
 def copied(house: House) -> sqlite3.Connection:
@@ -91,10 +100,7 @@ def released(stage: Stage) -> None:
 def test_an_exchange_that_was_put_back_is_held(
     enter_exchange: EnterExchange, house: House, hours: Any
 ) -> None:
-    stage = enter_exchange("anna")
-    for number, name in enumerate(NAMES):
-        stage.hands["anna"].add(own(name, 10 + number))
-    stage.sync()
+    stage = filled(enter_exchange)
     backup = copied(house)
     hours(hours=3)
     stage.clock.pass_by(hours=3)
@@ -116,10 +122,7 @@ def test_an_exchange_that_was_put_back_is_held(
 def test_what_accord_would_write_over_a_restored_exchange_is_not_taken_back_into_the_crm(
     enter_exchange: EnterExchange, house: House, hours: Any
 ) -> None:
-    stage = enter_exchange("anna")
-    for number, name in enumerate(NAMES):
-        stage.hands["anna"].add(own(name, 10 + number))
-    stage.sync()
+    stage = filled(enter_exchange)
     backup = copied(house)
     hours(hours=3)
     worked(stage)

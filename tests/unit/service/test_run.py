@@ -494,16 +494,22 @@ def test_stopping_lets_the_visit_under_way_end_and_begins_no_other() -> None:
     assert len(world.titles(user)[1]) == 1, "what was begun is whole"
 
 
-def test_a_long_visit_ends_at_its_next_step_with_nothing_open(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(running, "GRACE", 0.0)
+def first_load() -> tuple[WatchedWorld, list[str], Scene]:
+    """Return a scene in which a mailbox is filled item by item, and with what."""
     world = WatchedWorld("alice", groupware={"batch": 1})
     titles = [f"visit {number}" for number in range(9)]
     for title in titles:
         world.person().add(event(title))
     mailboxes = Watchable(world.accord.adapter("t"))
     scene = Scene(world, RunSettings(feed=3600, workers=1), mailboxes, world.accord.crm)
+    return world, titles, scene
+
+
+def test_a_long_visit_ends_at_its_next_step_with_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "GRACE", 0.0)
+    world, titles, scene = first_load()
 
     def stopping(given: Sequence[Any], act: Act) -> list[Outcome]:
         scene.run.stop()
@@ -525,12 +531,7 @@ def test_a_long_first_load_lets_in_who_waits_and_goes_on_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(patience, "HEED", 0.0)
-    world = WatchedWorld("alice", groupware={"batch": 1})
-    titles = [f"visit {number}" for number in range(9)]
-    for title in titles:
-        world.person().add(event(title))
-    mailboxes = Watchable(world.accord.adapter("t"))
-    scene = Scene(world, RunSettings(feed=3600, workers=1), mailboxes, world.accord.crm)
+    world, titles, scene = first_load()
     loading = threading.Event()
 
     def wanted() -> bool:
