@@ -31,6 +31,7 @@ SIGNS = {
     "clash": ("!", "yellow"),
     "skip": (".", "dim"),
     "unreadable": ("?", "yellow"),
+    "withheld": ("?", "yellow"),
     "hold": ("?", "bold magenta"),
 }
 _REPLIES = {"set": ("~", "yellow"), "restore": ("~", "yellow"), "leave": (".", "dim")}
@@ -107,7 +108,9 @@ def _words(name: str) -> str:
 def _title(view: dict[str, Any], what: dict[str, Any]) -> str:
     words = "held: " if view is not what else ""
     words += what["step"]
-    if what.get("side"):
+    if what["step"] == "withheld":
+        words += f" from the {Side.GROUPWARE.place}"
+    elif what.get("side"):
         words += f" in the {Side(what['side']).place}"
     label = what.get("label") or what.get("ref") or what.get("crm") or what.get("groupware") or ""
     when = f" ({short(what['when'])})" if what.get("when") else ""

@@ -220,12 +220,17 @@ class Unread(Struct, frozen=True, kw_only=True, omit_defaults=True):
     travels: bool = True
 
 
+WITHHELD = "withheld"
+"""How a skip is parked for what its rule accepts not to be done."""
+
+
 class Skip(_Step, tag="skip", frozen=True, kw_only=True):
     """Decide to do nothing about a ref, and say why.
 
     `parked` says that something is left to do: the ref is asked for again (`retry`) or waits
-    for somebody to mend it (`rejected`). `unread` is set where there is something that
-    can't be read.
+    for somebody to mend it (`rejected`), or the rule accepts that it can't be done (`withheld`).
+    `unread` is set where there is something that can't be read. `label` is what people call the
+    item, where that is told.
     """
 
     side: Side
@@ -234,11 +239,14 @@ class Skip(_Step, tag="skip", frozen=True, kw_only=True):
     pairing: str = ""
     parked: str = ""
     unread: Unread | UnsetType = UNSET
+    label: str | UnsetType = UNSET
 
     @property
     def name(self) -> str:
-        """Return its name in plans and decisions: `unreadable` where that keeps it from going."""
+        """Return its name in plans and decisions: `unreadable`, `withheld` or `skip`."""
         unread = self.unread is not UNSET and self.unread.travels
+        if not unread and self.parked == WITHHELD:
+            return WITHHELD
         return "unreadable" if unread else "skip"
 
 

@@ -28,6 +28,8 @@ from accord.rules.rule import (
     Private,
     Rule,
     Scope,
+    SeriesRule,
+    Unfit,
     Window,
 )
 from accord.rules.source import Source
@@ -69,6 +71,7 @@ def check(
         *_scope(rule, place),
         *_people(rule, place),
         *_meetings(rule, adapters.groupware, place),
+        *_series(rule, place),
         *_replies(rule, adapters.groupware, place),
         *_others(rule, place),
         *check_fields(rule, _kind_traits(rule, adapters), place),
@@ -189,6 +192,21 @@ def _meetings(rule: Rule, groupware: Traits | None, place: Place) -> Iterator[Pr
         yield place.problem(
             message, "invitations", severity=WARNING, hint='set invitations = "never"'
         )
+
+
+def _series(rule: Rule, place: Place) -> Iterator[Problem]:
+    said = rule.series
+    if said == SeriesRule():
+        return
+    if rule.kind is not Kind.EVENT:
+        yield place.problem("is for events only", "series", hint="leave it out")
+    elif not defaults.direction_of(rule).reaches(Side.GROUPWARE):
+        message = "not used: nothing goes into the mailbox"
+        yield place.problem(message, "series", severity=WARNING)
+    elif said.unfit is Unfit.WITHHOLD:
+        hint = 'set series.unfit = "occurrences"'
+        message = "not used: no occurrences are written"
+        yield place.problem(message, "series", "days", severity=WARNING, hint=hint)
 
 
 def _replies(rule: Rule, groupware: Traits | None, place: Place) -> Iterator[Problem]:

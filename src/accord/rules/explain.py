@@ -39,6 +39,7 @@ from accord.rules.rule import (
     Private,
     Rule,
     Scope,
+    Unfit,
 )
 from accord.rules.shape import ABSENT_TITLE, is_private, reduced
 
@@ -62,6 +63,7 @@ def describe(rule: Rule) -> tuple[str, ...]:
         *_fields(rule),
         *_deciding(rule),
         *_meeting(rule),
+        *_repeating(rule),
         *_answering(rule),
         *_guard(rule),
     )
@@ -261,6 +263,16 @@ def _meeting(rule: Rule) -> Iterator[str]:
         yield "The server may mail attendees."
     else:
         yield "Nothing is written that would make the server mail attendees."
+
+
+def _repeating(rule: Rule) -> Iterator[str]:
+    if rule.kind is not Kind.EVENT or not defaults.direction_of(rule).reaches(Side.GROUPWARE):
+        return
+    series = "A series that the mailbox's server has no pattern for"
+    if rule.series.unfit is Unfit.WITHHOLD:
+        yield f"{series} stays out of the mailbox."
+    else:
+        yield f"{series} is written as single entries, {_days(rule.series.days)} ahead."
 
 
 def _answering(rule: Rule) -> Iterator[str]:

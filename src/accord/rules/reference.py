@@ -227,6 +227,8 @@ MEANINGS: dict[str, str] = {
     "private": "what happens to private items of the mailbox",
     "invitations": "whether writing may make the server mail attendees",
     "meetings": "how meetings stand in mailboxes",
+    "series.unfit": "what becomes of a series of the CRM that the target has no pattern for",
+    "series.days": "how many days ahead its occurrences are written",
     "replies.inside": "template: how the mailbox answers colleagues during an absence; without it "
     "automatic replies are never touched",
     "replies.outside": "template: how it answers others",
@@ -288,6 +290,10 @@ WORDS: dict[str, dict[str, str]] = {
     "meetings": {
         "mirror": "each participant has a plain copy that names the people and invites nobody",
         "invite": "the organizer's mailbox alone holds the attendees",
+    },
+    "series": {
+        "withhold": "it stays out of the mailbox, and its plan says why",
+        "occurrences": "those of the days ahead are written, each as an entry of its own",
     },
     "replies.audience": {
         "none": "nobody outside",

@@ -98,6 +98,17 @@ class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     pass
 
 
+class Unfit(StrEnum):
+    """Name what happens to a series that the target has no pattern for.
+
+    withhold: it stays out of the mailbox, and the plan says why · occurrences: those of the days
+    ahead are written, each as an entry of its own.
+    """
+
+    WITHHOLD = "withhold"
+    OCCURRENCES = "occurrences"
+
+
 class FieldRule(_Part, frozen=True, kw_only=True):
     """Say how one field travels; expressions are CEL over `value`, `item` and `owner`.
 
@@ -138,6 +149,16 @@ class Window(_Part, frozen=True, kw_only=True):
     past: Annotated[int, Meta(ge=0)] | None = None
     future: Annotated[int, Meta(ge=0)] | None = None
     leaving: Leaving = Leaving.KEEP
+
+
+class SeriesRule(_Part, frozen=True, kw_only=True):
+    """Say what becomes of the CRM's series that the target can't say as such.
+
+    `days` is how far ahead occurrences are written.
+    """
+
+    unfit: Unfit = Unfit.WITHHOLD
+    days: Annotated[int, Meta(ge=1, le=730)] = 180
 
 
 class GuardLimits(_Part, frozen=True, kw_only=True):
@@ -201,6 +222,7 @@ class Rule(_Part, frozen=True, kw_only=True):
     private: Private = Private.SKIP
     invitations: Invitations = Invitations.NEVER
     meetings: Meetings = Meetings.MIRROR
+    series: SeriesRule = SeriesRule()
     replies: AutoReplies = AutoReplies()
     ownership: dict[str, str] = {}
     lookups: dict[str, dict[str, str]] = {}

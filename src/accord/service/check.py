@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from accord.engine.plan import WITHHELD, Skip
 from accord.model.kinds import Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, ConfigError
@@ -311,7 +312,11 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
         if count:
             detail = f"{count} {command}"
             yield Checked(area="state", subject="waiting", ok=True, detail=detail)
-    rejected = [one for one in pending if one.cause is Cause.REJECTED or _unread(one)]
+    if withheld := [one for one in pending if _withheld(one)]:
+        detail = f"{len(withheld)} withheld from the mailbox: `accord explain {_ref(withheld[0])}`"
+        yield Checked(area="state", subject="waiting", ok=True, detail=detail)
+    left = (one for one in pending if one not in withheld)
+    rejected = [one for one in left if one.cause is Cause.REJECTED or _unread(one)]
     for one in rejected[:_SHOWN]:
         yield _rejected(tx, one, names[one.link])
     if rejected[_SHOWN:]:
@@ -358,8 +363,18 @@ def _rejected(tx: Tx, one: Pending, link: str) -> Checked:
         subject=f"{what} item on {link}",
         ok=False,
         detail=f"{label!r}: {one.why}" if label else one.why,
-        hint=f"mend it, or see `accord explain {one.ref_crm or one.ref_groupware}`",
+        hint=f"mend it, or see `accord explain {_ref(one)}`",
     )
+
+
+def _ref(one: Pending) -> str:
+    return one.ref_crm or one.ref_groupware
+
+
+def _withheld(one: Pending) -> bool:
+    """Tell whether a change waits because the target can't hold it, which the rule accepts."""
+    step = decode_step(one.step) if one.cause is Cause.REJECTED and one.step else None
+    return isinstance(step, Skip) and step.parked == WITHHELD
 
 
 def _unread(one: Pending) -> bool:

@@ -63,7 +63,10 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 
 def explain(accord: Accord, text: str) -> list[Explanation]:
-    """Return an explanation per link and item that `text` names by ref, uid or part of a title."""
+    """Return an explanation per link and item that `text` names by ref, uid or part of a title.
+
+    The ref of a series that is written by its occurrences names each of them.
+    """
     with accord.state.read() as tx:
         links = {link.id: link for link in tx.links.all()}
         found = _subjects(tx, links, text)
@@ -82,6 +85,7 @@ def _subjects(tx: Tx, links: dict[str, Link], text: str) -> set[tuple[str, str, 
         if ref == text
     }
     refs |= {(link, side, text) for link in links for side in Side}
+    refs |= {(link, Side.CRM, ref) for link, ref in tx.pairings.occurrences_of(text)}
     pairings = [tx.pairings.get(pair) for _, pair in tx.pairings.by_uid(text)]
     refs |= {
         (link, Side.CRM, pairing.crm.ref)

@@ -308,10 +308,9 @@ class Ledger:
                 tx.windows.put_many(self._visit.link.id, side, moments)
 
     def _skip(self, step: Skip, case: Case) -> None:
-        self._report.side(step.side).skipped += 1
+        self._report.count_skip(step)
         subject = _snapshot(case, step.side)
         self._decide(step.side, step.ref, subject, step, step.version)
-        self._report.unreadable += step.name == "unreadable"
         if not step.parked and case.pairing is None:
             self._settled[step.side].add(step.ref)
         if step.parked:

@@ -15,16 +15,20 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.policy import Policy
-from accord.model.kinds import Side
+from accord.model.item import Event
+from accord.model.kinds import Kind, Side
 from accord.model.observe import Observation
 from accord.model.parts import Person
 from accord.ports.adapter import Session
 from accord.ports.errors import AccordError, Busy, ConfigError, Retry
+from accord.ports.fitting import Fitting
 from accord.rules.facts import Facts
 from accord.rules.program import program_of
-from accord.rules.rule import Rule
+from accord.rules.rule import Rule, Unfit
 from accord.service.accord import Accord
 from accord.service.bindings import bind, binding_key, ids_of, recognize
+from accord.service.by_occurrence import by_occurrence
+from accord.service.carrying import Carrying
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.visit import Progress, Stance, Visit
@@ -192,7 +196,7 @@ def open_visit(
         trial = options.rules.get(link.rule)
         rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
         keys = (settled_key(link), withdrawn_key(link), folder_key(link), told_key(link))
-        kept = tx.settings.some(*keys, binding_key(link), "paused")
+        kept = tx.settings.some(*keys, binding_key(link), carried_key(link), "paused")
         places = {side: place_of(link, side, folder.folder) for side in Side}
         cursors = tx.cursors.of(link.id, places)
         first = not cursors[Side.CRM] and not tx.pairings.count(link.id)
@@ -204,6 +208,9 @@ def open_visit(
     before = kept.get(settled_key(link), "")
     asked, settled = before.startswith(ANEW), before.removeprefix(ANEW)
     changed = bool(settled) and settled != rule.version
+    carrying = _carrying(accord, session, link, rule, kept.get(carried_key(link), False))
+    if carrying is not None:
+        crm = by_occurrence(crm, carrying)
     ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
     run, stance, ids = "preview", _stance(link, options), ids_of(session)
@@ -213,6 +220,9 @@ def open_visit(
             bind(tx, link, kept.get(binding_key(link), {}), ids)
             if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:
                 tx.settings.put(folder_key(link), folder.folder)
+            if stance is Stance.WRITING and carrying is not None:
+                # What has copies by occurrences stays so called under another rule, too.
+                tx.settings.put(carried_key(link), True)
     visit = Visit(
         state=accord.state,
         link=link,
@@ -245,6 +255,25 @@ def _stance(link: Link, options: Options) -> Stance:
     if options.dry:
         return Stance.DRY
     return Stance.OBSERVING if link.mode is Mode.OBSERVE else Stance.WRITING
+
+
+def _carrying(
+    accord: Accord, session: Session, link: Link, rule: Rule, carried: bool
+) -> Carrying | None:
+    """Return which series are shown by occurrences; None where none is, or ever was."""
+    if link.kind is not Kind.EVENT or not isinstance(session, Fitting):
+        return None
+    if not carried and rule.series.unfit is not Unfit.OCCURRENCES:
+        return None
+
+    def unfit(event: Event) -> str:
+        return session.unfit(Kind.EVENT, event)
+
+    def copied() -> set[str]:
+        with accord.state.read() as tx:
+            return tx.pairings.refs(link.id, Side.CRM)
+
+    return Carrying(rule=rule, now=accord.clock(), unfit=unfit, copied=copied)
 
 
 def _ends(
@@ -318,6 +347,11 @@ def withdrawn_key(link: Link) -> str:
 def told_key(link: Link) -> str:
     """Return the setting that keeps up to which journal entry, and in which run, pulls told."""
     return f"told/{link.id}"
+
+
+def carried_key(link: Link) -> str:
+    """Return the setting that keeps whether a link's series were ever shown by occurrences."""
+    return f"carried/{link.id}"
 
 
 def settled_key(link: Link) -> str:

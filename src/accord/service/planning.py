@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
+from accord.engine.fit import fitted
 from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
 from accord.engine.plan import Create, Delete, Hold, Plan, Unpair, Unread, Update
 from accord.engine.reconcile import Case, failed, reconcile
+from accord.model.item import Event, Item
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen
 from accord.ports.errors import AccordError
 from accord.ports.fault import contained
+from accord.ports.fitting import Fitting
 from accord.rules.program import program_of
+from accord.rules.rule import Unfit
+from accord.service.by_occurrence import ByOccurrence
 from accord.service.cases import Gathered
 from accord.service.clocks import with_times
 from accord.service.discreet import as_told
@@ -47,6 +52,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
     gone = missing(held, apart=(RULE_CHANGED,))
     decided = [settled(_kept(visit, case, waiting, refs), gone) for case in cases]
+    decided = [_fitting(visit, one) for one in decided]
     decided += gathered.decided
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
     extent = extent_of(visit, flat, gathered, held)
@@ -56,6 +62,24 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
         msgspec.structs.replace(one, steps=tuple(next(guarded) for _ in one.steps))
         for one in decided
     ]
+
+
+def _fitting(visit: Visit, decided: Decided) -> Decided:
+    """Withhold what the mailbox's server can't hold."""
+    session = visit.groupware.session
+    if not isinstance(session, Fitting):
+        return decided
+
+    def unfit(side: Side, item: Item, changed: Collection[str] | None) -> str:
+        if side is Side.CRM:
+            return ""
+        why = session.unfit(visit.groupware.kind, item, changed)
+        if not why or visit.rule.series.unfit is Unfit.WITHHOLD or not isinstance(item, Event):
+            return why
+        whole = isinstance(visit.crm.session, ByOccurrence) and visit.crm.session.why_whole(item)
+        return f"{why}; {whole}" if whole else why
+
+    return msgspec.structs.replace(decided, steps=fitted(decided.steps, unfit))
 
 
 def _observations(cases: Sequence[Case]) -> Iterator[Observation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from accord.engine.plan import (
+    WITHHELD,
     Conflict,
     Create,
     Delete,
@@ -64,6 +65,7 @@ _ADDED = (
     "conflicts",
     "clashes",
     "unreadable",
+    "withheld",
     "files",
     "requests",
     "seconds",
@@ -75,9 +77,10 @@ class Report(Struct, kw_only=True):
 
     `paired`, `unpaired`, `held`, `conflicts` and `clashes` count each thing once, whichever sides
     it concerns: `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable`
-    were met in a form that can't be read, and left alone. `files` were hung on items, taken off or
-    replaced. `requests` and `seconds` are the link's share: what served several links is split
-    among them, so that all reports of a run add up to what was really spent.
+    were met in a form that can't be read, and left alone, `withheld` can't be held by the target.
+    `files` were hung on items, taken off or replaced. `requests` and `seconds` are the link's
+    share: what served several links is split among them, so that all reports of a run add up to
+    what was really spent.
     `error` says why the visit ended early, `action` what to do about it, `hint` how, `state` the
     name of a state that the mailbox as a whole is in, `everybody` that the whole target is
     concerned, `after` how many seconds to wait, and `told` that it said so; `busy` that another run
@@ -99,6 +102,7 @@ class Report(Struct, kw_only=True):
     conflicts: int = 0
     clashes: int = 0
     unreadable: int = 0
+    withheld: int = 0
     files: int = 0
     requests: int = 0
     seconds: float = 0.0
@@ -164,9 +168,8 @@ class Report(Struct, kw_only=True):
                     self.side(side).updated += 1
                 case Delete(side=side):
                     self.side(side).deleted += 1
-                case Skip(side=side):
-                    self.side(side).skipped += 1
-                    self.unreadable += step.name == "unreadable"
+                case Skip():
+                    self.count_skip(step)
                 case Refile():
                     self.files += 1
                 case Pair():
@@ -182,6 +185,12 @@ class Report(Struct, kw_only=True):
         """Count what both sides have a part in: `paired`, `unpaired` or `conflicts`."""
         for counts in (self, self.crm, self.groupware):
             setattr(counts, name, getattr(counts, name) + count)
+
+    def count_skip(self, step: Skip) -> None:
+        """Count what is left alone, and why where somebody should know."""
+        self.side(step.side).skipped += 1
+        self.unreadable += step.name == "unreadable"
+        self.withheld += step.name == WITHHELD
 
     def count_conflict(self, step: Conflict) -> None:
         """Count a conflict that waits for somebody, or a clash that was settled."""
@@ -215,6 +224,7 @@ class Report(Struct, kw_only=True):
             "conflicts": self.conflicts,
             "clashes": self.clashes,
             "unreadable": self.unreadable,
+            "withheld": self.withheld,
             "files": self.files,
             "failed": self.failed,
             "requests": self.requests,

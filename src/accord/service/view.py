@@ -66,9 +66,7 @@ def step_view(step: Step) -> dict[str, Any]:
             view |= _item(step.crm.item)
             view |= {"crm": step.crm.ref, "groupware": step.groupware.ref}
         case Skip():
-            view |= {"side": step.side, "ref": step.ref, "waits": step.parked}
-            if step.unread is not UNSET:
-                view |= {"uid": step.unread.uid, "label": step.unread.label}
+            view |= _skip(step)
         case Unpair():
             view |= {"crm": step.crm, "groupware": step.groupware, "cause": str(step.cause)}
     if isinstance(step, Conflict):
@@ -77,6 +75,13 @@ def step_view(step: Step) -> dict[str, Any]:
         view["mails"] = list(step.mails)
     plain: dict[str, Any] = msgspec.to_builtins(view)
     return plain
+
+
+def _skip(step: Skip) -> dict[str, Any]:
+    view: dict[str, Any] = {"side": step.side, "ref": step.ref, "waits": step.parked}
+    if step.unread is not UNSET:
+        return view | {"uid": step.unread.uid, "label": step.unread.label}
+    return view | {"label": step.label} if step.label else view
 
 
 def label_of(item: Item) -> str:

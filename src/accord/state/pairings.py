@@ -142,6 +142,12 @@ class Pairings(Repository):
                 found.setdefault(ref, set()).add(other)
         return found
 
+    def occurrences_of(self, ref: str) -> list[tuple[str, str]]:
+        """Return (link, ref in the CRM) of every copy of a single occurrence (`REF#WHEN`)."""
+        like = _P.crm_ref.startswith(f"{ref}#", autoescape=True)
+        rows = self.db.execute(select(_P.link, _P.crm_ref).where(like).order_by(_P.crm_ref))
+        return [(link, each) for link, each in rows]
+
     def by_uid(self, uid: str) -> list[tuple[str, str]]:
         """Return (link, pairing id) of every pairing of this uid."""
         return self._ids(PAIRINGS.c.uid == uid)

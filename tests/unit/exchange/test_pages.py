@@ -23,13 +23,13 @@ FOUND = [
     pytest.param(block, id=f"{page}:{block.line}")
     for page in PAGES
     for block in blocks((ROOT / "docs" / page).read_text(encoding="utf-8"))
-    if block.kind == "toml"
+    if block.kind == "toml" and "target" in tomllib.loads(block.text)
 ]
 ADOPTING = next(
     one["adopt"]
     for block in blocks((ROOT / "docs" / "exchange.md").read_text(encoding="utf-8"))
     if block.kind == "toml"
-    for one in tomllib.loads(block.text)["target"]
+    for one in tomllib.loads(block.text).get("target", ())
 )
 """What the page names as another connector's mark; a story pairs items by it."""
 

@@ -25,6 +25,8 @@ from accord.rules.rule import (
     Private,
     Rule,
     Scope,
+    SeriesRule,
+    Unfit,
     Window,
 )
 from tests.unit.rules.given import EVA, FACTS, event, program, task
@@ -249,6 +251,10 @@ def sentences(kind: Kind = Kind.EVENT, **values: Any) -> set[str]:
             "The server may mail attendees.",
             ("What would mail people waits after 20 times within an hour, or 100 of all links of "
             "the target."),
+        }),
+        ({"series": SeriesRule(unfit=Unfit.OCCURRENCES, days=90)}, {
+            ("A series that the mailbox's server has no pattern for is written as single entries, "
+            "90 days ahead."),
         }),
         ({"guard": GuardLimits(target_updates=1, mailbox_updates=2)}, {
             ("Changes wait where all links of the target together would change more than 1 item of "

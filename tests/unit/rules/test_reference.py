@@ -53,7 +53,7 @@ def test_page_names_every_key_word_field_and_function() -> None:
         ("clash", rule.Clash), ("one_way", rule.OneWay), ("delete", rule.Deletion),
         ("leaving", rule.Leaving), ("private", rule.Private), ("scope", rule.Scope),
         ("invitations", rule.Invitations), ("meetings", rule.Meetings),
-        ("replies.audience", Audience),
+        ("series", rule.Unfit), ("replies.audience", Audience),
     ],
 )  # fmt: skip
 def test_every_word_has_its_meaning(word: str, choices: Any) -> None:

@@ -32,6 +32,8 @@ from accord.rules.rule import (
     Private,
     Rule,
     Scope,
+    SeriesRule,
+    Unfit,
     Window,
 )
 from accord.rules.source import KEY_LIMIT, TEXT_LIMIT, Source, dotted
@@ -404,6 +406,7 @@ RULES = st.builds(
     private=st.sampled_from(Private),
     invitations=st.sampled_from(Invitations),
     meetings=st.sampled_from(Meetings),
+    series=st.builds(SeriesRule, unfit=st.sampled_from(Unfit), days=st.integers(1, 730)),
     ownership=st.dictionaries(TEXT, TEXT, max_size=3),
     lookups=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=3), max_size=3),
     guard=st.builds(

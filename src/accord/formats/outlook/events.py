@@ -1,6 +1,6 @@
 """Whole series as items to whole series as Microsoft says them: the rule with all its changes.
 
-Adapters ask this before they write; what is `Unfit` they carry by `singles`, or withhold.
+Adapters ask this before they write; what is `Unfit` is withheld, or its occurrences are written.
 """
 
 from __future__ import annotations

@@ -5,15 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
-from accord.groupware.exchange import busy, create, files, find, folders, mail, replies, sync, write
+from accord.groupware.exchange import (
+    busy,
+    create,
+    files,
+    find,
+    folders,
+    kinds,
+    mail,
+    replies,
+    sync,
+    write,
+)
 from accord.groupware.exchange.desk import Desk
 from accord.groupware.exchange.folders import Found, Place
 from accord.groupware.exchange.reading import Shelf
 from accord.groupware.exchange.server import Server
+from accord.model.item import Event, Item, Task
 from accord.model.kinds import Kind
 from accord.model.observe import Completeness, Denied, Listing, Observation, Snapshot
 from accord.model.parts import Attachment
@@ -121,6 +133,13 @@ class ExchangeSession(OpenSession):
     def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
         """Store markers in a property that people don't see."""
         return write.mark(self._desk(folder, kind), marks)
+
+    def unfit(self, kind: Kind, item: Item, changed: Collection[str] | None = None) -> str:
+        """Return why Exchange has no pattern for a series; empty where it has one."""
+        if not isinstance(item, Event | Task):
+            return ""
+        home = self._server.config.time_zone
+        return str(kinds.codec(kind).unfit(item, changed, home=home))
 
     @property
     def room(self) -> int:

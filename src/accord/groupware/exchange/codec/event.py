@@ -96,6 +96,18 @@ def properties(
     return {name: sent[name] for name in sent if name in names}
 
 
+def unfit(after: Event, changed: Collection[str] | None = None, *, home: str = "UTC") -> str:
+    """Return why a series, or its changed occurrences, can't be sent; empty where it can."""
+    if not after.recurs or (changed is not None and _WHEN.isdisjoint(changed)):
+        return ""
+    try:
+        series.sent(after, home)
+        series.occurrences(after, home=home)
+    except Rejected as error:
+        return str(error)
+    return ""
+
+
 def _anew(after: Event, before: Event | None, changed: Collection[str]) -> bool:
     """Tell whether the recurrence has to be written."""
     if before is None or not (after.recurs or before.recurs):

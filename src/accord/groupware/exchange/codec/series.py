@@ -5,8 +5,7 @@ then, and for a new series, `occurrences` names them all, otherwise those that d
 no deleted occurrence back either: `rewritten` says so, and `event.properties` writes the
 recurrence anew. A change of "this and following" occurrences needs nothing of its own: it is a
 series that ends earlier and a new one (`split_from`), two items that are written one by one.
-A series that Exchange can't say is refused with the reason; by rule its caller may write the
-`formats.outlook.singles` of it instead.
+A series that Exchange can't say is refused with the reason.
 """
 
 from __future__ import annotations

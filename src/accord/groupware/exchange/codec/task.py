@@ -98,7 +98,7 @@ def properties(
     Without `changed` these are all of a new task. A pattern that comes back once the task is
     done stays as it is unless the rule itself changes.
     """
-    if changed is not None and _WHEN.isdisjoint(changed) and not _can_say(after):
+    if changed is not None and _WHEN.isdisjoint(changed) and unfit(after):
         # Somebody made the rule in Exchange, and it stays.
         after = replace(after, rule=None)
         before = before and replace(before, rule=None)
@@ -122,12 +122,15 @@ def properties(
     return {name: sent[name] for name in sent if name in names}
 
 
-def _can_say(task: Task) -> bool:
+def unfit(after: Task, changed: Collection[str] | None = None, *, home: str = "UTC") -> str:
+    """Return why a task's rule can't be sent; empty where it can."""
+    if changed is not None and _WHEN.isdisjoint(changed):
+        return ""
     try:
-        _sent_rule(task)
-    except Rejected:
-        return False
-    return True
+        _sent_rule(after)
+    except Rejected as error:
+        return str(error)
+    return ""
 
 
 def _seen(task: Task, home: str) -> Task:

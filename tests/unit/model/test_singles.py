@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
-from accord.formats.outlook.singles import single_uid, singles
-from accord.model.item import Event, Task
+from accord.model.item import Event
 from accord.model.occurrences import TooMany, occurrences
 from accord.model.parts import Attendee, Reminder
 from accord.model.recurrence import EventStatus, Override
+from accord.model.singles import (
+    single,
+    single_uid,
+    singles,
+    with_single,
+    with_single_again,
+    without_single,
+)
 from tests import strategies
 from tests.unit.formats.outlook_series import DAY, at, rrule
 
@@ -87,9 +95,7 @@ def test_single_dates_are_occurrences_too():
     assert singles(plain, FIRST, LAST) == ()
     dates = Event(uid="", start=plain.start, end=plain.end, rdates=(at("2026-01-07T15:00"),))
     assert [one.item.uid for one in singles(dates, FIRST, LAST)] == ["", ""]
-    assert [
-        one.item.start.day for one in singles(dates, FIRST, LAST) if isinstance(one.item, Event)
-    ]
+    assert [one.item.start.day for one in singles(dates, FIRST, LAST)]
     assert single_uid("u", at("2026-01-07T15:00")) == "u_20260107T150000"
 
 
@@ -102,24 +108,10 @@ def test_all_day_series_stay_on_their_days():
         rule=rrule("FREQ=DAILY;INTERVAL=5;BYDAY=MO,SA"),
     )
     found = [one.item for one in singles(item, FIRST, LAST)]
-    assert [(one.start, one.end, one.all_day) for one in found if isinstance(one, Event)] == [
+    assert [(one.start, one.end, one.all_day) for one in found] == [
         (at("2026-01-05"), at("2026-01-07"), True),
         (at("2026-01-10"), at("2026-01-12"), True),
     ]
-
-
-def test_tasks_come_with_the_dates_they_have():
-    rule = rrule("FREQ=MONTHLY;BYMONTHDAY=5,12")
-    due = Task(uid="t", title="Call", due=at("2026-01-05T17:00"), rule=rule)
-    found = [one.item for one in singles(due, FIRST, LAST)]
-    assert found[1] == Task(uid="t_20260112T170000", title="Call", due=at("2026-01-12T17:00"))
-    both = Task(uid="t", start=at("2026-01-05"), due=at("2026-01-08"), rule=rule, all_day=True)
-    last = singles(both, FIRST, LAST)[1].item
-    assert isinstance(last, Task)
-    assert (last.start, last.due, last.all_day) == (at("2026-01-12"), at("2026-01-15"), True)
-    begun = singles(Task(start=at("2026-01-05"), rule=rule), FIRST, LAST)[0].item
-    assert isinstance(begun, Task)
-    assert begun.due is None
 
 
 def test_too_many_are_told():
@@ -138,8 +130,48 @@ def test_no_occurrence_is_lost_or_shown_elsewhere(item: Event):
     found = singles(item, first, last)
     assert [one.recurrence_id for one in found] == [one.recurrence_id for one in wanted]
     assert len({one.item.uid for one in found}) == len(found)
-    for single, one in zip(found, wanted, strict=True):
-        alone = list(occurrences(single.item, first - 400 * DAY, last + 400 * DAY))
+    for each, one in zip(found, wanted, strict=True):
+        alone = list(occurrences(each.item, first - 400 * DAY, last + 400 * DAY))
         assert [(x.begins, x.ends, x.all_day) for x in alone] == [
             (one.begins, one.ends, one.all_day)
         ]
+
+
+@settings(max_examples=25)
+@given(strategies.events(series=True))
+def test_each_is_found_by_its_name(item: Event):
+    first = item.start.replace(tzinfo=UTC) - 2 * DAY
+    for one in singles(item, first, first + 60 * DAY)[:5]:
+        assert single(item, one.recurrence_id) == one.item
+        without = without_single(item, one.recurrence_id)
+        assert single(without, one.recurrence_id) is None
+        assert single(with_single_again(without, one.recurrence_id), one.recurrence_id) == one.item
+    assert single(item, item.start - 400 * DAY) is None
+
+
+@settings(max_examples=25)
+@given(strategies.events(series=True), strategies.events())
+def test_a_changed_one_becomes_an_override_and_back(item: Event, other: Event):
+    first = item.start.replace(tzinfo=UTC) - 2 * DAY
+    found = singles(item, first, first + 60 * DAY)[:3]
+    for one in found:
+        said = ("title", "location", "categories", "busy", "start", "end", "time_zone", "extras")
+        times = ("end_time_zone", "all_day")
+        after = replace(one.item, **{name: getattr(other, name) for name in (*said, *times)})
+        changed = with_single(item, one.recurrence_id, after, said)
+        shown = single(changed, one.recurrence_id)
+        assert shown is not None
+        assert [getattr(shown, name) for name in said] == [getattr(after, name) for name in said]
+        others = [each for each in found if each is not one]
+        assert [single(changed, each.recurrence_id) for each in others] == [
+            each.item for each in others
+        ]
+
+
+def test_what_is_as_usual_again_is_no_override():
+    item = event()
+    second = singles(item, FIRST, LAST)[1]
+    moved = replace(second.item, title="Other", start=at("2026-01-13T08:00"))
+    changed = with_single(item, second.recurrence_id, moved, ("title", "start"))
+    assert changed.overrides[0].title == "Other"
+    assert with_single(changed, second.recurrence_id, second.item, ("title", "start")) == item
