@@ -21,9 +21,10 @@ demo: ## play a week against the stand-in Exchange (TARGET=dav: Radicale; TOPOLO
 	@tools/setup demo
 	@$(BIN)/accord demo $(if $(TARGET),--target $(TARGET)) $(if $(TOPOLOGY),--topology $(TOPOLOGY)) $(ARGS)
 
+# Most tests take milliseconds: handed out one by one, their processes would wait for the next one.
 test: ## run all tests (ARGS="-k word" picks)
 	@tools/setup dev
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 3 $(ARGS)
 
 check: ## lint, format, types and the import contract
 	@tools/setup dev
