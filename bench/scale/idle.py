@@ -7,7 +7,9 @@ visited on the interval. The differences are what watching and visiting cost.
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -95,20 +97,18 @@ def _measure(
 def _rest(service: Service, links: int, interval: float, calm: float, tell: Tell) -> None:
     """Wait until the first visits are over: until no more come than the interval asks for.
 
-    It has to stay so for `calm` seconds.
+    Over `calm` seconds: visits of one interval come together as those of the last one did.
     """
-    since = time.monotonic()
+    rounds = max(round(calm / QUIET), 1)
+    lately = deque([math.inf], maxlen=rounds + 1)
 
     def over() -> bool:
-        nonlocal since
-        before = service.visits
         time.sleep(QUIET)
         service.listen()
         tell(f"first visits: {len(service.visited)} of {links} links")
-        usual = max(1.5 * links / interval * QUIET, 1.0)
-        if len(service.visited) < links or service.visits - before > usual:
-            since = time.monotonic()
-        return time.monotonic() - since >= calm
+        lately.append(service.visits if len(service.visited) == links else math.inf)
+        usual = max(1.5 * links / interval * rounds * QUIET, 1.0)
+        return len(lately) > rounds and lately[-1] - lately[0] <= usual
 
     if not until(over, PATIENCE):
         raise RuntimeError("the first visits never end")
