@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import httpx2
 import icalendar
+from lxml import etree
 
 from accord.sandbox.davmail import DavMail
 from accord.sandbox.exchange.server import Exchange
@@ -76,7 +77,8 @@ class DavPerson:
         """Return the calendar's entries, each with its single occurrences."""
         reply = self.http.request("REPORT", "calendar/", content=EVENTS, headers=XML)
         assert reply.status_code == 207, reply.text
-        return re.findall(r"BEGIN:VCALENDAR.*?END:VCALENDAR", reply.text, re.DOTALL)
+        found = etree.fromstring(reply.content).iter("{urn:ietf:params:xml:ns:caldav}calendar-data")
+        return [each.text or "" for each in found]
 
     def events(self) -> list[Any]:
         texts = self.texts()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from accord.groupware.exchange import build
+from accord.groupware.exchange import ExchangeAdapter, ExchangeSession, build
 from accord.model.diff import patch
 from accord.model.item import (
     Contact,
@@ -79,10 +79,17 @@ class Desk:
 
 
 class Desks:
-    """All a person's desks."""
+    """A person's desks: those in their own folders, and in any other."""
 
-    def __init__(self, events: Desk, tasks: Desk, contacts: Desk) -> None:
-        self.events, self.tasks, self.contacts = events, tasks, contacts
+    def __init__(self, session: ExchangeSession, adapter: ExchangeAdapter) -> None:
+        self.session = session
+        self._traits = adapter.traits.kinds
+        self.events, self.tasks, self.contacts = (
+            Desk(place_of(session, adapter, kind)) for kind in (Kind.EVENT, Kind.TASK, Kind.CONTACT)
+        )
+
+    def at(self, folder: str, kind: Kind) -> Desk:
+        return Desk(Place(self.session, folder, kind, self._traits[kind]))
 
 
 @contextmanager
@@ -100,10 +107,7 @@ def seated(url: str, address: str) -> Iterator[Desks]:
     )
     try:
         with adapter.open(address) as session:
-            places = [
-                place_of(session, adapter, kind) for kind in (Kind.EVENT, Kind.TASK, Kind.CONTACT)
-            ]
-            yield Desks(*map(Desk, places))
+            yield Desks(session, adapter)
     finally:
         adapter.close()
 
