@@ -103,11 +103,11 @@ def test_whatever_a_program_keeps_of_its_own_is_told_however_its_set_is_named(
 def test_categories_are_a_list(desk: Desk) -> None:
     item = desk.create(FULL).ids[0]
     assert values(desk.get(item, uri(KEYWORDS), "IdOnly")) == ["a", "b"]
-    held = f"{uri(KEYWORDS)}<t:Values><t:Value>c</t:Value></t:Values>"
+    held = f"{uri(KEYWORDS)}<t:Values><t:Value>c</t:Value><t:Value>d</t:Value></t:Values>"
     made = desk.create(
         f"<t:Contact><t:ExtendedProperty>{held}</t:ExtendedProperty></t:Contact>"
     ).ids[0]
-    assert [each.text for each in desk.get(made).all("t:Categories/t:String")] == ["c"]
+    assert [each.text for each in desk.get(made).all("t:Categories/t:String")] == ["c", "d"]
 
 
 def test_what_is_set_under_another_name_is_set(desk: Desk) -> None:
