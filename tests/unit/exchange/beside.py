@@ -178,6 +178,7 @@ def fair() -> Event:
         start=at("2026-10-24"),
         end=at("2026-10-26"),
         all_day=True,
+        categories=("Kunde", "Besuch"),
         busy=Busy.FREE,
     )
 
