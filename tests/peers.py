@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 import pytest
@@ -86,6 +86,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
     except PeerMissing as missing:
         miss(missing)
+
+
+@pytest.fixture(scope="session")
+def davmail_house() -> Iterator[Any]:
+    """A stand-in Exchange and a running DavMail before it (`tests.davmail`)."""
+    from tests.davmail import houses
+
+    yield from houses()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", "") == "call":
+            if getattr(report, "when", "") == "teardown":  # all that was noted by then
                 for name, count in report.user_properties:
                     counts[name] += count if name.startswith(_NAME) else 0
     for name, count in sorted((+counts).items()):

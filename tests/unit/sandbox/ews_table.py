@@ -173,6 +173,8 @@ class Walk:
         elif kind == "choice":
             inner = [*self.inside(node, prefix)]
             options = [each.strip("()").rstrip("?+*") for each in inner if " " not in each]
+            if not count and len(inner) == 1 and inner[0][-1] in "?+*":
+                count = inner[0][-1]
             least = all(each[-1] in "?*" for each in inner)
             yield f"({'|'.join(options)}){'?' if least and not count else count}"
         elif kind in ("sequence", "all"):

@@ -9,84 +9,25 @@ import imaplib
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, NamedTuple
-from urllib.parse import unquote
+from typing import Any
 
-import httpx2
 import icalendar
 import pytest
 
-from accord.sandbox.davmail import DavMail
-from accord.sandbox.exchange.server import Exchange
-from accord.sandbox.process import HOST, no_tls
-from tests.exchange import listening
+from accord.sandbox.process import HOST
+from tests.davmail import EVENTS, XML, DavMailHouse, DavPerson
 from tests.fuzz.tally import RecordProperty, note
-from tests.peers import serve
-from tests.unit.sandbox.ews import Judge
 from tests.unit.sandbox.test_exchange_exchangelib import exchangelib, log_in
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("davmail")]
-XML = {"Content-Type": "application/xml", "Depth": "1"}
-ETAGS = '<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/></D:prop></D:propfind>'
-EVENTS = (
-    '<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/>'
-    '<C:calendar-data/></D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter'
-    ' name="VEVENT"/></C:comp-filter></C:filter></C:calendar-query>'
-)
 
 
-class House(NamedTuple):
-    """A stand-in Exchange, its address, DavMail before it, and what its messages are told to."""
-
-    exchange: Exchange
-    url: str
-    davmail: DavMail
-    told: list[str]
-
-
-@pytest.fixture(scope="session")
-def house() -> Iterator[House]:
-    told: list[str] = []
-    exchange = Exchange(witness=Judge(told.append))
-    with listening(exchange) as url:
-        for davmail in serve(lambda: DavMail(url)):
-            yield House(exchange, url, davmail, told)
-    exchange.close()
-
-
-class Person:
+class Person(DavPerson):
     """Somebody with a mailbox, at DavMail and, as the other client, at exchangelib."""
 
-    def __init__(self, house: House, address: str) -> None:
-        house.exchange.people.add(address, "secret")
-        self.address = address
-        self.davmail = house.davmail
-        self.http = httpx2.Client(
-            base_url=f"{house.davmail.url}users/{address}/",
-            auth=(address, "secret"),
-            timeout=60,
-            verify=no_tls(),
-        )
+    def __init__(self, house: DavMailHouse, address: str) -> None:
+        super().__init__(house, address)
         self.account: Any = log_in(house.url, address, exchangelib.DELEGATE)
-
-    def put(self, path: str, *lines: str) -> int:
-        text = "\r\n".join(lines) + "\r\n"
-        kind = "text/vcard" if path.endswith("vcf") else "text/calendar"
-        reply = self.http.put(path, content=text, headers={"Content-Type": kind})
-        assert reply.is_success, reply.text
-        return reply.status_code
-
-    def listed(self, folder: str) -> list[str]:
-        reply = self.http.request("PROPFIND", folder, content=ETAGS, headers=XML)
-        assert reply.status_code == 207, reply.text
-        found = re.findall(r"<D:href>([^<]*)</D:href>", reply.text)
-        return [unquote(each) for each in found if not each.endswith("/")]
-
-    def events(self) -> list[Any]:
-        reply = self.http.request("REPORT", "calendar/", content=EVENTS, headers=XML)
-        assert reply.status_code == 207, reply.text
-        texts = re.findall(r"BEGIN:VCALENDAR.*?END:VCALENDAR", reply.text, re.DOTALL)
-        return [each for text in texts for each in icalendar.Calendar.from_ical(text).events]
 
     def at(self, day: int, hour: int) -> datetime:
         return datetime(2026, 7, day, hour, tzinfo=self.account.default_timezone)
@@ -94,16 +35,16 @@ class Person:
 
 @pytest.fixture
 def person(
-    house: House, request: pytest.FixtureRequest, record_property: RecordProperty
+    davmail_house: DavMailHouse, request: pytest.FixtureRequest, record_property: RecordProperty
 ) -> Iterator[Person]:
-    before = len(house.told)
-    made = Person(house, f"{re.sub(r'[^a-z]', '-', request.node.name)}@example.com")
+    before = len(davmail_house.told)
+    made = Person(davmail_house, f"{re.sub(r'[^a-z]', '-', request.node.name)}@example.com")
     yield made
     made.http.close()
     made.account.protocol.close()
-    assert len(house.told) > before
-    note(len(house.told) - before, house.told[-1], record_property)
-    assert house.exchange.mails(made.address) == []
+    assert len(davmail_house.told) > before
+    note(len(davmail_house.told) - before, davmail_house.told[-1], record_property)
+    assert davmail_house.exchange.mails(made.address) == []
 
 
 ZONE = "TZID=W. Europe Standard Time"
@@ -220,8 +161,8 @@ def test_a_contact_s_life(person: Person) -> None:
     assert list(person.account.contacts.all()) == []
 
 
-def test_a_meeting_is_invited_to_answered_and_called_off(house: House) -> None:
-    alice, bob = (Person(house, f"{name}@meeting.example") for name in ("alice", "bob"))
+def test_a_meeting_is_invited_to_answered_and_called_off(davmail_house: DavMailHouse) -> None:
+    alice, bob = (Person(davmail_house, f"{name}@meeting.example") for name in ("alice", "bob"))
     people = (
         f"ORGANIZER:mailto:{alice.address}",
         f"ATTENDEE;PARTSTAT={{}};RSVP=TRUE:mailto:{bob.address}",
@@ -247,7 +188,7 @@ def test_a_meeting_is_invited_to_answered_and_called_off(house: House) -> None:
     assert copy.is_cancelled
     kinds = [
         (each.sender, each.kind)
-        for each in house.exchange.mails()
+        for each in davmail_house.exchange.mails()
         if each.sender in (alice.address, bob.address)
     ]
     assert kinds == [

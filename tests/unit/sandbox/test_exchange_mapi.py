@@ -7,9 +7,11 @@ import pytest
 from accord.sandbox.exchange import mapi
 from accord.sandbox.exchange.server import PATH
 from tests.unit.sandbox.ews import ALICE, Answer, Desk, event, folder_named, login, set_field
+from tests.unit.sandbox.test_exchange_meetings import WEEKLY, occurrence
 
 FULL = (
-    "<t:Contact><t:Subject>s</t:Subject><t:Sensitivity>Private</t:Sensitivity><t:Categories>"
+    "<t:Contact><t:Subject>s</t:Subject><t:Sensitivity>Private</t:Sensitivity>"
+    '<t:Body BodyType="Text">one two</t:Body><t:Categories>'
     "<t:String>a</t:String><t:String>b</t:String></t:Categories><t:Importance>High</t:Importance>"
     "<t:FileAs>East, Eve</t:FileAs><t:DisplayName>Eve East</t:DisplayName><t:GivenName>Eve"
     "</t:GivenName><t:EmailAddresses><t:Entry Key='EmailAddress2'>e@x</t:Entry></t:EmailAddresses>"
@@ -22,6 +24,7 @@ TOLD = [
     ('PropertyTag="0x3a06" PropertyType="String"', "Eve"),
     ('PropertyTag="0x3A11" PropertyType="String"', "East"),
     ('PropertyTag="0x37" PropertyType="String"', "s"),
+    ('PropertyTag="0x1000" PropertyType="String"', "one two"),
     ('PropertyTag="0x1a" PropertyType="String"', "IPM.Contact"),
     ('PropertyTag="0x36" PropertyType="Integer"', "2"),
     ('PropertyTag="0x17" PropertyType="Integer"', "2"),
@@ -100,11 +103,11 @@ def test_whatever_a_program_keeps_of_its_own_is_told_however_its_set_is_named(
 def test_categories_are_a_list(desk: Desk) -> None:
     item = desk.create(FULL).ids[0]
     assert values(desk.get(item, uri(KEYWORDS), "IdOnly")) == ["a", "b"]
-    held = f"{uri(KEYWORDS)}<t:Values><t:Value>c</t:Value></t:Values>"
+    held = f"{uri(KEYWORDS)}<t:Values><t:Value>c</t:Value><t:Value>d</t:Value></t:Values>"
     made = desk.create(
         f"<t:Contact><t:ExtendedProperty>{held}</t:ExtendedProperty></t:Contact>"
     ).ids[0]
-    assert [each.text for each in desk.get(made).all("t:Categories/t:String")] == ["c"]
+    assert [each.text for each in desk.get(made).all("t:Categories/t:String")] == ["c", "d"]
 
 
 def test_what_is_set_under_another_name_is_set(desk: Desk) -> None:
@@ -138,6 +141,31 @@ def test_what_is_set_under_another_name_is_set(desk: Desk) -> None:
     seen = desk.get(item)
     assert seen.text("t:Contact/t:GivenName") == "Eva"
     assert [each.text for each in seen.one("t:PhysicalAddresses/t:Entry")] == ["Main 1"]
+
+
+def test_a_body_is_set_and_cleared_under_its_other_name(desk: Desk) -> None:
+    name = 'PropertyTag="0x1000" PropertyType="String"'
+    item = desk.create(f"<t:Task>{extended(name, 'first')}</t:Task>").ids[0]
+    second = extended(name, "a &lt;b&gt;")
+    change = f"<t:SetItemField>{uri(name)}<t:Task>{second}</t:Task></t:SetItemField>"
+    item = desk.update(item, change).ids[0]
+    body = desk.get(item).one("t:Body")
+    assert (body.get("BodyType"), body.text) == ("Text", "a <b>")
+    item = desk.update(item, f"<t:DeleteItemField>{uri(name)}</t:DeleteItemField>").ids[0]
+    seen = desk.get(item, uri(name))
+    assert (seen.text("t:Body"), values(seen)) == ("", [])
+
+
+def test_an_occurrence_keeps_what_is_set_under_another_name(desk: Desk) -> None:
+    name = 'PropertyTag="0x37" PropertyType="String"'
+    master = desk.create(event(more=WEEKLY)).ids[0]
+    change = (
+        f"<t:SetItemField>{uri(name)}<t:CalendarItem>{extended(name, 'Special')}</t:CalendarItem>"
+        "</t:SetItemField>"
+    )
+    desk.update(occurrence(master, 2), change, "AlwaysOverwrite")
+    assert desk.get(occurrence(master, 2)).text("t:CalendarItem/t:Subject") == "Special"
+    assert desk.get(occurrence(master, 3)).text("t:CalendarItem/t:Subject") == "Talk"
 
 
 def test_a_task_done_under_another_name_is_done(desk: Desk) -> None:

@@ -23,6 +23,8 @@ REQUESTS = (
         "<t:ReminderIsSet>true</t:ReminderIsSet><t:ReminderMinutesBeforeStart>5"
         "</t:ReminderMinutesBeforeStart><t:ExtendedProperty><t:ExtendedFieldURI PropertyTag='0x10'"
         " PropertyType='Integer'/><t:Value>1</t:Value></t:ExtendedProperty>"
+        "<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag='0x11' PropertyType='StringArray'/>"
+        "<t:Values><t:Value>a</t:Value><t:Value>b</t:Value></t:Values></t:ExtendedProperty>"
         "<t:Start>2026-03-01T10:00:00Z</t:Start><t:End>2026-03-01T11:00:00.5+01:00</t:End>"
         "<t:LegacyFreeBusyStatus>OOF</t:LegacyFreeBusyStatus><t:RequiredAttendees><t:Attendee>"
         "<t:Mailbox><t:Name>B</t:Name><t:EmailAddress>b@x</t:EmailAddress></t:Mailbox></t:Attendee>"

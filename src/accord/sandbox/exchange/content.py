@@ -87,7 +87,7 @@ def change(call: Call, item: Item, updates: Node) -> list[str]:
     for update in updates:
         at = path(update[0])
         own = mapi.native(item.kind, at.key) if at.key else None
-        paths.append(at.uri)
+        paths.append((own or at).uri)
         if local(update) == "DeleteItemField":
             _delete(item, own or at)
             continue

@@ -16,6 +16,7 @@ from accord.sandbox.exchange.xml import Node, flag, is_true, local, stamp, t, te
 _PLAIN = {
     "tag/0x001a/String": "ItemClass",
     "tag/0x0037/String": "Subject",
+    "tag/0x1000/String": "Body",
     "PublicStrings/Keywords/StringArray": "Categories",
 }
 _CONTACT = {
@@ -115,6 +116,8 @@ def translated(kind: str, sent: Node) -> tuple[Path, Node] | None:
     text = sent[1].text or ""
     if at.name == "Categories":
         return at, t("Categories", *[t("String", each) for each in values])
+    if at.name == "Body":
+        return at, t("Body", text, BodyType="Text")
     choices = (_CHOICES | _CALENDAR).get(key)
     if choices is not None:
         number = int(text) if text.isdecimal() else 0
@@ -143,7 +146,7 @@ def values_of(item: Item, known: Mapping[str, list[Node]], key: str) -> list[str
     if at is None:
         value = _derived(item, known, key)
         return [] if value is None else [value]
-    held = known.get(at.name)
+    held = known.get("TextBody" if at.name == "Body" else at.name)
     if not held:
         return []
     choices = (_CHOICES | _CALENDAR).get(key)
@@ -151,6 +154,8 @@ def values_of(item: Item, known: Mapping[str, list[Node]], key: str) -> list[str
         return [str(choices[1].index(held[0].text or ""))]
     if at.name == "Categories":
         return [each.text or "" for each in held[0]]
+    if at.name == "Body":
+        return [held[0].text] if held[0].text else []
     if not at.index:
         return [held[0].text or ""]
     for entry in held[0]:

@@ -8,11 +8,13 @@ import email.policy
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, getaddresses, parsedate_to_datetime
+from typing import NamedTuple
 
-from accord.sandbox.exchange import attachments, ics
+from accord.sandbox.exchange import attachments, ics, ics_read
 from accord.sandbox.exchange.attachments import Attachment
 from accord.sandbox.exchange.call import Call
 from accord.sandbox.exchange.errors import EwsError
+from accord.sandbox.exchange.series import Single
 from accord.sandbox.exchange.store import Item
 from accord.sandbox.exchange.xml import Node, child, local, moment, stamp, t, text_at
 
@@ -20,20 +22,29 @@ _LISTS = {"To": "ToRecipients", "Cc": "CcRecipients", "Bcc": "BccRecipients", "R
 _POLICY = email.policy.SMTP.clone(max_line_length=998)
 
 
-def unpack(call: Call, sent: Node) -> tuple[list[Node], list[Node]]:
-    """Return the properties and the attachments that an item's MimeContent holds.
+class Unpacked(NamedTuple):
+    """What an item's MimeContent holds: properties, attachments, occurrences of a series."""
+
+    nodes: list[Node]
+    files: list[Node]
+    singles: list[Single]
+
+
+def unpack(call: Call, sent: Node) -> Unpacked:
+    """Return what an item's MimeContent holds.
 
     The properties do not count where the item sets them itself. Raises EwsError.
     """
     held = child(sent, "MimeContent")
     if held is None:
-        return [], []
+        return Unpacked([], [], [])
     raw = base64.b64decode("".join((held.text or "").split()))
     if local(sent) == "CalendarItem":
         sent.remove(held)
-        return ics.read(raw, call.owner(call.actor.id), call.zone), []
+        nodes, singles = ics_read.read(raw, call.owner(call.actor.id), call.zone)
+        return Unpacked(nodes, [], singles)
     try:
-        return _read(raw)
+        return Unpacked(*_read(raw), [])
     except (LookupError, ValueError, AttributeError):
         raise EwsError("ErrorMimeContentInvalid", "The MIME is not valid.") from None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from itertools import islice
+
+from lxml import etree
 
 from accord.sandbox.exchange import calendar, ids, recurrence
 from accord.sandbox.exchange.call import Call
@@ -14,12 +16,25 @@ from accord.sandbox.exchange.errors import EwsError
 from accord.sandbox.exchange.recurrence import Rule
 from accord.sandbox.exchange.schema import TYPES
 from accord.sandbox.exchange.store import Item, Occurrence, Store
-from accord.sandbox.exchange.xml import Node, child, moment, stamp, t, text_at
+from accord.sandbox.exchange.xml import Node, child, local, moment, stamp, t, text_at
 from accord.sandbox.exchange.zones import zone_named
 
 SCHEDULE = {"Start", "End", "IsAllDayEvent", "Recurrence", "StartTimeZone", "EndTimeZone"}
 """Whoever changes one of these of a series loses what was changed in its occurrences."""
+PATHS = ["calendar:ModifiedOccurrences"]
+"""What has changed of a series in which an occurrence has."""
 _FOR_EVER = 2**40
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """What comes in with a new series of the occurrence of a day.
+
+    Without properties it is left out.
+    """
+
+    day: date
+    nodes: list[Node] | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +67,14 @@ class Series:
         if found is None:
             raise EwsError("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange")
         return self.occurrence(found)
+
+    def on(self, day: date) -> int | None:
+        """Return the original start of the occurrence of a day, if there is one."""
+        for each in self.starts():
+            own = datetime.fromtimestamp(each, self.zone).date()
+            if own >= day:
+                return each if own == day else None
+        return None
 
     def between(self, begin: int, end: int) -> list[Item]:
         """Return the occurrences that lie at least partly between two moments."""
@@ -173,6 +196,45 @@ def keep(
     master = series.master
     master.first = min(master.first or 0, item.first or 0)
     master.last = max(master.last or 0, item.last or 0)
+
+
+def take_in(
+    store: Store,
+    item: Item,
+    singles: Sequence[Single],
+    properties: Sequence[tuple[str, str]],
+) -> None:
+    """Keep what came in of single occurrences with a new series.
+
+    Days on which it has none are passed over ([MS-OXCICAL] 2.1.3.1.1.20.13).
+    """
+    series = of(store, item)
+    if series is None or not singles:
+        return
+    for each in singles:
+        original = series.on(each.day)
+        if original is None:
+            continue
+        if each.nodes is None:
+            store.put_occurrence(item.id, Occurrence(original))
+            continue
+        one = series.occurrence(original)
+        names = {"Start", "End"}
+        for node in each.nodes:
+            if not _same(node, child(one.content, local(node))):
+                calendar.put(one.content, node)
+                names.add(local(node))
+        one.first, one.last = (_seconds(one.content, name) for name in ("Start", "End"))
+        keep(store, series, one, names, anywhere=True)
+    store.change_item(item, PATHS, properties)
+
+
+def _same(node: Node, held: Node | None) -> bool:
+    return held is not None and _spelled(node) == _spelled(held)
+
+
+def _spelled(node: Node) -> bytes:
+    return etree.tostring(node, method="c14n", exclusive=True)
 
 
 def spread(call: Call, item: Item) -> list[Node]:

@@ -17,7 +17,6 @@ from accord.sandbox.exchange.xml import Node, child, is_true, local, m, stamp, t
 
 _HOMES = {"CalendarItem": "calendar", "Contact": "contacts", "Task": "tasks"}
 _NONE = "SendToNone"
-_OF_SERIES = ["calendar:ModifiedOccurrences"]
 _ONLY = {
     "CalendarItem": ("IPF.Appointment", "ErrorCannotCreateCalendarItemInNonCalendarFolder"),
     "Contact": ("IPF.Contact", "ErrorCannotCreateContactInNonContactFolder"),
@@ -43,15 +42,16 @@ def create_item(call: Call, request: Node) -> Node:
         if kind in _ONLY and not (folder.kind or "").startswith(_ONLY[kind][0]):
             raise EwsError(_ONLY[kind][1])
         files = attachments.taken_from(sent)
-        unpacked, more = mime.unpack(call, sent)
-        files += more
-        item = content.make(call, sent, folder, unpacked)
+        unpacked = mime.unpack(call, sent)
+        files += unpacked.files
+        item = content.make(call, sent, folder, unpacked.nodes)
         if kind == "CalendarItem":
             meetings.prepare(item, None, invitations or _NONE)
         if disposition == "SendOnly" and kind == "Message" and not files:
             mail.post(call, item)
             return [m("Items")]
         call.store.add_item(item, content.indexed(item))
+        series.take_in(call.store, item, unpacked.singles, content.indexed(item))
         for each in files:
             attachments.add(call.store, item, each, stamp(call.now), call.limits)
         if kind == "Message" and disposition != "SaveOnly":
@@ -104,7 +104,7 @@ def update_item(call: Call, request: Node) -> Node:
         if held is not None and item.original:
             series.keep(call.store, held, item, _names(paths) | noted)
             master.modified = item.modified
-            call.store.change_item(master, _OF_SERIES, content.indexed(master))
+            call.store.change_item(master, series.PATHS, content.indexed(master))
             item.change = master.change
         else:
             if held is not None and _names(paths) & series.SCHEDULE:
@@ -139,7 +139,7 @@ def delete_item(call: Call, request: Node) -> Node:
         if item.original:
             call.store.put_occurrence(item.id, Occurrence(item.original))
             master = call.item(ids.Id(item.mailbox, item.id), change=True)
-            call.store.change_item(master, _OF_SERIES, content.indexed(master))
+            call.store.change_item(master, series.PATHS, content.indexed(master))
             return []
         role = {"MoveToDeletedItems": "deleteditems", "SoftDelete": "recoverableitemsdeletions"}
         if way in role:
