@@ -214,7 +214,8 @@ def _several(several: dict[str, Any]) -> list[str]:
         Several processes (`accord run worker`) with PostgreSQL, each held to a part of a core; then
         as fast as this machine lets them go, with all that they work with on the same processors.
         Held, one takes longest, and its own upkeep (polling, signs of life) goes on all the while:
-        an item costs it more than each of several, so that these do more than so many times as much.
+        an item costs it more than it costs each of several, so that these do more than so many
+        times as much.
         """
     if several["fsync"] == "off":
         text += """
