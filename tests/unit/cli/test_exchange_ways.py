@@ -124,6 +124,21 @@ def test_by_name_and_password(
     assert "secret" not in "".join(shell.printed).replace("(secret)", "")
 
 
+@pytest.mark.parametrize("access", ["impersonation", "delegate"])
+def test_one_of_everything_goes_through_a_test_mailbox(
+    shell: Shell, stack: ExitStack, access: str
+) -> None:
+    scene = by_name(stack, "basic", access)
+    first_entry(shell, scene)
+    told = shell("check", "--mailbox", scene.person).out
+    assert "All is well." in told
+    assert "✓ mail: move: into another folder and back" in told
+    # Exchange lets nobody else see a person's replies.
+    mine = "put back: as they were" if access != "delegate" else "not open to this account"
+    assert f"✓ automatic replies: {mine}" in told
+    assert scene.exchange.mails() == []
+
+
 def test_as_an_application_with_a_secret(
     shell: Shell, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,19 +258,29 @@ def test_an_answer_that_is_no_choice_is_refused(tmp_path: Path, run: Run) -> Non
     assert "'smtp' is none of ntlm, basic" in shown
 
 
-def test_questions_at_a_terminal_about_kerberos(
-    shell: Shell, stack: ExitStack, tmp_path: Path, realm: Kdc
+ABOUT_KERBEROS = (
+    ("Way to sign in", "kerberos"),
+    ("Whose rights", ""),
+)
+SHOWN = "What Kerberos is shown (tickets, password, keytab) [tickets]"
+
+
+def test_questions_at_a_terminal_about_a_keytab(
+    stack: ExitStack, tmp_path: Path, realm: Kdc
+) -> None:
+    scene, keytab = by_ticket(stack), str(realm.file("service.keytab"))
+    options = ["--url", scene.url, "--user", "alice", "--principal", scene.person]
+    login = ("Login name of the service account", f"service@{REALM}")
+    answers = [*ABOUT_KERBEROS, (SHOWN, "keytab"), ("Keytab file", keytab), login]
+    shown = dialogue(tmp_path, ["init", "exchange", *options], answers)
+    assert f'keytab = "{keytab}"' in shown
+
+
+def test_questions_at_a_terminal_about_tickets(
+    stack: ExitStack, tmp_path: Path, realm: Kdc
 ) -> None:
     scene = by_ticket(stack)
     options = ["--url", scene.url, "--user", "alice", "--principal", scene.person]
-    way = ("Way to sign in", "kerberos"), ("Whose rights", "")
-    question = "What Kerberos is shown (tickets, password, keytab) [tickets]"
-    keytab = realm.file("service.keytab")
-    answers = [(question, "keytab"), ("Keytab file", str(keytab))]
-    login = ("Login name of the service account", f"service@{REALM}")
-    assert f'keytab = "{keytab}"' in dialogue(
-        tmp_path, ["init", "exchange", *options], [*way, *answers, login]
-    )
     realm.sign_in("robot", "secret")
-    shown = dialogue(tmp_path, ["init", "exchange", *options], [*way, (question, "")])
+    shown = dialogue(tmp_path, ["init", "exchange", *options], [*ABOUT_KERBEROS, (SHOWN, "")])
     assert "✓ sign-in and folders: the service account acts as the person by kerberos" in shown

@@ -13,7 +13,7 @@ import pytest
 from accord.groupware.exchange import ExchangeAdapter
 from accord.model.item import Mail
 from accord.model.replies import Audience, Replies
-from accord.ports.errors import Denied
+from accord.ports.errors import Denied, Rejected
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
 from accord.service.init import init
@@ -167,7 +167,6 @@ def test_replies_that_somebody_changed_after_a_killed_run_stay(
 
 
 LETTER_CALLS = {
-    "mail_folders": "folders",
     "make_mail_folder": "folders",
     "store_letter": "create",
     "letters": "list",
@@ -176,7 +175,6 @@ LETTER_CALLS = {
     "move_letters": "move",
     "discard_letters": "delete",
     "set_replies": "set",
-    "replies": "read",
 }
 
 
@@ -212,9 +210,26 @@ def test_who_may_see_neither_mail_nor_replies_has_nothing_to_take_away(
             raise Denied("not yours")
 
     found = trip(accord, Post(exchange, before=refuse), house.person())
-    assert [one.subject for one in faults(found)] == ["mail: folders", "automatic replies: read"]
-    assert found[-1].ok
+    assert faults(found) == []
+    told = {one.subject: one for one in found}
+    for subject in ("mail", "automatic replies"):
+        assert told[subject].detail == "not open to this account: not yours"
+        assert told[subject].hint
     assert remembered(accord) == []
+
+
+def test_mail_or_replies_that_cannot_be_looked_at_are_a_fault(
+    accord: Accord, house: House, exchange: ExchangeAdapter
+) -> None:
+    def refuse(asked: str) -> None:
+        if asked in ("mail_folders", "replies"):
+            raise Rejected("broken")
+
+    found = faults(trip(accord, Post(exchange, before=refuse), house.person()))
+    assert [(one.subject, one.detail) for one in found] == [
+        ("mail", "broken"),
+        ("automatic replies", "broken"),
+    ]
 
 
 def test_what_else_is_left_goes_although_one_thing_cannot(

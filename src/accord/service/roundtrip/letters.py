@@ -17,12 +17,13 @@ from accord.ports.adapter import Outcome, Session, Written
 from accord.ports.errors import AccordError, Denied, Gone, ItemError
 from accord.ports.mailbox import Letter, LetterMaker, Mailbox, MailFolder
 from accord.service.check import Checked
-from accord.service.roundtrip.steps import Off
+from accord.service.roundtrip.steps import Off, unseen
 from accord.service.roundtrip.things import TEXT
 from accord.service.roundtrip.traces import Trace
 
 SUBJECT = "mail"
-_RIGHTS = "give the account the right to the whole mailbox; without it `accord mail` can't work"
+_RIGHTS = "give the account the right to write into this mailbox"
+_CLOSED = "`accord mail` needs the right to the whole mailbox"
 
 
 class Letters(Mailbox, LetterMaker, Protocol):
@@ -88,6 +89,11 @@ def steps(
         detail = "not offered: this kind of target has none, or can lay none aside"
         yield Checked(area=area, subject=SUBJECT, ok=True, detail=detail)
         return
+    try:
+        session.mail_folders()
+    except ItemError as error:
+        yield unseen(area, SUBJECT, error, _CLOSED)
+        return
     trip = Trip(session, name, principal, now, note)
     for label, step in _STEPS.items():
         subject = f"{SUBJECT}: {label}"
@@ -131,8 +137,6 @@ def _names(name: str) -> tuple[str, str]:
 
 
 def _folders(trip: Trip) -> str:
-    # Who may not even list them makes none, and has none to take away again.
-    trip.session.mail_folders()
     trip.note(letter=trip.uid)
     trip.folders = [trip.session.make_mail_folder(name) for name in trip.names]
     return f"{trip.names[0]}, made for this"

@@ -16,15 +16,12 @@ from accord.ports.errors import Denied, ItemError
 from accord.ports.replies import Answering
 from accord.service.check import Checked
 from accord.service.replies import same
-from accord.service.roundtrip.steps import Off
+from accord.service.roundtrip.steps import Off, unseen
 from accord.service.roundtrip.traces import Trace
 
 SUBJECT = "automatic replies"
 FAR = timedelta(days=3650)
-_RIGHTS = (
-    "let the account act as the person (impersonation, or their own login); without it no rule "
-    "can set automatic replies here"
-)
+_RIGHTS = "rules can set them for who acts as the person (impersonation, or their own login)"
 
 
 def steps(
@@ -38,14 +35,17 @@ def steps(
         detail = "not offered: this kind of target has none that could be set"
         yield Checked(area=area, subject=SUBJECT, ok=True, detail=detail)
         return
-    at = "read"
     try:
         stands = session.replies()
-        yield _good(area, at, "on" if stands.on else "off")
-        if stands.on:
-            yield _good(area, "set", "not tried, because they are on; they stay as they are")
-            return
-        at, wanted = "set", _far(name, now)
+    except ItemError as error:
+        yield unseen(area, SUBJECT, error, _RIGHTS)
+        return
+    yield _good(area, "read", "on" if stands.on else "off")
+    if stands.on:
+        yield _good(area, "set", "not tried, because they are on; they stay as they are")
+        return
+    at, wanted = "set", _far(name, now)
+    try:
         note(replies=stands)
         session.set_replies(wanted)
         _check(wanted, session.replies())
