@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from accord.groupware.exchange import discovery
 from accord.sandbox.exchange.server import Exchange
 from tests.authority import CLIENT, SECRET, Authority
 from tests.exchange import ROBOT, House
@@ -18,6 +21,7 @@ from tests.unit.cli.dialogue import dialogue
 from tests.unit.cli.test_story import EXPORTED, Shell
 from tests.unit.exchange.bridge import ALICE
 from tests.unit.exchange.company import Company
+from tests.unit.exchange.test_discovery import protocol, told
 
 NAMES = {f"robot@{REALM}": "robot", f"service@{REALM}": "robot", f"alice@{REALM}": ALICE}
 
@@ -79,6 +83,34 @@ def by_ticket(stack: ExitStack, *more: str) -> Scene:
     return Scene(url, company.exchange, ALICE, ("--auth", "kerberos", *more))
 
 
+class Autodiscover:
+    """Tell everybody who asks by POX where their mailbox is served, until closed."""
+
+    def __init__(self, url: str) -> None:
+        text = told(protocol("EXPR", url))().content
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *args: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/autodiscover/autodiscover.xml"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
 def first_entry(shell: Shell, scene: Scene) -> str:
     """Set everything up, let an entry of the CRM arrive, and return the text of the target."""
     file = Path("company.toml")
@@ -137,6 +169,17 @@ def test_one_of_everything_goes_through_a_test_mailbox(
     mine = "put back: as they were" if access != "delegate" else "not open to this account"
     assert f"✓ automatic replies: {mine}" in told
     assert scene.exchange.mails() == []
+
+
+def test_a_server_that_autodiscover_tells(
+    shell: Shell, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = by_name(stack, "basic")
+    places = (stack.enter_context(closing(Autodiscover(scene.url))).url,)
+    monkeypatch.setattr(discovery, "_PLACES", places)
+    text = first_entry(shell, scene._replace(url="auto"))
+    assert "url =" not in text
+    assert f"✓ autodiscover: {scene.url}" in "".join(shell.printed)
 
 
 def test_as_an_application_with_a_secret(
