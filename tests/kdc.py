@@ -91,6 +91,14 @@ class Kdc:
         """Get the process's own tickets, as an administrator does."""
         self._run("kinit", name, given=f"{password}\n")
 
+    def sign_out(self) -> None:
+        """Throw the process's own tickets away."""
+        self.file("tickets").unlink(missing_ok=True)
+
+    def file(self, name: str) -> Path:
+        """Return where a file of this realm is."""
+        return self._folder / name
+
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()

@@ -21,6 +21,7 @@ from accord.sandbox.postgres import fresh_database, shared_server
 from accord.sandbox.process import Peer, PeerMissing, no_tls
 from accord.sandbox.radicale import Radicale
 from accord.sandbox.xandikos import Xandikos
+from tests.kdc import Kdc
 
 DAV_PEERS = ("radicale", "xandikos", "cyrus")
 PASSWORD = "correct horse"
@@ -96,6 +97,30 @@ def davmail_house() -> Iterator[Any]:
     yield from houses()
 
 
+@pytest.fixture(scope="session")
+def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
+    """A running Kerberos realm with robot and alice, whose service is HTTP/localhost."""
+    try:
+        made = Kdc(tmp_path_factory.mktemp("kdc"))
+    except PeerMissing as missing:
+        miss(missing)
+    made.person("robot", "secret")
+    made.person("alice", "secret")
+    made.service("HTTP/localhost", made.file("server.keytab"))
+    made.service("service", made.file("service.keytab"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def realm(kdc: Kdc, monkeypatch: pytest.MonkeyPatch) -> Kdc:
+    """That realm as the one of this process, which has no tickets yet."""
+    for name, value in kdc.environ.items():
+        monkeypatch.setenv(name, value)
+    kdc.sign_out()
+    return kdc
+
+
 @pytest.fixture
 def radicale_account(radicale: Radicale) -> Account:
     """A new person on Radicale."""
@@ -162,7 +187,7 @@ def new_account(server: Peer, name: str | None = None, *, mailed: bool = False) 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
-        if used & {*DAV_PEERS, "dav_account"}:
+        if used & {*DAV_PEERS, "dav_account", "kdc"}:
             item.add_marker("peer")
         if "postgres" in used:
             item.add_marker("postgres")

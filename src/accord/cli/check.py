@@ -39,7 +39,8 @@ def check(
     mailbox: Annotated[
         str,
         Parameter(
-            help="Send one item of every kind through this test mailbox, and take them away again."
+            help="Send one item of every kind, an e-mail and automatic replies through this test "
+            "mailbox, and take all away again. Nothing is sent to anybody."
         ),
     ] = "",
     target: Annotated[

@@ -50,7 +50,11 @@ def exchange(
         str, Parameter(help="The file that holds the password, or the application's secret.")
     ] = "",
     keytab: Annotated[
-        str, Parameter(help="For kerberos: the file with the login's key; without one, a password.")
+        str,
+        Parameter(
+            help="For kerberos: the file with the login's key. With neither keytab nor password, "
+            "the tickets of this process count (kinit)."
+        ),
     ] = "",
     authority: Annotated[
         str,
@@ -100,6 +104,8 @@ def exchange(
     principal = first.given(call, principal, "--principal", "Primary address of their mailbox")
     way = auth or _one_of(call, "Way to sign in", WAYS)
     rights = access or _one_of(call, "Whose rights", ("impersonation", "delegate", "own"))
+    if way == "oauth2" and rights == "own":
+        raise Usage("an application signs in with oauth2, no person", "take oauth2-user for people")
     name = name or first.name_of(url or f"https://{principal.rpartition('@')[2]}")
     settings: dict[str, Any] = {"auth": way, "access": rights}
     more = {"url": url, "time_zone": time_zone, "ca_file": first.file(call, ca_file)}
@@ -112,14 +118,16 @@ def exchange(
         if not authority and not token_url:
             settings["authority"] = first.given(call, "", "--authority", "Authority of tokens")
         settings["client_id"] = first.given(call, client_id, "--client-id", "Application id")
-    elif rights == "own":
-        login = login or (asked(call, "Login name", principal) if call.interactive else principal)
-        if login != principal:
-            settings["users"] = {principal: login}
-    else:
-        settings["user"] = first.given(call, login, "--login", "Login name of the service account")
-    if way == "kerberos" and keytab:
+    places, by = (password_env, password_file), "password"
+    if way == "kerberos":
+        by = _shown(call, rights, keytab, places)
+    elif keytab:
+        raise Usage(f"--keytab is for --auth kerberos, not for {way}")
+    if by == "keytab":
+        keytab = first.given(call, keytab, "--keytab", "Keytab file")
         settings["keytab"] = first.file(call, keytab)
+    if not way.startswith("oauth2"):
+        settings |= _login(call, login, principal, rights, needed=by != "tickets")
     account = Account(
         what="An Exchange server",
         adapter="exchange",
@@ -134,14 +142,37 @@ def exchange(
     if way == "oauth2-user":
         file = call.here / (token_file or f"{name}.token")
         return _in_a_browser(call, account, (file, force), redirect_port, output)
-    if "keytab" in settings:
+    if by != "password":
         return first.finish(call, replace(account, secret=""), "", output)
     question = "Secret" if way == "oauth2" else "Password"
-    reference, password = first.secret(call, (password_env, password_file), name, question)
+    reference, password = first.secret(call, places, name, question)
     return first.finish(call, replace(account, reference=reference), password, output)
 
 
 WAYS = ("ntlm", "basic", "kerberos", "oauth2", "oauth2-user")
+
+
+def _shown(call: Call, rights: str, keytab: str, places: tuple[str, str]) -> str:
+    """Return what Kerberos is shown: `tickets`, `password` or `keytab`. Raises Usage."""
+    if keytab and any(places):
+        raise Usage("--keytab and a password exclude each other")
+    if rights == "own":
+        if keytab:
+            raise Usage("--keytab is for a service account", "with own access, give a password")
+        return "password"
+    if keytab or any(places):
+        return "keytab" if keytab else "password"
+    return _one_of(call, "What Kerberos is shown", ("tickets", "password", "keytab"))
+
+
+def _login(call: Call, login: str, principal: str, rights: str, *, needed: bool) -> dict[str, Any]:
+    """Return the settings that say who signs in; tickets say it themselves. Raises Usage."""
+    if rights == "own":
+        login = login or (asked(call, "Login name", principal) if call.interactive else principal)
+        return {"users": {principal: login}} if login != principal else {}
+    if needed:
+        login = first.given(call, login, "--login", "Login name of the service account")
+    return {"user": login} if login else {}
 
 
 def _secret_of(way: str, rights: str) -> str:

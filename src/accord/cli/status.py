@@ -14,6 +14,7 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.errors import ADVICE
 from accord.cli.queue import circuit
 from accord.cli.words import moment, plural
+from accord.ports.tls import UNCHECKED
 
 if TYPE_CHECKING:
     from accord.service.status import LinkStatus, Status, TargetStatus
@@ -37,8 +38,8 @@ def status(
 
     Reads what all processes leave in the database, and asks no server; it works while nothing
     runs, too. Exit code 0 says that nobody needs to do anything, 1 that somebody does, and 3 that
-    only servers don't answer, which are tried again by themselves. What is held or in conflict is
-    no failure.
+    only servers don't answer, or items failed for now, which are tried again by themselves. What
+    is held or in conflict is no failure.
     """
     from accord.service.bootstrap import open_queue
     from accord.service.status import status as service
@@ -51,7 +52,7 @@ def status(
     call.data(_json(found, wrong, links=links))
     if not call.json:
         _show(call, found, links=links)
-        _end(call, wrong)
+        _end(call, found, wrong)
     return _code(wrong)
 
 
@@ -123,6 +124,8 @@ def _queue(found: Status) -> str:
 def _show_target(call: Call, one: TargetStatus) -> None:
     late = f"{one.waiting:,} waiting, the first for {one.lag:.0f} s" if one.waiting else "no lag"
     call.say(f"{one.name} ({one.adapter}): {plural(one.links, 'link')}, {late}", markup=False)
+    if one.unchecked:
+        call.say(f"    {UNCHECKED}", style="bold red", markup=False)
     complete = _complete(one.complete, one.never)
     call.say(f"    last visit {moment(one.visited)}; {complete}", style="dim", markup=False)
     if one.done is not None:
@@ -155,8 +158,6 @@ def _show_waiting(call: Call, found: Status) -> None:
         call.say(f"{plural(waiting.plans, 'plan')} of templates for approval: `accord held`")
     if waiting.conflicts:
         call.say(f"{plural(waiting.conflicts, 'item')} in conflict: `accord conflicts`")
-    if waiting.failed:
-        call.say(f"{plural(waiting.failed, 'item')} failed: `accord check` names them")
 
 
 def _show_link(call: Call, one: LinkStatus) -> None:
@@ -167,9 +168,14 @@ def _show_link(call: Call, one: LinkStatus) -> None:
         call.say(f"    {one.error}", style="red", markup=False)
 
 
-def _end(call: Call, wrong: list[Matter]) -> None:
-    if not wrong:
+def _end(call: Call, found: Status, wrong: list[Matter]) -> None:
+    unchecked = ", ".join(one.name for one in found.targets if one.unchecked)
+    if not wrong and not unchecked:
         call.say("\nAll is well.", style="green")
+        return
+    if not wrong:
+        # It is set so, and nobody is called for it: but well it is not.
+        call.say(f"\nAll goes on, but unsafely: {unchecked}.", style="bold red", markup=False)
         return
     call.say("")
     for one in wrong:

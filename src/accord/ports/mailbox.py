@@ -1,6 +1,7 @@
-"""E-mail in a mailbox, an optional part of the groupware port: list, read, mark, move.
+"""E-mail in a mailbox, optional parts of the groupware port: list, read, mark, move; lay aside.
 
-Nothing here sends anything, read receipts included, and nothing is deleted. `accord mail` uses it.
+Nothing here sends anything, read receipts included. `accord mail` uses `Mailbox`, which deletes
+nothing; `accord check --mailbox` tries them on an e-mail that it lays aside (`LetterMaker`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from accord.ports.adapter import Outcome
 
 
 class MailFolder(Struct, frozen=True, kw_only=True):
-    """Be a folder of e-mails: its id, its names from the top down, and how many it holds."""
+    """Be a folder of e-mails: its id, its names from the top down, and how many it holds.
+
+    `trash` says that it is the trash, or lies in it.
+    """
 
     id: str
     path: tuple[str, ...]
     total: int = 0
     unread: int = 0
+    trash: bool = False
 
 
 class Letter(Struct, frozen=True, kw_only=True):
@@ -71,4 +76,34 @@ class Mailbox(Protocol):
 
     def move_letters(self, refs: Sequence[str], folder: str) -> list[Outcome]:
         """Move e-mails into another folder; they have other refs there, where the side tells."""
+        ...
+
+
+@runtime_checkable
+class LetterMaker(Protocol):
+    """Be such a session that lays e-mails into folders made for them, and takes both away again."""
+
+    def make_mail_folder(self, name: str) -> MailFolder:
+        """Return the folder of that name, made at the top where it isn't there yet.
+
+        Raises Denied or Rejected where the server doesn't allow it.
+        """
+        ...
+
+    def store_letter(self, folder: str, raw: bytes) -> str:
+        """Lay an e-mail into a folder, sending nothing, and return its ref.
+
+        Raises Denied or Rejected where the server doesn't allow it.
+        """
+        ...
+
+    def discard_letters(self, refs: Sequence[str]) -> list[Outcome]:
+        """Move e-mails into the trash; no sender is told."""
+        ...
+
+    def remove_mail_folder(self, folder: str) -> None:
+        """Move an empty folder into the trash.
+
+        Raises Rejected where something is in it, Denied where the server doesn't allow it.
+        """
         ...

@@ -180,8 +180,9 @@ def _one(setting: Setting, value: Any, where: str) -> Any:
             )
         return setting.default
     if not isinstance(value, _TYPES[setting.type]):
+        found = f"a {type(value).__name__}" if setting.secret else f"{value!r:.40}"
         raise ConfigError(
-            f"{where}: {setting.name!r} must be a {setting.type}, not {value!r:.40}",
+            f"{where}: {setting.name!r} must be a {setting.type}, not {found}",
             field=setting.name,
             hint=setting.help,
         )

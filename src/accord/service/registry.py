@@ -38,8 +38,11 @@ class Package(Protocol):
 
     SETTINGS: Sequence[Setting]
 
-    def build(self, settings: Mapping[str, Any]) -> Adapter:
-        """Return the adapter that the settings describe; raises ConfigError."""
+    def build(self, settings: Mapping[str, Any], *, where: str) -> Adapter:
+        """Return the adapter that the settings describe; raises ConfigError.
+
+        `where` names the target in errors and in the log.
+        """
         ...
 
 
@@ -59,10 +62,11 @@ def build(target: Target, vault: Vault | None = None) -> Adapter:
     package = groupware(target.adapter)
     hide(target.secrets)
     try:
-        adapter = package.build({**target.settings, **target.secrets})
+        adapter = package.build({**target.settings, **target.secrets}, where=target.name)
     except ConfigError as error:
+        told = str(error).removeprefix(f"{target.name}: ")
         raise ConfigError(
-            f"target {target.name}: {error}", field=error.field, hint=error.hint, code=error.code
+            f"target {target.name}: {told}", field=error.field, hint=error.hint, code=error.code
         ) from error
     if vault is not None and isinstance(adapter, Keeping):
         adapter.keep_in(vault)

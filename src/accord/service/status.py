@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from accord import __version__
 from accord.ports.queue import Entry, Queue, Stage
+from accord.ports.tls import is_unchecked
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.expiries import Expiry, expiries
@@ -61,7 +62,7 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     Of its links that may write, `complete` is since when all of them were listed completely, and
     `never` how many were not yet; `visited` is when the last visit of any ended. `circuit` is
     how it stands with a target that failed of late, `done` how long changes took that were heard
-    of in the last hours.
+    of in the last hours. `unchecked` says that anybody may pose as its server.
     """
 
     name: str
@@ -75,6 +76,7 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     streams: Watched = Watched()
     circuit: Resting | None = None
     done: Speed | None = None
+    unchecked: bool = False
 
     @property
     def alone(self) -> bool:
@@ -118,13 +120,17 @@ class Failing(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """Count what waits for a person: changes and links of which some are held, first plans too."""
+    """Count what waits for a person: changes and links of which some are held, first plans too.
+
+    `failed` are all changes that failed, `rejected` those of them that no further try will mend.
+    """
 
     changes: int = 0
     links: int = 0
     plans: int = 0
     conflicts: int = 0
     failed: int = 0
+    rejected: int = 0
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -270,6 +276,7 @@ def _targets(
             streams=_watched(target.name, processes),
             circuit=circuits.get(target.id),
             done=speed(_work(target.name, processes)),
+            unchecked=is_unchecked(target.settings),
         )
         found.append(one)
     return tuple(found)
@@ -321,4 +328,5 @@ def _waiting(counts: Counts, plans: Collection[str], each: Sequence[LinkStatus])
         plans=len(plans),
         conflicts=total[Cause.CONFLICT],
         failed=sum(total[cause] for cause in _FAILED),
+        rejected=total[Cause.REJECTED],
     )

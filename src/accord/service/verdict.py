@@ -39,6 +39,7 @@ def matters(status: Status) -> list[Matter]:
         *_queue(status),
         *_circuits(status),
         *_servers(status),
+        *_items(status),
         *_time(status),
     ]
 
@@ -118,6 +119,25 @@ def _servers(status: Status) -> Iterator[Matter]:
             action=one.action,
             weight=Weight.ELSEWHERE if elsewhere else Weight.NOW,
         )
+
+
+def _items(status: Status) -> Iterator[Matter]:
+    rejected, failed = status.waiting.rejected, status.waiting.failed
+    if rejected:
+        yield Matter(
+            what=f"{_counted(rejected)} failed", do="`accord check` names them and says why"
+        )
+    if failed > rejected:
+        yield Matter(
+            what=f"{_counted(failed - rejected)} failed for now",
+            do="they are tried again by themselves; `accord journal` says why",
+            action=Retry.action,
+            weight=Weight.ELSEWHERE,
+        )
+
+
+def _counted(count: int) -> str:
+    return "1 item" if count == 1 else f"{count:,} items"
 
 
 def _time(status: Status) -> Iterator[Matter]:

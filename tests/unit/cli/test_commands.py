@@ -708,6 +708,12 @@ def test_a_target_whose_certificate_is_not_checked_says_so(
     assert "NOT CHECKED" in run("import", "mail.toml").err
     assert "NOT CHECKED" in run("targets").out
     assert run("targets", "--json").row["unchecked"] is True
+    shown = run("status").out
+    assert "mail (dav): 0 links, no lag\n    THE CERTIFICATE IS NOT CHECKED" in shown
+    assert shown.endswith("All goes on, but unsafely: mail.\n")
+    assert "All is well" not in shown
+    (target,) = run("status", "--json").row["targets"]
+    assert (target["name"], target["unchecked"]) == ("mail", True)
 
 
 def test_a_target_goes_once_no_link_uses_it(linked: Run) -> None:

@@ -16,6 +16,7 @@ from tests.authority import CLIENT, Authority
 from tests.databases import Databases
 from tests.exchange import ROBOT, TARGET, House
 from tests.unit.cli.conftest import Run, event
+from tests.unit.cli.test_exchange_ways import Scene, arrives
 from tests.unit.cli.test_story import EXPORTED, Shell
 
 
@@ -84,7 +85,7 @@ def test_what_is_wrong_with_a_first_server_is_said_at_once(
     assert "CERTIFICATE IS NOT CHECKED" in loud.err
 
 
-def test_a_persons_own_login_and_an_applications_token_are_written_as_they_are_asked_for(
+def test_a_persons_own_login_is_written_as_it_is_asked_for(
     shell: Shell, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_PASSWORD", "secret")
@@ -94,7 +95,6 @@ def test_a_persons_own_login_and_an_applications_token_are_written_as_they_are_a
     text = shell("init", "exchange", *answers, *own, "--login", f"EXAMPLE\\{person}").out
     assert f'[target.passwords]\n"{person}" = {{ env = "MAIL_PASSWORD" }}' in text
     assert "[target.users]" in text
-    assert shell("init", "exchange", *answers, "--auth", "oauth2", code=2).err
 
 
 ABSENCES = (
@@ -212,6 +212,26 @@ def test_somebody_signs_in_in_a_browser_once(
     broken = shell("check", code=None).out
     assert "no longer takes the sign-in of the service account" in broken
     assert "accord init exchange --auth oauth2-user" in broken
+
+
+@pytest.mark.usefixtures("_browser")
+def test_each_person_signs_in_in_a_browser(
+    shell: Shell, modern: House, authority: Authority, tmp_path: Path
+) -> None:
+    person = authority.person = modern.person()
+    shell("init")
+    shell("crm", "users", "add", "alice", "--address", person)
+    answers = [
+        *("--url", modern.url, "--user", "alice", "--principal", person, "--name", "company"),
+        *("--auth", "oauth2-user", "--access", "own", "--authority", authority.url),
+        *("--client-id", CLIENT, "--redirect-port", "0", "--output", "company.toml"),
+    ]
+    told = shell("init", "exchange", *answers).err
+    assert f"sign in as {person}" in told
+    assert "✓ sign-in and folders: the person's own login by oauth2-user" in told
+    scene = Scene(modern.url, modern.exchange, person, ())
+    text = arrives(shell, scene, tmp_path / "company.toml")
+    assert f'[target.refresh_tokens]\n"{person}" = {{ file = "' in text
 
 
 @pytest.mark.usefixtures("_browser")

@@ -17,7 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from accord.groupware.memory import MemoryGroupware
-from accord.ports.errors import AccordError, AuthFailed, ConfigError, Retry
+from accord.groupware.memory.session import MemorySession
+from accord.ports.errors import (
+    AccordError,
+    AuthFailed,
+    ConfigError,
+    Denied,
+    ItemError,
+    Rejected,
+    Retry,
+)
 from accord.ports.queue import Urgency
 from accord.queue import circuits
 from accord.service.bootstrap import open_accord
@@ -265,6 +274,32 @@ def test_what_waits_for_a_person_is_no_failure(linked: Run) -> None:
     assert "25 changes on 1 link for approval: `accord held`" in linked("status").out
     row = linked("status", "--json").row
     assert (row["waiting"]["changes"], row["waiting"]["links"]) == (25, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (Rejected("the title is too long"), 1, "✗ 1 item failed\n    `accord check` names them"),
+        (Denied("not today"), 3, "✗ 1 item failed for now\n    they are tried again"),
+    ],
+    ids=["rejected", "retried"],
+)
+def test_all_is_not_well_where_items_failed(
+    linked: Run, monkeypatch: pytest.MonkeyPatch, error: ItemError, code: int, said: str
+) -> None:
+    linked("crm", "put", "--as", "alice", stdin=event())
+    with monkeypatch.context() as patch:
+        patch.setattr(MemorySession, "create", lambda *given: [error for _ in given[3]])
+        linked("sync", "--all", code=1)
+    shown = linked("status", code=code).out
+    assert said in shown
+    assert "All is well" not in shown
+    row = linked("status", "--json", code=code).row
+    assert row["waiting"]["failed"] == 1
+    assert row["waiting"]["rejected"] == (1 if code == 1 else 0)
+    assert [one["what"] for one in row["matters"]] == [said[2:].partition("\n")[0]]
+    if code == 1:
+        assert "the title is too long" in linked("check", code=1).out
 
 
 def certificate(file: Path, days: float) -> None:

@@ -35,9 +35,18 @@ def test_a_wrong_setting_is_named(given: dict[str, Any], field: str) -> None:
     assert caught.value.field == field
 
 
-def test_no_error_repeats_a_secret() -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": "s3cr3t", "url": "https://alice:s3cr3t@dav.test/"},
+        {"password": {"alice@x.test": "s3cr3t"}},
+        {"passwords": "s3cr3t"},
+    ],
+    ids=["in-url", "table", "text"],
+)
+def test_no_error_repeats_a_secret(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
-        build(settings(password="s3cr3t", url="https://alice:s3cr3t@dav.test/"))
+        build(settings(**wrong))
     assert "s3cr3t" not in str(caught.value) + caught.value.hint
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from accord.sandbox.exchange.server import PATH, Exchange
+from accord.sandbox.exchange.streaming import Pace
 from tests.unit.exchange.bridge import ALICE, BOB, ROBOT
 from tests.unit.exchange.strict import StrictServer
 from tests.unit.sandbox.ews import login as basic
@@ -24,7 +25,8 @@ class Company:
 
     def __init__(self, names: Mapping[str, str] | None = None, **more: Any) -> None:
         self.names = dict(names or {})
-        self.exchange = Exchange()
+        # Answers come whole, streams at their end; so a minute is short.
+        self.exchange = Exchange(pace=Pace(minute=0.01))
         people = self.exchange.people
         for address, robot in ((ALICE, False), (BOB, False), (ROBOT, True)):
             people.add(address, "secret", login="robot" if robot else "", impersonates=robot)

@@ -11,34 +11,14 @@ import pytest
 
 from accord.groupware.exchange.adapter import build
 from accord.ports import errors
-from accord.sandbox.process import PeerMissing
 from tests.kdc import REALM, Kdc
-from tests.peers import miss
 from tests.unit.exchange.bridge import ALICE
 from tests.unit.exchange.company import Company
 
 NAMES = {f"robot@{REALM}": "robot", f"alice@{REALM}": ALICE}
 
 
-@pytest.fixture(scope="module")
-def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
-    folder = tmp_path_factory.mktemp("kdc")
-    try:
-        made = Kdc(folder)
-    except PeerMissing as missing:
-        miss(missing)
-    made.person("robot", "secret")
-    made.person("alice", "secret")
-    made.service("HTTP/localhost", folder / "server.keytab")
-    made.service("service", folder / "service.keytab")
-    yield made
-    made.close()
-
-
-@pytest.fixture(autouse=True)
-def _realm(kdc: Kdc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in kdc.environ.items():
-        monkeypatch.setenv(name, value)
+pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("realm")]
 
 
 @pytest.fixture(params=[False, True], ids=["once", "each"])
@@ -65,9 +45,6 @@ def look(settings: dict[str, Any], times: int = 3) -> None:
         adapter.close()
 
 
-pytestmark = pytest.mark.peer
-
-
 def test_a_service_account_signs_in_with_its_password(company: Company) -> None:
     look(given(company, user=f"robot@{REALM}", password="secret"))
     assert set(company.asked) == {f"robot@{REALM}"}
@@ -76,7 +53,7 @@ def test_a_service_account_signs_in_with_its_password(company: Company) -> None:
 
 
 def test_a_service_account_signs_in_with_its_keytab(company: Company, kdc: Kdc) -> None:
-    keytab = str(Path(kdc.environ["KRB5_CONFIG"]).with_name("service.keytab"))
+    keytab = str(kdc.file("service.keytab"))
     company.names[f"service@{REALM}"] = "robot"
     look(given(company, user=f"service@{REALM}", keytab=keytab))
     assert set(company.asked) == {f"service@{REALM}"}

@@ -11,7 +11,7 @@ import pytest
 from accord.groupware.exchange.wire import m, t
 from accord.ports.adapter import Written
 from accord.ports.errors import ConfigError, Gone, Rejected
-from accord.ports.mailbox import Letter, Mailbox
+from accord.ports.mailbox import Letter, LetterMaker, Mailbox
 from tests.unit.exchange.bridge import ALICE, BOB, Rig
 
 TEXT = (
@@ -171,4 +171,43 @@ def test_no_receipt_leaves_although_the_sender_asked_for_one(rig: Rig) -> None:
         session.mark_letters([letter.ref])
         asked = next(body for name, body in rig.bridge.asked if name == "UpdateItem")
         assert b'SuppressReadReceipts="true"' in asked
+    assert rig.exchange.mails() == []
+
+
+def test_an_e_mail_is_laid_aside_and_taken_away_with_its_folder(rig: Rig) -> None:
+    raw = TEXT.format(subject="Trial", uid="trial@example.com", more="").encode()
+    with rig.adapter.open(ALICE) as session:
+        assert isinstance(session, LetterMaker)
+        folder = session.make_mail_folder("Trials")
+        assert folder.path == ("Trials",)
+        assert session.make_mail_folder("Trials").id == folder.id, "it is there already"
+        ref = session.store_letter(folder.id, raw)
+        asked = next(body for name, body in rig.bridge.asked if name == "CreateItem")
+        assert b'MessageDisposition="SaveOnly"' in asked
+        assert b'PropertyTag="0xe07"' in asked, "a draft might be sent by somebody"
+        assert [each.ref for each in listed(session, folder.id)] == [ref]
+        assert session.letter(ref).raw == raw
+        with pytest.raises(Rejected, match="isn't empty"):
+            session.remove_mail_folder(folder.id)
+        (gone,) = session.discard_letters([ref])
+        assert isinstance(gone, Written)
+        assert listed(session, folder.id) == []
+        (missing,) = session.discard_letters([ref])
+        assert isinstance(missing, Gone)
+        session.remove_mail_folder(folder.id)
+        found = {each.path: each.trash for each in session.mail_folders()}
+        assert found[("Deleted Items", "Trials")]
+        assert found[("Deleted Items",)]
+        assert not found[("Inbox",)]
+        another = session.make_mail_folder("Trials")
+        assert (another.path, another.trash) == (("Trials",), False)
+        assert another.id != folder.id
+    assert rig.exchange.mails() == []
+
+
+def test_no_receipt_leaves_for_an_e_mail_discarded_unread(rig: Rig) -> None:
+    put(rig, "@inbox", "Receipt, please")
+    with rig.adapter.open(ALICE) as session:
+        (letter,) = listed(session, "@inbox")
+        session.discard_letters([letter.ref])
     assert rig.exchange.mails() == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from accord.groupware import memory
 from accord.groupware.exchange import ExchangeAdapter
 from accord.model.diff import patch
-from accord.model.kinds import Kind, Side
+from accord.model.kinds import Kind
 from accord.model.observe import Seen
 from accord.ports.adapter import Draft
 from accord.ports.errors import ConfigError, Denied, Rejected
@@ -20,68 +20,31 @@ from accord.rules.rule import Rule
 from accord.sandbox.radicale import Radicale
 from accord.service.accord import Accord
 from accord.service.bootstrap import open_accord
-from accord.service.check import Checked
 from accord.service.init import init
 from accord.service.roundtrip.mailbox import choose_target, round_trip
-from accord.state.records import Link, Target
+from accord.state.records import Link
 from accord.testing.samples import plain
 from tests.contract.test_groupware_dav import adapter_for as dav_for
 from tests.contract.test_groupware_exchange import adapter_for
 from tests.exchange import House
 from tests.peers import new_account
-
-TEST = "test@x.test"
-TARGET = Target(id="t", name="company", adapter="any", side=Side.GROUPWARE)
+from tests.unit.service.tripping import (
+    TARGET,
+    TEST,
+    Between,
+    Killed,
+    all_is_taken_away,
+    answering,
+    faults,
+    left,
+    remembered,
+    trip,
+)
 
 
 @pytest.fixture(autouse=True)
 def on_both() -> None:
     """Play on SQLite alone: what is kept of a round trip is a setting like any other."""
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after this happens."""
-
-
-class Between:
-    """Be an adapter whose sessions are meddled with `before` and `after` each of their calls."""
-
-    def __init__(
-        self,
-        inner: Any,
-        before: Callable[[str], None] = lambda call: None,
-        after: Callable[[str, Any], Any] = lambda call, answer: answer,
-    ) -> None:
-        self.inner = inner
-        self.before = before
-        self.after = after
-
-    def open(self, principal: str) -> Any:
-        return Between(self.inner.open(principal), self.before, self.after)
-
-    def make_folder(self, *given: Any) -> Any:
-        if not hasattr(self.inner, "make_folder"):
-            raise Rejected("it can't make any")
-        return self._call("make_folder", *given)
-
-    def remove_folder(self, *given: Any) -> Any:
-        return self._call("remove_folder", *given)
-
-    def _call(self, name: str, *given: Any) -> Any:
-        self.before(name)
-        return self.after(name, getattr(self.inner, name)(*given))
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self.inner, name)
-        if not callable(value):
-            return value
-        return lambda *given: self._call(name, *given)
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.inner.close()
 
 
 @pytest.fixture(scope="module")
@@ -107,33 +70,7 @@ def accord(tmp_path: Path) -> Iterator[Accord]:
     accord.close()
 
 
-def trip(accord: Accord, adapter: Any, principal: str = TEST) -> list[Checked]:
-    accord._build = lambda _target: adapter
-    accord._adapters.clear()
-    return list(round_trip(accord, choose_target(accord, "company"), principal))
-
-
-def faults(found: list[Checked]) -> list[Checked]:
-    return [one for one in found if not one.ok]
-
-
-def left(adapter: Any, principal: str) -> list[str]:
-    """Return what is there of a round trip: folders, and items of the folders to use by default."""
-    with adapter.open(principal) as session:
-        folders = session.folders()
-        found = [each.name for each in folders if "Accord check" in each.name]
-        for folder in folders:
-            for kind in folder.kinds if folder.default else ():
-                for page in session.changes(folder.id, kind, "", lambda _refs: {}):
-                    found += [each.ref for each in page.observations]
-    return found
-
-
-def remembered(accord: Accord) -> list[str]:
-    with accord.state.read() as tx:
-        return [key for key in tx.settings.all() if key.startswith("mailbox-check")]
-
-
+LETTER_STEPS = ("folders", "create", "list", "read original", "mark", "move", "delete")
 EACH = ("create", "read back", "look up by key", "change", "attachment", "list changes", "delete")
 
 
@@ -150,6 +87,12 @@ def test_exchange_takes_one_of_everything_and_keeps_nothing(
         assert [f"{label}: {step}" for step in wanted] == [
             each for each in subjects if each.startswith(f"{label}: ") and "folder" not in each
         ]
+    assert [each for each in subjects if each.startswith("mail: ")] == [
+        f"mail: {step}" for step in LETTER_STEPS
+    ]
+    assert [each for each in subjects if each.startswith("automatic replies: ")] == [
+        f"automatic replies: {step}" for step in ("read", "set", "put back")
+    ]
     assert subjects[-1] == "clean up"
     assert left(exchange, principal) == []
     assert remembered(accord) == []
@@ -160,7 +103,11 @@ def test_exchange_takes_one_of_everything_and_keeps_nothing(
 def test_dav_takes_one_of_everything_and_keeps_nothing(accord: Accord, radicale: Radicale) -> None:
     account = new_account(radicale)
     adapter = dav_for(account)
-    assert faults(trip(accord, adapter, account.user)) == []
+    found = trip(accord, adapter, account.user)
+    assert faults(found) == []
+    told = {one.subject: one.detail for one in found}
+    assert told["mail"].startswith("not offered")
+    assert told["automatic replies"].startswith("not offered")
     assert left(adapter, account.user) == []
     adapter.close()
 
@@ -237,7 +184,7 @@ def test_a_second_item_under_one_key_is_noticed(accord: Accord) -> None:
 
 
 @pytest.mark.parametrize("call", ["create", "update", "delete"])
-def test_a_step_that_fails_is_named_and_all_is_taken_away(
+def test_a_step_that_fails_is_named_andall_is_taken_away(
     accord: Accord, house: House, exchange: ExchangeAdapter, call: str
 ) -> None:
     principal, calls = house.person(), []
@@ -274,7 +221,7 @@ def test_what_a_killed_run_left_the_next_one_takes_away(
     accord: Accord, house: House, exchange: ExchangeAdapter, calls_of_all: int, number: int
 ) -> None:
     """Killed after any call, those that take away included (numbered from the end)."""
-    principal = house.person()
+    principal = answering(exchange, house.person())
     rest = number if number > 0 else calls_of_all + number
 
     def kill(_call: str, answer: Any) -> Any:
@@ -286,11 +233,7 @@ def test_what_a_killed_run_left_the_next_one_takes_away(
 
     with pytest.raises(Killed):
         trip(accord, Between(exchange, after=kill), principal)
-    found = trip(accord, exchange, principal)
-    assert faults(found) == []
-    assert [one for one in found if one.subject == "what was left"]
-    assert left(exchange, principal) == []
-    assert remembered(accord) == []
+    all_is_taken_away(accord, house, exchange, principal)
 
 
 def test_what_was_left_in_a_default_folder_is_taken_away_too(accord: Accord) -> None:

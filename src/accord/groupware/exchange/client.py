@@ -182,6 +182,7 @@ class Client:
             DeleteType="MoveToDeletedItems",
             SendMeetingCancellations="SendToAllAndSaveCopy" if notify else "SendToNone",
             AffectedTaskOccurrences="AllOccurrences",
+            SuppressReadReceipts="true",
         )
         return self._write(request, len(items))
 

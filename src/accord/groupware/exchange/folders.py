@@ -84,7 +84,7 @@ def discover(client: Client, config: Config) -> Place:
         whole = False
     nodes.pop(own_ids.get(ROOT, ""), None)
     trash = own_ids.get(TRASH, "")
-    found = tuple(_found(node, _below(node, nodes, trash), config) for node in nodes.values())
+    found = tuple(_found(node, below(node, nodes, trash), config) for node in nodes.values())
     lacking = tuple(_planned(config, found))
     return Place(found=found, roles=own_ids, lacking=lacking, whole=whole and bool(trash))
 
@@ -132,11 +132,11 @@ def make(client: Client, name: str, kind: Kind, mark: str = "") -> None:
         raise answer.error
 
 
-def remove(client: Client, found: Found) -> None:
+def remove(client: Client, place: str, name: str) -> None:
     """Move a folder into Deleted Items; raises Rejected where anything is in it."""
-    if client.sync(found.place, "", 1).changes:
-        raise Rejected(f"{found.name!r} isn't empty", code="not-empty")
-    answer = client.delete_folder(found.place)
+    if client.sync(place, "", 1).changes:
+        raise Rejected(f"{name!r} isn't empty", code="not-empty")
+    answer = client.delete_folder(place)
     if answer.error is not None:
         raise answer.error
 
@@ -212,7 +212,7 @@ def _found(node: Node, trash: bool, config: Config) -> Found:
     )
 
 
-def _below(node: Node, nodes: dict[str, Node], top: str) -> bool:
+def below(node: Node, nodes: dict[str, Node], top: str) -> bool:
     """Tell whether a folder is the one at `top` or somewhere below it."""
     for _ in range(100):
         if _id(node) == top:

@@ -1,7 +1,7 @@
-"""E-mails of a mailbox: folders, lists, originals, read marks and moves.
+"""E-mails of a mailbox: folders, lists, originals, read marks, moves, and trials laid aside.
 
 `session` asks here. Originals come one by one, each within the size that an answer may have; a
-list brings no bodies. Reading marks nothing, marking sends no receipts.
+list brings no bodies. Reading marks nothing; nothing is sent, receipts included.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from accord.formats import mime
 from accord.formats.errors import Refused
 from accord.groupware.exchange import trees, wire
 from accord.groupware.exchange.client import Client, Shape, field, id_of
+from accord.groupware.exchange.folders import ROOT, TRASH, below
 from accord.groupware.exchange.wire import Message, Node, t
 from accord.model.item import Mail
 from accord.ports.adapter import Outcome, Written
@@ -30,21 +31,25 @@ from accord.ports.errors import (
 from accord.ports.http import TooLarge
 from accord.ports.mailbox import Letter, MailFolder, Original
 
-ROOT, DEEPEST = "@msgfolderroot", 100
+DEEPEST = 100
 _FOLDER = ("ParentFolderId", "FolderClass", "DisplayName", "TotalCount", "UnreadCount")
 _BODIES = ("body", "text_body")
+_CLASS = "IPF.Note"
 
 
 def folders(client: Client) -> tuple[MailFolder, ...]:
     """Return the folders that hold e-mails, by their names from the top down."""
     paths = [field(f"folder:{name}") for name in _FOLDER]
-    nodes = {_folder_id(node): node for node in client.find_folders(ROOT, paths)}
+    nodes = {_folder_id(node): node for node in client.find_folders(f"@{ROOT}", paths)}
+    (answer,) = client.get_folders([f"@{TRASH}"], [])
+    trash = next(map(_folder_id, answer.all("Folders", "*")), "")
     found = [
         MailFolder(
             id=place,
             path=_path(node, nodes),
             total=_number(node, "TotalCount"),
             unread=_number(node, "UnreadCount"),
+            trash=below(node, nodes, trash),
         )
         for place, node in nodes.items()
         if place and _holds_mail(node)
@@ -108,6 +113,41 @@ def move(client: Client, refs: Sequence[str], folder: str, batch: int) -> list[O
     for some in _parts(refs, batch):
         answers = client.move(some, folder)
         outcomes += [_outcome("", each) for each in answers]
+    return outcomes
+
+
+def make_folder(client: Client, name: str) -> MailFolder:
+    """Return the folder of that name at the top of the mailbox, made where it isn't there yet."""
+    answer = client.make_folder(f"@{ROOT}", "Folder", name, _CLASS, "")
+    if answer.error is not None and answer.error.code != "ErrorFolderExists":
+        raise answer.error
+    found = next((each for each in folders(client) if each.path == (name,)), None)
+    if found is None:
+        raise Gone(f"{name!r} was made, but the server doesn't list it")
+    return found
+
+
+def store(client: Client, folder: str, raw: bytes) -> str:
+    """Lay an e-mail into a folder and return its ref; it is no draft that somebody might send.
+
+    PidTagMessageFlags ([MS-OXCMSG] 2.2.1.6) without mfUnsent says so.
+    """
+    content = t("MimeContent", base64.b64encode(raw).decode())
+    flags = t("ExtendedFieldURI", PropertyTag="0xe07", PropertyType="Integer")
+    message = t("Message", content, t("ExtendedProperty", flags, t("Value", "0")))
+    (answer,) = client.create(folder, [message], notify=False)
+    done = _outcome("", answer)
+    if isinstance(done, AccordError):
+        raise done
+    return done.ref
+
+
+def discard(client: Client, refs: Sequence[str], batch: int) -> list[Outcome]:
+    """Move e-mails into Deleted Items."""
+    outcomes: list[Outcome] = []
+    for some in _parts(refs, batch):
+        answers = client.delete([t("ItemId", Id=ref) for ref in some], notify=False)
+        outcomes += [_outcome(ref, each) for ref, each in zip(some, answers, strict=True)]
     return outcomes
 
 

@@ -92,7 +92,8 @@ class ExchangeSession(OpenSession):
         Raises Rejected where something is in it, Denied where the server doesn't allow it.
         """
         self._place(fresh=True)
-        folders.remove(self._client, self._found(folder))
+        found = self._found(folder)
+        folders.remove(self._client, found.place, found.name)
         self._place(fresh=True)
 
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
@@ -217,6 +218,26 @@ class ExchangeSession(OpenSession):
         """Move e-mails into another folder."""
         self._check_open()
         return mail.move(self._client, refs, folder, self._server.config.batch)
+
+    def make_mail_folder(self, name: str) -> MailFolder:
+        """Return the folder of that name at the top of the mailbox, for e-mails."""
+        self._check_open()
+        return mail.make_folder(self._client, name)
+
+    def store_letter(self, folder: str, raw: bytes) -> str:
+        """Lay an e-mail into a folder, sending nothing."""
+        self._check_open()
+        return mail.store(self._client, folder, raw)
+
+    def discard_letters(self, refs: Sequence[str]) -> list[Outcome]:
+        """Move e-mails into Deleted Items, without receipts."""
+        self._check_open()
+        return mail.discard(self._client, refs, self._server.config.batch)
+
+    def remove_mail_folder(self, folder: str) -> None:
+        """Move an empty folder into Deleted Items."""
+        self._check_open()
+        folders.remove(self._client, folder, "the folder for e-mails")
 
     def probe(self, folder: str) -> None:
         """Try to read a folder's changes; raises what forbids it."""

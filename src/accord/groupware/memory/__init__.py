@@ -18,9 +18,9 @@ from accord.ports.settings import read
 __all__ = ["SETTINGS", "TRASH", "Mail", "MemoryGroupware", "Person", "build"]
 
 
-def build(settings: Mapping[str, Any]) -> MemoryGroupware:
+def build(settings: Mapping[str, Any], *, where: str = "memory") -> MemoryGroupware:
     """Return an empty server; raises ConfigError for a setting that isn't right."""
-    given = read(SETTINGS, settings, "memory")
+    given = read(SETTINGS, settings, where)
     made = MemoryGroupware(traits(given), instance=given["instance"], people=given["principals"])
     made.store.adopt = given["adopt"] or ""
     return made

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from typing import Any
+
+import msgspec
 
 from accord.model.kinds import Kind
 from accord.ports.adapter import Adapter, Folder, Session
-from accord.ports.errors import AccordError, Busy, ConfigError, Denied, Rejected
+from accord.ports.errors import AccordError, Busy, ConfigError, Denied, ItemError, Rejected
 from accord.ports.folders import FolderMaker
 from accord.service.accord import Accord
 from accord.service.check import Checked
 from accord.service.ends import groupware_kind
 from accord.service.opening import find_folder
-from accord.service.roundtrip import traces
+from accord.service.roundtrip import letters, replies, traces
 from accord.service.roundtrip.steps import Trip, steps
 from accord.service.roundtrip.things import Thing, things
 from accord.service.roundtrip.traces import Trace
@@ -86,6 +89,11 @@ def _run(
 def _all_things(
     accord: Accord, adapter: Adapter, target: Target, principal: str, trace: Trace, area: str
 ) -> Iterator[Checked]:
+    def note(**more: Any) -> None:
+        nonlocal trace
+        trace = msgspec.structs.replace(trace, **more)
+        traces.note(accord, target, principal, trace)
+
     with adapter.open(principal) as session:
         by_kind: dict[Kind, list[Thing]] = {}
         for each in things(trace.name, accord.clock(), adapter.traits):
@@ -98,15 +106,17 @@ def _all_things(
                 yield _failed(area, f"{kind}: folder", error)
                 continue
             if folder.name != trace.name:
-                places = (*trace.places, folder.id)
-                trace = Trace(name=trace.name, keys=trace.keys, places=places)
-                traces.note(accord, target, principal, trace)
+                note(places=(*trace.places, folder.id))
             yield Checked(area=area, subject=f"{kind}: folder", ok=True, detail=why)
             for thing in some:
                 own = folder.name == trace.name
                 key, traits = trace.keys[thing.label], adapter.traits.kinds[kind]
                 trip = Trip(session, folder.id, thing, key, traits, own)
                 yield from steps(trip, area)
+
+        now = accord.clock()
+        yield from letters.steps(session, trace.name, principal, now, note, area)
+        yield from replies.steps(session, trace.name, now, note, area)
 
 
 def _folder(session: Session, kind: Kind, trace: Trace) -> tuple[Folder, str]:
@@ -189,8 +199,15 @@ def _cleaned(
 def _sweep(accord: Accord, adapter: Adapter, target: Target, principal: str, trace: Trace) -> int:
     """Take a run's traces away, in a session of its own: the other one may be broken."""
     held = next((t for t in traces.left(accord, target, principal) if t.name == trace.name), trace)
+    count, stuck = 0, []
     with adapter.open(principal) as session:
-        count = traces.sweep(session, held)
+        for sweep in (replies.sweep, letters.sweep, traces.sweep):
+            try:
+                count += sweep(session, held)
+            except ItemError as error:  # what else is left goes all the same
+                stuck.append(error)
+    if stuck:
+        raise stuck[0]
     traces.settle(accord, target, principal, held)
     return count
 

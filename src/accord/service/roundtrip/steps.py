@@ -102,6 +102,18 @@ def steps(trip: Trip, area: str) -> Iterator[Checked]:
             yield Checked(area=area, subject=subject, ok=True, detail=detail)
 
 
+def unseen(area: str, subject: str, error: ItemError, hint: str) -> Checked:
+    """Return what is said of a part of the mailbox that can't be looked at.
+
+    Where an account may not, it is no fault: most need no more than the rest.
+    """
+    closed = isinstance(error, Denied)
+    detail = f"not open to this account: {error}" if closed else str(error)
+    return Checked(
+        area=area, subject=subject, ok=closed, detail=detail, hint=hint if closed else ""
+    )
+
+
 def _fits(trip: Trip, step: Callable[[Trip], str]) -> bool:
     """Tell whether a step can be tried: where others have items, changes are not listed."""
     if step is _attach:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from accord.model.kinds import Kind
 from accord.model.learning import learnt
+from accord.model.replies import Replies
 from accord.ports.adapter import Folder, Question, Removal, Session
 from accord.ports.errors import AccordError, Gone
 from accord.ports.folders import FolderMaker
@@ -23,12 +24,15 @@ from accord.state.records import Target
 class Trace(Struct, frozen=True, kw_only=True):
     """Be one run's mark: the name of its folders and titles, and the keys of what it writes.
 
-    `places` are the folders used that aren't its own.
+    `places` are the folders used that aren't its own, `letter` is the Message-ID of its e-mail,
+    `replies` are the automatic replies that stood there before it set some.
     """
 
     name: str
     keys: dict[str, str]
     places: tuple[str, ...] = ()
+    letter: str = ""
+    replies: Replies | None = None
 
 
 def begin(accord: Accord, target: Target, principal: str, labels: list[str]) -> Trace:
