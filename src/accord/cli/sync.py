@@ -93,7 +93,7 @@ def show_report(call: Call, report: Report) -> None:
         (report.clashes, "conflicts --settled", *kept),
         (report.failed, "journal", "failed", "failed"),
         (report.unreadable, "check", "can't be read", "can't be read"),
-        (report.withheld, "plan", "withheld", "withheld"),
+        (report.withheld, "check", "withheld", "withheld"),
     ):
         if count:
             call.say(f"  [yellow]{plural(count, *what)}[/]: `accord {command}`")

@@ -116,8 +116,7 @@ def _natural(snapshot: Snapshot) -> Hashable:
     match snapshot.item:
         case Event(title=title, start=start, end=end) if title.strip():
             item = snapshot.item
-            repeats = bool(item.rule)
-            return (title.strip().casefold(), start, end, item.time_zone, repeats)
+            return (title.strip().casefold(), start, end, item.time_zone, item.recurs)
         case Task(title=title, due=due) if title.strip() and due is not None:
             return (title.strip().casefold(), due)
         case Absence(start=start, end=end):

@@ -17,10 +17,8 @@ from accord.model.diff import diff
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.observe import (
-    Deleted,
     Listing,
     Observation,
-    OutOfScope,
     Seen,
     Snapshot,
     Unchanged,
@@ -78,57 +76,42 @@ class ByOccurrence(OpenSession):
 
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         """Yield what changed; of a series that is shown by occurrences each of them, or its end."""
-        copied: dict[str, set[datetime]] | None = None
         for page in self._inner.changes(folder, kind, cursor, known):
-            if not page.observations:
-                yield page
-                continue
-            copied = self._copied() if copied is None else copied
-            told = [
-                each
-                for observation in page.observations
-                for each in self._taken_apart(observation, copied.get(observation.ref, set()))
-            ]
-            doubtful = [
-                observation.ref
-                for observation in page.observations
-                if isinstance(observation, Unchanged) and observation.ref in copied
-            ]
-            again = self._inner.fetch(folder, kind, [Ask(ref=ref) for ref in doubtful])
-            told += [
-                each
-                for observation in again
-                for each in self._taken_apart(observation, copied[observation.ref])
-                if each.ref != observation.ref
-            ]
+            copied = self._carrying.copied() if page.observations else {}
+            told: list[Observation] = []
+            doubtful = []
+            for each in page.observations:
+                if isinstance(each, Unchanged) and each.ref in copied:
+                    doubtful.append(each.ref)
+                told += self._taken_apart(each, copied.get(each.ref, ()))
+            for each in self._inner.fetch(folder, kind, [Ask(ref=ref) for ref in doubtful]):
+                _, *occurrences = self._taken_apart(each, copied[each.ref])
+                told += occurrences
             yield msgspec.structs.replace(page, observations=tuple(told))
 
     def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
         """Say what each ref holds now; an occurrence is what its series says of it."""
-        refs = dict.fromkeys(parse_ref(ask.ref)[0] for ask in asks)
-        own = {ask.ref: ask for ask in asks}
-        wanted = [own.get(ref, Ask(ref=ref)) for ref in refs]
-        answers = dict(zip(refs, self._inner.fetch(folder, kind, wanted), strict=True))
-        found = []
+        wanted: dict[str, set[datetime]] = {}
         for ask in asks:
             series, when = parse_ref(ask.ref)
-            answer = answers[series]
-            if when is not None:
-                found.append(self._one(answer, when))
-            elif isinstance(answer, Seen) and self._carrying.shows(answer.snapshot):
-                found.append(Deleted(ref=ask.ref))
-            else:
-                found.append(answer)
-        return found
+            wanted.setdefault(series, set()).update([] if when is None else [when])
+        own = {ask.ref: ask for ask in asks}
+        whole = [own.get(ref, Ask(ref=ref)) for ref in wanted]
+        answers = dict(zip(wanted, self._inner.fetch(folder, kind, whole), strict=True))
+        told = {
+            each.ref: each
+            for series, answer in answers.items()
+            for each in self._taken_apart(answer, wanted[series])
+        }
+        # What was found elsewhere may have another ref.
+        return [told.get(ask.ref, answers[parse_ref(ask.ref)[0]]) for ask in asks]
 
     def lookup(
         self, folder: str, kind: Kind, questions: Sequence[Question]
     ) -> list[tuple[Snapshot, ...]]:
         """Find records by key, marker or uid; none that is shown by its occurrences."""
-        return [
-            tuple(each for each in some if not self._carrying.shows(each))
-            for some in self._inner.lookup(folder, kind, questions)
-        ]
+        found = self._inner.lookup(folder, kind, questions)
+        return [tuple(each for each in some if self._is_whole(each)) for some in found]
 
     def create(self, folder: str, kind: Kind, drafts: Sequence[Draft]) -> list[Outcome]:
         """Create records."""
@@ -139,6 +122,9 @@ class ByOccurrence(OpenSession):
         hand = _Hand(self._inner, folder, kind)
 
         def one(each: Revision) -> Outcome:
+            if "rule" in each.changed or "rdates" in each.changed:
+                why = "one occurrence of a series can't become a series of its own"
+                return Rejected(why, code="occurrence-repeats")
             edit = partial(_edited, revision=each)
             return self._shown(hand.change(each.ref, each.version, edit), each.ref)
 
@@ -195,57 +181,40 @@ class ByOccurrence(OpenSession):
         super().close()
         self._inner.close()
 
-    def _copied(self) -> dict[str, set[datetime]]:
-        found: dict[str, set[datetime]] = {}
-        for ref in self._carrying.copied():
-            series, when = parse_ref(ref)
-            if when is not None:
-                found.setdefault(series, set()).add(when)
-        return found
+    def _is_whole(self, snapshot: Snapshot) -> bool:
+        return isinstance(self._carrying.told(snapshot).whole, Seen)
 
     def _taken_apart(
-        self, observation: Observation, copied: Collection[datetime]
+        self, observation: Observation, wanted: Collection[datetime]
     ) -> Iterator[Observation]:
-        """Yield what is said of a record, or of its occurrences: those ahead and those copied."""
+        """Yield what is said of a record, and then what of its occurrences."""
+        if isinstance(observation, Seen):
+            told = self._carrying.told(observation.snapshot, wanted)
+            yield told.whole
+            yield from told.occurrences.values()
+            return
+        yield observation
         if isinstance(observation, Unchanged):
-            yield observation
             return
-        if not isinstance(observation, Seen):
-            yield observation
-            for when in sorted(copied):
-                yield msgspec.structs.replace(observation, ref=ref_of(observation.ref, when))
-            return
-        snapshot, ahead = observation.snapshot, dict[datetime, Event]()
-        if self._carrying.shows(snapshot):
-            yield Deleted(ref=snapshot.ref)
-            ahead = self._carrying.ahead(cast(Event, snapshot.item))
-        else:
-            yield observation
-        for when in sorted({*ahead, *copied}):
-            yield self._said(snapshot, when)
-
-    def _said(self, snapshot: Snapshot, when: datetime) -> Observation:
-        ref, item = ref_of(snapshot.ref, when), snapshot.item
-        if not isinstance(item, Event) or not self._carrying.unfit(item):
-            return Deleted(ref=ref)
-        if why := self._carrying.why_whole(item):
-            return OutOfScope(ref=ref, why=why)
-        one = single(item, when)
-        return Deleted(ref=ref) if one is None else Seen(_alone(snapshot, ref, one))
-
-    def _one(self, answer: Observation, when: datetime) -> Observation:
-        if isinstance(answer, Seen):
-            return self._said(answer.snapshot, when)
-        return msgspec.structs.replace(answer, ref=ref_of(answer.ref, when))
+        for when in wanted:
+            yield msgspec.structs.replace(observation, ref=ref_of(observation.ref, when))
 
     def _shown(self, outcome: Outcome, ref: str) -> Outcome:
         """Return what a write to a series left behind as said of one occurrence."""
         if not isinstance(outcome, Written):
             return outcome
         _, when = parse_ref(ref)
-        seen = outcome.snapshot and when and self._said(outcome.snapshot, when)
-        found = seen.snapshot if isinstance(seen, Seen) else None
-        return Written(ref=ref, version=outcome.version, snapshot=found)
+        item = outcome.snapshot.item if outcome.snapshot is not None else None
+        one = single(item, when) if isinstance(item, Event) and when is not None else None
+        if outcome.snapshot is None or one is None:
+            return Written(ref=ref, version=outcome.version)
+        return Written(
+            ref=ref,
+            version=outcome.version,
+            snapshot=msgspec.structs.replace(
+                outcome.snapshot, ref=ref, item=one, marker="", key="", foreign=""
+            ),
+        )
 
 
 class _WithFiles(ByOccurrence):
@@ -329,10 +298,6 @@ def _apart(
 
 def _edited(series: Event, when: datetime, revision: Revision) -> Event:
     return with_single(series, when, cast(Event, revision.after), revision.changed)
-
-
-def _alone(snapshot: Snapshot, ref: str, item: Event) -> Snapshot:
-    return msgspec.structs.replace(snapshot, ref=ref, item=item, marker="", key="", foreign="")
 
 
 def _refuse_files(ref: str) -> None:

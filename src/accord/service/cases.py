@@ -180,6 +180,9 @@ def _asked_for(visit: Visit, tx: Tx) -> list[Pending]:
     return [one for one in everything if not one.refused and one.cause not in decided]
 
 
+_STANDING = (Cause.REJECTED, Cause.WITHHELD)
+
+
 def _mended_by_deletion(
     visit: Visit, tx: Tx, said: dict[Side, dict[str, Observation]]
 ) -> list[Pending]:
@@ -188,7 +191,7 @@ def _mended_by_deletion(
     for side in Side:
         gone = tombstones(said[side].values())
         for many in tx.pending.by_refs(visit.link.id, side, gone).values():
-            found |= {one.id: one for one in many if one.cause is Cause.REJECTED}
+            found |= {one.id: one for one in many if one.cause in _STANDING}
     return list(found.values())
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from accord.engine.plan import WITHHELD, Skip
 from accord.model.kinds import Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError, ConfigError
@@ -312,11 +311,10 @@ def _open_work(tx: Tx, links: list[Link]) -> Iterator[Checked]:
         if count:
             detail = f"{count} {command}"
             yield Checked(area="state", subject="waiting", ok=True, detail=detail)
-    if withheld := [one for one in pending if _withheld(one)]:
+    if withheld := [one for one in pending if one.cause is Cause.WITHHELD]:
         detail = f"{len(withheld)} withheld from the mailbox: `accord explain {_ref(withheld[0])}`"
         yield Checked(area="state", subject="waiting", ok=True, detail=detail)
-    left = (one for one in pending if one not in withheld)
-    rejected = [one for one in left if one.cause is Cause.REJECTED or _unread(one)]
+    rejected = [one for one in pending if one.cause is Cause.REJECTED or _unread(one)]
     for one in rejected[:_SHOWN]:
         yield _rejected(tx, one, names[one.link])
     if rejected[_SHOWN:]:
@@ -369,12 +367,6 @@ def _rejected(tx: Tx, one: Pending, link: str) -> Checked:
 
 def _ref(one: Pending) -> str:
     return one.ref_crm or one.ref_groupware
-
-
-def _withheld(one: Pending) -> bool:
-    """Tell whether a change waits because the target can't hold it, which the rule accepts."""
-    step = decode_step(one.step) if one.cause is Cause.REJECTED and one.step else None
-    return isinstance(step, Skip) and step.parked == WITHHELD
 
 
 def _unread(one: Pending) -> bool:

@@ -227,7 +227,7 @@ class Ledger:
         expect_files(tx, link, sealed, self._removed)
         ask_others(tx, visit, self._denied)
         for side, refs in self._settled.items():
-            for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED):
+            for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED, Cause.WITHHELD):
                 if refs:
                     tx.pending.settle(link, side, refs, cause)
         self._end(tx)
@@ -314,8 +314,7 @@ class Ledger:
         if not step.parked and case.pairing is None:
             self._settled[step.side].add(step.ref)
         if step.parked:
-            cause = Cause.RETRY if step.parked == "retry" else Cause.REJECTED
-            self._park(step, case, cause, step.why)
+            self._park(step, case, Cause(step.parked), step.why)
             if step.side is Side.CRM and subject is not None and subject.readonly:
                 self._denied.append(case)
         if subject is not None:

@@ -28,7 +28,7 @@ from accord.rules.rule import Rule, Unfit
 from accord.service.accord import Accord
 from accord.service.bindings import bind, binding_key, ids_of, recognize
 from accord.service.by_occurrence import by_occurrence
-from accord.service.carrying import Carrying
+from accord.service.carrying import Carrying, parse_ref
 from accord.service.ends import End, groupware_kind, place_of
 from accord.service.facts import facts_of
 from accord.service.visit import Progress, Stance, Visit
@@ -269,11 +269,23 @@ def _carrying(
     def unfit(event: Event) -> str:
         return session.unfit(Kind.EVENT, event)
 
-    def copied() -> set[str]:
+    def copied() -> dict[str, set[datetime]]:
         with accord.state.read() as tx:
-            return tx.pairings.refs(link.id, Side.CRM)
+            refs = tx.pairings.occurrences(link.id)
+        found: dict[str, set[datetime]] = {}
+        for ref in refs:
+            series, when = parse_ref(ref)
+            if when is not None:
+                found.setdefault(series, set()).add(when)
+        return found
 
-    return Carrying(rule=rule, now=accord.clock(), unfit=unfit, copied=copied)
+    def theirs(ref: str) -> bool:
+        with accord.state.read() as tx:
+            paired = tx.pairings.by_refs(link.id, Side.CRM, [ref]).get(ref)
+        return paired is not None and paired.made is not Side.GROUPWARE
+
+    now = accord.clock()
+    return Carrying(rule=rule, now=now, unfit=unfit, copied=copied, theirs=theirs)
 
 
 def _ends(

@@ -22,6 +22,7 @@ from accord.ports.fitting import Fitting
 from accord.rules.program import program_of
 from accord.rules.rule import Unfit
 from accord.service.by_occurrence import ByOccurrence
+from accord.service.carrying import together
 from accord.service.cases import Gathered
 from accord.service.clocks import with_times
 from accord.service.discreet import as_told
@@ -58,10 +59,12 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     extent = extent_of(visit, flat, gathered, held)
     pilot = visit.link.mode is Mode.PILOT
     guarded = iter(guard(flat, visit.rule, extent, waiting, pilot=pilot).steps)
-    return [
-        msgspec.structs.replace(one, steps=tuple(next(guarded) for _ in one.steps))
-        for one in decided
-    ]
+    return together(
+        [
+            msgspec.structs.replace(one, steps=tuple(next(guarded) for _ in one.steps))
+            for one in decided
+        ]
+    )
 
 
 def _fitting(visit: Visit, decided: Decided) -> Decided:

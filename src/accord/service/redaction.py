@@ -26,7 +26,10 @@ ERASED = "what was said about it before it turned private is erased"
 
 _Refs: TypeAlias = dict[Side, set[str]]
 
-_WAITING = (Cause.HELD, Cause.RETRY, Cause.REJECTED, Cause.UNDO, Cause.FILE)
+_WAITING = (
+    *(Cause.HELD, Cause.RETRY, Cause.REJECTED, Cause.WITHHELD),
+    *(Cause.UNDO, Cause.FILE),
+)
 """What is planned anew with every case; open conflicts are kept true by `conflicts`."""
 
 

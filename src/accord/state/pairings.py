@@ -142,6 +142,11 @@ class Pairings(Repository):
                 found.setdefault(ref, set()).add(other)
         return found
 
+    def occurrences(self, link: str) -> list[str]:
+        """Return the CRM's refs of a link's single occurrences (`REF#WHEN`) that have copies."""
+        like = _P.crm_ref.like("%#________T______")
+        return list(self.db.execute(select(_P.crm_ref).where(_P.link == link, like)).scalars())
+
     def occurrences_of(self, ref: str) -> list[tuple[str, str]]:
         """Return (link, ref in the CRM) of every copy of a single occurrence (`REF#WHEN`)."""
         like = _P.crm_ref.startswith(f"{ref}#", autoescape=True)

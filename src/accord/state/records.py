@@ -27,6 +27,7 @@ class Cause(StrEnum):
     """Say why a change is pending.
 
     `undo` is a step of an undo, `file` one about a file on an item, that waits for approval.
+    `withheld` is what a side can't hold, as its rule accepts.
     """
 
     HELD = "held"
@@ -35,6 +36,7 @@ class Cause(StrEnum):
     RETRY = "retry"
     UNDO = "undo"
     FILE = "file"
+    WITHHELD = "withheld"
 
 
 class Target(Struct, frozen=True, kw_only=True):

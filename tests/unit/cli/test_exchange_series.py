@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.observe import Seen, Snapshot
-from accord.ports.adapter import Removal, Revision, Written
+from accord.model.parts import Attendee
+from accord.model.recurrence import Frequency, RecurrenceRule
+from accord.ports.adapter import Draft, Removal, Revision, Written
 from tests.databases import Databases
 from tests.exchange import LINKED, ROBOT, House
 from tests.unit.cli.conftest import Run, event, govern
@@ -269,6 +271,127 @@ def test_too_many_occurrences_are_withheld_with_both_reasons(run: Run, outlook: 
     assert "within 100 days there are more than 366 occurrences" in plan
     assert report(run)["failed"] == 0
     assert calendar(outlook) == {}
+
+
+def test_what_somebody_changed_in_a_series_stays_when_it_is_taken_apart(
+    run: Run, outlook: Outlook
+) -> None:
+    settle(run, RULE)
+    ref = put(run, dates(rdates=[], rule={"frequency": "daily", "count": 5}))
+    report(run)
+    ((_, whole),) = calendar(outlook).items()
+    edit(outlook, whole, title="Mailbox's")
+    put(run, dates(location="Room 7"), ref)
+    report(run)
+    report(run)
+    assert record(run, ref)["location"] == "Room 7"
+    assert len(record(run, ref)["rdates"]) == 3
+    assert len(run("crm", "list", "--as", "alice", "--json").rows) == 2
+    assert "Mailbox's" in {each.item.title for each in calendar(outlook).values()}
+    assert quiet(run)
+
+
+def test_what_somebody_changed_in_a_copy_is_in_the_series_once_it_is_one_again(
+    run: Run, outlook: Outlook
+) -> None:
+    settle(run, RULE)
+    ref = put(run, dates())
+    report(run)
+    edit(outlook, calendar(outlook)["12 Round"], title="Long round")
+    put(run, dates(rdates=[], rule={"frequency": "daily", "count": 15}), ref)
+    report(run)
+    report(run, "--full")
+    assert [each["title"] for each in record(run, ref)["overrides"]] == ["Long round"]
+    assert len(run("crm", "list", "--as", "alice", "--json").rows) == 2
+    ((_, found),) = calendar(outlook).items()
+    assert isinstance(found.item, Event)
+    assert [each.title for each in found.item.overrides] == ["Long round"]
+    assert quiet(run)
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+def test_a_meeting_from_the_mailbox_is_never_taken_apart(
+    run: Run, house: House, outlook: Outlook, person: str, hosted: bool
+) -> None:
+    settle(run, f'{RULE}invitations = "allow"\n')
+    host = outlook if hosted else Outlook(house, house.person())
+    guest = "guest@else.test" if hosted else person
+    daily = RecurrenceRule(frequency=Frequency.DAILY, count=5)
+    times = {"start": FIRST, "end": FIRST + timedelta(hours=1), "time_zone": "Europe/Berlin"}
+    people = (Attendee(address=guest),)
+    meeting = Event(title="Met", rule=daily, attendees=people, **times)
+    host.session.create(host.folder, Kind.EVENT, [Draft(item=meeting, key="k", notify=not hosted)])
+    report(run)
+    mails = len(house.exchange.mails())
+    (ref,) = (
+        row["ref"]
+        for row in run("crm", "list", "--as", "alice", "--json").rows
+        if row["item"]["title"] == "Met"
+    )
+    late = f"{DATES[1]:%Y-%m-%dT%H:%M:%S}"
+    put(run, json.dumps(record(run, ref) | {"rdates": [late]}), ref)
+    report(run)
+    report(run, "--full")
+    assert list(calendar(outlook)) == ["3 Met"]
+    assert len(house.exchange.mails()) == mails
+    assert quiet(run)
+    if not hosted:
+        host.adapter.close()
+
+
+def test_an_entry_of_the_same_name_is_no_copy_of_a_series(run: Run, outlook: Outlook) -> None:
+    times = {"start": FIRST, "end": FIRST + timedelta(hours=1), "time_zone": "Europe/Berlin"}
+    own = Draft(item=Event(title="Round", **times), key="k")
+    outlook.session.create(outlook.folder, Kind.EVENT, [own])
+    ref = put(run, dates())
+    report(run)
+    delete(outlook, calendar(outlook)["3 Round"])
+    report(run)
+    assert record(run, ref)["title"] == "Round"
+
+
+def test_no_day_stands_twice_while_deletions_wait(run: Run, outlook: Outlook) -> None:
+    settle(run, RULE)
+    many = [FIRST + timedelta(days=days) for days in range(2, 40, 3)]
+
+    def at(hours: int) -> str:
+        start, *others = (f"{d + timedelta(hours=hours):%Y-%m-%dT%H:%M:%S}" for d in (FIRST, *many))
+        end = f"{FIRST + timedelta(hours=hours + 1):%Y-%m-%dT%H:%M:%S}"
+        return dates(start=start, end=end, rdates=others)
+
+    ref = put(run, at(0))
+    assert report(run)["groupware"]["created"] == 14
+    put(run, at(2), ref)
+    row = report(run)["groupware"]
+    assert (row["created"], row["deleted"], row["held"]) == (0, 0, 28)
+    assert len(calendar(outlook)) == 14
+    run("held", "approve", "--all", "--yes")
+    assert len(calendar(outlook)) == 14
+    assert {each.item.start.hour for each in calendar(outlook).values()} == {11}
+    assert quiet(run)
+
+
+def test_a_copy_that_became_a_series_is_refused_and_said(run: Run, outlook: Outlook) -> None:
+    settle(run, RULE)
+    put(run, dates())
+    report(run)
+    weekly = RecurrenceRule(frequency=Frequency.WEEKLY, count=4)
+    edit(outlook, calendar(outlook)["12 Round"], rule=weekly)
+    assert run("sync", "--all", "--json", code=1).row["failed"] == 1
+    assert "can't become a series of its own" in run("check", code=1).out
+
+
+def test_nobody_is_invited_to_occurrences(
+    run: Run, house: House, outlook: Outlook, person: str
+) -> None:
+    settle(run, f'{RULE}meetings = "invite"\ninvitations = "allow"\n')
+    guest = [{"address": "guest@else.test"}]
+    override = {"recurrence_id": DATES[1].isoformat(), "attendees": guest}
+    put(run, dates(organizer={"address": person}, overrides=[override]))
+    assert "each occurrence would be an invitation of its own" in run("plan").out
+    report(run)
+    assert calendar(outlook) == {}
+    assert house.exchange.mails() == []
 
 
 def edit(outlook: Outlook, snapshot: Snapshot, **values: Any) -> None:
