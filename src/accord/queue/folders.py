@@ -29,7 +29,7 @@ from accord.db import Database, Tx
 from accord.db.tx import chunks, inserting
 from accord.ports.queue import DEATHS, FAULTS, Entry, Job, Stage, Urgency
 from accord.queue.backoff import backoff
-from accord.queue.schema import FOLDERS
+from accord.queue.schema import EXECUTORS, FOLDERS
 
 _F = FOLDERS.c
 _FORGET = 7 * 86_400.0
@@ -126,7 +126,8 @@ class Folders:
     def begin(self, key: str, generation: int, holder: str) -> Job | None:
         """Begin a run and return it; None for one that is over, or was its workers' death.
 
-        One that somebody has begun is begun again only where that one is gone (`orphan`).
+        One that somebody has begun is begun again only where that one is gone (`orphan`). One that
+        workers died in is put off while its holder is at another such.
         """
         now = self._clock()
 
@@ -145,6 +146,14 @@ class Folders:
                 died = f"{row.attempts} workers died in the same run of it"
                 over = {"generation": max(row.generation, generation + 1)}
                 self._put(tx, key, _BURIED | over | {"buried": now, "why": died})
+                return None
+            if row.running and row.attempts > 1:
+                self._put(tx, key, _outlived(row, now))
+                return None
+            if row.attempts and _at_suspect(tx, holder):
+                # As it was planned it keeps its turn.
+                back = {"generation": row.generation + 1, "admitted": 0}
+                self._put(tx, key, _outlived(row, now) if row.running else back)
                 return None
             self._put(tx, key, values | {"holder": holder})
             after = {**row._mapping, **values}
@@ -198,9 +207,21 @@ class Folders:
             return [Admitted(*row) for row in tx.execute(query)]
 
     def orphan(self, holder: str) -> None:
-        """Let others begin what somebody has under way who seems to be gone."""
-        mine = update(FOLDERS).where(RUNNING, _F.holder == holder)
-        self._database.run(lambda tx: tx.execute(mine.values(holder=GONE + holder)))
+        """Let others begin what somebody has under way who seems to be gone.
+
+        That counts against the one that workers died in before, and against all where none did.
+        """
+        mine = and_(RUNNING, _F.holder == holder)
+        suspect = select(_F.id).where(mine, SUSPECT).limit(1)
+        others = update(FOLDERS).where(mine, not_(SUSPECT)).values(attempts=0)
+        gone = update(FOLDERS).where(mine).values(holder=GONE + holder)
+
+        def leave(tx: Tx) -> None:
+            if tx.execute(suspect).first() is not None:
+                tx.execute(others)
+            tx.execute(gone)
+
+        self._database.run(leave)
 
     def reclaim(self, holder: str, some: Collection[Admitted]) -> set[Admitted]:
         """Take back what was taken from somebody who isn't gone, and is at these runs.
@@ -214,12 +235,13 @@ class Folders:
             for each in some:
                 mine = (_F.id == each.id, _F.running == each.generation)
                 back = update(FOLDERS).where(*mine, _F.holder == GONE + holder)
-                if tx.execute(back.values(holder=holder)).rowcount:
+                if tx.execute(back.values(holder=holder, attempts=_ONCE)).rowcount:
                     continue
                 again = and_(_F.running == 0, _F.generation == each.generation + 1)
                 theirs = or_(_F.running == each.generation, again)
                 other = update(FOLDERS).where(_F.id == each.id, theirs, _F.attempts > 0)
-                less = other.where(_F.holder != holder).values(attempts=_F.attempts - 1)
+                fewer = case((or_(SUSPECT, _F.running == 0), _F.attempts - 1), else_=_F.attempts)
+                less = other.where(_F.holder != holder).values(attempts=fewer)
                 if tx.execute(less).rowcount:
                     mended.add(each)
             return mended
@@ -243,8 +265,9 @@ class Folders:
                 given = {"key": each.id, "run": each.generation, "by": holder}
                 row = tx.execute(_MINE, given).first()
                 if row is not None:
-                    deaths = {"attempts": row.attempts if died else max(row.attempts - 1, 0)}
-                    self._put(tx, each.id, _ENDED | deaths | _again(row, now))
+                    before = {"attempts": max(row.attempts - 1, 0)}
+                    values = _outlived(row, now) if died else _ENDED | before | _again(row, now)
+                    self._put(tx, each.id, values)
 
         if some:
             self._database.run(again)
@@ -350,6 +373,11 @@ RUNNING: ColumnElement[bool] = _F.running > literal_column("0")
 WAITING: ColumnElement[bool] = and_(_F.admitted == _F.generation, _F.buried.is_(None))
 """What was handed over and hasn't begun, or runs and was handed over once more."""
 
+SUSPECT: ColumnElement[bool] = _F.attempts > case((RUNNING, literal_column("1")), else_=0)
+"""What workers died in: it may be what they died of, so one process is at one of these at once."""
+
+# Beside a suspect, what its worker's death left has none.
+_ONCE = case((_F.attempts > 0, _F.attempts), else_=1)
 _ENDED: dict[str, Any] = {"running": 0, "holder": "", "attempts": 0}
 _BURIED: dict[str, Any] = {"running": 0, "holder": ""}
 _STAGES: dict[Stage, Callable[[float], ColumnElement[bool]]] = {
@@ -395,6 +423,22 @@ def _again(row: Any, now: float) -> dict[str, Any]:
         "full": row.full or row.running_full,
         "began": row.before,
     }
+
+
+def _outlived(row: Any, now: float) -> dict[str, Any]:
+    """Return what to change where a run that workers died in is planned anew."""
+    values = _ENDED | _again(row, now) | {"attempts": row.attempts}
+    if 1 < row.attempts < DEATHS:
+        # The other suspects go first: processes killed in a row then died in different ones.
+        values["due"] = values["rest"] = now + backoff(row.attempts - 1)
+    return values
+
+
+def _at_suspect(tx: Tx, holder: str) -> bool:
+    # Its threads wait here for each other: else two of them would find none.
+    tx.execute(select(EXECUTORS.c.id).where(EXECUTORS.c.id == holder).with_for_update())
+    query = select(_F.id).where(RUNNING, _F.holder == holder, SUSPECT).limit(1)
+    return tx.execute(query).first() is not None
 
 
 def _job(row: Any, now: float, since: float | None) -> Job:
