@@ -238,6 +238,7 @@ class QueueContract:
             began.append(time.monotonic())
             rest = office.work(job)
             if down[0]:
+                time.sleep(0.2)  # Others would begin meanwhile.
                 failed.append(time.monotonic())
                 queue.trouble("down", job.folder, "still")
             else:
