@@ -85,17 +85,16 @@ class Admission:
                 left[place] = self.troubled[place].room(under_way[place], at_once, now)
             wanted = AHEAD * workers - waiting
             if (owed := min(self._turn // TURNS, wanted)) > 0:
-                late = [
-                    row
-                    for urgency in (Urgency.DUE, Urgency.LOAD)
-                    for row in _ready(tx, now - PATIENCE, urgency, left, owed, alone)
-                ]
+                late: list[Any] = []
+                for urgency in (Urgency.DUE, Urgency.LOAD):
+                    free = alone - _suspects(late)
+                    late += _ready(tx, now - PATIENCE, urgency, left, owed, free)
                 found += _let_in(sorted(late, key=lambda row: row.due)[:owed], left)
             for urgency in Urgency:
                 if (more := wanted - len(found)) <= 0:
                     break
                 known = {each.id for each in found}
-                free = alone - sum(1 for row in found if row.attempts)
+                free = alone - _suspects(found)
                 some = _ready(tx, now, urgency, left, more + len(known), free)
                 found += _let_in([row for row in some if row.id not in known][:more], left)
         self._turn = self._turn % TURNS + len(found)
@@ -150,6 +149,10 @@ def _ready(
         less = {place: most - taken[place] for place, most in left.items()}
         found = first + _due(tx, now, urgency, less, limit - len(first), 0)
     return sorted(found, key=_turn)
+
+
+def _suspects(rows: list[Any]) -> int:
+    return sum(1 for row in rows if row.attempts)
 
 
 def _turn(row: Any) -> tuple[float, str]:

@@ -13,9 +13,11 @@ import pytest
 
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
 from accord.queue import folders
+from accord.queue.admission import PATIENCE
 from accord.queue.durable import DurableQueue
 from accord.queue.executors import LIFE, Executors
 from accord.queue.folders import GONE, Admitted, key_of
+from accord.queue.handed import TURNS
 from accord.sandbox.process import until
 from tests.unit.queue.test_sharing import Shared
 from tests.unit.queue.test_traps import SOON, desk, line, peer, stored
@@ -171,6 +173,15 @@ def test_one_suspect_is_handed_over_whatever_is_urgent(shared: Shared) -> None:
     for name, urgency in zip(shared.names, Urgency, strict=True):
         die(shared, name, urgency=urgency)
     assert shared.next() == ["edit"]
+
+
+def test_one_suspect_is_handed_over_however_many_are_late(shared: Shared) -> None:
+    shared.names = ["due", "load"]
+    for name, urgency in (("due", Urgency.DUE), ("load", Urgency.LOAD)):
+        die(shared, name, urgency=urgency)
+    shared.now += 2 * PATIENCE
+    shared.admission._turn = 2 * TURNS
+    assert shared.next() == ["due"]
 
 
 @pytest.mark.parametrize("late", [0, 3600], ids=["soon", "late"])
