@@ -1,8 +1,8 @@
 """Kills in the middle of the day: of Accord's processes, and of the database under them.
 
 What is killed is started again as a service manager does. While the database is away nobody works
-in the CRM, which lies in it; the mailboxes are edited all the same. A folder in whose visit three
-processes died is buried, for it may be what they died of: so the third waits until it was visited.
+in the CRM, which lies in it; the mailboxes are edited all the same. A folder whose own visit was
+cut off three times is buried, for it may be what its processes died of: a third try is let end.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ class Kills:
     ) -> None:
         self._office, self._services, self._server, self._dice = office, services, server, dice
         self._next: list[str] = []
-        self._hit: dict[str, list[float]] = {}
         self._thread = threading.Thread(target=self._work)
         self._moments: list[float] = []
         self._over = threading.Event()
@@ -98,8 +97,6 @@ class Kills:
             services = [self._services[who]]
             if self._spent() or not services[0].kill():
                 return False
-            for link in self._office.links(Stage.RUNNING):
-                self._hit.setdefault(link, []).append(time.monotonic())
             back = at + PAUSE
         self._next.pop()
         self.done.append(Kill(who.partition("-")[0], at, back, services))
@@ -107,10 +104,8 @@ class Kills:
 
     def _spent(self) -> bool:
         """Tell whether one more death would bury a folder."""
-        for link, times in self._hit.items():
-            done = max(each.done.get(link, 0.0) for each in self._services.values())
-            self._hit[link] = [at for at in times if at > done]
-        return any(len(times) >= DEATHS - 1 for times in self._hit.values())
+        running = self._office.queue.entries(Stage.RUNNING)
+        return any(each.attempts >= DEATHS for each in running)
 
     def _kill_database(self) -> None:
         assert self._server is not None

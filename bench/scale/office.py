@@ -198,8 +198,8 @@ class Office:
 class Service:
     """Be one process of `accord run`, and what it said; another takes its place where it is `kept`.
 
-    `steps` are the moments at which it was heard of work that succeeded, `done` the last ones by
-    link, and `ends` how often it ended by itself, by the code.
+    `steps` are the moments at which it was heard of work that succeeded, and `ends` how often it
+    ended by itself, by the code.
     """
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
@@ -212,7 +212,6 @@ class Service:
         self.kept = False
         self.usage = Line(self.pid)
         self.steps: list[float] = []
-        self.done: dict[str, float] = {}
         self.ends: dict[int, int] = {}
         self.streamed: set[str] = set()
         self.visited: set[str] = set()
@@ -310,7 +309,6 @@ class Service:
                 why = str(said["error"])[:200]
                 self.errors[why] = self.errors.get(why, 0) + 1
             else:
-                self.done[str(said["link"])] = time.monotonic()
                 self.steps.append(time.monotonic())
 
 

@@ -9,12 +9,15 @@ import threading
 import time
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from accord.cli import exits
 from accord.model.kinds import Kind, Side
+from accord.ports.queue import DEATHS, Entry, Stage
 from accord.sandbox.process import until
 from bench.scale import __main__ as scale
 from bench.scale import idle as idle_links
@@ -297,15 +300,16 @@ def test_a_kill_lasts_until_some_work_is_done_again(tmp_path: Path) -> None:
     assert (row["who"], row["times"], row["longest"]) == ("worker", 1, 4.0)
 
 
-def test_nobody_is_killed_for_the_third_time_in_one_visit(tmp_path: Path) -> None:
-    service = office.Service([sys.executable, "-c", ""], tmp_path / "log")
-    service.end()
-    some = kills.Kills(cast("Any", None), {"worker": service}, None, Random(1))
-    found = []
-    for times, done in (([1.0], 0.0), ([1.0, 2.0], 0.0), ([1.0, 2.0], 1.5)):
-        some._hit, service.done = {"anna-event": times}, {"anna-event": done}
-        found.append(some._spent())
-    assert found == [False, True, False]
+def test_nobody_is_killed_while_a_visit_is_tried_for_the_third_time(tmp_path: Path) -> None:
+    entries = [Entry(folder="a", stage=Stage.RUNNING, cause="hint", since=0)]
+    queue = SimpleNamespace(entries=lambda stage: entries if stage is Stage.RUNNING else [])
+    office_ = cast("Any", SimpleNamespace(queue=queue))
+    service = cast("Any", SimpleNamespace(kill=lambda: True))
+    some = kills.Kills(office_, {"worker": service}, None, Random(1))
+    for attempts in range(1, DEATHS + 1):
+        entries[:] = [replace(entries[0], attempts=attempts)]
+        assert some._kill() is (attempts < DEATHS)
+    assert len(some.done) == DEATHS - 1
 
 
 def test_what_took_the_place_of_a_process_is_measured_with_it() -> None:

@@ -38,6 +38,17 @@ CUT_OFF = {
 """When a connection to PostgreSQL on which nothing arrives any more counts as broken: without,
 a machine that is cut off waits hours for an answer. Sooner than its leases run out."""
 
+LEFT_BEHIND = {
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+}
+"""When the server ends a session whose machine is gone, or that does nothing in the middle of a
+transaction: without, its locks hold up all others for hours. The longest pause that belongs there
+is for a program that prints keys: it has 8 seconds, perhaps twice. DBOS waits as long by itself."""
+
 _HINT = "write sqlite:///accord.db or postgresql://user:password@host/name"
 
 
@@ -145,14 +156,18 @@ def _set_pragma(connection: Connection, name: str, value: str) -> None:
 def _open_postgres(url: URL, connections: int) -> Database:
     # In the address, for there DBOS finds them, too; what somebody wrote there stands.
     own = {name: value for name, value in CUT_OFF.items() if name not in url.query}
+    # Of what is said twice the server takes the last. Between them stand tabs: of a space the
+    # address makes a plus, which libpq leaves as it is.
+    settings = [f"-c{name}={value}" for name, value in LEFT_BEHIND.items()]
+    options = "\t".join([*settings, *url.normalized_query.get("options", ())])
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg").update_query_dict(own),
+        url.set(drivername="postgresql+psycopg").update_query_dict({**own, "options": options}),
         pool_size=min(_KEPT, connections),
         max_overflow=connections - min(_KEPT, connections),
         # What a statement that failed was about, such as a title, stands in no traceback.
         hide_parameters=True,
         connect_args={
-            "options": f"-c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
+            "options": f"{options} -c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
             "connect_timeout": round(WAIT_SECONDS),
         },
     )

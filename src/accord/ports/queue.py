@@ -20,7 +20,11 @@ FAULTS = 5
 """After so many runs in a row that ended in a fault of Accord's own, a folder is buried."""
 
 DEATHS = 3
-"""After so many workers that died in the same run, its folder is buried."""
+"""After so many workers that died in the same run, its folder is buried.
+
+The first death counts against all that the process was at. From then on each process is at one of
+these suspects at a time, and its death counts against that one alone.
+"""
 
 
 TROUBLES = 5
@@ -41,9 +45,9 @@ class Urgency(IntEnum):
 class Job(Struct, frozen=True, kw_only=True):
     """Be one run to do now: its folder, what caused it, and whether to list it completely.
 
-    `generation` rises with every run of a folder. `attempt` is more than 1 where a worker died
-    in this very run. `last` is how many seconds ago the run before this one began, None for the
-    first. `waited` is how many seconds ago it was due, whatever it waited for.
+    `generation` rises with every run of a folder. `attempt` is more than 1 where a worker may have
+    died of this very run. `last` is how many seconds ago the run before this one began, None for
+    the first. `waited` is how many seconds ago it was due, whatever it waited for.
     """
 
     folder: str

@@ -298,8 +298,8 @@ class DurableQueue:
     def _feed(self) -> None:
         """Hand over what is due, and begin here what waits for others without need."""
         assert self._engine is not None
-        everybody = self._executors.workers()
-        some = self._admission.admit(max(everybody, self._workers))
+        processes, everybody = self._executors.present()
+        some = self._admission.admit(max(everybody, self._workers), max(processes, 1))
         if some:
             # In this order: what was handed over twice is one job, what was not would be none.
             self._engine.enqueue(some)

@@ -14,7 +14,9 @@ LIFE = 20.0
 """Seconds without a sign after which a process counts as gone."""
 
 _E = EXECUTORS.c
-_WORKERS = select(func.sum(_E.workers)).where(_E.until > bindparam("now"))
+_PRESENT = select(func.count(), func.sum(_E.workers)).where(
+    _E.until > bindparam("now"), _E.workers > 0
+)
 
 
 class Executors:
@@ -41,11 +43,12 @@ class Executors:
         query = delete(EXECUTORS).where(_E.id == name)
         self._database.run(lambda tx: tx.execute(query), durable=False)
 
-    def workers(self) -> int:
-        """Return how many runs all of them may do at once."""
+    def present(self) -> tuple[int, int]:
+        """Return how many processes work here, and how many runs all of them may do at once."""
         now = self._clock()
         with self._database.read() as tx:
-            return int(tx.execute(_WORKERS, {"now": now}).scalar() or 0)
+            processes, workers = tx.execute(_PRESENT, {"now": now}).one()
+        return processes, int(workers or 0)
 
     def names(self) -> set[str]:
         """Return all who work here, or whose end nobody has taken upon them yet."""

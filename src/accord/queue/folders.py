@@ -29,7 +29,8 @@ from accord.db import Database, Tx
 from accord.db.tx import chunks, inserting
 from accord.ports.queue import DEATHS, FAULTS, Entry, Job, Stage, Urgency
 from accord.queue.backoff import backoff
-from accord.queue.schema import FOLDERS
+from accord.queue.rows import BURIED, ENDED, entry_of, job_of, outlived, replanned, taken
+from accord.queue.schema import EXECUTORS, FOLDERS
 
 _F = FOLDERS.c
 _FORGET = 7 * 86_400.0
@@ -126,7 +127,8 @@ class Folders:
     def begin(self, key: str, generation: int, holder: str) -> Job | None:
         """Begin a run and return it; None for one that is over, or was its workers' death.
 
-        One that somebody has begun is begun again only where that one is gone (`orphan`).
+        One that somebody has begun is begun again only where that one is gone (`orphan`). One that
+        workers died in is put off while its holder is at another such.
         """
         now = self._clock()
 
@@ -136,7 +138,7 @@ class Folders:
                 return None
             since = row.began
             if generation == row.generation and not row.running:
-                values, since = _taken(row, now), row.due
+                values, since = taken(row, now), row.due
             elif generation == row.running and row.holder.startswith(GONE):
                 values = {"attempts": row.attempts + 1}
             else:
@@ -144,11 +146,19 @@ class Folders:
             if row.attempts >= DEATHS:
                 died = f"{row.attempts} workers died in the same run of it"
                 over = {"generation": max(row.generation, generation + 1)}
-                self._put(tx, key, _BURIED | over | {"buried": now, "why": died})
+                self._put(tx, key, BURIED | over | {"buried": now, "why": died})
+                return None
+            if row.running and row.attempts > 1:
+                self._put(tx, key, outlived(row, now))
+                return None
+            if row.attempts and _at_suspect(tx, holder):
+                # As it was planned it keeps its turn.
+                back = {"generation": row.generation + 1, "admitted": 0}
+                self._put(tx, key, outlived(row, now) if row.running else back)
                 return None
             self._put(tx, key, values | {"holder": holder})
             after = {**row._mapping, **values}
-            return _job(after, now, since)
+            return job_of(after, now, since)
 
         return self._database.run(take)
 
@@ -167,7 +177,7 @@ class Folders:
                 return False
             faults = row.faults + bool(why) if why or busy else 0
             left = now + (backoff(faults) if why else rest) if why or rest > 0 else None
-            values: dict[str, Any] = _ENDED | {"faults": faults, "rest": left}
+            values: dict[str, Any] = ENDED | {"faults": faults, "rest": left}
             if busy:
                 values["attempts"] = job.attempt - 1
             due = row.due
@@ -198,9 +208,21 @@ class Folders:
             return [Admitted(*row) for row in tx.execute(query)]
 
     def orphan(self, holder: str) -> None:
-        """Let others begin what somebody has under way who seems to be gone."""
-        mine = update(FOLDERS).where(RUNNING, _F.holder == holder)
-        self._database.run(lambda tx: tx.execute(mine.values(holder=GONE + holder)))
+        """Let others begin what somebody has under way who seems to be gone.
+
+        That counts against the one that workers died in before, and against all where none did.
+        """
+        mine = and_(RUNNING, _F.holder == holder)
+        suspect = select(_F.id).where(mine, SUSPECT).limit(1)
+        others = update(FOLDERS).where(mine, not_(SUSPECT)).values(attempts=0)
+        gone = update(FOLDERS).where(mine).values(holder=GONE + holder)
+
+        def leave(tx: Tx) -> None:
+            if tx.execute(suspect).first() is not None:
+                tx.execute(others)
+            tx.execute(gone)
+
+        self._database.run(leave)
 
     def reclaim(self, holder: str, some: Collection[Admitted]) -> set[Admitted]:
         """Take back what was taken from somebody who isn't gone, and is at these runs.
@@ -214,12 +236,13 @@ class Folders:
             for each in some:
                 mine = (_F.id == each.id, _F.running == each.generation)
                 back = update(FOLDERS).where(*mine, _F.holder == GONE + holder)
-                if tx.execute(back.values(holder=holder)).rowcount:
+                if tx.execute(back.values(holder=holder, attempts=_ONCE)).rowcount:
                     continue
                 again = and_(_F.running == 0, _F.generation == each.generation + 1)
                 theirs = or_(_F.running == each.generation, again)
                 other = update(FOLDERS).where(_F.id == each.id, theirs, _F.attempts > 0)
-                less = other.where(_F.holder != holder).values(attempts=_F.attempts - 1)
+                fewer = case((or_(SUSPECT, _F.running == 0), _F.attempts - 1), else_=_F.attempts)
+                less = other.where(_F.holder != holder).values(attempts=fewer)
                 if tx.execute(less).rowcount:
                     mended.add(each)
             return mended
@@ -243,8 +266,9 @@ class Folders:
                 given = {"key": each.id, "run": each.generation, "by": holder}
                 row = tx.execute(_MINE, given).first()
                 if row is not None:
-                    deaths = {"attempts": row.attempts if died else max(row.attempts - 1, 0)}
-                    self._put(tx, each.id, _ENDED | deaths | _again(row, now))
+                    before = {"attempts": max(row.attempts - 1, 0)}
+                    values = outlived(row, now) if died else ENDED | before | replanned(row, now)
+                    self._put(tx, each.id, values)
 
         if some:
             self._database.run(again)
@@ -257,7 +281,7 @@ class Folders:
         wanted = [_STAGES[stage](now) for stage in stages]
         with self._database.read() as tx:
             rows = tx.execute(select(FOLDERS).where(or_(*wanted))).all() if wanted else []
-        found = [_entry(row._mapping, now) for row in rows]
+        found = [entry_of(row._mapping, now) for row in rows]
         return sorted(found, key=lambda entry: (entry.since, entry.folder))
 
     def idle(self) -> bool:
@@ -350,8 +374,11 @@ RUNNING: ColumnElement[bool] = _F.running > literal_column("0")
 WAITING: ColumnElement[bool] = and_(_F.admitted == _F.generation, _F.buried.is_(None))
 """What was handed over and hasn't begun, or runs and was handed over once more."""
 
-_ENDED: dict[str, Any] = {"running": 0, "holder": "", "attempts": 0}
-_BURIED: dict[str, Any] = {"running": 0, "holder": ""}
+SUSPECT: ColumnElement[bool] = _F.attempts > case((RUNNING, literal_column("1")), else_=0)
+"""What workers died in: it may be what they died of, so one process is at one of these at once."""
+
+# Beside a suspect, what its worker's death left has none.
+_ONCE = case((_F.attempts > 0, _F.attempts), else_=1)
 _STAGES: dict[Stage, Callable[[float], ColumnElement[bool]]] = {
     Stage.BURIED: lambda _: _F.buried.is_not(None),
     Stage.RUNNING: lambda _: and_(_F.buried.is_(None), RUNNING),
@@ -370,62 +397,8 @@ _STAGES: dict[Stage, Callable[[float], ColumnElement[bool]]] = {
 }
 
 
-def _taken(row: Any, now: float) -> dict[str, Any]:
-    """Return what to change where a run begins: what was planned is its own now."""
-    return {
-        "generation": row.generation + 1,
-        "running": row.generation,
-        "attempts": 1 + (0 if row.running else row.attempts),
-        "began": now,
-        "before": row.began,
-        "running_cause": row.cause,
-        "running_full": row.full,
-        "due": None,
-        "cause": "",
-        "full": False,
-    }
-
-
-def _again(row: Any, now: float) -> dict[str, Any]:
-    """Return what to change where a run is planned anew: it is as if it had not begun."""
-    planned = row.due is not None and row.due <= now
-    return {
-        "due": now,
-        "cause": row.cause if planned else row.running_cause,
-        "full": row.full or row.running_full,
-        "began": row.before,
-    }
-
-
-def _job(row: Any, now: float, since: float | None) -> Job:
-    return Job(
-        folder=row["folder"],
-        generation=row["running"],
-        cause=row["running_cause"],
-        full=row["running_full"],
-        attempt=row["attempts"],
-        last=None if row["before"] is None else max(now - row["before"], 0.0),
-        waited=0.0 if since is None else max(now - since, 0.0),
-    )
-
-
-def _entry(row: Any, now: float) -> Entry:
-    due = max(row["due"] or 0.0, row["rest"] or 0.0)
-    stage, cause, when, attempts = Stage.PLANNED, row["cause"], due, 0
-    if row["buried"] is not None:
-        attempts = max(row["faults"], row["attempts"])
-        stage, cause, when = Stage.BURIED, row["running_cause"], row["buried"]
-    elif row["running"]:
-        attempts = row["attempts"]
-        stage, cause, when = Stage.RUNNING, row["running_cause"], row["began"]
-    elif due <= now:
-        stage = Stage.WAITING
-    return Entry(
-        folder=row["folder"],
-        stage=stage,
-        cause=cause,
-        since=when - now,
-        urgency=row["urgency"],
-        attempts=attempts,
-        why=row["why"],
-    )
+def _at_suspect(tx: Tx, holder: str) -> bool:
+    # Its threads wait here for each other: else two of them would find none.
+    tx.execute(select(EXECUTORS.c.id).where(EXECUTORS.c.id == holder).with_for_update())
+    query = select(_F.id).where(RUNNING, _F.holder == holder, SUSPECT).limit(1)
+    return tx.execute(query).first() is not None

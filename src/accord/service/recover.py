@@ -22,6 +22,7 @@ from accord.ports.adapter import Ask, Mark, Question, Written
 from accord.service.commit import enter_create, enter_delete, undone_apart
 from accord.service.counterparts import ask_for
 from accord.service.ends import back_marker, marker_of
+from accord.service.keeping import kept
 from accord.service.ledger import Ledger
 from accord.service.pausing import require_going
 from accord.service.pull import confirm
@@ -118,7 +119,8 @@ def _find_created(visit: Visit, steps: list[tuple[Intent, Step]]) -> dict[str, S
         if marks:
             end = visit.end(side)
             require_going(visit)
-            end.session.mark(end.folder, end.kind, marks)
+            with kept(visit):
+                end.session.mark(end.folder, end.kind, marks)
     return found
 
 
@@ -206,7 +208,8 @@ def _complete(visit: Visit, steps: list[tuple[Intent, Step]], seen: dict[str, Ob
             for _, step, there in half
         ]
         require_going(visit)
-        outcomes = end.session.update(end.folder, end.kind, revisions)
+        with kept(visit):
+            outcomes = end.session.update(end.folder, end.kind, revisions)
         for (intent, _, _), outcome in zip(half, outcomes, strict=True):
             if isinstance(outcome, Written) and outcome.snapshot is not None:
                 seen[intent.id] = Seen(outcome.snapshot)

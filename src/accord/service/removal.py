@@ -29,6 +29,7 @@ from accord.service.counterparts import ask_for
 from accord.service.ends import back_marker, groupware_kind
 from accord.service.extent import extent_of
 from accord.service.identity import instance_key
+from accord.service.keeping import kept
 from accord.service.locking import locked
 from accord.service.mailbox_states import forget
 from accord.service.meetings import take_over
@@ -272,7 +273,8 @@ def _unmark(visit: Visit, refs: dict[Side, list[str]]) -> None:
         end = visit.end(side)
         for some in chunks(refs[side], end.batch):
             require_going(visit)
-            end.session.mark(end.folder, end.kind, [Mark(ref=ref, marker="") for ref in some])
+            with kept(visit):
+                end.session.mark(end.folder, end.kind, [Mark(ref=ref, marker="") for ref in some])
 
 
 def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:

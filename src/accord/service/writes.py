@@ -15,7 +15,7 @@ from accord.model.kinds import Side
 from accord.ports.adapter import Draft, Mark, Outcome, Removal, Revision, Written
 from accord.ports.errors import AccordError
 from accord.service.ends import back_marker, marker_of
-from accord.service.pausing import require_lease
+from accord.service.keeping import kept
 from accord.service.visit import Decided, Visit
 
 
@@ -54,26 +54,33 @@ def _restore(
     for job, pairing in known:
         step = job.step
         assert isinstance(step, Create)
-        require_lease(visit)
-        back = end.session.restore(end.folder, end.kind, pairing.side(side).ref)
-        if not isinstance(back, Written) or back.snapshot is None:
-            continue
-        revived.add(job.intent)
-        changed = visit.policy.changed_by(side, back.snapshot.item, step.item)
-        if not changed:
-            outcomes[job.intent] = back
-        else:
-            revision = Revision(
-                ref=back.ref,
-                version=back.snapshot.version,
-                before=back.snapshot.item,
-                after=msgspec.structs.replace(
-                    back.snapshot.item, **{name: getattr(step.item, name) for name in changed}
-                ),
-                changed=changed,
-            )
-            (outcomes[job.intent],) = end.session.update(end.folder, end.kind, [revision])
+        with kept(visit):
+            outcome = _revive(visit, step, pairing.side(side).ref)
+        if outcome is not None:
+            outcomes[job.intent] = outcome
+            revived.add(job.intent)
     return revived
+
+
+def _revive(visit: Visit, step: Create, ref: str) -> Outcome | None:
+    end = visit.end(step.side)
+    back = end.session.restore(end.folder, end.kind, ref)
+    if not isinstance(back, Written) or back.snapshot is None:
+        return None
+    changed = visit.policy.changed_by(step.side, back.snapshot.item, step.item)
+    if not changed:
+        return back
+    revision = Revision(
+        ref=back.ref,
+        version=back.snapshot.version,
+        before=back.snapshot.item,
+        after=msgspec.structs.replace(
+            back.snapshot.item, **{name: getattr(step.item, name) for name in changed}
+        ),
+        changed=changed,
+    )
+    (outcome,) = end.session.update(end.folder, end.kind, [revision])
+    return outcome
 
 
 def _create(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> None:
@@ -90,11 +97,9 @@ def _create(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
             Draft(item=job.step.item, key=job.intent, marker=marker, notify=bool(job.step.mails))
         )
     if drafts:
-        require_lease(visit)
-    for job, outcome in zip(
-        jobs, end.session.create(end.folder, end.kind, drafts) if drafts else [], strict=True
-    ):
-        outcomes[job.intent] = outcome
+        with kept(visit):
+            made = end.session.create(end.folder, end.kind, drafts)
+        _answer(jobs, made, outcomes)
     _mark(visit, side, jobs, outcomes)
 
 
@@ -118,8 +123,8 @@ def _mark(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, Out
         return
     end = visit.end(side.other)
     try:
-        require_lease(visit)
-        end.session.mark(end.folder, end.kind, marks)
+        with kept(visit):
+            end.session.mark(end.folder, end.kind, marks)
     except AccordError:
         # Their intents stay open: the next visit finds the copies and stores the refs.
         for job in jobs:
@@ -135,13 +140,9 @@ def _update(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
         assert isinstance(step, Update)
         revisions.append(revision_of(visit, step))
     if revisions:
-        require_lease(visit)
-    for job, outcome in zip(
-        jobs,
-        end.session.update(end.folder, end.kind, revisions) if revisions else [],
-        strict=True,
-    ):
-        outcomes[job.intent] = outcome
+        with kept(visit):
+            done = end.session.update(end.folder, end.kind, revisions)
+        _answer(jobs, done, outcomes)
 
 
 def revision_of(visit: Visit, step: Update) -> Revision:
@@ -176,8 +177,11 @@ def _delete(visit: Visit, side: Side, jobs: Sequence[Job], outcomes: dict[str, O
             Removal(ref=step.before.ref, version=step.before.version, notify=bool(step.mails))
         )
     if removals:
-        require_lease(visit)
-    for job, outcome in zip(
-        jobs, end.session.delete(end.folder, end.kind, removals) if removals else [], strict=True
-    ):
+        with kept(visit):
+            done = end.session.delete(end.folder, end.kind, removals)
+        _answer(jobs, done, outcomes)
+
+
+def _answer(jobs: Sequence[Job], answers: Sequence[Outcome], outcomes: dict[str, Outcome]) -> None:
+    for job, outcome in zip(jobs, answers, strict=True):
         outcomes[job.intent] = outcome

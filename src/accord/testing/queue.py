@@ -228,38 +228,41 @@ class QueueContract:
     def test_a_place_that_fails_is_left_alone_then_tried_by_one(
         self, queue: Queue, office: Office, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whoever is to be visited there waits for that; the other places go on."""
+        """Whoever is to be visited there waits for that, and one alone finds out."""
         monkeypatch.setattr(circuits, "FIRST", 1.0)
+        down = [True]
+        failed: list[float] = []
+        began: list[float] = []
+
+        def work(job: Job) -> float:
+            began.append(time.monotonic())
+            rest = office.work(job)
+            if down[0]:
+                time.sleep(0.2)  # Others would begin meanwhile.
+                failed.append(time.monotonic())
+                queue.trouble("down", job.folder, "still")
+            else:
+                queue.well("down")
+            return rest
+
+        queue.serve(work, 4)
         for number in range(TROUBLES):
             assert all(each.current is Current.CLOSED for each in queue.circuits())
+            failed[:] = [time.monotonic()]
             queue.trouble("down", f"user{number}", "it can't be reached")
         (circuit,) = queue.circuits()
         assert (circuit.place, circuit.failures) == ("down", TROUBLES)
         assert circuit.why == "it can't be reached"
-        assert 0 < circuit.after <= 1.0
-        down = [True]
-
-        def work(job: Job) -> float:
-            rest = office.work(job)
-            if job.folder != "b" and down[0]:
-                queue.trouble("down", job.folder, "still")
-            elif job.folder != "b":
-                queue.well("down")
-            return rest
-
+        assert circuit.after <= 1.0
         for number in range(3):
             queue.ask(f"a{number}", "hint", place="down", after=0)
-        queue.ask("b", "hint", place="up", after=0)
-        queue.serve(work, 4)
-        assert until(lambda: len(office.ended) == 2)
-        assert office.folders()[0] == "b"
         assert until(lambda: [each.why for each in queue.circuits()] == ["still"])
-        assert [each.current for each in queue.circuits()] == [Current.OPEN]
-        time.sleep(0.5)
-        assert len(office.begun) == 2, "one tried"
         down[0] = False
-        assert until(lambda: len(office.ended) == 4 and queue.idle)
+        assert until(lambda: len(office.ended) == 3 and queue.idle)
         assert queue.circuits() == []
+        # However busy the machine is. A part of each rest is chance.
+        assert began[0] - failed[0] > 0.7
+        assert began[1] - failed[1] > 1.4, "one tried, and then it rests twice as long"
 
     def test_what_is_mended_is_left_alone_no_longer(self, queue: Queue, office: Office) -> None:
         """Whoever changed how a place is reached need not wait."""
@@ -291,12 +294,14 @@ class QueueContract:
         queue.trouble("a", "user", "busy", after=500)
         queue.well("a")
         queue.ask("x", "hint", place="a", after=0)
+        queue.ask("y", "hint", place="b", after=0)
         queue.serve(office.work, 2)
+        assert until(lambda: len(office.ended) == 1)
         time.sleep(0.5)
         (circuit,) = queue.circuits()
         assert circuit.current is Current.OPEN
         assert 400 < circuit.after <= 500
-        assert office.begun == []
+        assert office.folders() == ["y"], "the other places go on"
 
     def test_a_place_that_is_set_up_anew_is_visited_at_once(
         self, queue: Queue, office: Office

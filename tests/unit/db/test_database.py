@@ -37,7 +37,7 @@ from accord.db import (
     open_database,
 )
 from accord.db.errors import translated
-from accord.db.open import CUT_OFF
+from accord.db.open import CUT_OFF, LEFT_BEHIND
 from accord.db.tx import chunks
 from accord.ports.errors import ConfigError, Retry
 from accord.sandbox.postgres import fresh_database
@@ -432,6 +432,50 @@ def test_when_a_connection_is_given_up_may_be_said_in_the_address(postgres: str)
         assert isinstance(made, psycopg.Connection)
         said = made.info.get_parameters()
     assert said.items() >= {**CUT_OFF, "keepalives_idle": "7"}.items()
+
+
+@pytest.mark.postgres
+def test_the_server_ends_sessions_whose_machine_is_gone(postgres: str) -> None:
+    options = "-cwork_mem=5MB\t-ctcp_user_timeout=7s"
+    address = make_url(postgres).update_query_dict({"options": options})
+    wanted = {**LEFT_BEHIND, "tcp_user_timeout": "7000", "work_mem": "5MB", "TimeZone": "UTC"}
+    wanted |= {"idle_in_transaction_session_timeout": "1min", "lock_timeout": "10s"}
+    with closing(open_database(address.render_as_string(False))) as database:
+        with database.read() as tx:
+            show = tx.connection.exec_driver_sql
+            assert {name: show(f"SHOW {name}").scalar_one() for name in wanted} == wanted
+        given = database.engine.url.set(drivername="postgresql").render_as_string(False)
+    # DBOS knows nothing but the address.
+    with psycopg.connect(given) as other:
+        (idle,) = other.execute("SHOW idle_in_transaction_session_timeout").fetchone() or ()
+    assert idle == "1min"
+
+
+@pytest.mark.postgres
+def test_a_transaction_that_is_left_open_ends_and_may_be_tried_again(postgres: str) -> None:
+    options = "-c idle_in_transaction_session_timeout=200ms"
+    address = make_url(postgres).update_query_dict({"options": options})
+    with closing(open_database(address.render_as_string(False))) as database:
+        with database.begin() as tx:
+            METADATA.create_all(tx.connection)
+            tx.insert(BOXES, [{"id": "a", "size": 1}])
+
+        def pause() -> None:
+            with database.begin() as tx:
+                tx.execute(update(BOXES).values(size=2))
+                with database.begin() as other:
+                    # Waits for the one around it, and no longer than until that is ended.
+                    other.execute(update(BOXES).values(size=BOXES.c.size + 2))
+                tx.execute(select(1))
+
+        try:
+            with pytest.raises(Retry, match="the database went away"):
+                pause()
+            with database.read() as tx:
+                assert tx.execute(select(BOXES.c.size)).scalar_one() == 3
+        finally:
+            with database.begin() as tx:
+                METADATA.drop_all(tx.connection)
 
 
 @pytest.mark.parametrize(

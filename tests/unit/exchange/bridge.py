@@ -82,7 +82,12 @@ class Rig:
         self.bridge = Bridge(self.exchange)
         given = {"url": URL, "auth": "basic", "user": ROBOT, "password": "secret"}
         given |= {"address_book": "Contacts", "time_zone": "Europe/Berlin", **settings}
-        self.adapter = ExchangeAdapter(configure(given), self.bridge)
+        self._config = configure(given)
+        self.adapter = self.another()
+
+    def another(self) -> ExchangeAdapter:
+        """Return an adapter as another process has it."""
+        return ExchangeAdapter(self._config, self.bridge)
 
     @contextmanager
     def place(self, kind: Kind, principal: str = ALICE) -> Iterator[Place]:

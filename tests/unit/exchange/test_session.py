@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -34,7 +35,7 @@ from accord.ports.adapter import Ask, Draft, Mark, Question, Written
 from accord.ports.http import Unanswered
 from accord.testing.place import done, new_key, revise
 from accord.testing.samples import BERLIN, at, plain
-from tests.unit.exchange.bridge import ALICE, BOB, URL, Rig, said
+from tests.unit.exchange.bridge import ALICE, BOB, URL, Rig, place_of, said
 
 TASK, CONTACT = Kind.TASK, Kind.CONTACT
 
@@ -497,6 +498,39 @@ def test_the_book_of_the_crms_contacts_is_made_with_the_first_of_them() -> None:
         assert names == {"CRM contacts": True, "Contacts": False}
     finally:
         rig.close()
+
+
+@pytest.mark.parametrize("call", ["changes", "fetch", "lookup"])
+def test_a_folder_that_another_process_made_meanwhile_is_seen_at_once(call: str) -> None:
+    rig = Rig(address_book="")
+    with closing(rig), closing(rig.another()) as elsewhere:
+        with elsewhere.open(ALICE) as session:
+            assert place_of(session, elsewhere, CONTACT).pull().refs == []
+        with rig.place(CONTACT) as place:
+            key = new_key()
+            (answer,) = place.write(Draft(item=plain(CONTACT, "Eve"), key=key))
+            made = place.read(done(answer).ref)
+        with elsewhere.open(ALICE) as session:
+            there = place_of(session, elsewhere, CONTACT)
+            if call == "changes":
+                assert there.pull().snapshot(made.ref) == made
+            elif call == "fetch":
+                assert there.fetch(Ask(ref=made.ref)) == [Seen(made)]
+            else:
+                (found,) = session.lookup(there.folder, CONTACT, [Question(key=key)])
+                assert [each.ref for each in found] == [made.ref]
+
+
+def test_a_folder_that_lacks_is_looked_for_once_a_visit() -> None:
+    rig = Rig(address_book="")
+    with closing(rig):
+        for _ in range(2):
+            with rig.place(CONTACT) as place:
+                rig.bridge.asked.clear()
+                for _ in range(3):
+                    place.pull()
+                    place.fetch(Ask(ref="x"))
+                assert rig.bridge.names() == ["GetFolder", "FindFolder"]
 
 
 def test_a_named_folder_is_made_only_where_the_settings_say_so() -> None:

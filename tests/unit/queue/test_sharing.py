@@ -79,6 +79,8 @@ def test_what_is_due_is_so_for_machines_whose_clocks_differ(
             assert entry.since == pytest.approx(1800, abs=60)
             other.ask("b", "hint", after=0)
             ahead[0] = -HOUR
+            # Each asked the server for its time, and knows it but for what the answer took.
+            assert until(lambda: bool(queue.entries(Stage.WAITING)), 5)
             (waiting,) = queue.entries(Stage.WAITING)
             assert waiting.folder == "b"
             assert waiting.since == pytest.approx(0, abs=60)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from accord.model.parts import Attendee, Person
 from accord.ports.adapter import Written
 from accord.ports.errors import Denied, Retry
 from accord.rules.rule import Invitations, Meetings
-from accord.service import pausing, writes
+from accord.sandbox.process import until
+from accord.service import keeping, pausing, writes
 from accord.service.opening import Options
 from accord.service.sync import sync
 from accord.state.leases import FOLDER
+from accord.state.records import Lease
 from tests.unit.service.kit import CRM, GROUPWARE, event
 from tests.unit.service.watched import WatchedWorld
 
@@ -275,6 +279,64 @@ def test_the_database_is_asked_for_a_lease_only_where_that_is_long_ago() -> None
     world.person().add(event())
     assert "taken over" in world.sync().error
     assert world.names() == ["create groupware 1", "mark crm 1"], "it was sure a moment ago"
+
+
+@pytest.mark.parametrize("call", ["create", "update", "delete"])
+def test_a_folder_stays_ones_own_in_the_middle_of_a_call_that_takes_long(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(keeping, "RENEW", 0.01)
+    world = WatchedWorld()
+    ref = world.person().add(event()).ref
+    if call != "create":
+        world.sync()
+    if call == "update":
+        world.person().edit(ref, location="Room")
+    if call == "delete":
+        world.person().delete(ref)
+    taken = []
+
+    def slow(items: Sequence[Any], act: Any) -> Any:
+        for _ in range(3):
+            before = held(world)
+            world.wait(seconds=100)
+            assert until(partial(longer, world, before), 10)
+            with world.state.begin() as tx:
+                taken.append(tx.leases.acquire(before.name, "elsewhere/1/a", 3600))
+        return act(items)
+
+    world.answer(GROUPWARE, call, slow)
+    assert not world.sync().error
+    assert taken == [None] * 3
+    assert len(world.items()) == (call != "delete")
+
+
+def test_a_call_in_the_middle_of_which_a_folder_is_taken_renews_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeping, "RENEW", 0.5)
+    world = WatchedWorld()
+    world.person().add(event())
+
+    def late(items: Sequence[Any], act: Any) -> Any:
+        lose_folder(world)
+        time.sleep(1.2)
+        return act(items)
+
+    world.answer(GROUPWARE, "create", late)
+    assert "taken over" in world.sync().error
+    assert world.pairings() == [], "nothing of it is committed"
+    assert held(world).holder == "elsewhere/1/a"
+
+
+def held(world: WatchedWorld) -> Lease:
+    with world.state.read() as tx:
+        (lease,) = tx.leases.standing(FOLDER).values()
+    return lease
+
+
+def longer(world: WatchedWorld, before: Lease) -> bool:
+    return held(world).until > before.until
 
 
 @pytest.mark.parametrize("side", [CRM, GROUPWARE])

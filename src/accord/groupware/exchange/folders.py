@@ -57,6 +57,10 @@ class Place(Struct, frozen=True, kw_only=True):
         """Return the folder that Accord calls so."""
         return next((each for each in self.found if each.ref == ref), None)
 
+    def lack(self, ref: str) -> Found | None:
+        """Return the folder that Accord calls so, where it isn't there yet."""
+        return next((each for each in self.lacking if each.ref == ref), None)
+
     def at(self, place: str) -> Found | None:
         """Return the folder of a server's id."""
         return next((each for each in self.found if each.place == place), None)

@@ -60,6 +60,7 @@ class ExchangeSession(OpenSession):
         self._server = server
         self._principal = principal
         self._client = server.client(principal)
+        self._looked = False
 
     def folders(self) -> tuple[Folder, ...]:
         """Return the calendars, task and contact folders, the ones to use by default first.
@@ -249,8 +250,16 @@ class ExchangeSession(OpenSession):
         return self._server.place(self._principal, fresh=fresh)
 
     def _lacking(self, folder: str) -> Found | None:
-        """Return the folder if the first write into it is to make it."""
-        return next((each for each in self._place().lacking if each.ref == folder), None)
+        """Return the folder if the first write into it is to make it.
+
+        Another process may have made it since this one last looked: what isn't there is looked
+        for once more, or all in it would seem to be nowhere.
+        """
+        found = self._place().lack(folder)
+        if found is not None and not self._looked:
+            self._looked = True
+            found = self._place(fresh=True).lack(folder)
+        return found
 
     def _found(self, folder: str) -> Found:
         """Return a folder; raises ConfigError where the person has none of this id."""
