@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; only make, python3 and python3-venv must be there.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check split fault fuzz mutants bench scale lock docs clean help
+.PHONY: setup demo test check stories split fault fuzz mutants bench scale lock docs clean help
 MAKEFLAGS += --no-print-directory
 # Where bytecode is not kept, each of the many processes that tests start would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +24,7 @@ demo: ## play a week against the stand-in Exchange (TARGET=dav: Radicale; TOPOLO
 # Most tests take milliseconds: handed out one by one, their processes would wait for the next one.
 test: ## run all tests (ARGS="-k word" picks)
 	@tools/setup dev
-	@$(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 3 $(ARGS)
+	@ACCORD_STORIES=alternating $(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 3 $(ARGS)
 
 check: ## lint, format, types and the import contract
 	@tools/setup dev
@@ -35,6 +35,10 @@ check: ## lint, format, types and the import contract
 	report=$$($(BIN)/lint-imports) || { echo "$$report"; status=1; }; \
 	[ $$status = 0 ] && echo "check: lint, format, types and imports are in order"; \
 	exit $$status
+
+stories: ## play each story on SQLite and on PostgreSQL; `make test` plays it on one of the two
+	@tools/setup dev
+	@$(BIN)/pytest tests/unit/service tests/unit/cli tests/scenario -n $(WORKERS) --dist load --maxschedchunk 3 $(ARGS)
 
 split: ## play all stories with connector and CRM on two machines, and their contract in small messages
 	@tools/setup dev

@@ -40,13 +40,25 @@ _SPREAD = {"fuzz": 0.0, "slow": 0.6, "waits": 0.95}
 REQUIRED = ("peer", "postgres") if os.environ.get("ACCORD_REQUIRE_PEERS") == "1" else ()
 
 
+ALTERNATING = os.environ.get("ACCORD_STORIES") == "alternating"
+"""Whether each story is played on one of the two databases, half of them on either."""
+
+_STORIES = ("tests/unit/service/", "tests/unit/cli/", "tests/scenario/")
+"""What tells nothing of one database that the tests of `db`, `state` and `queue` don't tell."""
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process waits for another in the end.
 
     Those that wait are spread among those that compute, so that there is always something to
     compute.
     """
+    if ALTERNATING:
+        left_out = _other_database(items)
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
     parts: dict[str, list[pytest.Item]] = {name: [] for name in (*_SPREAD, "")}
     for item in items:
         parts[next((name for name in _SPREAD if item.get_closest_marker(name)), "")].append(item)
@@ -58,6 +70,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for number, item in enumerate(some)
     ]
     items[:] = [item for _, item in sorted(placed, key=lambda each: each[0])]
+
+
+def _other_database(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return one of each two tests that play the same story on SQLite and on PostgreSQL."""
+    stories = {item.nodeid: item for item in items if item.nodeid.startswith(_STORIES)}
+    pairs = [
+        (stories[name], item)
+        for nodeid, item in stories.items()
+        if (name := nodeid.replace("postgres", "sqlite")) != nodeid and name in stories
+    ]
+    return [pair[crc32(pair[0].nodeid.encode()) % 2] for pair in pairs]
 
 
 @pytest.hookimpl(trylast=True)
