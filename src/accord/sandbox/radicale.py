@@ -93,6 +93,7 @@ delay_on_error = 0
 type = htpasswd
 htpasswd_filename = {self._passwords}
 htpasswd_encryption = plain
+htpasswd_cache = True
 delay = 0
 [rights]
 type = owner_only
