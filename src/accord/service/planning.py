@@ -53,7 +53,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
     gone = missing(held, apart=(RULE_CHANGED,))
     decided = [settled(_kept(visit, case, waiting, refs), gone) for case in cases]
-    decided = [_fitting(visit, one) for one in decided]
+    decided = _fitting(visit, decided)
     decided += gathered.decided
     flat = Plan(link=visit.link.id, steps=tuple(s for d in decided for s in d.steps))
     extent = extent_of(visit, flat, gathered, held)
@@ -67,7 +67,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
     )
 
 
-def _fitting(visit: Visit, decided: Decided) -> Decided:
+def _fitting(visit: Visit, decided: list[Decided]) -> list[Decided]:
     """Withhold what the mailbox's server can't hold."""
     session = visit.groupware.session
     if not isinstance(session, Fitting):
@@ -82,7 +82,10 @@ def _fitting(visit: Visit, decided: Decided) -> Decided:
         whole = isinstance(visit.crm.session, ByOccurrence) and visit.crm.session.why_whole(item)
         return f"{why}; {whole}" if whole else why
 
-    return msgspec.structs.replace(decided, steps=fitted(decided.steps, unfit))
+    return [
+        msgspec.structs.replace(one, steps=fitted(one.steps, unfit)) if one.steps else one
+        for one in decided
+    ]
 
 
 def _observations(cases: Sequence[Case]) -> Iterator[Observation]:
