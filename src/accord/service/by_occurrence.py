@@ -47,7 +47,7 @@ from accord.ports.attachments import Attachments, KeepsFiles
 from accord.ports.clock import Dated, Reading, Timed
 from accord.ports.errors import Gone, Rejected, Stale
 from accord.ports.session import OpenSession
-from accord.service.carrying import Carrying, parse_ref, ref_of
+from accord.service.carrying import Carrying, alone, parse_ref, ref_of
 
 T = TypeVar("T", Revision, Removal, Mark)
 
@@ -76,8 +76,12 @@ class ByOccurrence(OpenSession):
 
     def changes(self, folder: str, kind: Kind, cursor: str, known: Known) -> Iterator[Listing]:
         """Yield what changed; of a series that is shown by occurrences each of them, or its end."""
+        copied: Mapping[str, Collection[datetime]] | None = None
         for page in self._inner.changes(folder, kind, cursor, known):
-            copied = self._carrying.copied() if page.observations else {}
+            if not page.observations:
+                yield page
+                continue
+            copied = self._carrying.copied() if copied is None else copied
             told: list[Observation] = []
             doubtful = []
             for each in page.observations:
@@ -203,18 +207,12 @@ class ByOccurrence(OpenSession):
         """Return what a write to a series left behind as said of one occurrence."""
         if not isinstance(outcome, Written):
             return outcome
-        _, when = parse_ref(ref)
-        item = outcome.snapshot.item if outcome.snapshot is not None else None
-        one = single(item, when) if isinstance(item, Event) and when is not None else None
-        if outcome.snapshot is None or one is None:
+        (_, when), whole = parse_ref(ref), outcome.snapshot
+        if whole is None or when is None or not isinstance(whole.item, Event):
             return Written(ref=ref, version=outcome.version)
-        return Written(
-            ref=ref,
-            version=outcome.version,
-            snapshot=msgspec.structs.replace(
-                outcome.snapshot, ref=ref, item=one, marker="", key="", foreign=""
-            ),
-        )
+        one = single(whole.item, when)
+        shown = None if one is None else alone(whole, when, one)
+        return Written(ref=ref, version=outcome.version, snapshot=shown)
 
 
 class _WithFiles(ByOccurrence):

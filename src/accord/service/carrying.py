@@ -74,7 +74,7 @@ class Carrying(Struct, frozen=True, kw_only=True):
         ahead = self._ahead(item)
         found = ahead | _found(item, wanted - ahead.keys())
         seen: dict[datetime, Observation] = {
-            when: Seen(_alone(snapshot, when, one)) for when, one in found.items()
+            when: Seen(alone(snapshot, when, one)) for when, one in found.items()
         }
         missing = {when: Deleted(ref_of(snapshot.ref, when)) for when in wanted - found.keys()}
         apart = OutOfScope(snapshot.ref, "it is written by its occurrences")
@@ -119,7 +119,8 @@ def _gone(
     }
 
 
-def _alone(snapshot: Snapshot, when: datetime, item: Event) -> Snapshot:
+def alone(snapshot: Snapshot, when: datetime, item: Event) -> Snapshot:
+    """Return the snapshot of one occurrence, whose series' snapshot is given."""
     ref = ref_of(snapshot.ref, when)
     return replace(snapshot, ref=ref, item=item, marker="", key="", foreign="")
 
