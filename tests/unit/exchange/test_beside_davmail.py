@@ -20,7 +20,7 @@ from tests.unit.exchange import beside
 from tests.unit.exchange.beside import NEW_YORK, moment, says
 from tests.unit.exchange.gateway import Gateway
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("davmail")]
+pytestmark = pytest.mark.peer
 
 
 def told(event: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from tests.unit.exchange import beside
 from tests.unit.exchange.beside import NEW_YORK, same
 from tests.unit.exchange.gateway import Gateway
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("davmail")]
+pytestmark = pytest.mark.peer
 
 MONDAYS = (NthDay(day=Weekday.MO),)
 EVERY_WEEK = RecurrenceRule(frequency=Frequency.WEEKLY, by_day=MONDAYS)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-import pytest
-
 from accord.model.item import TaskStatus
 from accord.model.parts import Body, BodyType
 from accord.testing.samples import BERLIN
 from tests.unit.exchange import beside
 from tests.unit.exchange.beside import NEW_YORK, moment, same, says
 from tests.unit.exchange.pair import Pair
-
-pytestmark = pytest.mark.xdist_group("plain-exchangelib")
 
 
 def addresses(seen: dict[str, Any], name: str) -> list[str]:

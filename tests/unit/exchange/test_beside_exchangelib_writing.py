@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import pytest
-
 from accord.model.item import Contact, Event, Mailto, Phone, PostalAddress, Task, TaskStatus
 from accord.model.observe import Moved
 from accord.model.parts import Attendee, Body, Person, Privacy, Reminder, Role
@@ -15,8 +13,6 @@ from accord.ports.adapter import Ask
 from accord.testing.samples import BERLIN, at
 from tests.unit.exchange.beside import NEW_YORK, moment, same
 from tests.unit.exchange.pair import Pair
-
-pytestmark = pytest.mark.xdist_group("plain-exchangelib")
 
 
 def test_a_meeting_of_exchangelib_s_at_accord(pair: Pair) -> None:

@@ -19,7 +19,7 @@ from tests.davmail import EVENTS, XML, DavMailHouse, DavPerson
 from tests.fuzz.tally import RecordProperty, note
 from tests.unit.sandbox.test_exchange_exchangelib import exchangelib, log_in
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("davmail")]
+pytestmark = pytest.mark.peer
 
 
 class Person(DavPerson):
