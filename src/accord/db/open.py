@@ -91,8 +91,7 @@ def _open_sqlite(url: URL) -> Database:
         **pool,
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine, engine, in_memory=in_memory)
+    return Database(engine, engine, in_memory=in_memory, starting=_begin_sqlite)
 
 
 def _make_file(path: Path) -> None:
