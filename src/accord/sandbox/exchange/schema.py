@@ -279,7 +279,7 @@ def valid(text: str, kind: str) -> bool:
         return all(valid(each, words[1]) for each in text.split())
     if words[0] == "union":
         return any(valid(text, each) for each in words[1:])
-    return valid(text, words[1]) and _within(text, words[1], words[2:])
+    return valid(text, words[1]) and _within(text, kind)
 
 
 def _built_in(text: str, kind: str) -> bool:
@@ -296,12 +296,11 @@ def _built_in(text: str, kind: str) -> bool:
     return True
 
 
-def _within(text: str, base: str, facets: list[str]) -> bool:
-    allowed = [each[1:] for each in facets if each.startswith("=")]
+def _within(text: str, kind: str) -> bool:
+    allowed, facets = _facets(kind)
     if allowed and text not in allowed:
         return False
-    for facet in facets:
-        name, _, value = facet.partition("=")
+    for name, value in facets:
         match name:
             case "minLength":
                 met = len(text) >= int(value)
@@ -320,6 +319,19 @@ def _within(text: str, base: str, facets: list[str]) -> bool:
         if not met:
             return False
     return True
+
+
+@cache
+def _facets(kind: str) -> tuple[frozenset[str], list[tuple[str, str]]]:
+    """Return the values an enumeration allows, hundreds of some, and the other facets."""
+    allowed, others = set[str](), list[tuple[str, str]]()
+    for facet in table().values[kind][2:]:
+        name, _, value = facet.partition("=")
+        if name:
+            others.append((name, value))
+        else:
+            allowed.add(value)
+    return frozenset(allowed), others
 
 
 def _loose_text(node: etree._Element) -> bool:
