@@ -213,9 +213,12 @@ def _several(several: dict[str, Any]) -> list[str]:
     text = """
         Several processes (`accord run worker`) with PostgreSQL, each held to a part of a core; then
         as fast as this machine lets them go, with all that they work with on the same processors.
-        Held, one takes longest, and its own upkeep (polling, signs of life) goes on all the while:
-        an item costs it more than it costs each of several, so that these do more than so many
-        times as much.
+        What a process does beside its items (looking after links and jobs, the queue's polling and
+        upkeep) goes on for as long as the work takes, and leaves the least of a quarter of a core
+        to the one that is alone: an item costs it most, so that several do more than so many times
+        as much. That says how weak one is when held, not that several are more than their sum. Free,
+        one fills this machine already, together with the mail server, PostgreSQL and those who
+        edit: more workers gain nothing here, and need processors of their own.
         """
     if several["fsync"] == "off":
         text += """
@@ -230,7 +233,13 @@ def _several_table(several: dict[str, Any]) -> list[str]:
         how = f"{row['share']:g} of a core each" if row["share"] else "free"
         times = several["times"].get(f"{row['workers']} {'held' if row['share'] else 'free'}")
         more = "" if times is None else f", {times:.2f} times that of one"
-        rows.append((f"{row['workers']}, {how}", f"{row['per_second']:.1f} items/s{more}"))
+        each = 1000 * sum(row["cores"].values()) / row["per_second"]
+        rows.append(
+            (
+                f"{row['workers']}, {how}",
+                f"{row['per_second']:.1f} items/s{more}; CPU for an item {each:.1f} ms",
+            )
+        )
     how = " with `fsync = off`" if several["fsync"] == "off" else ""
     return [*_table(f"worker processes, PostgreSQL{how}", rows), ""]
 
