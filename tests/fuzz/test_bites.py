@@ -12,6 +12,7 @@ ENOUGH = 1000
 
 @pytest.mark.long
 @pytest.mark.fuzz
+@pytest.mark.usefixtures("faults")
 @pytest.mark.parametrize("name", sorted(BUGS))
 def test_the_histories_notice(name: str) -> None:
     with BUGS[name]():

@@ -91,6 +91,7 @@ FAULTS: list[Patch] = [
 
 @pytest.mark.long
 @pytest.mark.fuzz
+@pytest.mark.usefixtures("faults")
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.__name__ for fault in FAULTS])
 def test_the_messages_notice(fault: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
     fault(monkeypatch)
