@@ -533,7 +533,8 @@ def test_people_are_mailed_which_edits_were_lost_once(
     assert office.run("digest").words == "1 told"
     ((to, text),) = postman.mails
     assert to == ["alice@x.test"]
-    assert "1 of your change didn't come through" in text and "lost" in text
+    assert "1 of your changes didn't come through" in text and "lost" in text
+    assert office.run("digest", dry=True).lines == [], "what was told is told no more"
     assert "Mailbox" not in text, "no values"
     assert office.run("digest").words == "every edit came through"
     assert len(postman.mails) == 1
