@@ -22,7 +22,7 @@ from accord.service.accord import Accord
 from accord.service.check import check
 from accord.service.jobs import reconciliation, retention
 from accord.service.jobs.job import STOPPED, Outcome
-from accord.service.jobs.standing import choose
+from accord.service.jobs.standing import choose, reschedule, switch
 from accord.service.notices.causes import standing
 from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import SmtpSettings
@@ -269,11 +269,29 @@ def test_all_folders_are_listed_completely_each_at_its_moment(
         ask(*given, **more)
 
     monkeypatch.setattr(office.queue, "ask", note)
-    assert office.run("reconcile").words == "3 folders asked to be listed completely"
+    reschedule(office.world.accord, "reconcile", "every 1d")
+    switch(office.world.accord, "reconcile", on=True)
+    outcome = office.run("reconcile", due=True)
+    assert outcome.words == "3 folders asked to be listed completely"
     assert office.queue.asked == [(key, "reconciliation", True) for key in keys]
     phases = [zlib.crc32(key.encode()) / 2**32 * 3600 for key in keys]
     assert all(abs(at - phase) <= 3 for at, phase in zip(asked_at, phases, strict=True))
     assert office.run("reconcile", dry=True).words == "3 folders to list"
+
+
+def test_a_reconciliation_by_hand_asks_for_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(World("alice", "bob", "carol"))
+    waited: list[float] = []
+
+    def wait(_: object, seconds: float) -> None:
+        waited.append(seconds)
+        office.world.wait(seconds=seconds)
+
+    monkeypatch.setattr("accord.service.jobs.job.Work.wait", wait)
+    seen: list[tuple[int, int]] = []
+    outcome = office.run("reconcile", progress=lambda _, done, total: seen.append((done, total)))
+    assert outcome.words == "3 folders asked to be listed completely" and waited == []
+    assert len(office.queue.asked) == 3 and seen == [(0, 3), (1, 3), (2, 3)]
 
 
 def test_a_reconciliation_that_was_cut_off_goes_on_where_it_was() -> None:
