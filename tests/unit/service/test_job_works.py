@@ -20,6 +20,7 @@ from accord.ports.queue import Entry as Waiting
 from accord.ports.queue import Stage
 from accord.service.accord import Accord
 from accord.service.check import check
+from accord.service.identity import accept
 from accord.service.jobs import reconciliation, retention
 from accord.service.jobs.job import STOPPED, Outcome
 from accord.service.jobs.standing import choose, reschedule, switch
@@ -213,6 +214,45 @@ def test_a_job_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     office.run("retention")
     office.check()
     assert office.words() == ["job retention: the database is away"]
+
+
+def test_what_a_job_cannot_finish_is_one_cause_whatever_else_it_does() -> None:
+    office = Sick("alice")
+
+    def ended(words: str, hint: str = "`accord templates` tells more") -> str:
+        counts = {"failed": 1, "troubles": 0}
+        row = JobRow(name="initialize", enabled=True, ending="failed", words=words, hint=hint)
+        with office.world.state.begin() as tx:
+            tx.jobs.put(msgspec.structs.replace(row, counts=counts))
+        return office.check().words
+
+    assert ended("1 withdrawn, 1 failed, 1 waiting to be handed over") == "1 wrong, 1 told"
+    assert ended("1 failed, 1 waiting to be handed over") == "1 wrong"
+    assert office.words() == ["job initialize: 1 failed, 1 waiting to be handed over"]
+    many = "1 failed, nobody was parted from: 5 of 8 people would leave at once"
+    assert ended(many, "`accord templates apply --leavers` says that it is meant") == (
+        "1 wrong, 1 told"
+    ), "there is something else to be done about it"
+
+
+@pytest.mark.parametrize("why", ["paused", "copy"])
+def test_a_job_that_could_not_work_while_all_was_held_is_no_trouble_afterwards(why: str) -> None:
+    firm = Firm("alice")
+    firm.template()
+    office = Office(firm)
+    office.run("initialize")
+    if why == "paused":
+        pause_all(firm.accord, paused=True)
+    else:
+        with firm.state.begin() as tx:
+            tx.instances.accept("accord", "another file")
+    assert office.run("initialize").unable
+    assert office.run("errors").counts["wrong"] == 1
+    if why == "paused":
+        pause_all(firm.accord, paused=False)
+    else:
+        accept(firm.accord)
+    assert office.run("errors").words == "nothing is wrong"
 
 
 @pytest.mark.parametrize(
