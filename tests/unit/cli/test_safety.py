@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -88,6 +88,44 @@ def test_an_erased_person_is_nowhere_any_more(
     assert kept == []
     office("sync", "--all")
     assert _names(mailboxes) == ["Carol Keeper"]
+
+
+def test_what_still_names_others_is_not_counted_for_who_is_erased(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    meeting = Event(title="Lunch", attendees=(Attendee(address=BOB),), **DAY)
+    mailboxes.person("alice@x.test").add(meeting)
+    office("sync", "--all")
+    assert (
+        "2 snapshots of what stands on both sides still name" in office("erase", BOB, "--yes").out
+    )
+    assert office("erase", "quirin@client.test", "--yes").out.endswith(
+        "erased: 0 images, what 0 journal entries told, 0 decisions, 0 waiting changes; "
+        "0 snapshots of what stands on both sides still name them\n"
+    )
+    assert "; 2 snapshots of what" in office("erase", BOB, "--yes").out
+
+
+def test_nothing_of_who_is_erased_stays_in_a_log_that_others_keep_open(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office = _open(run, mailboxes, tmp_path, "database:sqlite:///crm.db")
+    config = load(tmp_path / "accord.toml", {}, tmp_path)
+    with closing(open_queue(config)) as queue, ExitStack() as stack:
+        for name in ("accord.db", "crm.db"):
+            other = stack.enter_context(closing(sqlite3.connect(tmp_path / name)))
+            other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        office("crm", "put", "--as", "alice", stdin=contact("Bob Twin", BOB))
+        office("sync", "--all")
+        queue.ask(f"t/{BOB}/contact/?", "interval", after=3600)
+
+        def told() -> list[str]:
+            files = [*tmp_path.glob("accord*"), *tmp_path.glob("crm.db*")]
+            return sorted(each.name for each in files if BOB.encode() in each.read_bytes())
+
+        assert {"accord-queue.db-wal", "crm.db-wal"} <= set(told())
+        office("erase", BOB, "--yes")
+        assert told() == []
 
 
 def test_the_queue_forgets_the_mailbox_of_who_was_erased(office: Run, tmp_path: Path) -> None:
