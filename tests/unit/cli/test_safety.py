@@ -176,11 +176,16 @@ def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     assert stat.S_IMODE((tmp_path / "before.db").stat().st_mode) == 0o600
     office("erase", BOB, "--yes")
     assert "erased from it: " in office("restore", "before.db", "--yes").out
+    held = "✗ every visit is held: Accord's own database is a copy, or was put back\n"
+    assert held in office("status", code=exits.FAILED).out, "before anybody visits"
     assert "Bob" not in _told(office) and "Carol" in _told(office)
     said = office("sync", "--all", code=None)
     assert "held: Accord's own database" in said.out + said.err
+    shown = office("status", code=exits.FAILED).out
+    assert held in shown and shown.count("was put back") == 1
     office("check", "--accept", code=None)
     office("sync", "--all")
+    assert "✗" not in office("status").out
     assert _names(mailboxes) == ["Carol Keeper"]
     assert (tmp_path / "accord.db.former").exists()
 
