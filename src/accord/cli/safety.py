@@ -44,13 +44,17 @@ def restore(
     /,
     *,
     yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
+    even_running: Annotated[
+        bool, Parameter(help="On PostgreSQL: although the service gives signs of life there.")
+    ] = False,
     call: CallArgument,
 ) -> int:
     """Put a backup in the place of Accord's database. Stop everything that runs before.
 
-    Whoever was erased since is erased from it first. Then every visit is held until `accord check
-    --accept`; look at `accord plan --all-steps` before you synchronize. On SQLite the database
-    that was there is kept beside it.
+    While somebody works with the database nothing is done, and the exit code is 2. Whoever was
+    erased since the backup is erased from it, too. Then every visit is held until `accord check
+    --accept`; look at `accord plan --all-steps` before you synchronize. On SQLite the database that
+    was there is kept beside it; on PostgreSQL it is gone: `accord backup` keeps it.
     """
     from accord.service.backup import restore as service
 
@@ -58,7 +62,7 @@ def restore(
     if not agreed(call, f"Put {file} in the place of {config.shown_database}?", yes=yes):
         call.note("Nothing was changed.")
         return exits.OK
-    done = service(config, _path(call, file))
+    done = service(config, _path(call, file), even_running=even_running)
     call.data({"restored": str(file), "erased": done.purged, "former": done.former})
     call.say(f"{file} was put back", markup=False)
     if done.purged is not None:

@@ -5,6 +5,7 @@ Opened by `open.open_database`; state and the built-in CRM share one.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from accord.ports.errors import Retry
 T = TypeVar("T")
 
 _SOON = text("SET LOCAL synchronous_commit TO off")
+
+_log = logging.getLogger("accord.db")
 
 ATTEMPTS = 6
 WAIT_SECONDS = 10.0
@@ -94,6 +97,18 @@ class Database:
                     raise
                 time.sleep(error.after * 2**attempt)
         raise AssertionError("unreachable")
+
+    def empty_log(self) -> None:
+        """Leave nothing in SQLite's log of what was written over: all of it is in the file now.
+
+        As long as anybody has the file open, the log keeps the pages as they were before, too.
+        """
+        if self._writer is None or self._in_memory:
+            return
+        with translating(), self._writing(), self.engine.connect() as connection:
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+        if busy:
+            _log.warning("database.log", extra={"why": "somebody reads for long: it stays for now"})
 
     def close(self) -> None:
         """Close all connections."""

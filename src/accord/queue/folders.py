@@ -325,7 +325,9 @@ class Folders:
             still = delete(FOLDERS).where(_F.running == 0)
             return sum(tx.execute(still.where(_F.id.in_(p))).rowcount for p in chunks(some))
 
-        return self._database.run(go) if some else 0
+        count = self._database.run(go) if some else 0
+        self._database.empty_log()
+        return count
 
     # rows
 

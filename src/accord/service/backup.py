@@ -1,4 +1,4 @@
-"""Back up Accord's own database, and put a backup back: erasures first, then it is held.
+"""Back up Accord's own database, and put a backup back: rid of who was erased since, and held.
 
 SQLite is copied while others write; PostgreSQL is left to `pg_dump`, `pg_restore` and `psql`.
 """
@@ -21,8 +21,9 @@ from accord.db import open_database
 from accord.ports.clock import Clock, system_clock
 from accord.ports.errors import ConfigError
 from accord.service import erasures
-from accord.service.bootstrap import open_crm, open_keys
+from accord.service.bootstrap import open_crm, open_keys, queue_file
 from accord.service.config import Config
+from accord.state.processes import at_work
 from accord.state.purging import Purged
 from accord.state.state import State
 
@@ -49,7 +50,7 @@ END $accord$;
 
 
 class Restored(Struct, frozen=True, kw_only=True):
-    """Say what was put back: who was erased from it before, and where the former database is."""
+    """Say what was put back: who was erased from it, and where the former database is, if kept."""
 
     purged: Purged | None
     former: str = ""
@@ -76,17 +77,22 @@ def back_up(config: Config, file: Path) -> int:
     return file.stat().st_size
 
 
-def restore(config: Config, file: Path, clock: Clock = system_clock) -> Restored:
+def restore(
+    config: Config, file: Path, clock: Clock = system_clock, *, even_running: bool = False
+) -> Restored:
     """Put a backup in the place of the database, without those who were erased since.
 
-    On SQLite the former database is kept beside it. Whatever happened to it, visits are held
-    until `accord check --accept`. Raises ConfigError where the file is no backup of Accord's.
+    On SQLite the former database is kept beside it, and the queue's goes: it is of another time. On
+    PostgreSQL nothing of the former one stays, and erasures follow right after. Whatever happened
+    to it, visits are held until `accord check --accept`. Raises ConfigError where the file is no
+    backup of Accord's, and while somebody works with the database; on PostgreSQL, where only signs
+    of life tell, `even_running` goes on.
     """
     if not file.is_file():
         raise ConfigError(f"there is no file {file}", field="file")
     target = _sqlite(config)
     if target is None:
-        _put_back(config, file)
+        _put_back(config, file, even_running=even_running)
         return Restored(purged=_replay(config, config.database, clock))
     fresh = target.with_name(f"{target.name}.restoring")
     _clear(fresh)
@@ -98,16 +104,37 @@ def restore(config: Config, file: Path, clock: Clock = system_clock) -> Restored
             there.execute("PRAGMA journal_mode = DELETE")
         former = _set_aside(target)
         fresh.replace(target)
+        queue = queue_file(config)
+        assert queue is not None
+        _clear(queue)
     finally:
         _clear(fresh)
     return Restored(purged=purged, former=former)
 
 
+def _require_rest(config: Config) -> None:
+    """Raise ConfigError while the service gives signs of life: what it did last would be lost."""
+    with closing(open_database(config.database)) as database:
+        found = at_work(database)
+    if found:
+        hint = (
+            "stop `accord run` on all machines, then restore again; of one that was killed 15 "
+            "seconds are to pass. With --even-running it is done all the same"
+        )
+        detail = f"somebody works with the database: {', '.join(found)}"
+        raise ConfigError(detail, field="database", hint=hint)
+
+
 def _replay(config: Config, url: str, clock: Clock) -> Purged | None:
-    """Erase anew from a database that nobody works with yet, the built-in CRM in it included."""
+    """Erase anew from a database that was put back, the built-in CRM in it included.
+
+    Who ran when the backup was made is forgotten.
+    """
     database = open_database(url)
     try:
         state = State(database, open_keys(config), clock)
+        with state.begin() as tx:
+            tx.processes.forget_all()
         shared = config.crm == "database:"
         return erasures.replay(state, open_crm(config, database, clock) if shared else None)
     finally:
@@ -174,13 +201,15 @@ def _sqlite(config: Config) -> Path | None:
     return Path(str(url.database))
 
 
-def _put_back(config: Config, file: Path) -> None:
+def _put_back(config: Config, file: Path, *, even_running: bool) -> None:
     """Put a dump in the place of all that is Accord's, in one transaction.
 
     An upgrade may have made tables since that the dump doesn't know; they go, too. It is committed
     only once the dump was read to its end.
     """
     reading, putting = _program("pg_restore"), _program("psql")
+    if not even_running:
+        _require_rest(config)
     address, environment = _address(config)
     ours = "state_|queue_"
     if config.crm == "database:":

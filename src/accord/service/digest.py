@@ -1,11 +1,12 @@
 """Digests: tell people which of their edits were lost, put back or refused, and why.
 
-`accord digest` shows them; `jobs.digests` calls `tell`, which tells each thing once.
+`accord digest` shows them; `jobs.digests` calls `tell`, which tells each thing once, and `untold`
+to say what it would tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -64,16 +65,20 @@ def digests(accord: Accord, *, user: str = "", since: datetime | None = None) ->
     return tuple(_digest(accord, name, lines) for name, (lines, _) in found.items() if lines)
 
 
+def untold(accord: Accord) -> tuple[Digest, ...]:
+    """Return what `tell` would tell now."""
+    found = _untold(accord, _kept(accord))
+    return tuple(_digest(accord, name, lines) for name, (lines, _) in found.items() if lines)
+
+
 def tell(accord: Accord, send: Callable[[Digest], None]) -> int:
     """Send everybody's digest of what they weren't told yet; return how many were sent.
 
     What `send` raises for one keeps that one's digest for the next time, and ends the round, but
     for Rejected, which concerns that one alone.
     """
-    with accord.state.read() as tx:
-        kept = {key: value for key, value in tx.settings.all().items() if key.startswith(_KEY)}
-    first = (accord.clock() - WEEK).isoformat()
-    found = _collect(accord, "", lambda user: _known(kept.get(_KEY + user, first)))
+    kept, first = _kept(accord), _first(accord)
+    found = _untold(accord, kept)
     with accord.state.begin() as tx:
         for name, (lines, known) in found.items():
             if not lines:
@@ -92,6 +97,22 @@ def tell(accord: Accord, send: Callable[[Digest], None]) -> int:
             with accord.state.begin() as tx:
                 _keep(tx, name, known)
     return told
+
+
+def _untold(accord: Accord, kept: Mapping[str, Any]) -> dict[str, tuple[list[Line], _Known]]:
+    first = _first(accord)
+    return _collect(accord, "", lambda user: _known(kept.get(_KEY + user, first)))
+
+
+def _kept(accord: Accord) -> dict[str, Any]:
+    """Return what is kept of how far each was told, by setting."""
+    with accord.state.read() as tx:
+        return {key: value for key, value in tx.settings.all().items() if key.startswith(_KEY)}
+
+
+def _first(accord: Accord) -> str:
+    """Return from when on somebody is told who never was."""
+    return (accord.clock() - WEEK).isoformat()
 
 
 class _Known(Struct, frozen=True, kw_only=True):

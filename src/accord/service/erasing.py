@@ -128,7 +128,8 @@ def _purge(accord: Accord, wanted: Wanted, left: Sequence[str]) -> Purged:
     """Purge state; while copies are left their pairs stay, or nobody would know the copies."""
     known = wanted.addresses.__contains__ if left else erasures.knower(accord.state)
     assert known is not None
-    return accord.state.purge(known)
+    # What still names others, who were erased before, says nothing about this person.
+    return accord.state.purge(known, wanted.names.__contains__)
 
 
 def _is_of(snapshot: object, contacts: set[str], addresses: set[str]) -> bool:

@@ -20,6 +20,7 @@ MEANT = (
     "you synchronize"
 )
 RESTORED = f"was a backup restored or a database copied? {MEANT}"
+_MOVED = "Accord's own database is a copy, or was put back"
 _TARGET = "target/"
 _TABLE = "state_settings"
 
@@ -51,6 +52,14 @@ def own_trouble(accord: Accord) -> str | None:
     with accord.state.read() as tx:
         news = tx.instances.news(said)
     return _own_trouble(accord, moved=bool(news))
+
+
+def own_trouble_seen(accord: Accord) -> str | None:
+    """Say what `own_trouble` would, for who only looks: nothing is noted."""
+    place, _ = _own(accord)
+    with accord.state.read() as tx:
+        known = tx.instances.named(OWN)
+    return _MOVED if known and known != place else _went_back(accord)
 
 
 def attest(accord: Accord) -> None:
@@ -140,7 +149,12 @@ def _own_trouble(accord: Accord, *, moved: bool) -> str | None:
         own = _own(accord)
         with accord.state.begin() as tx:
             if tx.instances.observe(OWN, *own) is not None:
-                return "Accord's own database is a copy, or was put back"
+                return _MOVED
+    return _went_back(accord)
+
+
+def _went_back(accord: Accord) -> str | None:
+    """Say how far Accord's own database went back, as the witness beside it tells."""
     seen = witness.seen(accord.state.database)
     if not seen:
         return None

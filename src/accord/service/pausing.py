@@ -15,6 +15,9 @@ from accord.service.visit import Visit
 from accord.state.records import Mode
 from accord.state.state import Tx
 
+ALL_PAUSED = "everything is paused: nothing was done"
+"""What is said of work that no visit does while everything is paused."""
+
 SURE = 10.0
 """Seconds for which nobody can have taken a lease after its holder made sure of it: whoever is cut
 off from the database is silent for longer (`state.processes`) before anything is taken from it."""
@@ -64,4 +67,4 @@ def require_unpaused(accord: Accord) -> None:
     with accord.state.read() as tx:
         if tx.settings.get("paused"):
             hint = "run `accord resume --all` to go on"
-            raise ConfigError("everything is paused: nothing was done", field="paused", hint=hint)
+            raise ConfigError(ALL_PAUSED, field="paused", hint=hint)

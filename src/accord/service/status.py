@@ -18,7 +18,7 @@ from accord.ports.tls import is_unchecked
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.expiries import Expiry, expiries
-from accord.service.identity import CRM, OWN
+from accord.service.identity import CRM, OWN, own_trouble_seen
 from accord.service.queued import Resting, rests
 from accord.service.roster import target_of
 from accord.service.speed import Speed, speed
@@ -137,6 +137,7 @@ class Status(Struct, frozen=True, kw_only=True):
     """Be everything at one moment; `links` counts them by state, `queue` folders by stage.
 
     `instance` is where the database is, and `crm` which one the CRM is, as visits found them.
+    `strange` says why Accord's own database is another one than that, or an older one.
     """
 
     version: str
@@ -153,6 +154,7 @@ class Status(Struct, frozen=True, kw_only=True):
     failing: tuple[Failing, ...]
     waiting: Waiting
     expiries: tuple[Expiry, ...]
+    strange: str = ""
     each: tuple[LinkStatus, ...] = ()
 
     @property
@@ -169,6 +171,7 @@ class Status(Struct, frozen=True, kw_only=True):
 def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status:
     """Return how all is; of each link, too."""
     entries, circuits = queue.entries(*Stage), queue.circuits()
+    strange = own_trouble_seen(accord) or ""
     with accord.state.read() as tx:
         targets, given = tx.targets.all(), tx.given_links.all()
         names = {target.id: target.name for target in targets}
@@ -191,6 +194,7 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
             failing=_failing(each),
             waiting=_waiting(counts, plans, each),
             expiries=tuple(expiries(accord, config, tx)),
+            strange=strange,
             each=each,
         )
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from accord.ports.errors import Retry
 from accord.service.expiries import SOON
+from accord.service.identity import MEANT
 from accord.service.status import LATE, Status
 
 
@@ -45,6 +46,8 @@ def matters(status: Status) -> list[Matter]:
 
 
 def _service(status: Status) -> Iterator[Matter]:
+    if status.strange:
+        yield Matter(what=f"every visit is held: {status.strange}", do=MEANT)
     if status.paused:
         yield Matter(what="everything is paused", do="`accord resume --all` lets it go on")
     for one in status.processes:
@@ -109,6 +112,8 @@ def _circuits(status: Status) -> Iterator[Matter]:
 
 def _servers(status: Status) -> Iterator[Matter]:
     for one in status.failing:
+        if one.texts.keys() == {f"held: {status.strange}"}:
+            continue
         where = ", ".join(one.targets)
         count = "1 link" if one.links == 1 else f"{one.links:,} links"
         text, times = next(iter(one.texts.items()))

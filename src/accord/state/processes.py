@@ -17,13 +17,16 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    inspect,
     not_,
     or_,
     select,
 )
 
+from accord.db import Database
 from accord.db.tx import AnyRow
-from accord.state.context import Repository
+from accord.ports.clock import system_clock
+from accord.state.context import Context, Repository
 from accord.state.holder import is_dead
 from accord.state.process_tables import PROCESSES, WATCHES
 from accord.state.records import Process, Watched
@@ -39,6 +42,20 @@ RETURN = timedelta(seconds=LIFE + SILENCE)
 
 KEPT = timedelta(days=1)
 """How long it is kept in mind that a process ended without a word."""
+
+
+def at_work(database: Database) -> list[str]:
+    """Return what gives signs of life in a database, such as `worker on host`.
+
+    The database may be of another version than this program, or hold nothing yet.
+    """
+    if not inspect(database.engine).has_table(PROCESSES.name):
+        return []
+    row = PROCESSES.c
+    with database.read() as tx:
+        alive = row.until > Context(tx, system_clock, None).agreed_now()
+        found = tx.execute(select(row.name, row.parts, row.host).where(alive).order_by(row.name))
+        return [f"{parts} on {host}" for name, parts, host in found if not is_dead(name)]
 
 
 class Processes(Repository):
@@ -75,6 +92,11 @@ class Processes(Repository):
         """Be gone, and hear of nobody any more."""
         self.db.execute(delete(PROCESSES).where(PROCESSES.c.name == name))
         self.db.execute(delete(WATCHES).where(WATCHES.c.process == name))
+
+    def forget_all(self) -> None:
+        """Forget everybody and what they heard of: on a backup none of them ever worked."""
+        self.db.execute(delete(PROCESSES))
+        self.db.execute(delete(WATCHES))
 
     def prune(self) -> int:
         """Forget who ended without a word long ago, and what those heard of who are no more."""

@@ -64,7 +64,7 @@ Known = Callable[[str], bool]
 class Purged(Struct, frozen=True, kw_only=True):
     """Say what was taken out; `kept` are snapshots of items on which both sides agree now.
 
-    They say what stands in CRM and mailbox, where the person is named, too.
+    They say what stands in CRM and mailbox, where the person who was asked for is named, too.
     """
 
     pairs: int = 0
@@ -85,18 +85,22 @@ def addresses_in(text: str) -> set[str]:
 class Purge:
     """Take a person out of one database; `known` tells which addresses and refs are theirs.
 
-    `read` opens what only reads, `begin` what writes. Whatever breaks off, doing it again
-    completes it.
+    `read` opens what only reads, `begin` what writes. Of snapshots that stay, and of entries, those
+    are counted that are about whom `asked` tells, by default all that are known. Whatever breaks
+    off, doing it again completes it.
     """
 
-    def __init__(self, read: Opening, begin: Opening, known: Known) -> None:
+    def __init__(
+        self, read: Opening, begin: Opening, known: Known, asked: Known | None = None
+    ) -> None:
         """Keep the ways in."""
         self._read, self._begin, self._known = read, begin, known
+        self._asked = asked or known
 
     def purge(self) -> Purged:
         """Take everything out that names them, and what is about a record of theirs."""
         pairs, digests = self._pairs()
-        naming = self._naming()
+        naming, asked = self._naming()
         entries, more = self._entries()
         images = naming | digests | more
         decisions = self._decisions()
@@ -119,7 +123,7 @@ class Purge:
             waiting=waiting,
             devices=devices,
             runs=runs,
-            kept=len(kept & naming),
+            kept=len(kept & asked),
         )
 
     def _pairs(self) -> tuple[int, set[str]]:
@@ -135,11 +139,16 @@ class Purge:
         count = self._slices([each.id for each in gone], remove)
         return count, {digest for each in gone for digest in each[3:]}
 
-    def _naming(self) -> set[str]:
-        """Return the digests of the images that name the person."""
-        query = select(BLOBS.c.digest, BLOBS.c.data)
-        rows = self._rows(query, BLOBS.c.digest)
-        return {digest for digest, data in rows if self._names(data, digest)}
+    def _naming(self) -> tuple[set[str], set[str]]:
+        """Return the digests of the images that name them, and of those who is asked for."""
+        naming, asked = set[str](), set[str]()
+        for digest, data in self._rows(select(BLOBS.c.digest, BLOBS.c.data), BLOBS.c.digest):
+            named = addresses_in(self._text(data, digest))
+            if any(map(self._known, named)):
+                naming.add(digest)
+            if any(map(self._asked, named)):
+                asked.add(digest)
+        return naming, asked
 
     def _images(self, images: set[str]) -> tuple[int, set[str]]:
         """Remove images but those that pairs stand on; return how many went, and which stay."""
@@ -181,7 +190,8 @@ class Purge:
                 images.update(d for d in (each.fields, each.before, each.after) if d)
             if naming:
                 texts[each.id] = naming
-            count += bool(about or naming)
+            # Of others, who were erased before, nothing is left to be counted.
+            count += bool(naming) or self._asked(each.ref) or self._asked(each.counterpart)
 
         def blank(context: Context, some: list[int]) -> int:
             with changeable(context.db.connection, JOURNAL, "undone_by"):
@@ -344,9 +354,6 @@ class Purge:
                     context.db.connection.exec_driver_sql("PRAGMA secure_delete = ON")
                 count += work(context, some)
         return count
-
-    def _names(self, data: bytes, record: str) -> bool:
-        return self._named(self._text(data, record))
 
     def _text(self, data: bytes, record: str) -> str:
         if data[:1] == SEALED:

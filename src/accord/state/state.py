@@ -328,9 +328,17 @@ class State:
             self.keys.retire()
         return count
 
-    def purge(self, known: Callable[[str], bool]) -> Purged:
-        """Take a person out of everything, while others go on; `known` tells what is theirs."""
-        return Purge(self._reading, self._context, known).purge()
+    def purge(
+        self, known: Callable[[str], bool], asked: Callable[[str], bool] | None = None
+    ) -> Purged:
+        """Take people out of everything, while others go on; `known` tells what is theirs.
+
+        Where only one of them is asked for, `asked` tells whose entries are counted, and whose
+        mentions that stay.
+        """
+        purged = Purge(self._reading, self._context, known, asked).purge()
+        self.database.empty_log()
+        return purged
 
     def _tx(self, transaction: Transaction) -> Tx:
         if self.keys is not None:

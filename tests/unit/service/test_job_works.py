@@ -20,9 +20,10 @@ from accord.ports.queue import Entry as Waiting
 from accord.ports.queue import Stage
 from accord.service.accord import Accord
 from accord.service.check import check
+from accord.service.identity import accept
 from accord.service.jobs import reconciliation, retention
 from accord.service.jobs.job import STOPPED, Outcome
-from accord.service.jobs.standing import choose
+from accord.service.jobs.standing import choose, reschedule, switch
 from accord.service.notices.causes import standing
 from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import SmtpSettings
@@ -215,6 +216,45 @@ def test_a_job_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert office.words() == ["job retention: the database is away"]
 
 
+def test_what_a_job_cannot_finish_is_one_cause_whatever_else_it_does() -> None:
+    office = Sick("alice")
+
+    def ended(words: str, hint: str = "`accord templates` tells more") -> str:
+        counts = {"failed": 1, "troubles": 0}
+        row = JobRow(name="initialize", enabled=True, ending="failed", words=words, hint=hint)
+        with office.world.state.begin() as tx:
+            tx.jobs.put(msgspec.structs.replace(row, counts=counts))
+        return office.check().words
+
+    assert ended("1 withdrawn, 1 failed, 1 waiting to be handed over") == "1 wrong, 1 told"
+    assert ended("1 failed, 1 waiting to be handed over") == "1 wrong"
+    assert office.words() == ["job initialize: 1 failed, 1 waiting to be handed over"]
+    many = "1 failed, nobody was parted from: 5 of 8 people would leave at once"
+    assert ended(many, "`accord templates apply --leavers` says that it is meant") == (
+        "1 wrong, 1 told"
+    ), "there is something else to be done about it"
+
+
+@pytest.mark.parametrize("why", ["paused", "copy"])
+def test_a_job_that_could_not_work_while_all_was_held_is_no_trouble_afterwards(why: str) -> None:
+    firm = Firm("alice")
+    firm.template()
+    office = Office(firm)
+    office.run("initialize")
+    if why == "paused":
+        pause_all(firm.accord, paused=True)
+    else:
+        with firm.state.begin() as tx:
+            tx.instances.accept("accord", "another file")
+    assert office.run("initialize").unable
+    assert office.run("errors").counts["wrong"] == 1
+    if why == "paused":
+        pause_all(firm.accord, paused=False)
+    else:
+        accept(firm.accord)
+    assert office.run("errors").words == "nothing is wrong"
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
@@ -269,11 +309,29 @@ def test_all_folders_are_listed_completely_each_at_its_moment(
         ask(*given, **more)
 
     monkeypatch.setattr(office.queue, "ask", note)
-    assert office.run("reconcile").words == "3 folders asked to be listed completely"
+    reschedule(office.world.accord, "reconcile", "every 1d")
+    switch(office.world.accord, "reconcile", on=True)
+    outcome = office.run("reconcile", due=True)
+    assert outcome.words == "3 folders asked to be listed completely"
     assert office.queue.asked == [(key, "reconciliation", True) for key in keys]
     phases = [zlib.crc32(key.encode()) / 2**32 * 3600 for key in keys]
     assert all(abs(at - phase) <= 3 for at, phase in zip(asked_at, phases, strict=True))
     assert office.run("reconcile", dry=True).words == "3 folders to list"
+
+
+def test_a_reconciliation_by_hand_asks_for_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(World("alice", "bob", "carol"))
+    waited: list[float] = []
+
+    def wait(_: object, seconds: float) -> None:
+        waited.append(seconds)
+        office.world.wait(seconds=seconds)
+
+    monkeypatch.setattr("accord.service.jobs.job.Work.wait", wait)
+    seen: list[tuple[int, int]] = []
+    outcome = office.run("reconcile", progress=lambda _, done, total: seen.append((done, total)))
+    assert outcome.words == "3 folders asked to be listed completely" and waited == []
+    assert len(office.queue.asked) == 3 and seen == [(0, 3), (1, 3), (2, 3)]
 
 
 def test_a_reconciliation_that_was_cut_off_goes_on_where_it_was() -> None:
@@ -533,7 +591,8 @@ def test_people_are_mailed_which_edits_were_lost_once(
     assert office.run("digest").words == "1 told"
     ((to, text),) = postman.mails
     assert to == ["alice@x.test"]
-    assert "1 of your change didn't come through" in text and "lost" in text
+    assert "1 of your changes didn't come through" in text and "lost" in text
+    assert office.run("digest", dry=True).lines == [], "what was told is told no more"
     assert "Mailbox" not in text, "no values"
     assert office.run("digest").words == "every edit came through"
     assert len(postman.mails) == 1

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import pytest
@@ -231,6 +232,18 @@ def test_others_write_while_what_names_them_is_looked_for(
         done = state.purge(known)
     assert len(wrote) > 10
     assert (done.images, done.entries, done.decisions, done.kept) == (2, 1, 1, 4)
+
+
+def test_nothing_stays_in_a_log_that_others_keep_open(tmp_path: Path) -> None:
+    file = tmp_path / "accord.db"
+    with closing(open_database(f"sqlite:///{file}")) as database, closing(connect(file)) as other:
+        other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        state = State(database, tmp_path / "key")
+        fill(state)
+        assert BOB.encode() in (tmp_path / "accord.db-wal").read_bytes()
+        state.purge({BOB}.__contains__)
+        told = [each.name for each in tmp_path.iterdir() if BOB.encode() in each.read_bytes()]
+        assert told == []
 
 
 def test_pairs_of_their_record_go_with_all_images(state: State) -> None:

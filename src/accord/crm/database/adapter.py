@@ -102,6 +102,7 @@ class DatabaseCrm:
         """Remove the content of records for good, whoever owns them."""
         noun = noun_of("", kind)
         self.store.run(lambda tx: removing.erase(tx, self.store, noun, refs))
+        self.store.database.empty_log()
 
     def erase_known(self, kind: Kind, known: Callable[[str], bool]) -> int:
         """Erase all records of a kind that are known so by ref; return how many there were."""

@@ -48,7 +48,14 @@ JOBS: dict[str, Job] = {
             title="list every folder completely, on both sides",
             schedule="weekly sun 02:00",
             enabled=False,
-            options=(_number("spread", "Spread", 60, "minutes over which the folders are spread"),),
+            options=(
+                _number(
+                    "spread",
+                    "Spread",
+                    60,
+                    "minutes over which the folders are spread; `accord jobs run` asks at once",
+                ),
+            ),
             do=list_completely,
         ),
         Job(

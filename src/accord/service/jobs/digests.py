@@ -5,21 +5,17 @@ Each thing is told once; somebody whose mail is refused is told of it next time.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from accord.ports.errors import Rejected
-from accord.service.digest import Digest, digests, tell
+from accord.service.digest import Digest, tell, untold
 from accord.service.jobs.job import Outcome, Work
 from accord.service.notices.mail import Mailer
 from accord.service.notices.settings import is_address
-
-_DAY = timedelta(days=1)
 
 
 def send_digests(work: Work) -> Outcome:
     """Mail everybody's digest of what they weren't told yet."""
     if work.dry:
-        found = digests(work.accord, since=work.accord.clock() - _DAY)
+        found = untold(work.accord)
         names = [f"{one.user} <{one.address}>: {len(one.lines)}" for one in found]
         return Outcome(words=f"{len(found)} had edits that didn't come through", lines=names)
     lines: list[str] = []
@@ -52,13 +48,8 @@ def send_digests(work: Work) -> Outcome:
 def _send(mailer: Mailer, digest: Digest) -> None:
     if not is_address(digest.address):
         raise Rejected("there is no address to write to")
-    count = len(digest.lines)
-    subject = f"{count} of your changes didn't come through"
-    mailer.send(
-        [digest.address],
-        subject if count > 1 else subject.replace("changes", "change"),
-        _text(digest),
-    )
+    subject = f"{len(digest.lines)} of your changes didn't come through"
+    mailer.send([digest.address], subject, _text(digest))
 
 
 def _text(digest: Digest) -> str:

@@ -10,8 +10,10 @@ from datetime import timedelta
 
 from accord.ports.errors import AuthFailed, Retry
 from accord.ports.queue import Queue, Stage, Urgency
+from accord.service.identity import MEANT, own_trouble
 from accord.service.jobs.job import STOPPED, Ending, Outcome, Work
 from accord.service.notices.causes import Cause, Told, line, shape, stand, veiled
+from accord.service.pausing import ALL_PAUSED
 from accord.service.roster import Post, read
 from accord.service.troubles import LinkTrouble, troubles
 from accord.state.jobs import JobRow
@@ -33,12 +35,13 @@ _ADVICE = {
 def check_errors(work: Work) -> Outcome:
     """Try again what may do now, and tell what else is wrong."""
     accord = work.accord
+    held = own_trouble(accord) is not None
     with accord.state.read() as tx:
         stopped = bool(tx.settings.get("paused", False))
         names = {target.id: target.name for target in tx.targets.all()}
         found = troubles(tx)
         waiting = tx.pending.counted()
-        causes = list(_of_jobs(tx, stopped=stopped))
+        causes = list(_of_jobs(tx, stopped=stopped, held=held))
     roster = read(accord)
     links = {link.id: link for post in roster.posts.values() for link in post.links}
     again = [post for post in roster.posts.values() if _tries(post, found, waiting)]
@@ -159,26 +162,42 @@ def _buried(queue: Queue) -> Iterator[Cause]:
         yield _counted(cause, "folder", "")
 
 
-def _of_jobs(tx: Tx, *, stopped: bool) -> Iterator[Cause]:
-    """Yield why other jobs ended badly; while all is `stopped` some can't do anything."""
+def _of_jobs(tx: Tx, *, stopped: bool, held: bool) -> Iterator[Cause]:
+    """Yield why other jobs ended badly.
+
+    While all is `stopped`, or `held` for the sake of Accord's own database, some can't do anything;
+    what they said then is no trouble of theirs, and nobody's once that is over.
+    """
     grouped: dict[str, Cause] = {}
     for row in tx.jobs.all().values():
-        bad = _bad(row, stopped=stopped)
+        bad = _bad(row, stopped=stopped, held=held)
         if bad is not None and row.enabled and row.name != NAME:
             words, hint = bad
-            cause = Cause(key=f"job/{shape(words)}", words=words, hint=hint, names=[], count=0)
+            cause = Cause(key=_key(row, words), words=words, hint=hint, names=[], count=0)
             _add(grouped, cause, row.name, 1)
     for cause in grouped.values():
         cause.words = f"job {', '.join(cause.names)}: {cause.words}"
         yield cause
 
 
-def _bad(row: JobRow, *, stopped: bool) -> tuple[str, str] | None:
+def _key(row: JobRow, words: str) -> str:
+    """Return what tells one cause from another.
+
+    A job that counts did the rest of its work: its words change with what went well, what is to be
+    done about it doesn't. Where a job ended early, others may have for the same reason.
+    """
+    if row.ending == Ending.FAILED and row.counts and words == row.words:
+        return f"job/{row.name}/{shape(row.hint)}"
+    return f"job/{shape(words)}"
+
+
+def _bad(row: JobRow, *, stopped: bool, held: bool) -> tuple[str, str] | None:
     """Return what is wrong with a job and what to do, None if nothing is."""
     if row.attempts > 1:
         # What stands in the row is of its last ending, and it was begun since.
         return "processes ended in the middle of it", "the log tells of what they did last"
-    unable = row.ending == Ending.UNABLE and not stopped
+    over = row.words == ALL_PAUSED or (row.hint == MEANT and not held)
+    unable = row.ending == Ending.UNABLE and not stopped and not over
     given_up = row.ending == Ending.CUT_OFF and row.ended is not None and row.words != STOPPED
     if unable or given_up or row.ending == Ending.FAILED:
         return row.words, row.hint

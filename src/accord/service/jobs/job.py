@@ -81,13 +81,16 @@ class Work:
         mark: Any = None,
         keep: Callable[[Any], None] | None = None,
         fence: Callable[[], None] | None = None,
+        by_hand: bool = False,
     ) -> None:
         """Take what it works with; `keep` stores how far it got, `mark` is how far it was.
 
-        `fence` raises LeaseLost where another process does the job by now.
+        `fence` raises LeaseLost where another process does the job by now. `by_hand` says that
+        somebody waits for it in the foreground.
         """
         self.accord, self.config, self.queue = accord, config, queue
         self.options, self.dry, self.by = options, dry, by
+        self.by_hand = by_hand
         self.mark = mark
         self.lost = threading.Event()
         self._progress = progress

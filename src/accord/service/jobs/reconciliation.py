@@ -1,6 +1,7 @@
 """The job `reconcile`: every folder is listed completely on both sides, spread over a while.
 
-It only asks for that; the visits are made as any other, and those in need go before them.
+It only asks for that; the visits are made as any other, and those in need go before them. Done by
+hand it asks for all at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def list_completely(work: Work) -> Outcome:
         return Outcome(words=f"{len(posts)} folders to list")
     if work.queue is None:
         raise ConfigError("there is no queue to ask", field="queue")
-    spread = timedelta(minutes=int(work.options["spread"]))
+    # Who calls it by hand wants it now, and would sit before nothing for an hour.
+    spread = timedelta(minutes=0 if work.by_hand else int(work.options["spread"]))
     began, asked = _resumed(work, spread)
     noted = 0.0
     for number, post in enumerate(posts):

@@ -105,6 +105,7 @@ def run_job(
                 mark=begun.row.mark,
                 keep=lambda mark: _mark(accord, begun, mark),
                 fence=lambda: _renew(accord, begun),
+                by_hand=not due,
             )
             work.lost = lost
             outcome = _do(work, job, wrong)
