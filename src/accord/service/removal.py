@@ -40,6 +40,7 @@ from accord.service.replies import take_back
 from accord.service.report import Report
 from accord.service.sync import ROUNDS
 from accord.service.visit import Decided, Progress, Visit, chunks
+from accord.service.without_user import WithoutUser
 from accord.state.records import Entry, Link, Mode, Target
 from accord.state.state import Tx
 
@@ -71,7 +72,8 @@ def withdraw(
 
     Where the guard holds anything that isn't `approved`, nothing is done; where something could
     not be deleted, the link stays, paused, and the report says so. A link that is paused or
-    only observes is left alone unless `even_paused`.
+    only observes is left alone unless `even_paused`. Whose user the CRM no longer lets in can be
+    withdrawn, too; then the CRM's records keep their markers.
     """
     if not dry and not even_paused:
         try:
@@ -103,7 +105,11 @@ def withdraw(
 
     working = replace(link, paused=False, mode=Mode.ACTIVE)
     options = Options(dry=dry, cause="withdrawal", parting=True)
-    return attend(accord, working, options, decide, carry_out, progress)
+    crm = WithoutUser(accord.crm)
+    report = attend(crm.within(accord), working, options, decide, carry_out, progress)
+    if crm.shut_out:
+        report.left.append(f"the CRM doesn't let {link.user} in: its records keep Accord's marks")
+    return report
 
 
 def require_working(link: Link) -> None:

@@ -1,0 +1,101 @@
+"""What the CRM's people leave behind who may no longer sign in: how it is told, how it goes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from accord.groupware.memory import MemoryGroupware
+from accord.model.kinds import Kind
+from tests.unit.cli.conftest import Run, event
+
+TEXT = """
+[[target]]
+name = "company"
+adapter = "memory"
+
+[[template]]
+name = "sales"
+group = "sales"
+target = "company"
+kinds = ["event"]
+mode = "active"
+hold = false
+withdraw_after = 0
+
+[[link]]
+user = "dora"
+kind = "event"
+target = "company"
+mode = "active"
+
+[[rule]]
+name = "events"
+kind = "event"
+scope = "all"
+"""
+MANY = 12
+
+
+@pytest.fixture
+def firm(run: Run, tmp_path: Path, mailboxes: MemoryGroupware) -> Run:
+    """Carl has his link by a template, dora hers by hand; both have many copies."""
+    run("init")
+    for name in ("carl", "dora", "erik"):
+        run("crm", "users", "add", name, "--address", f"{name}@x.test")
+    run("crm", "users", "group", "sales", "carl", "erik")
+    (tmp_path / "firm.toml").write_text(TEXT, encoding="utf-8")
+    run("import", "firm.toml")
+    run("templates", "apply")
+    for user in ("carl", "dora"):
+        for day in range(10, 10 + MANY):
+            start = f"2027-03-{day}T10:00:00"
+            text = event(f"Meeting {day}", start=start, end=start.replace("T10", "T11"))
+            run("crm", "put", "--as", user, stdin=text)
+        run("sync", f"{user}-event")
+        assert copies(mailboxes, user) == MANY
+    return run
+
+
+def copies(mailboxes: MemoryGroupware, user: str) -> int:
+    return len(mailboxes.person(f"{user}@x.test").list(Kind.EVENT))
+
+
+def leave(firm: Run, user: str) -> None:
+    firm("crm", "users", "change", user, "--no-active")
+
+
+def test_what_the_guard_holds_of_a_leaver_is_told_and_goes_as_told(
+    firm: Run, mailboxes: MemoryGroupware
+) -> None:
+    leave(firm, "carl")
+    firm("templates", "apply")
+    said = firm("templates", "apply", code=1).out
+    assert f"the guard holds {MANY} deletions" in said and copies(mailboxes, "carl") == MANY
+    shown = firm("templates").out
+    assert f"not withdrawn yet: carl-event: the guard holds {MANY} deletions" in shown
+    (command,) = set(re.findall(r"`accord (withdraw [^`]*)`", said + shown))
+    planned = firm(*shlex.split(command), "--plan").out
+    assert planned.count("delete in the mailbox") == MANY and copies(mailboxes, "carl") == MANY
+    done = firm(*shlex.split(command), "--yes").out
+    assert f"carl-event: removed, {MANY} pairs let go, {MANY} copies deleted" in done
+    assert "the CRM doesn't let carl in: its records keep Accord's marks" in done
+    assert copies(mailboxes, "carl") == 0
+    assert "carl" not in firm("templates").out
+
+
+def test_a_link_made_by_hand_can_be_withdrawn_from_who_left(
+    firm: Run, mailboxes: MemoryGroupware
+) -> None:
+    leave(firm, "dora")
+    failed = firm("sync", "dora-event", code=None).err
+    told = "`accord withdraw USER` takes the copies of who has left away"
+    assert "the CRM user 'dora' is not active" in failed and told in failed
+    assert "Check login name" not in failed
+    firm("withdraw", "dora", "--plan")
+    assert "the guard holds" in firm("withdraw", "dora", "--yes", code=2).err
+    firm("withdraw", "dora", "--include-held", "--yes")
+    assert copies(mailboxes, "dora") == 0 and "dora-event" not in firm("links").out
