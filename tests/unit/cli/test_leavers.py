@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from accord.groupware.memory import MemoryGroupware
 from accord.model.kinds import Kind
+from accord.service.bootstrap import open_accord, open_queue
+from accord.service.config import load
+from accord.service.status import Status, status
+from accord.web.metrics import exposition
 from tests.unit.cli.conftest import Run, event
 
 TEXT = """
@@ -64,6 +69,12 @@ def copies(mailboxes: MemoryGroupware, user: str) -> int:
     return len(mailboxes.person(f"{user}@x.test").list(Kind.EVENT))
 
 
+def status_of(folder: Path) -> Status:
+    config = load(None, {}, folder)
+    with closing(open_accord(config)) as accord, closing(open_queue(config)) as queue:
+        return status(accord, queue, config)
+
+
 def leave(firm: Run, user: str) -> None:
     firm("crm", "users", "change", user, "--no-active")
 
@@ -99,3 +110,44 @@ def test_a_link_made_by_hand_can_be_withdrawn_from_who_left(
     assert "the guard holds" in firm("withdraw", "dora", "--yes", code=2).err
     firm("withdraw", "dora", "--include-held", "--yes")
     assert copies(mailboxes, "dora") == 0 and "dora-event" not in firm("links").out
+
+
+def test_whatever_templates_let_wait_is_told_with_where_to_look(firm: Run, tmp_path: Path) -> None:
+    assert firm("status").out.endswith("All is well.\n")
+    assert firm("held").out == "Nothing is held.\n"
+    firm("import", "-", stdin=TEXT.replace("hold = false", "hold = true"))
+    firm("crm", "users", "add", "frida", "--address", "frida@x.test")
+    firm("crm", "users", "group", "sales", "carl", "erik", "frida")
+    firm("preferences", "carl", "successor", "erik")
+    leave(firm, "carl")
+    firm("templates", "apply")
+    firm("templates", "apply", code=1)
+    told = [
+        "1 plan of templates for approval: `accord templates`",
+        "1 handover to successors for approval: `accord templates handovers`",
+        "1 withdrawal of leavers held or failed: `accord templates`",
+    ]
+    assert firm("held").out.splitlines() == ["No change is held.", *told]
+    shown = firm("status").out
+    assert "\n".join(told) in shown
+    assert shown.endswith("All goes on; what is told above waits for somebody.\n")
+    waiting = firm("status", "--json").row["waiting"]
+    assert [waiting[name] for name in ("plans", "handovers", "withdrawals")] == [1, 1, 1]
+    figures = exposition(lambda: status_of(tmp_path)).decode()
+    for name in ("plans", "handovers", "withdrawals"):
+        assert f'accord_waiting{{what="{name}"}} 1.0\n' in figures
+    listed = firm("templates").out
+    assert "? frida-event: its first" in listed and "1 handover waits" in listed
+    firm("crm", "users", "change", "carl", "--active")
+    firm("templates", "apply")
+    firm("pause", "carl-event")
+    shown = firm("status").out
+    assert "leavers" not in shown and "successors" not in shown, "carl is back"
+
+
+def test_the_status_says_what_to_do_about_a_user_who_left(firm: Run) -> None:
+    leave(firm, "dora")
+    firm("sync", "dora-event", code=None)
+    shown = firm("status", code=1).out
+    assert "✗ 1 link of company: the CRM user 'dora' is not active" in shown
+    assert "`accord withdraw USER`" in shown and "Check login name" not in shown
