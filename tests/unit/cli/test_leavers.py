@@ -145,6 +145,22 @@ def test_whatever_templates_let_wait_is_told_with_where_to_look(firm: Run, tmp_p
     assert "leavers" not in shown and "successors" not in shown, "carl is back"
 
 
+def test_an_export_is_read_again_although_somebody_has_left(firm: Run, tmp_path: Path) -> None:
+    firm("export", "--output", "all.toml")
+    leave(firm, "dora")
+    result = firm("import", "all.toml")
+    assert "the CRM user 'dora' is not active" in result.err and "warning" in result.err
+    assert "`accord withdraw USER`" in result.err and "users add dora" not in result.err
+    assert "Nothing to change" in result.out
+    text = (tmp_path / "all.toml").read_text(encoding="utf-8")
+    firm("import", "-", stdin=text.replace('principal = "dora@x.test"\n', ""))
+    assert "dora@x.test" in firm("links", "dora").out
+    fresh = '[[link]]\nuser = "dora"\nkind = "task"\ntarget = "company"\nmode = "active"\n'
+    refused = firm("import", "-", stdin=fresh, code=2).err
+    assert "error: link[0].user: the CRM user 'dora' is not active" in refused
+    assert "`accord crm users change USER --active`" in refused and "users add" not in refused
+
+
 def test_the_status_says_what_to_do_about_a_user_who_left(firm: Run) -> None:
     leave(firm, "dora")
     firm("sync", "dora-event", code=None)
