@@ -183,7 +183,7 @@ def _set_paused(call: Call, names: tuple[str, ...], *, everything: bool, paused:
 def _tell_removal(call: Call, accord: Accord, chosen: Sequence[Link]) -> None:
     with accord.state.read() as tx:
         for link in chosen:
-            pairs = plural(tx.pairings.count(link.id), "pair")
+            pairs = plural(tx.pairings.live(link.id), "pair")
             call.say(f"- {link.name}: {pairs}; both sides stay as they are", markup=False)
 
 

@@ -259,7 +259,8 @@ def _part(
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         _forget(tx, accord, visit.link, by)
-    report.count_both("unpaired", len(pairings) - report.unpaired)
+    live = sum(not pairing.frozen for pairing in pairings)
+    report.count_both("unpaired", live - report.unpaired)
 
 
 def _marked(visit: Visit, pairings: Sequence[Pairing]) -> list[str]:
@@ -288,11 +289,11 @@ def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
 
 
 def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
-    """Remove a link and all that is kept of it but its journal; return how many pairs it had.
+    """Remove a link and all that is kept of it but its journal; return how many pairs it let go.
 
     The journal's entry says `why`, and how many pairs that were.
     """
-    count = tx.pairings.count(link.id)
+    count = tx.pairings.live(link.id)
     open_writes = tx.intents.of_link(link.id)
     tx.intents.close_many([intent.id for intent in open_writes])
     for claim in tx.claims.of_link(link.id):
