@@ -13,7 +13,7 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.errors import Usage
 from accord.cli.show import fields_of, show_step
 from accord.cli.sync import progress_bar, visited
-from accord.cli.words import moment, plural
+from accord.cli.words import moment, of_templates, plural
 from accord.model.kinds import Side
 
 if TYPE_CHECKING:
@@ -32,11 +32,21 @@ Yes = Annotated[bool, Parameter(help="Don't ask.")]
 
 @held.default
 def list_held(*, link: Link = "", call: CallArgument) -> int:
-    """List what waits for approval, with what each change would do."""
+    """List what waits for approval, with what each change would do.
+
+    What templates let wait is only counted: `accord templates` lists it.
+    """
+    from accord.service.template_waits import count
     from accord.state.records import Cause
 
     with call.accord() as accord:
-        _list(call, _waiting(accord, Cause.HELD, link), "Nothing is held.")
+        found = _waiting(accord, Cause.HELD, link)
+        with accord.state.read() as tx:
+            waits = count(tx, tx.given_links.all())
+    more = [] if link else of_templates(waits.plans, waits.handovers, waits.withdrawals)
+    _list(call, found, "No change is held." if more else "Nothing is held.")
+    for line in more:
+        call.say(line)
     return exits.OK
 
 

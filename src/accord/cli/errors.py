@@ -13,7 +13,6 @@ from accord.cli import exits
 from accord.cli.call import Call
 from accord.ports.errors import AccordError, AuthFailed, ConfigError, Gone, Retry
 from accord.ports.redact import clean
-from accord.ports.token import TokenRefused
 from accord.rules.problem import RuleErrors, Severity
 
 if TYPE_CHECKING:
@@ -69,14 +68,12 @@ def tell(call: Call, error: BaseException) -> int:
 
 def advice(error: AccordError) -> str:
     """Return what to do about it."""
-    if isinstance(error, ConfigError | TokenRefused) and error.hint:
+    if isinstance(error, ConfigError | AuthFailed) and error.hint:
         return error.hint
     if isinstance(error, Gone):
         return "It was deleted, or never was there; `accord crm list` shows what is."
     if isinstance(error, Retry) and error.after >= 1:
         return f"Nothing is wrong with the data; try again in {error.after:.0f} s."
-    if isinstance(error, AuthFailed) and "user" in error.code:
-        return "`accord crm users` lists the CRM's users."
     return ADVICE.get(error.action, "")
 
 

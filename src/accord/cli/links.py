@@ -104,7 +104,8 @@ def withdraw(
     """Take Accord out of mailboxes and CRM again: the same as `links remove --withdraw`.
 
     The copies that Accord made in the mailbox are deleted, unless somebody changed them there, and
-    its markers are taken off what stays, on both sides. Then the links are gone.
+    its markers are taken off what stays, on both sides. Then the links are gone. So it is, too,
+    with links of people whom the CRM no longer lets in; only its records keep their markers.
     """
     from accord.service.choose import choose
 
@@ -182,7 +183,7 @@ def _set_paused(call: Call, names: tuple[str, ...], *, everything: bool, paused:
 def _tell_removal(call: Call, accord: Accord, chosen: Sequence[Link]) -> None:
     with accord.state.read() as tx:
         for link in chosen:
-            pairs = plural(tx.pairings.count(link.id), "pair")
+            pairs = plural(tx.pairings.live(link.id), "pair")
             call.say(f"- {link.name}: {pairs}; both sides stay as they are", markup=False)
 
 
@@ -247,6 +248,8 @@ def _removed(call: Call, reports: Sequence[Report]) -> int:
         elif gone:
             pairs = plural(report.unpaired, "pair")
             call.say(f"{report.name}: removed, {pairs} let go{copies}", markup=False)
+            for line in report.left:
+                call.say(f"    {line}", markup=False)
         else:
             codes.append(exits.FAILED)
             left = plural(report.failed + report.held, "copy is", "copies are")

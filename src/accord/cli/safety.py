@@ -86,7 +86,8 @@ def erase(
     Snapshots, before-images, journal texts, waiting changes and reports of visits are purged, and
     can't be undone. What both sides agree on now, such as a meeting with the person, stays as it
     stands there. The erasure is kept as keyed hashes, and repeated on every backup put back. Exit
-    code 1 says that something was left; mend it, and erase again.
+    code 1 says that something was left, such as links of the person's own, which go on until they
+    are withdrawn; mend it, and erase again.
     """
     from accord.service import erasing
     from accord.service.bootstrap import open_queue
@@ -98,8 +99,12 @@ def erase(
             call.say(f"- copies of {link.name} go", markup=False)
         call.say(f"{plural(wanted.copies, 'copy', 'copies')} in mailboxes", markup=False)
         if plan:
-            links = [link.name for link in wanted.links]
-            call.data({"addresses": wanted.addresses, "contacts": wanted.contacts, "links": links})
+            links, own = ([link.name for link in some] for some in (wanted.links, wanted.own))
+            told = {"addresses": wanted.addresses, "contacts": wanted.contacts}
+            call.data({**told, "links": links, "own": own})
+        if wanted.own:
+            call.note(wanted.goes_on, markup=False)
+        if plan:
             return exits.OK
         if not agreed(call, f"Erase {person} for good?", yes=yes):
             call.note("Nothing was changed.")

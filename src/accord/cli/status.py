@@ -13,7 +13,7 @@ from accord.cli import exits
 from accord.cli.call import Call, CallArgument
 from accord.cli.errors import ADVICE
 from accord.cli.queue import circuit
-from accord.cli.words import moment, plural
+from accord.cli.words import moment, of_templates, plural
 from accord.ports.tls import UNCHECKED
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def _show_waiting(call: Call, found: Status) -> None:
     if waiting.changes:
         where = f"{plural(waiting.changes, 'change')} on {plural(waiting.links, 'link')}"
         call.say(f"{where} for approval: `accord held`")
-    if waiting.plans:
-        call.say(f"{plural(waiting.plans, 'plan')} of templates for approval: `accord held`")
+    for line in of_templates(waiting.plans, waiting.handovers, waiting.withdrawals):
+        call.say(line)
     if waiting.conflicts:
         call.say(f"{plural(waiting.conflicts, 'item')} in conflict: `accord conflicts`")
 
@@ -171,7 +171,10 @@ def _show_link(call: Call, one: LinkStatus) -> None:
 def _end(call: Call, found: Status, wrong: list[Matter]) -> None:
     unchecked = ", ".join(one.name for one in found.targets if one.unchecked)
     if not wrong and not unchecked:
-        call.say("\nAll is well.", style="green")
+        if found.waiting.decisions:
+            call.say("\nAll goes on; what is told above waits for somebody.", style="yellow")
+        else:
+            call.say("\nAll is well.", style="green")
         return
     if not wrong:
         # It is set so, and nobody is called for it: but well it is not.

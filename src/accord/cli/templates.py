@@ -47,6 +47,8 @@ def show(*, call: CallArgument) -> int:
     with call.accord() as accord:
         found = overview(accord)
         held = waiting(accord)
+        with accord.state.read() as tx:
+            offers = sum(not one.decided for one in tx.handovers.all())
     for one in found:
         call.data(one)
         call.say(one.name, style="bold", markup=False, end="")
@@ -57,9 +59,14 @@ def show(*, call: CallArgument) -> int:
         call.say(f"    {', '.join(parts)}", style="dim", markup=False)
         for trouble in one.troubles:
             call.say(f"    {trouble}", markup=False)
+        for stuck in one.stuck:
+            call.say(f"    not withdrawn yet: {stuck}", style="red", markup=False)
     for each in held:
         steps = "not planned yet" if each.steps is None else plural(each.steps, "write")
         call.say(f"? {each.link.name}: {each.why} ({steps})", style="yellow", markup=False)
+    if offers:
+        count = plural(offers, "handover waits", "handovers wait")
+        call.say(f"{count}: `accord templates handovers`")
     if not found:
         call.say("There are no templates yet; `accord import` brings them.")
     elif held:

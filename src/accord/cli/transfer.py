@@ -32,6 +32,7 @@ def import_(
 
     What the file doesn't mention stays as it is. Of a rule that links use already a draft is
     made: `accord plan` shows what it would change, `accord rules activate` puts it into force.
+    Of links that are there already the CRM may no longer let the user in: that is a warning.
     """
     from accord.cli.trial import say_next
     from accord.service import transfer

@@ -95,3 +95,17 @@ def _iso(text: str) -> str:
         return _time(datetime.fromisoformat(text))
     except ValueError:
         return text
+
+
+def of_templates(plans: int, handovers: int, withdrawals: int) -> list[str]:
+    """Say what templates let wait, and where it is listed: a line each, none for nothing."""
+    lines = []
+    if plans:
+        lines.append(f"{plural(plans, 'plan')} of templates for approval: `accord templates`")
+    if handovers:
+        offers = plural(handovers, "handover")
+        lines.append(f"{offers} to successors for approval: `accord templates handovers`")
+    if withdrawals:
+        stuck = plural(withdrawals, "withdrawal")
+        lines.append(f"{stuck} of leavers held or failed: `accord templates`")
+    return lines

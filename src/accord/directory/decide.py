@@ -150,7 +150,8 @@ class _Deciding:
         paired = link.id in self.standing.paired
         changes = self._changes(wish, link, given, paired=paired)
         after = replace(link, **changes)
-        owned = replace(given, template=wish.template, left=None, paused=False, **changes)
+        kept = replace(given, left=None, paused=False, stuck="")
+        owned = replace(kept, template=wish.template, **changes)
         rule_next = ""
         if paired and wish.rule != given.rule and link.rule == given.rule:
             rule_next = wish.rule

@@ -19,6 +19,13 @@ from __future__ import annotations
 
 from accord.ports.redact import clean
 
+_HINTS = {
+    "unknown-user": "`accord crm users` lists the CRM's users.",
+    "inactive-user": "`accord crm users change USER --active` lets them in again; `accord withdraw "
+    "USER` takes the copies of who has left away.",
+}
+"""What to do about a refused user, by the error's code."""
+
 
 class AccordError(Exception):
     """Be the base of all expected errors; its text is fit for an administrator to read."""
@@ -68,6 +75,11 @@ class AuthFailed(AccordError):
         """
         super().__init__(message, code=code)
         self.after = after
+
+    @property
+    def hint(self) -> str:
+        """Return what to do about it, where its code tells more than that it was refused."""
+        return _HINTS.get(self.code, "")
 
 
 class ConfigError(AccordError):

@@ -26,7 +26,8 @@ from accord.state.records import Link, Mode
 class Wanted(Struct, frozen=True, kw_only=True):
     """Be who is to be erased: addresses, CRM records, and the links that copied those.
 
-    `names` is all that tells them in state, refs of copies included.
+    `names` is all that tells them in state, refs of copies included. `own` are links of a mailbox
+    of theirs, or of the CRM user whom they are: those go on under the address.
     """
 
     addresses: tuple[str, ...]
@@ -34,6 +35,18 @@ class Wanted(Struct, frozen=True, kw_only=True):
     copies: int
     links: tuple[Link, ...]
     names: frozenset[str]
+    own: tuple[Link, ...] = ()
+
+    @property
+    def goes_on(self) -> str:
+        """Say which links go on under their address, and how to end that; empty for none."""
+        if not self.own:
+            return ""
+        names, users = (
+            sorted({getattr(link, key) for link in self.own}) for key in ("name", "user")
+        )
+        how = f"`accord withdraw {' '.join(users)}` ends that; then erase again"
+        return f"{', '.join(names)}: links of theirs go on under that address: {how}"
 
 
 class Erased(Struct, frozen=True, kw_only=True):
@@ -53,7 +66,8 @@ def find(accord: Accord, person: str) -> Wanted:
     contacts = set(accord.crm.contacts(sorted(addresses)).values()) if addresses else {person}
     names, links, copies = addresses | contacts, [], 0
     with accord.state.read() as tx:
-        for link in tx.links.all():
+        everybody = tx.links.all()
+        for link in everybody:
             if link.kind is not Kind.CONTACT:
                 continue
             found = [p for p in tx.pairings.all(link.id) if _is_of(p.crm, contacts, addresses)]
@@ -72,12 +86,16 @@ def find(accord: Accord, person: str) -> Wanted:
             field="person",
             hint="give the person's address, or the contact's ref as `accord crm list` tells it",
         )
+    theirs = tuple(sorted(each for each in names if "@" in each and addresses_in(each)))
+    users = set(accord.crm.users(theirs).values())
+    own = (x for x in everybody if x.user in users or addresses_in(x.principal) & set(theirs))
     return Wanted(
-        addresses=tuple(sorted(each for each in names if "@" in each and addresses_in(each))),
+        addresses=theirs,
         contacts=tuple(sorted(contacts)),
         copies=copies,
         links=tuple(links),
         names=frozenset(names),
+        own=tuple(own),
     )
 
 
@@ -111,7 +129,9 @@ def erase(
     left += [f"{one.name}: {one.error}" for one in reports if one.error]
     left += [f"{one.name}: {one.held} held for approval" for one in reports if one.held]
     _forget_folders(accord, wanted, queue)
-    return Erased(reports=tuple(reports), purged=_purge(accord, wanted, left), left=tuple(left))
+    purged = _purge(accord, wanted, left)
+    left += [wanted.goes_on] if wanted.own else []
+    return Erased(reports=tuple(reports), purged=purged, left=tuple(left))
 
 
 def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:

@@ -195,13 +195,7 @@ def _carry_out(accord: Accord, act: Act, by: str) -> Done:
     done = _described(act)
     try:
         if act.what is What.WITHDRAW:
-            report = part(accord, act.link, by=by)
-            done.error = report.error
-            if report.held:
-                done.error = (
-                    f"the guard holds {report.held}: look at `accord links remove "
-                    f"{act.link.name} --withdraw --even-paused --plan`"
-                )
+            done.error = part(accord, act.link, by=by)
             return done
         accord.state.run(lambda tx: _store(tx, accord, act, by))
         if act.given.held and act.what is not What.PAUSE:

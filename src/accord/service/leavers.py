@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,19 +13,26 @@ from msgspec.structs import replace
 from accord.directory.preferences import SUCCESSOR
 from accord.model.item import Event
 from accord.model.kinds import Kind, Side
-from accord.model.observe import Denied, Observation, Snapshot
+from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
-from accord.ports.adapter import Ask, Folder, Mark, Outcome, Question, Session
-from accord.ports.errors import AuthFailed, ConfigError, Gone, ItemError
-from accord.ports.session import OpenSession
+from accord.ports.adapter import Outcome
+from accord.ports.errors import AuthFailed, ConfigError, ItemError
 from accord.ports.users import HandsOver
-from accord.service.accord import Accord, Crm
+from accord.service.accord import Accord
 from accord.service.identity import require_user, verify
 from accord.service.pausing import require_unpaused
 from accord.service.removal import withdraw
-from accord.service.report import Report
 from accord.state.records import Entry, Link
-from accord.state.templates import Handover, Offered, Template
+from accord.state.state import Tx
+from accord.state.templates import Given, Handover, Offered, Template
+
+
+class Stuck(Struct, frozen=True, kw_only=True):
+    """Be a leaver's link that could not be withdrawn, and why."""
+
+    link: str
+    template: str
+    why: str
 
 
 class Decided(Struct, frozen=True, kw_only=True):
@@ -41,11 +47,37 @@ class Decided(Struct, frozen=True, kw_only=True):
     again: bool = False
 
 
-def part(accord: Accord, link: Link, *, dry: bool = False, by: str = "") -> Report:
-    """Withdraw a leaver's link, whether or not the CRM still lets its user in."""
-    crm: Any = _WithoutUser(accord.crm)
-    parting = _Parting(accord, crm)
-    return withdraw(parting, link, dry=dry, even_paused=True, by=by)
+def stuck(tx: Tx, given: Iterable[Given]) -> list[Stuck]:
+    """Return the leavers' links that are to be withdrawn and could not be, by name.
+
+    One that somebody has let go on since isn't withdrawn any more.
+    """
+    found = [
+        Stuck(link=link.name, template=one.template, why=one.stuck)
+        for one in given
+        if one.stuck and (link := tx.links.get(one.link)) is not None and link.paused
+    ]
+    return sorted(found, key=lambda one: one.link)
+
+
+def part(accord: Accord, link: Link, *, by: str = "") -> str:
+    """Withdraw a leaver's link; return why not where it stays, and keep that for `stuck`."""
+    report = withdraw(accord, link, even_paused=True, by=by)
+    why = report.error
+    if report.held:
+        deletions = "1 deletion" if report.held == 1 else f"{report.held} deletions"
+        why = (
+            f"the guard holds {deletions}: `accord withdraw {link.name} --even-paused "
+            "--include-held` does them, with --plan it only shows them"
+        )
+    elif report.failed and not why:
+        copies = "1 copy" if report.failed == 1 else f"{report.failed} copies"
+        why = f"{copies} could not be deleted"
+    with accord.state.begin() as tx:
+        given = tx.given_links.get(link.id)
+        if given is not None and given.stuck != why:
+            tx.given_links.put(replace(given, stuck=why))
+    return why
 
 
 def offer(accord: Accord, user: str, template: Template | None, chosen: Mapping[str, str]) -> str:
@@ -160,55 +192,3 @@ def _grown(known: Handover, ahead: Sequence[Snapshot]) -> bool:
     """Tell whether anything lies ahead that wasn't offered just so."""
     offered = {(one.ref, one.version) for one in known.appointments}
     return any((one.ref, one.version) not in offered for one in ahead)
-
-
-class _Parting(Accord):
-    """Be Accord with a CRM that opens for those it no longer lets in, too."""
-
-    def __init__(self, accord: Accord, crm: Crm) -> None:
-        super().__init__(accord.state, crm, accord.build, accord.clock)
-        self.adapter = accord.adapter  # type: ignore[method-assign]
-
-
-class _WithoutUser:
-    """Be a CRM that answers for a user it no longer lets in, and then does nothing."""
-
-    def __init__(self, crm: Crm) -> None:
-        self._crm = crm
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._crm, name)
-
-    def open(self, principal: str) -> Session:
-        try:
-            session = self._crm.open(principal)
-            # Opening alone asks nothing of a CRM on another machine.
-            session.folders()
-        except AuthFailed:
-            nobody: Any = _Nobody(self._crm)
-            return nobody  # type: ignore[no-any-return]
-        return session
-
-
-class _Nobody(OpenSession):
-    """Be a session without a user: folders are there, nothing is seen in them or marked."""
-
-    def __init__(self, crm: Crm) -> None:
-        self._kinds = tuple(crm.traits.kinds)
-
-    def folders(self) -> tuple[Folder, ...]:
-        return tuple(
-            Folder(id=str(kind), name=str(kind), kinds=frozenset({kind}), default=True)
-            for kind in self._kinds
-        )
-
-    def fetch(self, folder: str, kind: Kind, asks: Sequence[Ask]) -> list[Observation]:
-        return [Denied(ask.ref, "nobody may look at it in this name") for ask in asks]
-
-    def lookup(
-        self, folder: str, kind: Kind, questions: Sequence[Question]
-    ) -> list[tuple[Snapshot, ...]]:
-        return [() for _ in questions]
-
-    def mark(self, folder: str, kind: Kind, marks: Sequence[Mark]) -> list[Outcome]:
-        return [Gone(f"nobody may touch {mark.ref} in this name") for mark in marks]

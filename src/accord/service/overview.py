@@ -9,10 +9,14 @@ from msgspec import Struct
 
 from accord.service.accord import Accord
 from accord.service.initialize import enrolled, initialize
+from accord.service.leavers import stuck
 
 
 class TemplateStanding(Struct, frozen=True, kw_only=True):
-    """Be a template with what it made; `left` counts links of people who left."""
+    """Be a template with what it made; `left` counts links of people who left.
+
+    `stuck` says which of those could not be withdrawn, and why.
+    """
 
     name: str
     group: str
@@ -22,6 +26,7 @@ class TemplateStanding(Struct, frozen=True, kw_only=True):
     links: tuple[str, ...]
     left: int = 0
     troubles: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
 
 
 def overview(accord: Accord) -> list[TemplateStanding]:
@@ -31,6 +36,7 @@ def overview(accord: Accord) -> list[TemplateStanding]:
         names = {link.id: link.name for link in tx.links.all()}
         targets = {target.id: target.name for target in tx.targets.all()}
         given = tx.given_links.all()
+        left = stuck(tx, given)
     if not templates:
         return []
     cards, _ = enrolled(accord)
@@ -51,6 +57,7 @@ def overview(accord: Accord) -> list[TemplateStanding]:
                 for each in troubles
                 if each.template == one.name
             ),
+            stuck=tuple(f"{each.link}: {each.why}" for each in left if each.template == one.name),
         )
         found.append(standing)
     return found

@@ -40,6 +40,7 @@ from accord.service.replies import take_back
 from accord.service.report import Report
 from accord.service.sync import ROUNDS
 from accord.service.visit import Decided, Progress, Visit, chunks
+from accord.service.without_user import WithoutUser
 from accord.state.records import Entry, Link, Mode, Target
 from accord.state.state import Tx
 
@@ -71,7 +72,8 @@ def withdraw(
 
     Where the guard holds anything that isn't `approved`, nothing is done; where something could
     not be deleted, the link stays, paused, and the report says so. A link that is paused or
-    only observes is left alone unless `even_paused`.
+    only observes is left alone unless `even_paused`. Whose user the CRM no longer lets in can be
+    withdrawn, too; then the CRM's records keep their markers.
     """
     if not dry and not even_paused:
         try:
@@ -103,7 +105,11 @@ def withdraw(
 
     working = replace(link, paused=False, mode=Mode.ACTIVE)
     options = Options(dry=dry, cause="withdrawal", parting=True)
-    return attend(accord, working, options, decide, carry_out, progress)
+    crm = WithoutUser(accord.crm)
+    report = attend(crm.within(accord), working, options, decide, carry_out, progress)
+    if crm.shut_out:
+        report.left.append(f"the CRM doesn't let {link.user} in: its records keep Accord's marks")
+    return report
 
 
 def require_working(link: Link) -> None:
@@ -253,7 +259,8 @@ def _part(
         if visit.lease is not None:
             tx.leases.check(visit.lease)
         _forget(tx, accord, visit.link, by)
-    report.count_both("unpaired", len(pairings) - report.unpaired)
+    live = sum(not pairing.frozen for pairing in pairings)
+    report.count_both("unpaired", live - report.unpaired)
 
 
 def _marked(visit: Visit, pairings: Sequence[Pairing]) -> list[str]:
@@ -282,11 +289,11 @@ def _forget(tx: Tx, accord: Accord, link: Link, by: str) -> int:
 
 
 def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
-    """Remove a link and all that is kept of it but its journal; return how many pairs it had.
+    """Remove a link and all that is kept of it but its journal; return how many pairs it let go.
 
     The journal's entry says `why`, and how many pairs that were.
     """
-    count = tx.pairings.count(link.id)
+    count = tx.pairings.live(link.id)
     open_writes = tx.intents.of_link(link.id)
     tx.intents.close_many([intent.id for intent in open_writes])
     for claim in tx.claims.of_link(link.id):

@@ -152,7 +152,7 @@ class Report(Struct, kw_only=True):
         self.after = error.after if isinstance(error, Retry | AuthFailed) else 0.0
         self.told = isinstance(error, Retry) and error.told
         self.everybody = isinstance(error, Retry) and error.everybody
-        self.hint = error.hint if isinstance(error, ConfigError) else ""
+        self.hint = error.hint if isinstance(error, ConfigError | AuthFailed) else ""
         self.paused = isinstance(error, ConfigError) and error.field in ("paused", "mode")
         self.state = error.state
         if error.state and not self.hint:

@@ -19,8 +19,8 @@ from accord.state.records import Cause, Link, Mode
 class LinkStanding(Struct, frozen=True, kw_only=True):
     """Be a link with what waits on it; `paused` also while everything is.
 
-    `failed` counts what was rejected or is to be tried again, `error` says why the last visit
-    ended early.
+    `pairings` are those that take part, `failed` counts what was rejected or is to be tried again,
+    `error` says why the last visit ended early.
     """
 
     name: str
@@ -64,7 +64,7 @@ def standing(accord: Accord, words: Sequence[str] = ()) -> list[LinkStanding]:
                 rule=link.rule,
                 mode=link.mode,
                 paused=link.paused or stopped,
-                pairings=tx.pairings.count(link.id),
+                pairings=tx.pairings.live(link.id),
                 held=sum(counts[cause] for cause in (Cause.HELD, Cause.UNDO, Cause.FILE)),
                 conflicts=counts[Cause.CONFLICT],
                 failed=counts[Cause.REJECTED] + counts[Cause.RETRY],

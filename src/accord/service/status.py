@@ -22,6 +22,7 @@ from accord.service.identity import CRM, OWN, own_trouble_seen
 from accord.service.queued import Resting, rests
 from accord.service.roster import target_of
 from accord.service.speed import Speed, speed
+from accord.service.template_waits import TemplateWaits, count
 from accord.service.troubles import troubles
 from accord.state.records import Cause, Link, Mode, Process
 from accord.state.state import Tx
@@ -99,6 +100,7 @@ class LinkStatus(Struct, frozen=True, kw_only=True):
     held: int = 0
     action: str = ""
     error: str = ""
+    hint: str = ""
 
     @property
     def writes(self) -> bool:
@@ -109,7 +111,8 @@ class LinkStatus(Struct, frozen=True, kw_only=True):
 class Failing(Struct, frozen=True, kw_only=True):
     """Be the links whose last visit ended early for one reaction: how many, where, and why.
 
-    `texts` counts the causes in words; `examples` are some of the links.
+    `texts` counts the causes in words, and `hint` says what to do about the most frequent;
+    `examples` are some of the links.
     """
 
     action: str
@@ -117,20 +120,30 @@ class Failing(Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     texts: dict[str, int]
     examples: tuple[str, ...]
+    hint: str = ""
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
     """Count what waits for a person: changes and links of which some are held, first plans too.
 
-    `failed` are all changes that failed, `rejected` those of them that no further try will mend.
+    `handovers` are offers to leavers' successors, `withdrawals` leavers' links that could not be
+    withdrawn. `failed` are all changes that failed, `rejected` those of them that no further try
+    will mend.
     """
 
     changes: int = 0
     links: int = 0
     plans: int = 0
+    handovers: int = 0
+    withdrawals: int = 0
     conflicts: int = 0
     failed: int = 0
     rejected: int = 0
+
+    @property
+    def decisions(self) -> int:
+        """Return how much waits for nothing but somebody's word."""
+        return self.changes + self.plans + self.handovers + self.withdrawals + self.conflicts
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -192,7 +205,7 @@ def status(accord: Accord, queue: Queue, config: Config | None = None) -> Status
             queue=depths(entries),
             targets=_targets(targets, each, entries, processes, rests(circuits, names)),
             failing=_failing(each),
-            waiting=_waiting(counts, plans, each),
+            waiting=_waiting(counts, count(tx, given), each),
             expiries=tuple(expiries(accord, config, tx)),
             strange=strange,
             each=each,
@@ -218,20 +231,21 @@ def _links(
     stopped: bool,
 ) -> tuple[LinkStatus, ...]:
     """Return each link; `names` are the targets', `plans` the links whose plan waits as a whole."""
-    ended, complete, stuck = tx.runs.ended(), tx.cursors.completed(), troubles(tx)
+    ended, complete, failing = tx.runs.ended(), tx.cursors.completed(), troubles(tx)
     found = []
     for link in tx.links.all():
         held = sum(counts[link.id][cause] for cause in _HELD if link.id in counts)
         one = LinkStatus(
             name=link.name,
             target=names[link.target],
-            state=_state(link, stuck=link.id in stuck, stopped=stopped, planned=link.id in plans),
+            state=_state(link, stuck=link.id in failing, stopped=stopped, planned=link.id in plans),
             mode=link.mode,
             visited=ended.get(link.id),
             complete=complete.get(link.id),
             held=held,
-            action=stuck[link.id].action if link.id in stuck else "",
-            error=stuck[link.id].error if link.id in stuck else "",
+            action=failing[link.id].action if link.id in failing else "",
+            error=failing[link.id].error if link.id in failing else "",
+            hint=failing[link.id].hint if link.id in failing else "",
         )
         found.append(one)
     return tuple(found)
@@ -309,27 +323,31 @@ def _failing(each: Sequence[LinkStatus]) -> tuple[Failing, ...]:
     for one in each:
         if one.state == "failing":
             grouped.setdefault(one.action, []).append(one)
-    found = [
-        Failing(
+    found = []
+    for action, some in grouped.items():
+        texts = dict(Counter(one.error for one in some).most_common(_EXAMPLES))
+        failing = Failing(
             action=action,
             links=len(some),
             targets=tuple(sorted({one.target for one in some})),
-            texts=dict(Counter(one.error for one in some).most_common(_EXAMPLES)),
+            texts=texts,
             examples=tuple(one.name for one in some[:_EXAMPLES]),
+            hint=next(one.hint for one in some if one.error == next(iter(texts))),
         )
-        for action, some in grouped.items()
-    ]
+        found.append(failing)
     return tuple(sorted(found, key=lambda one: (-one.links, one.action)))
 
 
-def _waiting(counts: Counts, plans: Collection[str], each: Sequence[LinkStatus]) -> Waiting:
+def _waiting(counts: Counts, templates: TemplateWaits, each: Sequence[LinkStatus]) -> Waiting:
     total = Counter[Cause]()
     for some in counts.values():
         total.update(some)
     return Waiting(
         changes=sum(total[cause] for cause in _HELD),
         links=sum(one.held > 0 for one in each),
-        plans=len(plans),
+        plans=templates.plans,
+        handovers=templates.handovers,
+        withdrawals=templates.withdrawals,
         conflicts=total[Cause.CONFLICT],
         failed=sum(total[cause] for cause in _FAILED),
         rejected=total[Cause.REJECTED],

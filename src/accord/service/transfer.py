@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from accord.ports.errors import AuthFailed
-from accord.rules.problem import RuleErrors
+from accord.rules.problem import RuleErrors, Severity
 from accord.rules.rule import Rule
 from accord.rules.source import Source
 from accord.rules.text import rules_in
@@ -27,7 +27,7 @@ from accord.service.transfer_diff import (
 )
 from accord.service.transfer_export import export
 from accord.service.transfer_templates import read_templates
-from accord.service.transfer_text import DEFAULT_RULES, Reading, read_links, read_targets
+from accord.service.transfer_text import DEFAULT_RULES, Reading, hint_for, read_links, read_targets
 from accord.state.records import Link
 from accord.state.state import Tx
 
@@ -102,7 +102,7 @@ def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
     except RuleErrors as error:
         reading.problems += error.problems
     for rule in rules.values():
-        _check_owners(accord, reading, rule)
+        _check_owners(accord, reading, rule, standing)
     made = _make_rules(reading, links, standing.rules | rules)
     known = standing.rules | rules | made
     templates, more = read_templates(accord, reading, standing.targets | targets, known)
@@ -130,16 +130,18 @@ def _addresses(accord: Accord) -> Callable[[str], str]:
     return address_of
 
 
-def _check_owners(accord: Accord, reading: Reading, rule: Rule) -> None:
-    """Say which owners of tasks are no users of the CRM."""
+def _check_owners(accord: Accord, reading: Reading, rule: Rule, standing: Standing) -> None:
+    """Say which owners of tasks are no users of the CRM; who has left since is a warning."""
+    stored = standing.rules.get(rule.name)
     names = [table.get("name") for table in reading.source.data["rule"]]
     for address, user in rule.ownership.items():
         try:
             require_user(accord, user)
         except AuthFailed as error:
             place = ("rule", names.index(rule.name), "ownership", address)
-            hint = f"add them: accord crm users add {user} --address …"
-            reading.wrong(place, str(error), hint=hint)
+            stands = stored is not None and stored.ownership.get(address) == user
+            severity = Severity.WARNING if stands else Severity.ERROR
+            reading.wrong(place, str(error), severity=severity, hint=hint_for(user, error))
 
 
 def _make_rules(

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from accord.model.kinds import Kind, Side
-from accord.ports.errors import AccordError, ConfigError
+from accord.ports.errors import AccordError, AuthFailed, ConfigError
 from accord.ports.settings import Setting, SettingType
 from accord.rules.problem import Problem, Severity, instead
 from accord.rules.source import Path as Place
@@ -129,10 +129,13 @@ def read_links(
         kinds = _kinds(reading, place, given)
         _single(reading, place, given, users, kinds)
         for user in users:
-            principal = _principal(reading, place, user, given.principal, address_of)
-            for kind in kinds:
-                link = _link(given, user, kind, principal, targets[given.target])
-                _add_link(reading, standing, link, place)
+            known = [standing.get(_link_name(given, user, kind)) for kind in kinds]
+            stand = all(link is not None and link.user == user for link in known)
+            principal = _principal(reading, place, user, given.principal, address_of, stand=stand)
+            for kind, link in zip(kinds, known, strict=True):
+                mailbox = principal or (link.principal if link is not None else "")
+                made = _link(given, user, kind, mailbox, targets[given.target])
+                _add_link(reading, standing, made, place)
 
 
 def tables(reading: Reading, key: str) -> list[dict[str, Any]]:
@@ -279,25 +282,47 @@ def _single(
         reading.wrong((*place, "name"), "must be a text of 1 to 100 characters without /")
 
 
+def hint_for(user: str, error: AccordError) -> str:
+    """Return what to do about a user whom the CRM doesn't let in."""
+    if isinstance(error, AuthFailed) and error.code == "inactive-user":
+        return error.hint
+    return f"add them: accord crm users add {user} --address …"
+
+
 def _principal(
-    reading: Reading, place: Place, user: str, said: str, address_of: Callable[[str], str]
+    reading: Reading,
+    place: Place,
+    user: str,
+    said: str,
+    address_of: Callable[[str], str],
+    *,
+    stand: bool,
 ) -> str:
-    """Return the mailbox of a user, who must be one of the CRM's."""
+    """Return the mailbox of a user, who must be one of the CRM's; empty where that isn't known.
+
+    The links that `stand` are those of somebody who has left, and no reason to refuse the text.
+    """
     try:
         address = address_of(user)
     except AccordError as error:
         key = "user" if "user" in reading.source.data["link"][place[1]] else "users"
-        hint = f"add them: accord crm users add {user} --address …"
-        reading.wrong((*place, key), str(error), hint=hint)
-        return ""
+        left = stand and isinstance(error, AuthFailed)
+        severity = Severity.WARNING if left else Severity.ERROR
+        where, hint = (*place, key), hint_for(user, error)
+        reading.wrong(where, str(error), severity=severity, hint=hint)
+        return said
     if not address and not said:
         hint = 'add principal = "…", the address of the mailbox'
         reading.wrong(place, f"the CRM knows no address of {user}", hint=hint)
     return said or address
 
 
+def _link_name(given: LinkTable, user: str, kind: Kind) -> str:
+    return given.name or f"{user}-{kind}"
+
+
 def _link(given: LinkTable, user: str, kind: Kind, principal: str, target: Target) -> Link:
-    name = given.name or f"{user}-{kind}"
+    name = _link_name(given, user, kind)
     return Link(
         id=name,
         name=name,

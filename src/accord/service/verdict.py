@@ -121,6 +121,7 @@ def _servers(status: Status) -> Iterator[Matter]:
         elsewhere = one.action == Retry.action
         yield Matter(
             what=f"{count} of {where}: {text}{more}",
+            do=one.hint,
             action=one.action,
             weight=Weight.ELSEWHERE if elsewhere else Weight.NOW,
         )

@@ -62,7 +62,7 @@ class Given(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `held` says why a plan waits for approval, and `rule_next` the rule that would then hold.
     `left` is since when the link's user is no member any more; `paused` says that the link was
-    paused for that, and not by hand.
+    paused for that, and not by hand; `stuck` why it could not be withdrawn when its time had come.
     """
 
     link: str
@@ -75,6 +75,7 @@ class Given(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule_next: str = ""
     left: datetime | None = None
     paused: bool = False
+    stuck: str = ""
 
 
 class Offered(Struct, frozen=True, kw_only=True):

@@ -69,7 +69,7 @@ def _links(status: Status) -> Iterator[Metric]:
     )
     waiting = {
         (name,): float(getattr(status.waiting, name))
-        for name in ("changes", "plans", "conflicts", "failed")
+        for name in ("changes", "plans", "handovers", "withdrawals", "conflicts", "failed")
     }
     yield _gauge("accord_waiting", "What waits for a person", waiting, "what")
     ahead: dict[tuple[str, ...], float] = {}

@@ -811,6 +811,18 @@ def test_links_can_be_paused_and_observed(linked: Run, mailboxes: MemoryGroupwar
     assert linked("pause", code=exits.WRONG).err
 
 
+def test_pairs_that_were_let_go_are_counted_no_more(linked: Run) -> None:
+    for title in ("One", "Two"):
+        linked("crm", "put", "--as", "alice", stdin=event(title))
+    linked("sync", "--all")
+    assert "2 paired" in linked("links", "alice-event").out
+    linked("undo", "alice", "--yes")
+    assert "0 paired" in linked("links", "alice-event").out
+    assert "alice-event: 0 pairs" in linked("links", "remove", "alice-event", "--plan").out
+    removed = linked("links", "remove", "alice-event", "--yes").out
+    assert "alice-event: removed, 0 pairs let go" in removed
+
+
 def test_the_schema_describes_items(run: Run) -> None:
     schema = run("schema", "--json").row
     assert "Event" in schema["$defs"]

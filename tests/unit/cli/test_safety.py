@@ -264,6 +264,21 @@ def test_what_waits_on_a_pause_is_said_and_done_by_erasing_again(
     assert "Bob" not in _told(office)
 
 
+def test_links_of_the_person_who_is_erased_are_said_until_they_are_gone(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    office("crm", "users", "add", "quirin", "--address", "quirin@x.test")
+    link = '[[link]]\nuser = "quirin"\nkind = "event"\ntarget = "company"\nmode = "active"\n'
+    office("import", "-", stdin=link)
+    told = "quirin-event: links of theirs go on under that address: `accord withdraw quirin`"
+    assert told in office("erase", "quirin@x.test", "--plan").err
+    assert office("erase", "quirin@x.test", "--plan", "--json").row["own"] == ["quirin-event"]
+    result = office("erase", "quirin@x.test", "--yes", code=exits.FAILED)
+    assert f"left: {told}" in result.err and "erased: " in result.out
+    office("withdraw", "quirin", "--yes")
+    assert "links of theirs" not in office("erase", "quirin@x.test", "--yes").err
+
+
 def test_nobody_is_erased_by_a_word(office: Run) -> None:
     assert "no e-mail address" in office("erase", "Bob", "--yes", code=exits.WRONG).err
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from accord.model.item import Event
 from accord.model.kinds import Side
-from accord.ports.errors import ConfigError, Retry
+from accord.ports.errors import AuthFailed, ConfigError, Retry
 from accord.rules.rule import GuardLimits
 from accord.service.locking import locked
 from accord.service.removal import remove_link, remove_target, withdraw
@@ -268,3 +268,28 @@ def test_a_target_goes_when_no_link_uses_it() -> None:
         assert tx.targets.all() == []
     with pytest.raises(ConfigError, match="no target 'mail'"):
         remove_target(world.accord, "mail")
+
+
+def test_a_link_whose_user_is_shut_out_is_withdrawn_with_its_records_marks_left() -> None:
+    world = world_with("One", "Two")
+    world.crm.lock_user("alice")
+    report = withdraw(world.accord, world.link(), approved=True)
+    assert (report.error, report.groupware.deleted) == ("", 2)
+    assert report.left == ["the CRM doesn't let alice in: its records keep Accord's marks"]
+    assert traces(world) == [] and [one.marker for one in world.items()] == [""]
+
+
+def test_a_crm_that_lets_nobody_in_ends_a_withdrawal() -> None:
+    world = world_with("One", "Two")
+
+    class Shut:
+        def __getattr__(self, name: str) -> Any:
+            if name in ("open", "instance"):
+                raise AuthFailed("the token is refused")
+            return getattr(world.crm, name)
+
+    shut: Any = Shut()
+    world.accord.crm = shut
+    for dry in (True, False):
+        assert withdraw(world.accord, world.link(), dry=dry).error == "the token is refused"
+    assert len(world.items()) == 3

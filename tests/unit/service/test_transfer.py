@@ -14,7 +14,7 @@ from accord.crm import memory as crm_memory
 from accord.engine.plan import Pairing
 from accord.model.item import Event
 from accord.model.observe import Snapshot
-from accord.rules.problem import Problem, RuleErrors
+from accord.rules.problem import Problem, RuleErrors, Severity
 from accord.rules.rule import Rule
 from accord.service import registry
 from accord.service.accord import Accord
@@ -330,6 +330,18 @@ def test_tasks_are_given_to_users_of_the_crm_only(accord: Accord) -> None:
     assert (problem.line, problem.path) == (6, 'rule[0].ownership."b@x.test"')
     assert "nobody" in problem.message and "accord crm users add nobody" in problem.hint
     bring(accord, f'{rule}"a@x.test" = "bob"\n')
+
+
+def test_an_owner_of_tasks_who_has_left_since_is_a_warning(accord: Accord) -> None:
+    rule = '[[rule]]\nname = "tasks"\nkind = "task"\n[rule.ownership]\n'
+    bring(accord, f'{rule}"a@x.test" = "bob"\n')
+    crm: Any = accord.crm
+    crm.lock_user("bob")
+    (warning,) = bring(accord, f'{rule}"a@x.test" = "bob"\n').warnings
+    assert (warning.severity, warning.line) == (Severity.WARNING, 5)
+    found = problems(accord, f'{rule}"a@x.test" = "bob"\n"b@x.test" = "bob"\n')
+    wrong = [each.path for each in found if each.severity is Severity.ERROR]
+    assert wrong == ['rule[0].ownership."b@x.test"']
 
 
 def test_what_is_said_of_one_field_of_a_group_is_refused_with_its_line(accord: Accord) -> None:
