@@ -63,6 +63,10 @@ class Busy(Retry):
     """Another run of Accord is at work there."""
 
 
+ASK_AGAIN = 60.0
+"""Seconds after which a CRM is asked again about a user it doesn't let in: no password is shown."""
+
+
 class AuthFailed(AccordError):
     """The credentials were refused."""
 

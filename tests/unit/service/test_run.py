@@ -660,6 +660,20 @@ def test_where_every_login_is_refused_the_account_is_left_alone() -> None:
     assert len(mailboxes.opened) == 5
 
 
+def test_users_who_left_the_crm_keep_nobody_from_signing_in_at_the_mail_server() -> None:
+    """Nobody has shown a password there: only logins that the server itself refuses count."""
+    left = [f"user{number}" for number in range(8)]
+    world = World(*left, "stays")
+    for user in left:
+        world.crm.lock_user(user)
+    settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
+    with Scene(world, settings) as scene:
+        assert until(lambda: scene.run.idle, SOON)
+        assert scene.run._queue.circuits() == []
+        world.person("stays").add(event("one"))
+        assert until(lambda: world.titles("stays") == (["one"], ["one"]), SOON)
+
+
 def test_refused_logins_are_counted_for_all_processes_together() -> None:
     users = [f"user{number}" for number in range(9)]
     world = World(*users)

@@ -42,7 +42,7 @@ from accord.crm.database.viewer import ALL, OWN
 from accord.model.kinds import Kind
 from accord.model.observe import Completeness, Listing, Observation
 from accord.ports.adapter import Known
-from accord.ports.errors import AuthFailed
+from accord.ports.errors import ASK_AGAIN, AuthFailed
 
 LAG = 5000
 """A cursor on which nothing happened moves only after so many revisions of others."""
@@ -153,7 +153,9 @@ def _find(store: Store, noun: Noun, user: str, since: int, whole: bool, size: in
     with store.read(single=True) as tx:
         rows = tx.connection.execute(_select(noun.kind, whole, store.owned), given).all()
     if not rows:
-        raise AuthFailed(f"there is no active CRM user {user!r}", code="unknown-user")
+        raise AuthFailed(
+            f"there is no active CRM user {user!r}", after=ASK_AGAIN, code="unknown-user"
+        )
     refs = tuple((row.ref, row.revision) for row in rows if row.ref is not None)
     return Found(refs, rows[0].highest, rows[0].since or 0)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, select
 from accord.crm.database.schema import MEMBERS, USER_ADDRESSES, USER_KINDS, USERS
 from accord.db import Tx
 from accord.model.parts import Person
-from accord.ports.errors import AuthFailed
+from accord.ports.errors import ASK_AGAIN, AuthFailed
 
 OWN = "own"
 ALL = "all"
@@ -62,9 +62,11 @@ def person_of(tx: Tx, user: int) -> Viewer:
 def _viewer(tx: Tx, name: str, condition: Any, *, active_only: bool) -> Viewer:
     row = tx.execute(select(USERS).where(condition)).one_or_none()
     if row is None:
-        raise AuthFailed(f"there is no CRM user {name!r}", code="unknown-user")
+        raise AuthFailed(f"there is no CRM user {name!r}", after=ASK_AGAIN, code="unknown-user")
     if active_only and not row.active:
-        raise AuthFailed(f"the CRM user {name!r} is not active", code="inactive-user")
+        raise AuthFailed(
+            f"the CRM user {name!r} is not active", after=ASK_AGAIN, code="inactive-user"
+        )
     addresses = tx.connection.execute(_addresses(), {"user": row.id}).all()
     groups = tx.connection.execute(_groups(), {"user": row.id}).scalars()
     levels = tx.connection.execute(_levels(), {"user": row.id}).all()

@@ -21,7 +21,7 @@ from accord.model.parts import Attendee, Person
 from accord.model.traits import Traits
 from accord.ports.adapter import Hint
 from accord.ports.clock import Clock
-from accord.ports.errors import AuthFailed
+from accord.ports.errors import ASK_AGAIN, AuthFailed
 from accord.ports.requests import Requests
 
 
@@ -107,10 +107,10 @@ class Store:
     def user(self, name: str) -> str:
         """Return the name of a user; raises AuthFailed for a stranger or a locked one."""
         if name in self.locked:
-            raise AuthFailed(f"the user {name!r} is locked", code="locked")
+            raise AuthFailed(f"the user {name!r} is locked", after=ASK_AGAIN, code="locked")
         if name not in self.addresses:
             if self.closed or not name:
-                raise AuthFailed(f"there is no user {name!r}", code="unknown-user")
+                raise AuthFailed(f"there is no user {name!r}", after=ASK_AGAIN, code="unknown-user")
             self.addresses[name] = (name,) if "@" in name else ()
         return name
 

@@ -82,7 +82,7 @@ def of_session(code: int, text: str, what: str) -> AccordError:
     """Return the error of a message, or of a command about no single item."""
     said = _said(text)
     if isinstance(said, Denied):
-        return AuthFailed(str(said), code=said.code)
+        return AuthFailed(str(said), after=_REFUSED, code=said.code)
     if said is not None and not isinstance(said, ItemError):
         return said
     message = f"{what}: {said or f'CRM.interface answers {_name(code)}'}"
