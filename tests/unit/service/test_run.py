@@ -668,7 +668,7 @@ def test_users_who_left_the_crm_keep_nobody_from_signing_in_at_the_mail_server()
         world.crm.lock_user(user)
     settings = RunSettings(interval=3600, poll=3600, feed=0.05, workers=1)
     with Scene(world, settings) as scene:
-        assert until(lambda: scene.run.idle, SOON)
+        assert until(lambda: len(scene.run._failures) == len(left) and scene.run.idle, SOON)
         assert scene.run._queue.circuits() == []
         world.person("stays").add(event("one"))
         assert until(lambda: world.titles("stays") == (["one"], ["one"]), SOON)
