@@ -102,7 +102,7 @@ def withdraw(
             _part(accord, visit, pairings, report, by)
 
     working = replace(link, paused=False, mode=Mode.ACTIVE)
-    options = Options(dry=dry, cause="withdrawal", parting=True)
+    options = Options(dry=dry, cause="withdrawal", parting=True, stays=True)
     return attend(accord, working, options, decide, carry_out, progress)
 
 
