@@ -9,11 +9,36 @@ import ipaddress
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from accord.ports.errors import ConfigError
 
 UNCHECKED = "THE CERTIFICATE IS NOT CHECKED: whoever is on the way can read passwords and items."
 """What is said of a target whose administrator has switched the check off, wherever it is shown."""
+
+READABLE = "WITHOUT TLS: whoever can listen on the way reads passwords and everybody's items."
+"""What is said of a target on another machine that is reached by http, wherever it is shown."""
+
+
+def is_readable(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the settings of a target send passwords unencrypted to another machine."""
+    parts = urlsplit(str(settings.get("url") or ""))
+    return parts.scheme == "http" and not is_near(parts.hostname)
+
+
+def require_tls(settings: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError for such settings where they don't say themselves that it is meant.
+
+    `where` names the target. Only new settings are asked for it: what works goes on working.
+    """
+    if is_readable(settings) and settings.get("without_tls") is not True:
+        host = urlsplit(str(settings["url"])).hostname
+        raise ConfigError(
+            f"{where}: over http anybody on the way to {host} could read passwords and items",
+            field="url",
+            hint="write https://…; a certificate of your own is trusted by 'ca_file'; if the way "
+            "is safe, say so by without_tls = true",
+        )
 
 
 def is_unchecked(settings: Mapping[str, Any]) -> bool:

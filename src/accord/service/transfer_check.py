@@ -11,7 +11,7 @@ from accord.model.kinds import Side
 from accord.model.traits import Traits
 from accord.ports.adapter import Adapter
 from accord.ports.errors import AccordError, ConfigError
-from accord.ports.tls import UNCHECKED, is_unchecked
+from accord.ports.tls import READABLE, UNCHECKED, is_readable, is_unchecked, require_tls
 from accord.rules.check import check
 from accord.rules.defaults import kind_on
 from accord.rules.problem import Problem, Severity
@@ -79,10 +79,14 @@ def _check_target(reading: Reading, name: str, built: _Built, standing: Standing
         return
     try:
         built.adapter(target.id)
+        require_tls(target.settings, f"target {name}")
     except ConfigError as error:
         where = (*place, error.field) if error.field else place
         reading.wrong(where, str(error), hint=error.hint)
         return
+    if is_readable(target.settings):
+        where, more = (*place, "url"), {"severity": Severity.WARNING, "hint": "write https://…"}
+        reading.problems.append(reading.source.problem(where, READABLE, **more))
     if is_unchecked(target.settings):
         hint = "set verify = true, and ca_file if the server has an authority of its own"
         where, more = (*place, "verify"), {"severity": Severity.WARNING, "hint": hint}
