@@ -46,6 +46,10 @@ def is_unchecked(settings: Mapping[str, Any]) -> bool:
     return settings.get("verify") is False and not str(settings.get("url")).startswith("http:")
 
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says of an answer to its greeting that is none; the latter since version 3.2."""
+
+
 def is_near(host: str | None) -> bool:
     """Tell whether a host is this very machine, so that nobody can listen on the way."""
     if host == "localhost":
@@ -85,6 +89,21 @@ def untrusted(error: BaseException, host: str, authority: str) -> ConfigError | 
                 hint=f"name {authority} in 'ca_file', or mend the certificate "
                 "(host name, end date)",
                 code="certificate",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def without(error: BaseException, host: str) -> ConfigError | None:
+    """Return what to mend if a port that was to speak TLS answered something else, else None."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            return ConfigError(
+                f"{host}: this port doesn't speak TLS",
+                field="url",
+                hint="name the port for https in 'url'; if the server has none, write http://…",
+                code="no-tls",
             )
         cause = cause.__cause__ or cause.__context__
     return None
