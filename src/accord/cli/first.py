@@ -16,6 +16,7 @@ from accord.cli import exits
 from accord.cli.ask import asked
 from accord.cli.call import Call
 from accord.cli.errors import Usage
+from accord.ports.tls import READABLE
 
 if TYPE_CHECKING:
     from accord.ports.adapter import Finding
@@ -77,6 +78,13 @@ def secret(
 def file(call: Call, path: str) -> str:
     """Return the whole path of a file, empty where none is named."""
     return str((call.here / path).resolve()) if path else ""
+
+
+def loud(call: Call, *, without_tls: bool) -> dict[str, bool]:
+    """Return the setting that lets passwords go without encryption, and say what it means."""
+    if without_tls:
+        call.note(READABLE, style="bold red", markup=False)
+    return {"without_tls": True} if without_tls else {}
 
 
 def name_of(url: str) -> str:

@@ -33,6 +33,8 @@ def log_to_errors(*, verbose: bool, json: bool = False) -> None:
             root.removeHandler(each)
     root.addHandler(handler)
     logging.getLogger("accord").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    # That something is tried again is a warning for stamina; for people it is none before it fails.
+    logging.getLogger("stamina").setLevel(logging.DEBUG if verbose else logging.ERROR)
     _log_retries()
 
 

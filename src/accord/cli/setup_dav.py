@@ -22,6 +22,9 @@ def dav(
     password_file: Annotated[str, Parameter(help="The file that holds the password.")] = "",
     name: Annotated[str, Parameter(help="What to call the target.")] = "",
     ca_file: Annotated[str, Parameter(help="Own certificate authority, a PEM file.")] = "",
+    without_tls: Annotated[
+        bool, Parameter(help="Let http:// go to another machine, readable on the way.")
+    ] = False,
     output: Annotated[Path | None, Parameter(help="Write into this file.")] = None,
     force: Annotated[bool, Parameter(help="Overwrite the file.")] = False,
     call: CallArgument,
@@ -45,13 +48,14 @@ def dav(
     reference, password = first.secret(
         call, (password_env, password_file), name, "Password or app password"
     )
+    settings = dav_settings(url, principal, login, first.file(call, ca_file))
     account = Account(
         what="A CalDAV/CardDAV server",
         adapter="dav",
         name=name,
         user=user,
         principal=principal,
-        settings=dav_settings(url, principal, login, first.file(call, ca_file)),
+        settings=settings | first.loud(call, without_tls=without_tls),
         secret="passwords",
         secret_of=principal,
         reference=reference,

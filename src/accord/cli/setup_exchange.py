@@ -82,6 +82,9 @@ def exchange(
     time_zone: Annotated[str, Parameter(help="The people's zone, such as Europe/Berlin.")] = "",
     name: Annotated[str, Parameter(help="What to call the target.")] = "",
     ca_file: Annotated[str, Parameter(help="Own certificate authority, a PEM file.")] = "",
+    without_tls: Annotated[
+        bool, Parameter(help="Let http:// go to another machine, readable on the way.")
+    ] = False,
     without_check: Annotated[
         bool, Parameter(help="Take any certificate, so that anybody on the way can read along.")
     ] = False,
@@ -111,6 +114,7 @@ def exchange(
     more = {"url": url, "time_zone": time_zone, "ca_file": first.file(call, ca_file)}
     more |= {"resource": resource, "scope": scope, "token_url": token_url, "authority": authority}
     settings |= {key: value for key, value in more.items() if value}
+    settings |= first.loud(call, without_tls=without_tls)
     if without_check:
         settings["verify"] = False
         call.note(UNCHECKED, style="bold red", markup=False)

@@ -14,7 +14,7 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.errors import ADVICE
 from accord.cli.queue import circuit
 from accord.cli.words import moment, of_templates, plural
-from accord.ports.tls import UNCHECKED
+from accord.ports.tls import READABLE, UNCHECKED
 
 if TYPE_CHECKING:
     from accord.service.status import LinkStatus, Status, TargetStatus
@@ -124,8 +124,9 @@ def _queue(found: Status) -> str:
 def _show_target(call: Call, one: TargetStatus) -> None:
     late = f"{one.waiting:,} waiting, the first for {one.lag:.0f} s" if one.waiting else "no lag"
     call.say(f"{one.name} ({one.adapter}): {plural(one.links, 'link')}, {late}", markup=False)
-    if one.unchecked:
-        call.say(f"    {UNCHECKED}", style="bold red", markup=False)
+    if one.unchecked or one.readable:
+        danger = READABLE if one.readable else UNCHECKED
+        call.say(f"    {danger}", style="bold red", markup=False)
     complete = _complete(one.complete, one.never)
     call.say(f"    last visit {moment(one.visited)}; {complete}", style="dim", markup=False)
     if one.done is not None:
@@ -169,8 +170,8 @@ def _show_link(call: Call, one: LinkStatus) -> None:
 
 
 def _end(call: Call, found: Status, wrong: list[Matter]) -> None:
-    unchecked = ", ".join(one.name for one in found.targets if one.unchecked)
-    if not wrong and not unchecked:
+    unsafe = ", ".join(one.name for one in found.targets if one.unchecked or one.readable)
+    if not wrong and not unsafe:
         if found.waiting.decisions:
             call.say("\nAll goes on; what is told above waits for somebody.", style="yellow")
         else:
@@ -178,7 +179,7 @@ def _end(call: Call, found: Status, wrong: list[Matter]) -> None:
         return
     if not wrong:
         # It is set so, and nobody is called for it: but well it is not.
-        call.say(f"\nAll goes on, but unsafely: {unchecked}.", style="bold red", markup=False)
+        call.say(f"\nAll goes on, but unsafely: {unsafe}.", style="bold red", markup=False)
         return
     call.say("")
     for one in wrong:

@@ -10,7 +10,7 @@ from accord.cli import exits
 from accord.cli.ask import agreed
 from accord.cli.call import CallArgument
 from accord.cli.words import plural
-from accord.ports.tls import UNCHECKED, is_unchecked
+from accord.ports.tls import READABLE, UNCHECKED, is_readable, is_unchecked
 
 targets = App(name="targets", help="List targets; remove one without links.")
 
@@ -23,12 +23,15 @@ def list_(*, call: CallArgument) -> int:
         found = tx.targets.all()
         used = [link.target for link in tx.links.all()]
     for target in found:
-        count, unchecked = used.count(target.id), is_unchecked(target.settings)
+        count = used.count(target.id)
+        unchecked, readable = is_unchecked(target.settings), is_readable(target.settings)
         told = {"name": target.name, "adapter": target.adapter, "links": count}
-        call.data({**told, **({"unchecked": True} if unchecked else {})})
+        told |= {"unchecked": True} if unchecked else {}
+        call.data(told | ({"readable": True} if readable else {}))
         call.say(f"{target.name}  {target.adapter}  {plural(count, 'link')}", markup=False)
-        if unchecked:
-            call.say(f"    {UNCHECKED}", style="bold red", markup=False)
+        if unchecked or readable:
+            danger = READABLE if readable else UNCHECKED
+            call.say(f"    {danger}", style="bold red", markup=False)
     if not found:
         call.say("There are no targets yet; `accord import` makes them.")
     return exits.OK

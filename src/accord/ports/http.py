@@ -16,7 +16,7 @@ import httpx2
 
 from accord.ports.clock import Reading
 from accord.ports.errors import AccordError, ConfigError, Retry
-from accord.ports.tls import untrusted
+from accord.ports.tls import untrusted, without
 
 LONGEST_WAIT = 86_400.0
 """Seconds for which a server is left alone at most, whatever it asks for."""
@@ -139,6 +139,8 @@ def unreached(error: httpx2.HTTPError, what: str, url: str) -> AccordError:
     host = urlsplit(url).netloc.rpartition("@")[2]
     if refused := untrusted(error, host, "the server's own certificate authority"):
         return refused
+    if isinstance(error, httpx2.ConnectError) and (plain := without(error, host)):
+        return plain
     text = f"{what} {host}: {type(error).__name__}: {error}"
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
         return Retry(text, after=30.0, code="unreachable", everybody=True)

@@ -85,6 +85,16 @@ VERIFY = Setting(
     help="switching this off lets anybody on the way read passwords; use ca_file instead",
 )
 
+WITHOUT_TLS = Setting(
+    name="without_tls",
+    label="Without encryption",
+    type=SettingType.FLAG,
+    default=False,
+    advanced=True,
+    help="lets an address with http:// be on another machine: whoever can listen on the way reads "
+    "passwords and everybody's items",
+)
+
 TIMEOUT = Setting(
     name="timeout",
     label="Patience",

@@ -9,16 +9,45 @@ import ipaddress
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from accord.ports.errors import ConfigError
 
 UNCHECKED = "THE CERTIFICATE IS NOT CHECKED: whoever is on the way can read passwords and items."
 """What is said of a target whose administrator has switched the check off, wherever it is shown."""
 
+READABLE = "WITHOUT TLS: whoever can listen on the way reads passwords and everybody's items."
+"""What is said of a target on another machine that is reached by http, wherever it is shown."""
+
+
+def is_readable(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the settings of a target send passwords unencrypted to another machine."""
+    parts = urlsplit(str(settings.get("url") or ""))
+    return parts.scheme == "http" and not is_near(parts.hostname)
+
+
+def require_tls(settings: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError for such settings where they don't say themselves that it is meant.
+
+    `where` names the target. Only new settings are asked for it: what works goes on working.
+    """
+    if is_readable(settings) and settings.get("without_tls") is not True:
+        host = urlsplit(str(settings["url"])).hostname
+        raise ConfigError(
+            f"{where}: over http anybody on the way to {host} could read passwords and items",
+            field="url",
+            hint="write https://…; a certificate of your own is trusted by 'ca_file'; if the way "
+            "is safe, say so by without_tls = true",
+        )
+
 
 def is_unchecked(settings: Mapping[str, Any]) -> bool:
     """Tell whether the settings of a target have the server's certificate go unchecked."""
     return settings.get("verify") is False and not str(settings.get("url")).startswith("http:")
+
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says of an answer to its greeting that is none; the latter since version 3.2."""
 
 
 def is_near(host: str | None) -> bool:
@@ -60,6 +89,21 @@ def untrusted(error: BaseException, host: str, authority: str) -> ConfigError | 
                 hint=f"name {authority} in 'ca_file', or mend the certificate "
                 "(host name, end date)",
                 code="certificate",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def without(error: BaseException, host: str) -> ConfigError | None:
+    """Return what to mend if a port that was to speak TLS answered something else, else None."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            return ConfigError(
+                f"{host}: this port doesn't speak TLS",
+                field="url",
+                hint="name the port for https in 'url'; if the server has none, write http://…",
+                code="no-tls",
             )
         cause = cause.__cause__ or cause.__context__
     return None

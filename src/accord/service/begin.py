@@ -92,7 +92,7 @@ def attend(
                 place = Place(
                     target=link.target,
                     principal=link.principal,
-                    folder=find_folder(accord, session, link),
+                    folder=find_folder(accord, session, link, stays=options.stays),
                     links=(link,),
                 )
                 lease = enter(accord, place, options, stack)

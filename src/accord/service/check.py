@@ -201,7 +201,7 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
             yield from _findings(area, [one for one in found if one.subject in _ABOUT_ALL])
         yield from _findings(who, [one for one in found if one.subject not in _ABOUT_ALL])
         yield from _watched(accord, who, target, principal)
-        if all(one.ok for one in found if one.subject != "encryption"):
+        if all(one.ok for one in found if not one.subject.startswith(_BESIDE)):
             yield from _folders(accord, who, some)
     name = instance_key(target.id)
     yield _instance(accord, area, name, adapter.instance, revision(accord, name))
@@ -209,6 +209,9 @@ def _target(accord: Accord, target: Target, links: list[Link]) -> Iterator[Check
 
 _ABOUT_ALL = ("connection", "encryption", "database", "interface")
 """Subjects that are the same for everybody on a target, said once."""
+
+_BESIDE = ("encryption", "default ")
+"""How subjects begin that don't keep a link from its folder, or of which its own line says more."""
 
 
 def _watched(accord: Accord, area: str, target: Target, principal: str) -> Iterator[Checked]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from accord.model.kinds import Kind, Side
 from accord.ports.adapter import Finding
 from accord.ports.errors import AccordError
+from accord.ports.tls import require_tls
 from accord.ports.vault import Vault
 from accord.rules.defaults import groupware_kind
 from accord.rules.render import render_key, render_value
@@ -64,6 +65,7 @@ def tried(
         secrets=secrets,
     )
     try:
+        require_tls(account.settings, account.name)
         adapter = registry.build(target, vault)
     except AccordError as error:
         return (_fault("settings", error),), ()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterable
@@ -19,9 +20,10 @@ from accord.model.item import Event
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Observation
 from accord.model.parts import Person
-from accord.ports.adapter import Session
+from accord.ports.adapter import Folder, Session
 from accord.ports.errors import AccordError, Busy, ConfigError, Retry
 from accord.ports.fitting import Fitting
+from accord.ports.folders import Named, NamesFolders, no_folder
 from accord.rules.facts import Facts
 from accord.rules.program import program_of
 from accord.rules.rule import Rule, Unfit
@@ -68,7 +70,8 @@ class Options(Struct, frozen=True, kw_only=True):
     `yields` ends it between two steps where somebody waits for the folder.
     `rules` names versions of rules to be tried instead of those in force; only `dry`. `parting`
     takes the links' copies away although they are paused. `approved` are fingerprints of steps of
-    another rule's plan that somebody said yes to.
+    another rule's plan that somebody said yes to. `stays` works in the folder that the link began
+    with, whichever the settings name by now: to take back what stands there.
     """
 
     dry: bool = False
@@ -78,6 +81,7 @@ class Options(Struct, frozen=True, kw_only=True):
     parting: bool = False
     yields: bool = False
     approved: frozenset[str] = frozenset()
+    stays: bool = False
 
     def __post_init__(self) -> None:
         """Refuse to write under a rule that isn't in force."""
@@ -89,34 +93,40 @@ def silent(_phase: str, _done: int, _total: int) -> None:
     """Report no progress."""
 
 
-def find_folder(accord: Accord, session: Session, link: Link) -> str:
+def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = False) -> str:
     """Return the id of the folder a link works in; raises ConfigError where there is none.
 
     A link stays in the folder it began with: another default or a new calendar doesn't move it,
-    for then everything in the old one would look deleted. Raises it, too, where the mailbox is
-    another one than the link is bound to.
+    for then everything in the old one would look deleted. Where settings name another folder than
+    that, it is raised, too, unless the link `stays`; and where the mailbox is another one than the
+    link is bound to.
     """
     with accord.state.read() as tx:
         kept = tx.settings.some(folder_key(link), binding_key(link))
     recognize(session, link, kept.get(binding_key(link), {}))
-    kind = groupware_kind(link.kind)
+    kind, former = groupware_kind(link.kind), str(kept.get(folder_key(link), ""))
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
+    began = next((folder for folder in fitting if folder.id == former), None)
+    if stays and began is not None:
+        return former
     if link.folder:
         for folder in fitting:
             if link.folder in (folder.id, folder.name):
                 return folder.id
-        names = ", ".join(folder.name for folder in fitting) or "none"
-        raise ConfigError(
-            f"{link.principal} has no folder {link.folder!r} for {kind}s",
-            field="folder",
-            hint=f"folders there: {names}",
-        )
-    if former := kept.get(folder_key(link), ""):
-        if former in (folder.id for folder in fitting):
-            return str(former)
+        raise no_folder(link.principal, link.folder, kind, fitting)
+    named = session.folder_named(kind) if isinstance(session, NamesFolders) else None
+    if began is not None and (named is None or named.means(began)):
+        return former
+    if former and (named is None or _has_worked(accord, link)):
+        if began is not None and named is not None:
+            raise _misplaced(link, began, named)
         hint = "nothing follows from that: bring it back, or name another folder in the link"
         detail = f"the folder {former} of {link.principal} isn't there any more"
         raise ConfigError(detail, field="folder", hint=hint)
+    if named is not None:
+        if not named.folder:
+            raise no_folder(link.principal, named.name, kind, fitting, named.setting)
+        return named.folder
     chosen = next((folder for folder in fitting if folder.default), None) or next(
         iter(fitting), None
     )
@@ -124,6 +134,34 @@ def find_folder(accord: Accord, session: Session, link: Link) -> str:
         hint = "make one there, or name another folder in the link"
         raise ConfigError(f"{link.principal} has no folder for {kind}s", field="folder", hint=hint)
     return chosen.id
+
+
+def former_folder(accord: Accord, link: Link) -> str:
+    """Return the id of the folder that a link began with; empty where it hasn't begun."""
+    with accord.state.read() as tx:
+        return str(tx.settings.get(folder_key(link), ""))
+
+
+def _has_worked(accord: Accord, link: Link) -> bool:
+    """Tell whether anything of a link may stand in its folder."""
+    with accord.state.read() as tx:
+        return bool(tx.pairings.count(link.id) or tx.intents.of_link(link.id))
+
+
+def _misplaced(link: Link, began: Folder, named: Named) -> ConfigError:
+    """Return the error for a link that works in another folder than the settings name.
+
+    To go on would write where nobody wants it, to move would leave behind what stands there.
+    """
+    missing = "" if named.folder else ", which isn't there"
+    return ConfigError(
+        f"{link.name} works in {began.name!r}, but {named.setting!r} of its target is "
+        f"{named.name!r}{missing}: nothing is read or written",
+        field=named.setting,
+        hint=f"folder = {json.dumps(began.name, ensure_ascii=False)} in the link lets it stay; to "
+        f"move it, `accord links remove {link.name} --withdraw` shows its copies there and deletes "
+        "them once you agree, and imported again it begins in the other",
+    )
 
 
 def take_lease(accord: Accord, folder: Place, stack: ExitStack) -> Lease:

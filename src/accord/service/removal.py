@@ -104,7 +104,7 @@ def withdraw(
             _part(accord, visit, pairings, report, by)
 
     working = replace(link, paused=False, mode=Mode.ACTIVE)
-    options = Options(dry=dry, cause="withdrawal", parting=True)
+    options = Options(dry=dry, cause="withdrawal", parting=True, stays=True)
     crm = WithoutUser(accord.crm)
     report = attend(crm.within(accord), working, options, decide, carry_out, progress)
     if crm.shut_out:

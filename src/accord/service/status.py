@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from accord import __version__
 from accord.ports.queue import Entry, Queue, Stage
-from accord.ports.tls import is_unchecked
+from accord.ports.tls import is_readable, is_unchecked
 from accord.service.accord import Accord
 from accord.service.config import Config
 from accord.service.expiries import Expiry, expiries
@@ -63,7 +63,8 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     Of its links that may write, `complete` is since when all of them were listed completely, and
     `never` how many were not yet; `visited` is when the last visit of any ended. `circuit` is
     how it stands with a target that failed of late, `done` how long changes took that were heard
-    of in the last hours. `unchecked` says that anybody may pose as its server.
+    of in the last hours. `unchecked` says that anybody may pose as its server, `readable` that
+    passwords go unencrypted to another machine.
     """
 
     name: str
@@ -78,6 +79,7 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     circuit: Resting | None = None
     done: Speed | None = None
     unchecked: bool = False
+    readable: bool = False
 
     @property
     def alone(self) -> bool:
@@ -295,6 +297,7 @@ def _targets(
             circuit=circuits.get(target.id),
             done=speed(_work(target.name, processes)),
             unchecked=is_unchecked(target.settings),
+            readable=is_readable(target.settings),
         )
         found.append(one)
     return tuple(found)

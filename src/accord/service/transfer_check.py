@@ -11,12 +11,13 @@ from accord.model.kinds import Side
 from accord.model.traits import Traits
 from accord.ports.adapter import Adapter
 from accord.ports.errors import AccordError, ConfigError
-from accord.ports.tls import UNCHECKED, is_unchecked
+from accord.ports.tls import READABLE, UNCHECKED, is_readable, is_unchecked, require_tls
 from accord.rules.check import check
 from accord.rules.defaults import kind_on
 from accord.rules.problem import Problem, Severity
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
+from accord.service.opening import find_folder, former_folder
 from accord.service.transfer_diff import Standing, Wanted
 from accord.service.transfer_templates import check_kinds
 from accord.service.transfer_text import Reading
@@ -33,7 +34,7 @@ def check_import(accord: Accord, reading: Reading, wanted: Wanted, standing: Sta
         if reading.failed:
             return
         for name, link in wanted.links.items():
-            _check_link(reading, name, link, built, standing)
+            _check_link(accord, reading, name, link, built, standing)
         check_kinds(reading, wanted.templates, built.adapter)
         reading.problems += _check_rules(accord, reading, wanted, standing, built)
 
@@ -78,10 +79,14 @@ def _check_target(reading: Reading, name: str, built: _Built, standing: Standing
         return
     try:
         built.adapter(target.id)
+        require_tls(target.settings, f"target {name}")
     except ConfigError as error:
         where = (*place, error.field) if error.field else place
         reading.wrong(where, str(error), hint=error.hint)
         return
+    if is_readable(target.settings):
+        where, more = (*place, "url"), {"severity": Severity.WARNING, "hint": "write https://…"}
+        reading.problems.append(reading.source.problem(where, READABLE, **more))
     if is_unchecked(target.settings):
         hint = "set verify = true, and ca_file if the server has an authority of its own"
         where, more = (*place, "verify"), {"severity": Severity.WARNING, "hint": hint}
@@ -92,12 +97,16 @@ def _used(target: Target, standing: Standing) -> bool:
     return any(link.target == target.id for link in standing.links.values())
 
 
-def _check_link(reading: Reading, name: str, link: Link, built: _Built, standing: Standing) -> None:
+def _check_link(
+    accord: Accord, reading: Reading, name: str, link: Link, built: _Built, standing: Standing
+) -> None:
     place = reading.links[name][1]
     stored = standing.links.get(name)
     if stored is not None and name in standing.paired:
         for key in _LASTING:
-            if getattr(stored, key) != getattr(link, key):
+            if getattr(stored, key) == getattr(link, key):
+                continue
+            if key != "folder" or not _is_former(accord, link, built):
                 message = (
                     f"the link {name!r} has synchronized {stored.kind}s of {stored.principal}; "
                     f"its {key} can't change"
@@ -116,6 +125,18 @@ def _check_link(reading: Reading, name: str, link: Link, built: _Built, standing
         reading.wrong(place, str(error), hint=error.hint)
     except AccordError:
         pass  # whether the server answers is a matter of `accord check`
+
+
+def _is_former(accord: Accord, link: Link, built: _Built) -> bool:
+    """Tell whether a link names the folder that it began with: so it stays there.
+
+    That alone asks a server; False where it doesn't answer.
+    """
+    try:
+        with built.adapter(link.target).open(link.principal) as session:
+            return find_folder(accord, session, link) == former_folder(accord, link)
+    except AccordError:
+        return False
 
 
 def _check_rules(

@@ -188,7 +188,8 @@ def _undo_link(
         _carry_out(visit, both.items, approves, report, filed, left)
         undo_replies(visit, _open(visit, answers), report)
 
-    return attend(accord, link, Options(dry=dry, cause="undo"), decide, carry_out)
+    options = Options(dry=dry, cause="undo", stays=True)
+    return attend(accord, link, options, decide, carry_out)
 
 
 class _Both(NamedTuple):

@@ -7,6 +7,7 @@ import logging
 import threading
 
 import pytest
+import stamina
 
 from accord.cli.call import Call
 from accord.cli.logs import log_to_errors, threads_logged
@@ -96,6 +97,19 @@ def test_a_line_that_can_not_be_written_is_not_printed_otherwise(
 
     logging.getLogger("accord.test").warning("test.told", extra={"given": Stubborn(), "a": "b"})
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_that_something_is_tried_again_is_told_only_when_asked_for(
+    verbose: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_errors(verbose=verbose)
+    with stamina.set_testing(True, attempts=2):
+        for attempt in stamina.retry_context(on=OSError):
+            with attempt:
+                if attempt.num == 1:
+                    raise ConnectionResetError
+    assert ("stamina.retry_scheduled" in capsys.readouterr().err) is verbose
 
 
 def test_a_statement_that_failed_does_not_tell_what_it_was_about() -> None:

@@ -198,3 +198,24 @@ def test_the_environments_proxy_and_netrc_are_not_asked(
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     server = serve(authority.server_context("127.0.0.1"))
     assert ask(server, ca_file=str(authority.file)).ok
+
+
+@pytest.fixture
+def plain() -> Iterator[ThreadingHTTPServer]:
+    """A server that speaks http, whatever it is greeted with."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Greeter)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_port_that_does_not_speak_tls_is_a_matter_of_the_settings(
+    plain: ThreadingHTTPServer,
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ask(plain)
+    assert str(caught.value) == f"127.0.0.1:{plain.server_port}: this port doesn't speak TLS"
+    assert (caught.value.field, caught.value.code) == ("url", "no-tls")
+    assert "port for https" in caught.value.hint

@@ -16,6 +16,7 @@ from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Finding
 from accord.ports.checking import attempt, clock, encryption
+from accord.ports.folders import no_folder
 
 _GOOD = "the certificate is trusted"
 _SIGN_IN = "check login name and password; many servers want an app password"
@@ -49,7 +50,7 @@ def _steps(server: Server, principal: str) -> Iterator[Finding]:
         return
     yield Finding(subject="sign-in and discovery", ok=True, detail=f"principal {place.principal}")
     yield from _collections(server, principal, place)
-    yield from _defaults(server.config, place)
+    yield from _defaults(server.config, principal, place)
     yield _scheduling(place)
     yield clock(server.clock())
 
@@ -78,21 +79,25 @@ def _collections(server: Server, principal: str, place: Place) -> Iterator[Findi
             yield Finding(subject=f"folder {each.name}", ok=True, detail=detail)
 
 
-def _defaults(config: Config, place: Place) -> Iterator[Finding]:
+def _defaults(config: Config, principal: str, place: Place) -> Iterator[Finding]:
     for kind, what in _NAMES.items():
+        subject = f"default {what}"
         chosen, why = folders.chosen(config, place, kind)
+        named = folders.named_in_settings(config, place, kind)
         if chosen is not None:
             detail = f"{chosen.name} ({chosen.ref}), {why}"
-            yield Finding(subject=f"default {what}", ok=True, detail=detail)
+            yield Finding(subject=subject, ok=True, detail=detail)
+        elif named is None:
+            detail = f"there is no {what} that may be written"
+            hint = "name one in the settings; create_missing = true makes it"
+            yield Finding(subject=subject, ok=False, detail=detail, hint=hint)
+        elif named.folder:
+            detail = f"{named.name!r} will be made when first needed"
+            yield Finding(subject=subject, ok=True, detail=detail)
         else:
-            lacking = {k: n for n, k in folders.lacking(config, place)}
-            will = f"{lacking[kind]!r} will be made when first needed" if kind in lacking else ""
-            yield Finding(
-                subject=f"default {what}",
-                ok=bool(will),
-                detail=will or f"there is no {what} that may be written",
-                hint="" if will else "name one in the settings; create_missing = true makes it",
-            )
+            there = folders.folders(config, place)
+            error = no_folder(principal, named.name, kind, there, named.setting)
+            yield Finding(subject=subject, ok=False, detail=str(error), hint=error.hint)
 
 
 def _scheduling(place: Place) -> Finding:

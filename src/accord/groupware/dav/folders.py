@@ -18,6 +18,7 @@ from accord.groupware.dav.settings import Config
 from accord.model.kinds import Kind
 from accord.ports.adapter import Folder
 from accord.ports.errors import ConfigError, Denied, ItemError, Rejected
+from accord.ports.folders import Named
 
 _USUAL = {"calendar", "personal", "default"}
 _USUAL_LISTS = {"tasks", "todo", "to-do"}
@@ -79,6 +80,19 @@ def chosen(config: Config, place: Place, kind: Kind) -> tuple[Collection | None,
         return best, "it takes tasks only"
     events = default(config, place, Kind.EVENT)
     return (events, "where events go, too") if events in writable else (writable[0], _FIRST)
+
+
+def named_in_settings(config: Config, place: Place, kind: Kind) -> Named | None:
+    """Return the collection of a kind that the settings name, or the book of the CRM's contacts.
+
+    Among them is one that the first write makes; None where the settings leave it open.
+    """
+    wanted = _wanted(config, kind)
+    if not wanted:
+        return None
+    found = named(planned(config, place), wanted, kind)
+    ref = found.ref if found is not None else ""
+    return Named(setting=_SETTING[kind], name=wanted, folder=ref)
 
 
 def _alone(collection: Collection) -> bool:

@@ -33,6 +33,7 @@ from accord.ports.adapter import (
 )
 from accord.ports.clock import Reading
 from accord.ports.errors import Gone
+from accord.ports.folders import Named
 from accord.ports.session import OpenSession
 
 FRESH = 30.0
@@ -70,6 +71,10 @@ class DavSession(OpenSession):
         """
         config = self._server.config
         return folders.folders(config, folders.planned(config, self._place()))
+
+    def folder_named(self, kind: Kind) -> Named | None:
+        """Return the collection that the settings name for a kind, as it is or will be made."""
+        return folders.named_in_settings(self._server.config, self._place(), kind)
 
     def identity(self) -> tuple[tuple[str, str], ...]:
         """Return what tells this person's collections from everybody else's."""

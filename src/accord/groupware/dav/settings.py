@@ -20,6 +20,7 @@ from accord.ports.settings import (
     TIMEOUT,
     VERIFY,
     VISITS,
+    WITHOUT_TLS,
     Setting,
     SettingType,
     at_least,
@@ -81,6 +82,7 @@ SETTINGS = (
     ),
     CA_FILE,
     VERIFY,
+    WITHOUT_TLS,
     Setting(
         name="trusted_hosts",
         label="Further hosts of this server",
@@ -171,6 +173,7 @@ class Config(Struct, frozen=True, kw_only=True):
     auth: str
     ca_file: str
     verify: bool
+    without_tls: bool
     trusted_hosts: tuple[str, ...]
     proxy: str
     calendar: str

@@ -18,6 +18,7 @@ from accord.groupware.exchange.watch_check import notifications
 from accord.model.kinds import Kind
 from accord.ports.adapter import Finding
 from accord.ports.checking import attempt, clock, encryption
+from accord.ports.folders import no_folder
 
 _GOOD = "the certificate is checked"
 _SIGN_IN = "check login name and password, and that the server offers this way to sign in"
@@ -57,7 +58,7 @@ def _steps(server: Server, principal: str) -> Iterator[Finding]:
     detail = f"{_ACCESS[server.config.access]} by {server.config.auth}; Exchange {version}"
     yield Finding(subject="sign-in and folders", ok=True, detail=detail)
     yield from _folders(server, principal, place)
-    yield from _defaults(server.config, place)
+    yield from _defaults(server.config, principal, place)
     yield _trash(place)
     yield notifications(server, principal, place)
     zone = server.config.time_zone
@@ -93,19 +94,21 @@ def _good(folder: Found) -> Finding:
     return Finding(subject=f"folder {folder.name}", ok=True, detail=detail)
 
 
-def _defaults(config: Config, place: Place) -> Iterator[Finding]:
+def _defaults(config: Config, principal: str, place: Place) -> Iterator[Finding]:
     listed = folders.folders(config, place)
     planned = {each.ref for each in place.lacking}
     for kind in FORMS:
         name = _NAMES[kind]
+        named = folders.named_in_settings(config, place, kind)
         chosen = next((each for each in listed if each.default and kind in each.kinds), None)
-        if chosen is None:
-            yield Finding(
-                subject=f"default {name}",
-                ok=False,
-                detail=f"there is no {name} {folders.default_name(config, kind)!r}",
-                hint="name another one in the settings; create_missing = true makes it",
-            )
+        if named is not None and not named.folder:
+            error = no_folder(principal, named.name, kind, listed, named.setting)
+            hint = error.hint
+            yield Finding(subject=f"default {name}", ok=False, detail=str(error), hint=hint)
+        elif chosen is None:
+            detail = f"the person's own {name} can't be seen"
+            hint = "name another one in the settings, or give the account rights on it"
+            yield Finding(subject=f"default {name}", ok=False, detail=detail, hint=hint)
         elif chosen.id in planned:
             detail = f"{chosen.name!r} will be made when first needed"
             yield Finding(subject=f"default {name}", ok=True, detail=detail)

@@ -19,6 +19,7 @@ from accord.groupware.exchange.wire import Message, Node
 from accord.model.kinds import Kind
 from accord.ports.adapter import Folder
 from accord.ports.errors import AccordError, ConfigError, Denied, ItemError, Rejected
+from accord.ports.folders import Named
 from accord.ports.mailbox_state import MailboxState
 
 OWN_BOOK = "CRM contacts"
@@ -95,7 +96,7 @@ def discover(client: Client, config: Config) -> Place:
 
 def folders(config: Config, place: Place) -> tuple[Folder, ...]:
     """Return the folders that hold something we carry, defaults first, nothing in the trash."""
-    usable = [each for each in (*place.found, *place.lacking) if each.kinds and not each.trash]
+    usable = _usable(place)
     defaults = {_default(config, place, usable, kind) for kind in FORMS}
     listed = [
         Folder(
@@ -108,6 +109,22 @@ def folders(config: Config, place: Place) -> tuple[Folder, ...]:
         for each in usable
     ]
     return tuple(sorted(listed, key=lambda f: (not f.default, f.name.casefold(), f.id)))
+
+
+def named_in_settings(config: Config, place: Place, kind: Kind) -> Named | None:
+    """Return the folder of a kind that the settings name, or the one of the CRM's contacts.
+
+    Among them is one that the first write makes; None where it is the person's own.
+    """
+    name = default_name(config, kind)
+    if not name:
+        return None
+    ref = _default(config, place, _usable(place), kind)
+    return Named(setting=_SETTING[kind], name=name, folder=ref)
+
+
+def _usable(place: Place) -> list[Found]:
+    return [each for each in (*place.found, *place.lacking) if each.kinds and not each.trash]
 
 
 def identity(place: Place) -> tuple[tuple[str, str], ...]:

@@ -45,6 +45,7 @@ from accord.ports.adapter import (
 from accord.ports.busy import Seen as BusySeen
 from accord.ports.clock import Reading
 from accord.ports.errors import ConfigError, Gone
+from accord.ports.folders import Named
 from accord.ports.mailbox import Letter, MailFolder, Original
 from accord.ports.session import OpenSession
 
@@ -69,6 +70,10 @@ class ExchangeSession(OpenSession):
         settings name, where they say so, and the folder of the CRM's contacts. They are empty.
         """
         return folders.folders(self._server.config, self._place())
+
+    def folder_named(self, kind: Kind) -> Named | None:
+        """Return the folder that the settings name for a kind, as it is or will be made."""
+        return folders.named_in_settings(self._server.config, self._place(), kind)
 
     def identity(self) -> tuple[tuple[str, str], ...]:
         """Return the ids of the folders that a mailbox has from its making to its end."""

@@ -24,6 +24,7 @@ from accord.ports.settings import (
     TIMEOUT,
     VERIFY,
     VISITS,
+    WITHOUT_TLS,
     Setting,
     SettingType,
     at_least,
@@ -60,6 +61,7 @@ SETTINGS = (
     ),
     CA_FILE,
     VERIFY,
+    WITHOUT_TLS,
     PROXY,
     Setting(
         name="calendar",
@@ -186,6 +188,7 @@ class Config(SignIn, frozen=True, kw_only=True):
     time_zone: str
     ca_file: str
     verify: bool
+    without_tls: bool
     proxy: str
     calendar: str
     task_list: str

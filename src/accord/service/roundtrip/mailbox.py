@@ -156,7 +156,7 @@ def _check_free(
         same = link.principal.casefold() == principal.casefold()
         if not same or groupware_kind(link.kind) is not kind:
             continue
-        if find_folder(accord, session, link) == folder.id:
+        if find_folder(accord, session, link, stays=True) == folder.id:
             raise ConfigError(
                 f"the link {link.name} works in {folder.name}, where no test belongs",
                 field="mailbox",

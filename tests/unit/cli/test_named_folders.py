@@ -1,0 +1,147 @@
+"""Folders that a target's settings name: nothing is ever written into another one instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+import pytest
+
+from accord.sandbox.exchange.hand import Hand
+from tests.exchange import ROBOT, TARGET, House
+from tests.peers import Account
+from tests.unit.cli.conftest import Run, event
+from tests.unit.cli.test_story import EXPORTED, titles
+
+DAV = """
+[[target]]
+name = "company"
+adapter = "dav"
+url = "{url}"
+user = "{{local}}"
+password = {{ env = "MAIL_PASSWORD" }}
+"""
+
+LINK = """
+[[link]]
+user = "alice"
+target = "company"
+principal = "{person}"
+kinds = ["event"]
+mode = "active"
+{more}
+"""
+
+NAMED = 'calendar = "CRM entries"\n'
+MADE = "create_missing = true\n"
+
+
+class Mailbox(NamedTuple):
+    """A person's mailbox: the target that reaches it, and what stands in their own calendar."""
+
+    person: str
+    target: str
+    titles: Callable[[], set[str]]
+
+    def text(self, settings: str = "", link: str = "") -> str:
+        """What to import: the target with more settings, and a link to this mailbox."""
+        return self.target + settings + LINK.format(person=self.person, more=link) + EXPORTED
+
+
+@pytest.fixture(params=["dav", "exchange"])
+def mailbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    if request.param == "dav":
+        account: Account = request.getfixturevalue("radicale_account")
+        person = f"{account.user}@x.test"
+        monkeypatch.setenv("MAIL_PASSWORD", account.password)
+        yield Mailbox(person, DAV.format(url=account.url), lambda: titles(account))
+        return
+    monkeypatch.setenv("MAIL_PASSWORD", "secret")
+    with closing(House()) as house:
+        person = house.person()
+        with Hand(house.url, person, "secret") as hand:
+            target = TARGET.format(url=house.url, robot=ROBOT)
+            yield Mailbox(person, target, lambda: set(hand.titles()))
+
+
+def refused(run: Run, *words: str, stdin: str = "") -> str:
+    """What a command says that must fail for its settings."""
+    result = run(*words, stdin=stdin, code=2)
+    return result.out + result.err
+
+
+def test_a_folder_that_is_named_and_not_there_is_no_other_one(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    run("import", "-", stdin=mailbox.text('calendar = "CRM entires"\n'))
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    said = f"{mailbox.person} has no folder 'CRM entires' for events"
+    assert f"✗ default calendar: {said}" in run("check", code=1).out
+    for words in (["plan"], ["sync", "--all"]):
+        assert said in refused(run, *words)
+    assert mailbox.titles() == set()
+
+    run("import", "-", stdin=mailbox.target + NAMED + MADE)
+    run("sync", "--all")
+    assert "works in CRM entries" in run("check").out
+    assert mailbox.titles() == set(), "it has a calendar of its own"
+
+
+def test_a_link_in_another_folder_than_the_settings_name_waits_and_says_so(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    own = begun(run, mailbox)
+    for settings, there in ((NAMED, ", which isn't there"), (NAMED + MADE, "")):
+        run("import", "-", stdin=mailbox.target + settings)
+        said = f"works in {own!r}, but 'calendar' of its target is 'CRM entries'{there}"
+        checked = run("check", code=1).out
+        assert f"✗ link alice-event: alice-event {said}" in checked
+        assert f'folder = "{own}" in the link' in checked
+        for words in (["plan"], ["sync", "--all"]):
+            assert said in refused(run, *words)
+        assert mailbox.titles() == {"Kick-off"}
+
+    strange = mailbox.text(NAMED + MADE, link='folder = "CRM entries"')
+    assert "folder can't change" in refused(run, "import", "-", stdin=strange)
+    run("import", "-", stdin=mailbox.text(NAMED + MADE, link=f'folder = "{own}"'))
+    assert "All is well." in run("check").out
+    run("sync", "--all")
+    assert mailbox.titles() == {"Kick-off", "Later"}
+
+
+def test_what_a_link_made_in_another_folder_can_be_taken_away(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    begun(run, mailbox)
+    run("import", "-", stdin=mailbox.target + NAMED + MADE)
+    made = run("journal", "--json").rows[0]
+    assert "delete in the mailbox: Kick-off" in run("undo", str(made["id"]), "--plan").out
+    words = ["links", "remove", "alice-event", "--withdraw"]
+    assert "delete in the mailbox: Kick-off" in run(*words, "--plan").out
+    run(*words, "--yes")
+    assert mailbox.titles() == set()
+
+    run("import", "-", stdin=mailbox.text(NAMED + MADE))
+    run("sync", "--all")
+    assert "works in CRM entries" in run("check").out
+    assert mailbox.titles() == set(), "both stand in the calendar that is named"
+
+
+def begun(run: Run, mailbox: Mailbox) -> str:
+    """Let the link begin in the person's own calendar, and leave something more to be written.
+
+    Return what that calendar is called.
+    """
+    run("import", "-", stdin=mailbox.text())
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    run("sync", "--all")
+    assert mailbox.titles() == {"Kick-off"}
+    run("crm", "put", "--as", "alice", stdin=event("Later"))
+    found = re.search("works in (.*)", run("check").out)
+    assert found is not None
+    return found[1]
