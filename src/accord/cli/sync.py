@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NAMED = 5
 """How many links that are left to another run are named."""
 
+_UNRULED = ("item that the rule can't be applied to", "items that the rule can't be applied to")
+
 LINKS = Parameter(help="Links by name, or all of a user or target.")
 
 
@@ -91,7 +93,8 @@ def show_report(call: Call, report: Report) -> None:
         (report.held, "held", "waits for approval", "wait for approval"),
         (report.conflicts, "conflicts", "in conflict", "in conflict"),
         (report.clashes, "conflicts --settled", *kept),
-        (report.failed, "journal", "failed", "failed"),
+        (report.failed - report.unruled, "journal", "failed", "failed"),
+        (report.unruled, "check", *_UNRULED),
         (report.unreadable, "check", "can't be read", "can't be read"),
         (report.withheld, "check", "withheld", "withheld"),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from accord.engine.plan import (
+    FAILED,
     WITHHELD,
     Conflict,
     Create,
@@ -66,6 +67,7 @@ _ADDED = (
     "clashes",
     "unreadable",
     "withheld",
+    "unruled",
     "files",
     "requests",
     "seconds",
@@ -77,7 +79,8 @@ class Report(Struct, kw_only=True):
 
     `paired`, `unpaired`, `held`, `conflicts` and `clashes` count each thing once, whichever sides
     it concerns: `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable`
-    were met in a form that can't be read, and left alone, `withheld` can't be held by the target.
+    were met in a form that can't be read, and left alone, `withheld` can't be held by the target;
+    `unruled` are those of the failed that the rule can't be applied to.
     `files` were hung on items, taken off or replaced. `requests` and `seconds` are the link's
     share: what served several links is split among them, so that all reports of a run add up to
     what was really spent.
@@ -103,6 +106,7 @@ class Report(Struct, kw_only=True):
     clashes: int = 0
     unreadable: int = 0
     withheld: int = 0
+    unruled: int = 0
     files: int = 0
     requests: int = 0
     seconds: float = 0.0
@@ -191,6 +195,9 @@ class Report(Struct, kw_only=True):
         self.side(step.side).skipped += 1
         self.unreadable += step.name == "unreadable"
         self.withheld += step.name == WITHHELD
+        if step.name == FAILED:
+            self.side(step.side).failed += 1
+            self.unruled += 1
 
     def count_conflict(self, step: Conflict) -> None:
         """Count a conflict that waits for somebody, or a clash that was settled."""
@@ -225,6 +232,7 @@ class Report(Struct, kw_only=True):
             "clashes": self.clashes,
             "unreadable": self.unreadable,
             "withheld": self.withheld,
+            "unruled": self.unruled,
             "files": self.files,
             "failed": self.failed,
             "requests": self.requests,
