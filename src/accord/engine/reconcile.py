@@ -19,8 +19,8 @@ from accord.engine.depart import (
     moved,
     outside,
 )
-from accord.engine.fit import title_of
 from accord.engine.first import meet, newcomer
+from accord.engine.fit import title_of
 from accord.engine.merge import merge
 from accord.engine.plan import Frozen, Pairing, Skip, Step, Unread, Update
 from accord.engine.policy import Policy

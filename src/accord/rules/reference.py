@@ -382,8 +382,8 @@ left alone and counted as failed, with that reason; nothing else suffers.
 
 Limits: {expression} characters an expression, {loops} loops with {turns} turns in all; `item`
 shows {view} characters of a text and {entries} entries of a list; a `value` has at most {text}
-characters and {entries} entries. `matches` takes its pattern as a literal text;
-one that is no pattern, or a literal that `timestamp` and the like can't read, is an error on import.
+characters and {entries} entries. `matches` takes its pattern as a literal text; what is no pattern
+is an error on import, and so is a literal that `timestamp` and the like can't read.
 
 CEL's own functions: {cel}. Besides these:
 """

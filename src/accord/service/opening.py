@@ -240,6 +240,7 @@ def open_visit(
         now=accord.clock(),
         progress=progress,
         activating=changed,
+        settled=settled,
         anew=changed or asked,
         full=options.full,
         parting=options.parting,

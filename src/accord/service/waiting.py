@@ -38,7 +38,8 @@ def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
 def still_refused(tx: Tx, link: str, run: str) -> list[str]:
     """Return the items that a side refuses to change, or that their rule can't be applied to.
 
-    What failed in this very run is left out, for it is told already. Named by their refs in the CRM, or in the mailbox where that is all they have.
+    What failed in this very run is left out, for it is told already. They are named by their refs
+    in the CRM, or in the mailbox where that is all they have.
     """
     found = {}
     for one in tx.pending.by_link(link, Cause.RETRY, Cause.REJECTED):

@@ -127,7 +127,7 @@ def test_what_goes_wrong_is_raised_in_plain_words(text: str, message: str) -> No
         ('value.matches("a" + value)', 1, 1, "literal"),
         ('value.matches("(")', 1, 1, '"(" is no pattern: missing )'),
         ("matches(value, r'(?=a)')", 1, 1, "is no pattern"),
-        ('timestamp("x") > timestamp("2026-03-01T09:00:00Z")', 1, 1, 'timestamp("x") gives nothing'),
+        ('timestamp("x") > timestamp(value)', 1, 1, 'timestamp("x") gives nothing'),
         ('duration("soon") == duration("1h")', 1, 1, "gives nothing"),
         ('value == "" ? 1 : int("one")', 1, 1, "gives nothing"),
     ],
