@@ -53,7 +53,7 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
         return []
     learn(visit, _observations(gathered.cases))
     cases = with_claims(visit, gathered.cases)
-    _load_policies(visit, cases)
+    load_policies(visit, cases)
     cases = with_times(visit, cases)
     with visit.state.read() as tx:
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
@@ -110,7 +110,8 @@ def _observations(cases: Sequence[Case]) -> Iterator[Observation]:
             yield Seen(case.pairing.groupware)
 
 
-def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
+def load_policies(visit: Visit, cases: Sequence[Case]) -> None:
+    """Let the visit know the policies of all versions that these cases' pairs stand under."""
     versions = {case.pairing.rule for case in cases if case.pairing is not None}
     versions |= {visit.settled} if visit.activating else set()
     lacking = versions - visit.policies.keys()

@@ -646,6 +646,29 @@ def test_conflicts_show_both_values_and_are_resolved(
     assert linked("conflicts", "resolve", row["id"], "--take", "neither", code=exits.WRONG)
 
 
+def test_a_decision_that_carries_out_what_is_held_asks_first(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nclash = "hold"\n'
+    govern(linked, rule + "guard = { updates = 0 }\n")
+    ref = _synced(linked)
+    person = mailboxes.person("alice@x.test")
+    (copy,) = person.list(Kind.EVENT)
+    edit(linked, ref, title="CRM title")
+    person.edit(copy.ref, title="Mailbox title")
+    linked("sync", "alice-event")
+    person.edit(copy.ref, location="Room")
+    assert "1 waits for approval" in linked("sync", "alice-event").out
+    decision = ("conflicts", "resolve", "--all", "--take", "crm")
+    asked = linked(*decision, code=exits.WRONG)
+    assert "location" not in linked("crm", "show", ref, "--as", "alice").out
+    assert "→ Room" in asked.out
+    linked(*decision, "--yes")
+    item = json.loads(linked("crm", "show", ref, "--as", "alice").out)
+    assert (item["title"], item["location"]) == ("CRM title", "Room")
+    assert "Nothing is held" in linked("held").out
+
+
 # removing
 
 
