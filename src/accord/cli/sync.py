@@ -27,6 +27,8 @@ _NAMED = 5
 
 _UNRULED = ("item that the rule can't be applied to", "items that the rule can't be applied to")
 
+WAITS = ("waits for approval", "wait for approval")
+
 LINKS = Parameter(help="Links by name, or all of a user or target.")
 
 
@@ -90,7 +92,7 @@ def show_report(call: Call, report: Report) -> None:
         "clashes settled, the losing values are kept",
     )
     for count, command, *what in (
-        (report.held, "held", "waits for approval", "wait for approval"),
+        (max(report.held, report.waiting), "held", *WAITS),
         (report.conflicts, "conflicts", "in conflict", "in conflict"),
         (report.clashes, "conflicts --settled", *kept),
         (report.failed - report.unruled, "journal", "failed", "failed"),

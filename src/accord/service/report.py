@@ -90,7 +90,8 @@ class Report(Struct, kw_only=True):
     is at work in the folder, and that this one left it to that; `paused` that somebody told it to
     rest. Of a link that is only `observed` nothing was written, and the counts say what would be.
     `left` says what of a decision or an undo was not done, and why, `refused` names the items that
-    a side has refused to change before, and still does. `replies` is what became of the mailbox's
+    a side has refused to change before, and still does, `waiting` counts what waits for approval
+    now, whenever it was held. `replies` is what became of the mailbox's
     automatic replies.
     """
 
@@ -122,6 +123,7 @@ class Report(Struct, kw_only=True):
     observed: bool = False
     left: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    waiting: int = 0
     plan: Plan | None = None
     replies: Replied | None = None
 
@@ -228,6 +230,7 @@ class Report(Struct, kw_only=True):
             "paired": self.paired,
             "unpaired": self.unpaired,
             "held": self.held,
+            "waiting": self.waiting,
             "conflicts": self.conflicts,
             "clashes": self.clashes,
             "unreadable": self.unreadable,

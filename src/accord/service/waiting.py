@@ -50,6 +50,12 @@ def still_refused(tx: Tx, link: str, run: str) -> list[str]:
     return list(found)
 
 
+def for_approval(tx: Tx, link: str) -> int:
+    """Return how many changes of a link, of its files and of undos wait for approval."""
+    found = tx.pending.by_link(link, Cause.HELD, Cause.FILE, Cause.UNDO)
+    return sum(not (one.refused or one.approved) for one in found)
+
+
 def is_unwritable(step: Step) -> bool:
     """Tell whether a step leaves an item of a pair as it is because it may only be read."""
     if not isinstance(step, Skip) or step.parked != "rejected":

@@ -610,6 +610,26 @@ def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: Memory
     assert linked("held", "--json").rows == []
 
 
+def test_what_is_held_is_told_of_at_every_visit(linked: Run) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
+    govern(linked, rule)
+    refs = [put(linked, f"Meeting {n}") for n in range(3)]
+    linked("sync", "alice-event")
+    linked("crm", "delete", *refs, "--as", "alice")
+    linked("sync", "alice-event")
+    told = "3 wait for approval: `accord held`"
+    assert told in linked("sync", "alice-event").out
+    assert told in linked("plan", "alice-event").out
+    for command in ("plan", "sync"):
+        row = linked(command, "alice-event", "--json").row
+        assert (row["held"], row["waiting"]) == (0, 3)
+    (first, *_) = linked("held", "--json").rows
+    linked("held", "reject", first["id"])
+    assert linked("sync", "alice-event", "--json").row["waiting"] == 2
+    linked("held", "reject", "--all", "--yes")
+    assert "for approval" not in linked("sync", "alice-event").out
+
+
 def test_approving_everything_asks_first(linked: Run, mailboxes: MemoryGroupware) -> None:
     rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
     govern(linked, rule)
