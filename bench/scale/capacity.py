@@ -216,9 +216,9 @@ def _several(several: dict[str, Any]) -> list[str]:
         What a process does beside its items (looking after links and jobs, the queue's polling and
         upkeep) goes on for as long as the work takes, and leaves the least of a quarter of a core
         to the one that is alone: an item costs it most, so that several do more than so many times
-        as much. That says how weak one is when held, not that several are more than their sum. Free,
-        one fills this machine already, together with the mail server, PostgreSQL and those who
-        edit: more workers gain nothing here, and need processors of their own.
+        as much. That says how weak one is when held, not that several are more than their sum.
+        Free, one fills this machine already, together with the mail server, PostgreSQL and those
+        who edit: more workers gain nothing here, and need processors of their own.
         """
     if several["fsync"] == "off":
         text += """

@@ -130,11 +130,14 @@ def resolve(
     link: Link = "",
     take: Annotated[Side, Parameter(help="The side whose values stand from now on.")],
     plan: Annotated[bool, Parameter(help="Only show what would be done.")] = False,
+    yes: Yes = False,
     call: CallArgument,
 ) -> int:
     """Settle conflicts: the values of one side are written on the other.
 
-    Of links that only observe it says what would be written, and the conflict stays open.
+    Other edits of the item travel with them. It asks before that carries out a change that is
+    held; what a changed rule brings goes on waiting. Of links that only observe it says what would
+    be written, and the conflict stays open.
     """
     from accord.cli.show import show_plan
     from accord.service import decisions
@@ -143,7 +146,18 @@ def resolve(
 
     with call.accord() as accord:
         chosen = _chosen(accord, Cause.CONFLICT, ids, link, everything=all_open)
-        reports = [decisions.resolve(accord, one.pending.id, take, dry=plan) for one in chosen]
+        beside = {
+            w.pending.id: w for c in chosen for w in decisions.held_beside(accord, c.pending.id)
+        }
+        if beside and not plan:
+            for one in beside.values():
+                show_step(call, one.step)
+            what = plural(len(beside), "change that is held", "changes that are held")
+            if not agreed(call, f"This also carries out {what}. Go on?", yes=yes):
+                return exits.OK
+        reports = [
+            decisions.resolve(accord, one.pending.id, take, dry=plan, held=True) for one in chosen
+        ]
         if not plan:
             return visited(call, reports)
         for report in reports:

@@ -9,8 +9,9 @@ from cyclopts import Parameter
 from accord.cli import exits
 from accord.cli.call import CallArgument
 from accord.cli.show import show_plan, show_replies
-from accord.cli.sync import LINKS, ended, visits, with_plan
+from accord.cli.sync import LINKS, WAITS, ended, visits, with_plan
 from accord.cli.trial import show_drafts
+from accord.cli.words import plural
 
 
 def plan(
@@ -33,6 +34,8 @@ def plan(
             call.data(with_plan(link, report))
             show_plan(call, report.plan, report.name, everything=all_steps)
             show_replies(call, report.replies)
+            if report.waiting:
+                call.say(f"  [yellow]{plural(report.waiting, *WAITS)}[/]: `accord held`")
             found.append((link, report))
         codes = [ended(call, report) for _, report in found]
         codes += show_drafts(call, accord, found, options, everything=all_steps)

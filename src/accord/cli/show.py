@@ -31,12 +31,14 @@ SIGNS = {
     "clash": ("!", "yellow"),
     "skip": (".", "dim"),
     "unreadable": ("?", "yellow"),
+    "failed": ("?", "bold red"),
     "withheld": ("?", "yellow"),
     "hold": ("?", "bold magenta"),
 }
 _REPLIES = {"set": ("~", "yellow"), "restore": ("~", "yellow"), "leave": (".", "dim")}
 QUIET = ("skip",)
 _SAID = {"hold": "held", "unpair": "let go", "conflict": "in conflict", "clash": "settled"}
+_SAID |= {"failed": "failed"}
 
 
 def show_plan(call: Call, plan: Plan | None, name: str, *, everything: bool = False) -> None:
@@ -110,7 +112,7 @@ def _title(view: dict[str, Any], what: dict[str, Any]) -> str:
     words += what["step"]
     if what["step"] == "withheld":
         words += f" from the {Side.GROUPWARE.place}"
-    elif what.get("side"):
+    elif what.get("side") and what["step"] != "failed":
         words += f" in the {Side(what['side']).place}"
     label = what.get("label") or what.get("ref") or what.get("crm") or what.get("groupware") or ""
     when = f" ({short(what['when'])})" if what.get("when") else ""

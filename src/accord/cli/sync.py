@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _NAMED = 5
 """How many links that are left to another run are named."""
 
+_UNRULED = ("item that the rule can't be applied to", "items that the rule can't be applied to")
+
+WAITS = ("waits for approval", "wait for approval")
+
 LINKS = Parameter(help="Links by name, or all of a user or target.")
 
 
@@ -88,10 +92,11 @@ def show_report(call: Call, report: Report) -> None:
         "clashes settled, the losing values are kept",
     )
     for count, command, *what in (
-        (report.held, "held", "waits for approval", "wait for approval"),
+        (max(report.held, report.waiting), "held", *WAITS),
         (report.conflicts, "conflicts", "in conflict", "in conflict"),
         (report.clashes, "conflicts --settled", *kept),
-        (report.failed, "journal", "failed", "failed"),
+        (report.failed - report.unruled, "journal", "failed", "failed"),
+        (report.unruled, "check", *_UNRULED),
         (report.unreadable, "check", "can't be read", "can't be read"),
         (report.withheld, "check", "withheld", "withheld"),
     ):

@@ -51,11 +51,11 @@ def _withheld(side: Side, snapshot: Snapshot, pairing: str, why: str) -> Skip:
         pairing=pairing,
         parked=WITHHELD,
         why=why,
-        label=_label(snapshot.item),
+        label=title_of(snapshot.item),
     )
 
 
-def _label(item: Item) -> str | UnsetType:
+def title_of(item: Item) -> str | UnsetType:
     """Return a title; of private items none."""
     private = getattr(item, "privacy", Privacy.PUBLIC) is not Privacy.PUBLIC
     return UNSET if private else str(getattr(item, "title", ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -44,6 +45,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 NOTHING = Waiting()
 
+Effect: TypeAlias = tuple[str, tuple[str, ...]]
+
 
 def guard(
     plan: Plan, rule: Rule, extent: Extent, waiting: Waiting = NOTHING, *, pilot: bool = False
@@ -65,15 +68,41 @@ def guard(
 
 
 def await_approval(
-    steps: Sequence[Step], approved: AbstractSet[str], cause: str
+    steps: Sequence[Step],
+    approved: AbstractSet[str],
+    cause: str,
+    usual: AbstractSet[Effect] = frozenset(),
 ) -> tuple[Step, ...]:
-    """Return the steps with every effect held that nobody has approved."""
+    """Return the steps with every effect held that nobody has approved and that isn't `usual`."""
     return tuple(
         Hold(held=step, cause=cause, why=step.why)
-        if isinstance(step, Create | Update | Delete | Unpair) and fingerprint(step) not in approved
+        if isinstance(step, Create | Update | Delete | Unpair)
+        and fingerprint(step) not in approved
+        and effect_of(step) not in usual
         else step
         for step in steps
     )
+
+
+def effects_under(rule: Rule, steps: Sequence[Step]) -> frozenset[Effect]:
+    """Return what steps would do, but for those that `rule` holds for the mail they cause."""
+    return frozenset(
+        effect_of(step)
+        for step in effects(steps)
+        if isinstance(step, Unpair) or not mailing(step.mails, rule)
+    )
+
+
+def effects(steps: Sequence[Step]) -> tuple[Create | Update | Delete | Unpair, ...]:
+    """Return the steps that do something to items or their pair at once."""
+    return tuple(s for s in steps if isinstance(s, Create | Update | Delete | Unpair))
+
+
+def effect_of(step: Create | Update | Delete | Unpair) -> Effect:
+    """Return all that a step would do: its fingerprint, whom it mails, how it lets go."""
+    if isinstance(step, Unpair):
+        return fingerprint(step), (step.cause, str(step.forget))
+    return fingerprint(step), step.mails
 
 
 def mailing(people: Sequence[str], rule: Rule) -> str:

@@ -223,14 +223,17 @@ class Unread(Struct, frozen=True, kw_only=True, omit_defaults=True):
 WITHHELD = "withheld"
 """How a skip is parked for what its rule accepts not to be done."""
 
+FAILED = "failed"
+"""What a skip is called where the rule can't be applied to the item."""
+
 
 class Skip(_Step, tag="skip", frozen=True, kw_only=True):
     """Decide to do nothing about a ref, and say why.
 
     `parked` says that something is left to do: the ref is asked for again (`retry`) or waits
     for somebody to mend it (`rejected`), or the rule accepts that it can't be done (`withheld`).
-    `unread` is set where there is something that can't be read. `label` is what people call the
-    item, where that is told.
+    `unread` is set where there is something that can't be read, `failed` where the rule can't be
+    applied. `label` is what people call the item, where that is told.
     """
 
     side: Side
@@ -240,14 +243,16 @@ class Skip(_Step, tag="skip", frozen=True, kw_only=True):
     parked: str = ""
     unread: Unread | UnsetType = UNSET
     label: str | UnsetType = UNSET
+    failed: bool | UnsetType = UNSET
 
     @property
     def name(self) -> str:
-        """Return its name in plans and decisions: `unreadable`, `withheld` or `skip`."""
-        unread = self.unread is not UNSET and self.unread.travels
-        if not unread and self.parked == WITHHELD:
-            return WITHHELD
-        return "unreadable" if unread else "skip"
+        """Return its name in plans and decisions: `unreadable`, `failed`, `withheld` or `skip`."""
+        if self.unread is not UNSET and self.unread.travels:
+            return "unreadable"
+        if self.failed is True:
+            return FAILED
+        return WITHHELD if self.parked == WITHHELD else "skip"
 
 
 class Hold(_Step, tag="hold", frozen=True, kw_only=True):

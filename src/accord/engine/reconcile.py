@@ -20,6 +20,7 @@ from accord.engine.depart import (
     outside,
 )
 from accord.engine.first import meet, newcomer
+from accord.engine.fit import title_of
 from accord.engine.merge import merge
 from accord.engine.plan import Frozen, Pairing, Skip, Step, Unread, Update
 from accord.engine.policy import Policy
@@ -39,7 +40,8 @@ def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
             return _unpaired(case, policy)
         return _paired(case.pairing, case, policy)
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        return failed(case, f"the rule can't be applied: {error}")
+        why = f"the rule can't be applied: {error}"
+        return tuple(msgspec.structs.replace(step, failed=True) for step in failed(case, why))
 
 
 def failed(case: Case, why: str) -> tuple[Skip, ...]:
@@ -55,6 +57,7 @@ def failed(case: Case, why: str) -> tuple[Skip, ...]:
                     pairing=case.pairing.id if case.pairing else "",
                     parked="rejected",
                     why=why,
+                    label=title_of(snapshot.item),
                 ),
             )
     return ()

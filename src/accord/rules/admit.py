@@ -127,7 +127,11 @@ def unscoped(rule: Rule, item: Item, facts: Facts) -> str | None:
     others = (address for address in everyone(item) if address not in facts.addresses)
     if any(address in facts.contacts or address in facts.users for address in others):
         return None
-    return "no contact or user of the CRM takes part"
+    why = "no contact or user of the CRM takes part"
+    if not rule.categories:
+        return why
+    which = "not in the category" if len(rule.categories) == 1 else "in none of the categories"
+    return f"{why}, and it is {which} {', '.join(rule.categories)}"
 
 
 def _out_of_office(item: Item) -> bool:

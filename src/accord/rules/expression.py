@@ -34,6 +34,7 @@ LOOP_LIMIT = 10_000
 LOOPS = frozenset({"map", "filter", "all", "exists", "exists_one"})
 _GROWERS = frozenset({f.name for f in FUNCTIONS if f.grows} | {"matches", "contains"})
 _ENLARGING = frozenset({"replace", "join"})
+_CONVERSIONS = frozenset({"timestamp", "duration", "int", "uint", "double", "bool"})
 ENLARGED = 65_536
 """Characters a text is thought to get where texts are replaced or joined within loops."""
 
@@ -207,21 +208,42 @@ def _compile(text: str, tokens: list[tuple[str, str]], env: Any) -> Any:
     except (RuntimeError, TypeError, ValueError) as error:
         raise _invalid(str(error)) from error
     for name, arguments in _calls(tokens):
-        if name == "matches" and not _literal_pattern(arguments):
-            raise InvalidExpression("matches() takes its pattern as a literal text")
+        _check_literals(name, arguments, env)
     return compiled
 
 
-def _literal_pattern(arguments: list[tuple[str, str]]) -> bool:
-    """Tell whether the last argument of a `matches` call is one literal text."""
+def _check_literals(name: str, arguments: list[tuple[str, str]], env: Any) -> None:
+    """Refuse patterns and texts to convert that would fail for every item."""
+    last = _last(arguments)
+    literal = last[0][1] if [kind for kind, _ in last] == ["text"] else ""
+    if name == "matches":
+        if not literal:
+            raise InvalidExpression("matches() takes its pattern as a literal text")
+        if why := _failure(f'"".matches({literal})', env):
+            raise InvalidExpression(f"{literal} is no pattern: {why.rpartition('expression: ')[2]}")
+    elif name in _CONVERSIONS and literal and (why := _failure(f"{name}({literal})", env)):
+        raise InvalidExpression(f"{name}({literal}) gives nothing: {why}")
+
+
+def _last(arguments: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the tokens of the last argument of a call."""
     depth = 1
-    last: list[str] = []
+    last: list[tuple[str, str]] = []
     for kind, value in arguments:
         depth += (value in _OPENING) - (value in _CLOSING)
         if depth == 0:
             break
-        last = [] if (depth, value) == (1, ",") else [*last, kind]
-    return last == ["text"]
+        last = [] if (depth, value) == (1, ",") else [*last, (kind, value)]
+    return last
+
+
+def _failure(text: str, env: Any) -> str:
+    """Return why an expression without variables can't be worked out; empty where it can."""
+    try:
+        result = env.compile(text).eval(data={})
+    except (RuntimeError, TypeError, ValueError) as error:
+        return _spoken(str(error))
+    return _spoken(str(result.plain_value())) if result.type() == cel.Type.ERROR else ""
 
 
 def _invalid(message: str) -> InvalidExpression:

@@ -378,11 +378,12 @@ may be given as an address. Fields marked "to read" can't be given. A mapping th
 ways and is transformed one way needs its inverse.
 
 Where an expression can't be worked out for an item (a lookup without entry, say), the item is
-skipped with that reason, and nothing else suffers.
+left alone and counted as failed, with that reason; nothing else suffers.
 
 Limits: {expression} characters an expression, {loops} loops with {turns} turns in all; `item`
 shows {view} characters of a text and {entries} entries of a list; a `value` has at most {text}
-characters and {entries} entries. `matches` takes its pattern as a literal text.
+characters and {entries} entries. `matches` takes its pattern as a literal text; what is no pattern
+is an error on import, and so is a literal that `timestamp` and the like can't read.
 
 CEL's own functions: {cel}. Besides these:
 """

@@ -22,6 +22,7 @@ CEL_FUNCTIONS = (
 
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _NO_MATCH = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_NOTHING = re.compile(r"^(timestamp|duration)\(.* gives nothing: ", re.DOTALL)
 _RESERVED = re.compile(r"reserved identifier: (\w+)")
 _SYNTAX = re.compile(r"Syntax error: (.*)", re.DOTALL)
 _UNKNOWN_SIGN = re.compile(r"token recognition error at: '(.*)'", re.DOTALL)
@@ -50,6 +51,10 @@ _FORMS = {
     "size": "size(item.categories) > 0",
     "startsWith": 'item.title.startsWith("start")',
 }
+_LITERALS = {
+    "timestamp": 'write timestamp("2026-03-01T09:00:00Z"), say',
+    "duration": 'write duration("90m"), say',
+}
 _CLOSING = ")]}"
 _QUOTES = frozenset("‘’‚“”„«»`´")  # noqa: RUF001 (whoever copies from a letter brings these)
 
@@ -67,6 +72,8 @@ def explained(message: str, variables: Sequence[str]) -> tuple[str, str]:
         return f"{found[1]!r} means nothing in an expression", hint
     if found := _SYNTAX.search(message):
         return _syntax(found[1])
+    if found := _NOTHING.match(message):
+        return message, _LITERALS[found[1]]
     return message, ""
 
 

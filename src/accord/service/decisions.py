@@ -21,9 +21,12 @@ from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import attend
+from accord.service.cases import again
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet, why_readonly
 from accord.service.opening import Options, silent
+from accord.service.planning import RULE_CHANGED, load_policies
+from accord.service.planning import decide as plan_anew
 from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.sync import ROUNDS, sync
@@ -129,11 +132,43 @@ def reject(accord: Accord, ids: Sequence[str]) -> None:
                 tx.pending.reject(number)
 
 
-def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -> Report:
+def held_beside(accord: Accord, conflict: str) -> list[Waiting]:
+    """Return the held changes of an item that settling its conflict would carry out, too.
+
+    Those that somebody said no to are among them; what a changed rule brings is not, for it goes
+    on waiting.
+    """
+    with accord.state.read() as tx:
+        pending = tx.pending.get(conflict)
+        link = tx.links.get(pending.link) if pending is not None else None
+        if pending is None or link is None:
+            return []
+        found: dict[str, Pending] = {}
+        for side, ref in ((Side.CRM, pending.ref_crm), (Side.GROUPWARE, pending.ref_groupware)):
+            found |= {one.id: one for one in tx.pending.by_refs(link.id, side, [ref]).get(ref, [])}
+    waits = [Waiting(pending=p, link=link, step=decode_step(p.step)) for p in found.values()]
+    return [
+        one
+        for one in waits
+        if one.pending.cause is Cause.HELD
+        and not one.pending.approved
+        and isinstance(one.step, Hold)
+        and not one.step.cause.startswith(RULE_CHANGED)
+    ]
+
+
+def resolve(
+    accord: Accord, conflict: str, winner: Side, *, dry: bool = False, held: bool = False
+) -> Report:
     """Settle an open conflict: the winner's values are written on the other side.
 
-    Raises ConfigError for an id that is no open conflict.
+    Other edits of the item travel with it, held ones only where `held` allows that. Raises
+    ConfigError for an id that is no open conflict, and where held changes are in its way.
     """
+    if not (dry or held) and (beside := held_beside(accord, conflict)):
+        detail = f"settling {conflict} would carry out what is held: {beside[0].pending.id}"
+        hint = "approve or reject that first: `accord held`"
+        raise ConfigError(detail, field="id", hint=hint)
     with accord.state.read() as tx:
         pending = tx.pending.get(conflict)
         link = tx.links.get(pending.link) if pending is not None else None
@@ -159,6 +194,10 @@ def resolve(accord: Accord, conflict: str, winner: Side, *, dry: bool = False) -
         else:
             report.left = [f"conflict {conflict} is still open: {MOVING}"]
         _settle(visit, conflict, decided)
+        pairing = decided.case.pairing
+        if pairing is not None and pairing.rule != visit.rule.version:
+            # What a changed rule brings is planned anew over what now stands, and waits on.
+            apply(visit, plan_anew(visit, again(visit, [decided])), report)
 
     return attend(accord, link, Options(dry=dry, cause="conflict"), decide, carry_out)
 
@@ -220,10 +259,13 @@ def _decided(
 ) -> tuple[Step, ...]:
     """Return what agrees about everything else, with the winner's values in it.
 
-    What a base moves past has to travel now: nobody would look at it again.
+    What a base moves past has to travel now: nobody would look at it again. A changed rule brings
+    nothing else with it.
     """
     loser, policy = winner.other, visit.policy
-    updates = {s.side: s for s in reconcile(case, policy) if isinstance(s, Update)}
+    load_policies(visit, [case])
+    standing = visit.policies.get(pairing.rule, policy)
+    updates = {s.side: s for s in reconcile(case, standing) if isinstance(s, Update)}
     carried = policy.carried(loser, now[winner].item)
     carried = policy.over(loser, carried, last(pairing, loser, now[loser].item))
     names = [c.field for c in conflict.fields if c.field in policy.flows(loser)]

@@ -6,6 +6,7 @@ what was once told in full.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -49,6 +50,14 @@ def tells_all(pairing: Pairing) -> bool:
     return private and pairing.made is not Side.GROUPWARE
 
 
+def turned_private(visit: Visit, case: Case) -> bool:
+    """Tell whether a mailbox entry, or an occurrence of it, is reduced that was public before."""
+    if case.pairing is None or not isinstance(case.groupware, Seen):
+        return False
+    now, base = case.groupware.snapshot, case.pairing.groupware
+    return visit.policy.discreet(now) and not _private_parts(now.item) <= _private_parts(base.item)
+
+
 def as_told(visit: Visit, case: Case) -> Case:
     """Return a case as if what may no longer be known had been public until now.
 
@@ -76,6 +85,14 @@ def in_words(error: AccordError, side: Side, case: Case) -> str:
 def _marked(item: Item) -> bool:
     overrides = getattr(item, "overrides", ())
     return any(is_private(getattr(each, "privacy", None)) for each in (item, *overrides))
+
+
+def _private_parts(item: Item) -> set[datetime | None]:
+    """Return which parts of an item are private: occurrences by their recurrence ids, None all."""
+    parts: set[datetime | None] = {
+        each.recurrence_id for each in getattr(item, "overrides", ()) if is_private(each.privacy)
+    }
+    return parts | ({None} if is_private(getattr(item, "privacy", None)) else set())
 
 
 def _public(item: Item) -> Item:

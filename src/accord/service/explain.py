@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from accord.engine.plan import Pairing
+from accord.engine.plan import Pairing, Update
 from accord.model.kinds import Kind, Side
 from accord.model.observe import Snapshot
 from accord.rules.rule import Rule
@@ -182,8 +182,9 @@ def _waits(pending: Pending) -> str:
 
 def _advice(link: Link, pairing: Pairing | None, pending: Pending) -> str:
     """Return what helps where a user may not change an item; it is done by itself then."""
-    unwritable = is_unwritable(decode_step(pending.step))
-    if not unwritable and (pairing is None or not pairing.refused):
+    step = decode_step(pending.step)
+    denied = pending.cause is Cause.RETRY and isinstance(step, Update) and step.side is Side.CRM
+    if not is_unwritable(step) and not (denied and pairing is not None and pairing.refused):
         return ""
     advice = f" (what helps: give {link.user} the right to change it"
     shared = pairing is not None and is_meeting(pairing.groupware.item)

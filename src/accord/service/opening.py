@@ -25,6 +25,7 @@ from accord.ports.errors import AccordError, Busy, ConfigError, Retry
 from accord.ports.fitting import Fitting
 from accord.ports.folders import Named, NamesFolders, no_folder
 from accord.rules.facts import Facts
+from accord.rules.failure import InvalidExpression, RuleFailed
 from accord.rules.program import program_of
 from accord.rules.rule import Rule, Unfit
 from accord.service.accord import Accord
@@ -277,6 +278,7 @@ def open_visit(
         now=accord.clock(),
         progress=progress,
         activating=changed,
+        settled=settled,
         anew=changed or asked,
         full=options.full,
         parting=options.parting,
@@ -362,9 +364,15 @@ def _ends(
 
 
 def _policy(link: Link, rule: Rule, ends: dict[Side, End], first: bool, now: datetime) -> Policy:
+    try:
+        program = program_of(rule)
+    except (InvalidExpression, RuleFailed) as error:
+        detail = f"the rule {rule.name!r} can't work: {error}"
+        hint = "mend its text, import it and activate that"
+        raise ConfigError(detail, field="rule", hint=hint) from error
     return Policy(
         link=link.id,
-        program=program_of(rule),
+        program=program,
         facts=Facts(now=now, owner=Person(name=link.user)),
         crm=ends[Side.CRM].traits,
         groupware=ends[Side.GROUPWARE].traits,

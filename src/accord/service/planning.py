@@ -5,13 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from accord.engine.fit import fitted
-from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
-from accord.engine.plan import Create, Delete, Hold, Plan, Unpair, Unread, Update
+from accord.engine.guard import (
+    Waiting,
+    await_approval,
+    effect_of,
+    effects,
+    effects_under,
+    fingerprint,
+    guard,
+    subject,
+)
+from accord.engine.plan import Hold, Plan, Step, Unread
+from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, failed, reconcile
 from accord.model.item import Event, Item
 from accord.model.kinds import Side
@@ -25,11 +35,11 @@ from accord.service.by_occurrence import ByOccurrence
 from accord.service.carrying import together
 from accord.service.cases import Gathered
 from accord.service.clocks import with_times
-from accord.service.discreet import as_told
+from accord.service.discreet import as_told, turned_private
 from accord.service.extent import extent_of
 from accord.service.meetings import with_claims
 from accord.service.opening import learn
-from accord.service.returned import missing, settled
+from accord.service.returned import Place, missing, settled
 from accord.service.visit import Decided, Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Mode, Pending
@@ -43,14 +53,15 @@ def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
         return []
     learn(visit, _observations(gathered.cases))
     cases = with_claims(visit, gathered.cases)
-    _load_policies(visit, cases)
+    load_policies(visit, cases)
     cases = with_times(visit, cases)
     with visit.state.read() as tx:
         held = tx.pending.by_link(visit.link.id, Cause.HELD)
     waiting = waiting_of(held)
     approved = waiting.approved | visit.approved
-    waiting = msgspec.structs.replace(waiting, approved=approved)
-    refs = {(Side.CRM, p.ref_crm) for p in held} | {(Side.GROUPWARE, p.ref_groupware) for p in held}
+    waiting = _let_reduce(visit, cases, msgspec.structs.replace(waiting, approved=approved))
+    refs = {(Side.CRM, p.ref_crm): p.refused for p in held}
+    refs |= {(Side.GROUPWARE, p.ref_groupware): p.refused for p in held}
     gone = missing(held, apart=(RULE_CHANGED,))
     decided = [settled(_kept(visit, case, waiting, refs), gone) for case in cases]
     decided = _fitting(visit, decided)
@@ -99,8 +110,10 @@ def _observations(cases: Sequence[Case]) -> Iterator[Observation]:
             yield Seen(case.pairing.groupware)
 
 
-def _load_policies(visit: Visit, cases: Sequence[Case]) -> None:
+def load_policies(visit: Visit, cases: Sequence[Case]) -> None:
+    """Let the visit know the policies of all versions that these cases' pairs stand under."""
     versions = {case.pairing.rule for case in cases if case.pairing is not None}
+    versions |= {visit.settled} if visit.activating else set()
     lacking = versions - visit.policies.keys()
     if not lacking:
         return
@@ -126,7 +139,7 @@ def waiting_of(held: Sequence[Pending]) -> Waiting:
     )
 
 
-def _kept(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:
+def _kept(visit: Visit, case: Case, waiting: Waiting, refs: Mapping[Place, bool]) -> Decided:
     """Decide a case; a fault in doing so is kept to it, and parks it."""
     try:
         return _reconcile(visit, case, waiting, refs)
@@ -141,13 +154,19 @@ def _kept(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]
         return Decided(case=case, steps=unread)
 
 
-def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side, str]]) -> Decided:
-    """Decide a case; a pair made under an older rule moves to the new one only if approved."""
+def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: Mapping[Place, bool]) -> Decided:
+    """Decide a case; a pair made under an older rule moves to the new one only if approved.
+
+    What the older rule would do just so doesn't come of the change, and isn't held for it.
+    `refs` are those about which something is held, and whether somebody said no to that.
+    """
     pairing, told = case.pairing, as_told(visit, case)
     if pairing is None:
         steps = reconcile(case, visit.policy)
         if visit.activating:
-            steps = await_approval(steps, waiting.approved, RULE_CHANGED)
+            standing = visit.policies.get(visit.settled)
+            usual = reconcile(case, standing) if standing is not None else ()
+            steps = _await(steps, waiting, standing, usual)
         return Decided(case=case, steps=steps)
     if pairing.rule == visit.rule.version or pairing.rule not in visit.policies:
         return Decided(case=case, steps=reconcile(told, visit.policy))
@@ -155,11 +174,40 @@ def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: set[tuple[Side,
     former = msgspec.structs.replace(visit.policy, former=standing.program)
     steps = reconcile(told, former)
     moved = Decided(case=case, steps=steps, rule=visit.rule.version)
-    effects = [s for s in steps if isinstance(s, Create | Update | Delete | Unpair)]
-    if all(fingerprint(step) in waiting.approved for step in effects):
+    if all(fingerprint(step) in waiting.approved for step in effects(steps)):
         return moved
-    held = any((side, pairing.side(side).ref) in refs for side in Side)
-    if held and not visit.activating:
-        return Decided(case=case, steps=reconcile(told, standing))
-    steps = await_approval(steps, waiting.approved, RULE_CHANGED)
+    usual = reconcile(told, standing)
+    steps = _await(steps, waiting, standing, usual)
+    if not any(isinstance(step, Hold) for step in steps):
+        return msgspec.structs.replace(moved, steps=steps)
+    answers = [refs[place] for side in Side if (place := (side, pairing.side(side).ref)) in refs]
+    asked = bool(answers) and not visit.activating
+    # What was asked already doesn't keep the older rule from going on, and nothing a reduction.
+    if turned_private(visit, told) or (asked and (any(answers) or not _covers(steps, usual))):
+        return Decided(case=case, steps=usual)
     return msgspec.structs.replace(moved, steps=steps)
+
+
+def _await(
+    steps: Sequence[Step], waiting: Waiting, standing: Policy | None, usual: Sequence[Step]
+) -> tuple[Step, ...]:
+    """Hold what follows from the changed rule alone; `usual` is done under the `standing` one."""
+    done = effects_under(standing.program.rule, usual) if standing is not None else frozenset()
+    return await_approval(steps, waiting.approved, RULE_CHANGED, done)
+
+
+def _covers(steps: Sequence[Step], usual: Sequence[Step]) -> bool:
+    """Tell whether all that is usual is done at once by these steps."""
+    return {effect_of(step) for step in effects(usual)} <= {effect_of(s) for s in effects(steps)}
+
+
+def _let_reduce(visit: Visit, cases: Sequence[Case], waiting: Waiting) -> Waiting:
+    """Return what waits, without changes by a rule that would keep an item from being reduced."""
+    turned = [case.pairing for case in cases if turned_private(visit, as_told(visit, case))]
+    reduces = {f"update {Side.CRM} {pairing.crm.ref}" for pairing in turned if pairing is not None}
+    held = {
+        what: cause
+        for what, cause in waiting.held.items()
+        if what not in reduces or not cause.startswith(RULE_CHANGED)
+    }
+    return msgspec.structs.replace(waiting, held=held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from accord.engine.plan import (
+    FAILED,
     WITHHELD,
     Conflict,
     Create,
@@ -66,6 +67,7 @@ _ADDED = (
     "clashes",
     "unreadable",
     "withheld",
+    "unruled",
     "files",
     "requests",
     "seconds",
@@ -77,7 +79,8 @@ class Report(Struct, kw_only=True):
 
     `paired`, `unpaired`, `held`, `conflicts` and `clashes` count each thing once, whichever sides
     it concerns: `conflicts` wait for somebody, `clashes` were settled by the rule. `unreadable`
-    were met in a form that can't be read, and left alone, `withheld` can't be held by the target.
+    were met in a form that can't be read, and left alone, `withheld` can't be held by the target;
+    `unruled` are those of the failed that the rule can't be applied to.
     `files` were hung on items, taken off or replaced. `requests` and `seconds` are the link's
     share: what served several links is split among them, so that all reports of a run add up to
     what was really spent.
@@ -87,7 +90,8 @@ class Report(Struct, kw_only=True):
     is at work in the folder, and that this one left it to that; `paused` that somebody told it to
     rest. Of a link that is only `observed` nothing was written, and the counts say what would be.
     `left` says what of a decision or an undo was not done, and why, `refused` names the items that
-    a side has refused to change before, and still does. `replies` is what became of the mailbox's
+    a side has refused to change before, and still does, `waiting` counts what waits for approval
+    now, whenever it was held. `replies` is what became of the mailbox's
     automatic replies.
     """
 
@@ -103,6 +107,7 @@ class Report(Struct, kw_only=True):
     clashes: int = 0
     unreadable: int = 0
     withheld: int = 0
+    unruled: int = 0
     files: int = 0
     requests: int = 0
     seconds: float = 0.0
@@ -118,6 +123,7 @@ class Report(Struct, kw_only=True):
     observed: bool = False
     left: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    waiting: int = 0
     plan: Plan | None = None
     replies: Replied | None = None
 
@@ -191,6 +197,9 @@ class Report(Struct, kw_only=True):
         self.side(step.side).skipped += 1
         self.unreadable += step.name == "unreadable"
         self.withheld += step.name == WITHHELD
+        if step.name == FAILED:
+            self.side(step.side).failed += 1
+            self.unruled += 1
 
     def count_conflict(self, step: Conflict) -> None:
         """Count a conflict that waits for somebody, or a clash that was settled."""
@@ -221,10 +230,12 @@ class Report(Struct, kw_only=True):
             "paired": self.paired,
             "unpaired": self.unpaired,
             "held": self.held,
+            "waiting": self.waiting,
             "conflicts": self.conflicts,
             "clashes": self.clashes,
             "unreadable": self.unreadable,
             "withheld": self.withheld,
+            "unruled": self.unruled,
             "files": self.files,
             "failed": self.failed,
             "requests": self.requests,

@@ -27,7 +27,14 @@ from accord.service.transfer_diff import (
 )
 from accord.service.transfer_export import export
 from accord.service.transfer_templates import read_templates
-from accord.service.transfer_text import DEFAULT_RULES, Reading, hint_for, read_links, read_targets
+from accord.service.transfer_text import (
+    DEFAULT_RULES,
+    Reading,
+    hint_for,
+    read_links,
+    read_targets,
+    stands_in,
+)
 from accord.state.records import Link
 from accord.state.state import Tx
 
@@ -155,8 +162,12 @@ def _make_rules(
         if rule is None and link.rule == DEFAULT_RULES[link.kind]:
             made[link.rule] = Rule(name=link.rule, kind=link.kind)
         elif rule is None:
-            hint = f"rules there: {', '.join(sorted(known))}" if known else "add it as a [[rule]]"
-            reading.wrong((*place, "rule"), f"there is no rule {link.rule!r}", hint=hint)
+            # A rule of the text that can't be read is there, and its own faults are told.
+            if not stands_in(reading, link.rule):
+                hint = (
+                    f"rules there: {', '.join(sorted(known))}" if known else "add it as a [[rule]]"
+                )
+                reading.wrong((*place, "rule"), f"there is no rule {link.rule!r}", hint=hint)
         elif rule.kind is not link.kind:
             message = f"the rule {rule.name!r} is for {rule.kind}s, the link for {link.kind}s"
             reading.wrong((*place, "rule"), message, hint="name another rule")

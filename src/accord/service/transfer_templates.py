@@ -25,7 +25,7 @@ from accord.rules.rule import Rule
 from accord.rules.source import Path as Place
 from accord.rules.text import read
 from accord.service.accord import Accord
-from accord.service.transfer_text import DEFAULT_RULES, Reading, name_of, tables
+from accord.service.transfer_text import DEFAULT_RULES, Reading, name_of, stands_in, tables
 from accord.state.records import Mode, Target
 from accord.state.templates import Open, Template
 
@@ -177,8 +177,11 @@ def _rules(
         if rule is None and kind not in given.rules:
             made[name] = Rule(name=name, kind=kind, direction=way)
         elif rule is None:
-            hint = f"rules there: {', '.join(sorted(known))}" if known else "add it as a [[rule]]"
-            reading.wrong(where, f"there is no rule {name!r}", hint=hint)
+            if not stands_in(reading, name):
+                hint = (
+                    f"rules there: {', '.join(sorted(known))}" if known else "add it as a [[rule]]"
+                )
+                reading.wrong(where, f"there is no rule {name!r}", hint=hint)
         elif rule.kind is not kind:
             message = f"the rule {name!r} is for {rule.kind}s, not for {kind}s"
             reading.wrong(where, message, hint="name another rule")

@@ -147,6 +147,13 @@ def tables(reading: Reading, key: str) -> list[dict[str, Any]]:
     return found
 
 
+def stands_in(reading: Reading, rule: str) -> bool:
+    """Tell whether the text has a rule of this name, be it one that can't be read."""
+    found = reading.source.data.get("rule", [])
+    named = found if isinstance(found, list) else [found]
+    return any(isinstance(table, dict) and table.get("name") == rule for table in named)
+
+
 def name_of(reading: Reading, table: Mapping[str, Any], place: Place) -> str:
     """Return the name that a table gives; empty, and noted, where it gives none."""
     name = table.get("name")

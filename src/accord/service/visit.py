@@ -54,7 +54,8 @@ class Visit(Struct, kw_only=True):
 
     `policies` has one per rule version that pairings still stand under, `policy` the active
     one. `instance` is the CRM's. Only a visit of the `stance` to write has a `lease`. While
-    `activating`, the rule has just changed and pairs move to its new version. A `full` visit
+    `activating`, the rule has just changed and pairs move to its new version; `settled` is the
+    version that the last whole visit went by. A `full` visit
     lists everything and looks at what it skipped again, one that looks `anew` at everything.
     `withdrawn` are pairings whose private content the owner agrees no longer to share.
     A `parting` visit takes its link's copies away, although the link is paused. `approved` are
@@ -78,6 +79,7 @@ class Visit(Struct, kw_only=True):
     now: datetime
     progress: Progress
     activating: bool = False
+    settled: str = ""
     anew: bool = False
     full: bool = False
     withdrawn: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 from msgspec import UNSET
 
-from accord.engine.plan import Create, Delete, Skip, Step, Update
+from accord.engine.plan import FAILED, Create, Delete, Skip, Step, Update
 from accord.model.kinds import Side
 from accord.service.visit import Visit
 from accord.state.codec import decode_step
@@ -36,24 +36,31 @@ def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
 
 
 def still_refused(tx: Tx, link: str, run: str) -> list[str]:
-    """Return the items that a side refuses to change, apart from what failed in this very run.
+    """Return the items that a side refuses to change, or that their rule can't be applied to.
 
-    Named by their refs in the CRM, or in the mailbox where that is all they have.
+    What failed in this very run is left out, for it is told already. They are named by their refs
+    in the CRM, or in the mailbox where that is all they have.
     """
     found = {}
     for one in tx.pending.by_link(link, Cause.RETRY, Cause.REJECTED):
         step = decode_step(one.step)
-        written = isinstance(step, Create | Update | Delete) and one.run != run
-        if written or is_unwritable(step):
+        failed = isinstance(step, Create | Update | Delete) or step.name == FAILED
+        if (failed and one.run != run) or is_unwritable(step):
             found[one.ref_crm or one.ref_groupware] = one
     return list(found)
+
+
+def for_approval(tx: Tx, link: str) -> int:
+    """Return how many changes of a link, of its files and of undos wait for approval."""
+    found = tx.pending.by_link(link, Cause.HELD, Cause.FILE, Cause.UNDO)
+    return sum(not (one.refused or one.approved) for one in found)
 
 
 def is_unwritable(step: Step) -> bool:
     """Tell whether a step leaves an item of a pair as it is because it may only be read."""
     if not isinstance(step, Skip) or step.parked != "rejected":
         return False
-    return bool(step.pairing) and step.unread is UNSET
+    return bool(step.pairing) and step.unread is UNSET and step.name != FAILED
 
 
 def _again(pending: Pending, tries: int) -> Pending:

@@ -610,6 +610,26 @@ def test_what_is_held_is_listed_approved_and_done(linked: Run, mailboxes: Memory
     assert linked("held", "--json").rows == []
 
 
+def test_what_is_held_is_told_of_at_every_visit(linked: Run) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
+    govern(linked, rule)
+    refs = [put(linked, f"Meeting {n}") for n in range(3)]
+    linked("sync", "alice-event")
+    linked("crm", "delete", *refs, "--as", "alice")
+    linked("sync", "alice-event")
+    told = "3 wait for approval: `accord held`"
+    assert told in linked("sync", "alice-event").out
+    assert told in linked("plan", "alice-event").out
+    for command in ("plan", "sync"):
+        row = linked(command, "alice-event", "--json").row
+        assert (row["held"], row["waiting"]) == (0, 3)
+    (first, *_) = linked("held", "--json").rows
+    linked("held", "reject", first["id"])
+    assert linked("sync", "alice-event", "--json").row["waiting"] == 2
+    linked("held", "reject", "--all", "--yes")
+    assert "for approval" not in linked("sync", "alice-event").out
+
+
 def test_approving_everything_asks_first(linked: Run, mailboxes: MemoryGroupware) -> None:
     rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nguard.deletes = 0\n'
     govern(linked, rule)
@@ -644,6 +664,29 @@ def test_conflicts_show_both_values_and_are_resolved(
     assert json.loads(linked("crm", "show", ref, "--as", "alice").out)["title"] == "Mailbox title"
     assert linked("conflicts").out.startswith("There are no open conflicts;")
     assert linked("conflicts", "resolve", row["id"], "--take", "neither", code=exits.WRONG)
+
+
+def test_a_decision_that_carries_out_what_is_held_asks_first(
+    linked: Run, mailboxes: MemoryGroupware
+) -> None:
+    rule = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\nclash = "hold"\n'
+    govern(linked, rule + "guard = { updates = 0 }\n")
+    ref = _synced(linked)
+    person = mailboxes.person("alice@x.test")
+    (copy,) = person.list(Kind.EVENT)
+    edit(linked, ref, title="CRM title")
+    person.edit(copy.ref, title="Mailbox title")
+    linked("sync", "alice-event")
+    person.edit(copy.ref, location="Room")
+    assert "1 waits for approval" in linked("sync", "alice-event").out
+    decision = ("conflicts", "resolve", "--all", "--take", "crm")
+    asked = linked(*decision, code=exits.WRONG)
+    assert "location" not in linked("crm", "show", ref, "--as", "alice").out
+    assert "→ Room" in asked.out
+    linked(*decision, "--yes")
+    item = json.loads(linked("crm", "show", ref, "--as", "alice").out)
+    assert (item["title"], item["location"]) == ("CRM title", "Room")
+    assert "Nothing is held" in linked("held").out
 
 
 # removing

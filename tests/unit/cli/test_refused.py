@@ -6,12 +6,14 @@ import json
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from accord.cli import exits
 from accord.groupware import memory
 from accord.model.item import Event
 from accord.model.kinds import Kind
 from accord.model.parts import Attendee, Person
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, event
 
 BOB = """
 [[link]]
@@ -60,3 +62,32 @@ def test_a_reschedule_that_nobody_may_bring_in(
     linked("sync", "alice-event")
     assert "T14:00" in start(linked, row["ref"])
     assert "refused" not in linked("sync", "bob").out
+
+
+BROKEN = '[[rule]]\nname = "events"\nkind = "event"\nscope = "all"\n'
+BROKEN += 'filter.crm = "timestamp(item.title) < now"\n'
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_an_item_that_its_rule_can_not_be_applied_to_has_failed(linked: Run, paired: bool) -> None:
+    linked("crm", "put", "--as", "alice", stdin=event("Round"))
+    if paired:
+        linked("sync", "alice-event")
+    linked("import", "-", stdin=BROKEN)
+    shown = linked("rules", "activate", "events", "--plan", code=exits.FAILED).out
+    assert "failed: Round" in shown
+    assert "the rule can't be applied: filter.crm" in shown
+    linked("rules", "activate", "events", "--yes")
+    row = linked("plan", "alice-event", "--json", code=exits.FAILED).row
+    assert (row["failed"], [step["step"] for step in row["steps"]]) == (1, ["failed"])
+    told = linked("sync", "alice-event", code=exits.FAILED).out
+    assert "CRM 1 failed" in told
+    assert "1 item that the rule can't be applied to: `accord check`" in told
+    assert "accord journal" not in told
+    assert "the rule can't be applied" in linked("check", code=exits.FAILED).out
+    again = linked("sync", "alice-event").out
+    assert "nothing done" in again
+    assert "still refused: `accord explain" in again
+    why = linked("explain", "Round").out
+    assert "the rule can't be applied" in why
+    assert "give alice the right" not in why

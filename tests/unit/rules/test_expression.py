@@ -93,7 +93,7 @@ def test_functions_at_their_edges(text: str, result: Any) -> None:
         ('"a".split("")', "split() needs a separator"),
         ("1 / 0", "divide by zero"),
         ('item.extras["a"]', "a"),
-        ('int("x")', "cannot convert"),
+        ('int("x" + "")', "cannot convert"),
         ("item.title", "item.title"),
     ],
 )
@@ -125,6 +125,11 @@ def test_what_goes_wrong_is_raised_in_plain_words(text: str, message: str) -> No
         ("value.matches(item.title)", 1, 1, "literal"),
         ("matches(value, value)", 1, 1, "literal"),
         ('value.matches("a" + value)', 1, 1, "literal"),
+        ('value.matches("(")', 1, 1, '"(" is no pattern: missing )'),
+        ("matches(value, r'(?=a)')", 1, 1, "is no pattern"),
+        ('timestamp("x") > timestamp(value)', 1, 1, 'timestamp("x") gives nothing'),
+        ('duration("soon") == duration("1h")', 1, 1, "gives nothing"),
+        ('value == "" ? 1 : int("one")', 1, 1, "gives nothing"),
     ],
 )
 def test_what_can_not_be_compiled_says_where(
@@ -143,6 +148,7 @@ def test_what_can_not_be_compiled_says_where(
         'value.matches("^a+$")',
         "value.matches(r'^a+$')",
         'matches(value, "^(a|,)+$")',
+        'timestamp("2026-03-01T09:00:00Z") - duration("90m") < timestamp("2026-03-01T09:00:00Z")',
         'texts.exists(x, x.matches("a")) || value.contains("matches(")',
     ],
 )

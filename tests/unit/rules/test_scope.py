@@ -293,7 +293,12 @@ class TestInboundScope:
         found = verdict(program(categories=("customer",)), GROUPWARE, item)
         assert found.inside is inside
         if not inside:
-            assert found.why == "no contact or user of the CRM takes part"
+            why = "no contact or user of the CRM takes part"
+            assert found.why == f"{why}, and it is not in the category customer"
+            plain = verdict(program(), GROUPWARE, item)
+            assert (plain.inside, plain.why) == (False, why)
+            two = verdict(program(categories=("customer", "CRM")), GROUPWARE, item)
+            assert two.why == f"{why}, and it is in none of the categories customer, CRM"
 
     def test_by_category_only(self) -> None:
         rule = program(scope=Scope.CATEGORY, categories=("Customer",))

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from accord.model.kinds import Side
-from accord.rules.rule import Clash
-from accord.service.decisions import resolve
+from accord.model.kinds import Direction, Side
+from accord.ports.errors import ConfigError
+from accord.rules.rule import Clash, FieldRule, GuardLimits, OneWay
+from accord.service.decisions import approve, reject, resolve
 from accord.state.records import Cause
-from tests.unit.service.kit import CRM, World, event
+from tests.unit.service.kit import CRM, GROUPWARE, World, event
 
 
 @pytest.mark.parametrize("winner", Side)
@@ -32,3 +33,56 @@ def test_a_decision_takes_no_other_edit_with_it(winner: Side, editor: Side) -> N
     there: Any = world.mailbox().get(item.ref).item
     assert here.location == there.location == "Room 5"
     assert here.title == there.title == ("CRM" if winner is CRM else "Mailbox")
+
+
+def clashed(**rule: Any) -> tuple[World, str, str]:
+    """Return a world with an open conflict about a title, and the refs of both items."""
+    world = World(rule={"clash": Clash.HOLD, "direction": Direction.BOTH, **rule})
+    record = world.person().add(event(location="Here")).ref
+    world.sync()
+    (item,) = world.items()
+    world.person().edit(record, title="CRM")
+    world.mailbox().edit(item.ref, title="Mailbox")
+    world.sync()
+    return world, record, item.ref
+
+
+@pytest.mark.parametrize("winner", Side)
+@pytest.mark.parametrize("said_no", [False, True])
+def test_what_a_changed_rule_brings_waits_on_beside_a_decision(winner: Side, said_no: bool) -> None:
+    outbound = FieldRule(direction=Direction.OUTBOUND, one_way=OneWay.IGNORE)
+    world, record, item = clashed(fields={"location": outbound})
+    world.activate(clash=Clash.HOLD, direction=Direction.BOTH)
+    world.mailbox().edit(item, location="Room")
+    world.sync()
+    (held,) = world.pending(Cause.HELD)
+    if said_no:
+        reject(world.accord, [held.id])
+    (open_,) = world.pending(Cause.CONFLICT)
+    report = resolve(world.accord, open_.id, winner)
+    assert (report.error, report.writes) == ("", 1)
+    title = "CRM" if winner is CRM else "Mailbox"
+    assert world.titles() == ([title], [title])
+    assert world.pending(Cause.CONFLICT) == []
+    for full in (None, False, True):
+        if full is not None:
+            world.sync(full=full)
+        assert world.person().get(record).item.location == "Here"  # type: ignore[union-attr]
+        (held,) = world.pending(Cause.HELD)
+    approve(world.accord, [held.id])
+    assert world.person().get(record).item.location == "Room"  # type: ignore[union-attr]
+    assert world.pending() == []
+
+
+def test_what_a_guard_holds_stops_a_decision_until_somebody_agrees() -> None:
+    world, record, item = clashed(guard=GuardLimits(updates=0))
+    world.mailbox().edit(item, location="Room")
+    assert world.sync().held == 1
+    (open_,) = world.pending(Cause.CONFLICT)
+    with pytest.raises(ConfigError, match="would carry out what is held"):
+        resolve(world.accord, open_.id, GROUPWARE)
+    assert resolve(world.accord, open_.id, GROUPWARE, dry=True).error == ""
+    assert world.person().get(record).item.location == "Here"  # type: ignore[union-attr]
+    assert resolve(world.accord, open_.id, GROUPWARE, held=True).writes == 1
+    assert world.person().get(record).item.location == "Room"  # type: ignore[union-attr]
+    assert world.pending() == []

@@ -7,7 +7,7 @@ import pytest
 from accord.model.kinds import Direction, Side
 from accord.model.parts import Privacy
 from accord.ports.errors import Rejected
-from accord.rules.rule import Clash
+from accord.rules.rule import FieldRule
 from accord.service.check import Checked, check
 from accord.service.explain import explain
 from accord.state.records import Cause
@@ -61,7 +61,7 @@ def test_an_item_whose_copy_is_held_is_found_and_stays_so_when_refused_by_a_pers
     world = World()
     world.sync()
     source = world.person().add(event("Offer"))
-    world.activate(clash=Clash.HOLD)
+    world.activate(fields={"title": FieldRule(outbound="value.suffix('!')")})
     world.sync()
     (held,) = world.pending(Cause.HELD)
     (told,) = explain(world.accord, "Offer")

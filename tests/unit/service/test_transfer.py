@@ -213,6 +213,23 @@ def test_a_rule_that_links_use_keeps_its_kind(accord: Accord) -> None:
     assert versions(accord) == (None, -1)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[[link]]\nuser = "alice"\nkind = "event"\nmode = "active"\nrule = "r"\n',
+        '[[template]]\nname = "t"\ngroup = "crm:g"\nkinds = ["event"]\nrules.event = "r"\n',
+    ],
+)
+def test_a_rule_with_a_fault_is_not_told_to_be_missing(accord: Accord, table: str) -> None:
+    table += 'target = "company"\n'
+    faulty = '\n[[rule]]\nname = "r"\nkind = "event"\nclsh = "hold"\n'
+    found = {each.message: each.hint for each in problems(accord, MEMORY + table + faulty)}
+    assert found["there is no key 'clsh' here"] == "did you mean clash?"
+    assert "there is no rule 'r'" not in found
+    missing = [each.message for each in problems(accord, MEMORY + table)]
+    assert "there is no rule 'r'" in missing
+
+
 def test_a_paused_link_stays_paused(accord: Accord) -> None:
     bring(accord, MEMORY + LINK)
     with accord.state.begin() as tx:
