@@ -1,4 +1,4 @@
-"""The import contract in pyproject.toml and tools/pure.py holds, and notices each kind of trespass."""
+"""The import contract (pyproject.toml, tools/pure.py) holds, and notices each kind of trespass."""
 
 from __future__ import annotations
 

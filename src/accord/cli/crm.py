@@ -18,6 +18,7 @@ from accord.cli.words import moment, short
 from accord.model.canonical import InvalidItem, decode
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind
+from accord.model.names import name_of
 from accord.ports.errors import Gone
 from accord.service.connector import is_elsewhere, url_of
 from accord.service.records import Records
@@ -200,7 +201,7 @@ def record(snapshot: Snapshot) -> dict[str, Any]:
 def _line(snapshot: Snapshot) -> str:
     item = snapshot.item
     when = getattr(item, "start", None) or getattr(item, "due", None)
-    title = getattr(item, "title", "") or getattr(item, "full_name", "") or "(no title)"
+    title = name_of(item) or "(no title)"
     time = f"{short(when)}  " if when else ""
     changed = f"  (changed {moment(snapshot.modified)})" if snapshot.modified else ""
     return f"{snapshot.ref}  {kind_of(item)}  {time}{short(title)}{changed}"

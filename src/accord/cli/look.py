@@ -22,7 +22,7 @@ JOURNAL = 50
 
 
 def explain(
-    *item: Annotated[str, Parameter(help="A ref or uid, or words of the title.")],
+    *item: Annotated[str, Parameter(help="A ref or uid, or words of the title or name.")],
     call: CallArgument,
 ) -> int:
     """Say why an item did or did not synchronize: rule, decision, versions, history, error."""
@@ -31,7 +31,7 @@ def explain(
 
     text = " ".join(item)
     if not text.strip():
-        raise Usage("which item?", "name it by ref, uid or words of its title")
+        raise Usage("which item?", "name it by ref, uid or words of its title or name")
     with call.accord() as accord:
         found = service(accord, text)
     for one in found:
@@ -40,8 +40,9 @@ def explain(
     if found:
         return exits.OK
     raise Usage(
-        f"Accord has never seen {text!r}",
-        "synchronize first; of private entries no title is kept, so name them by ref or uid",
+        f"Accord knows no item by {text!r}",
+        "name it by ref, uid or words of its title or name; of private entries no title is kept, "
+        "and what is new is known once it was synchronized",
     )
 
 

@@ -18,6 +18,7 @@ from accord.service.accord import Accord
 from accord.service.files_guard import held_file
 from accord.service.mailbox_states import trouble
 from accord.service.meetings import is_meeting
+from accord.service.redaction import label_of
 from accord.service.waiting import is_unwritable
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Decision, Entry, Link, Pending
@@ -246,7 +247,4 @@ def _where(base: Snapshot | None, side: Side, ref: str, decisions: Iterable[Deci
 def _label(last: Decision | None, pairing: Pairing | None) -> str:
     if last is not None and last.label:
         return last.label
-    if pairing is None or pairing.crm.item.privacy != "public":
-        return ""
-    item = pairing.crm.item
-    return str(getattr(item, "title", "") or getattr(item, "full_name", ""))
+    return label_of(pairing.crm.item) if pairing is not None else ""

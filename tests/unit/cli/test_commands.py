@@ -757,11 +757,18 @@ def test_a_story_of_one_item(linked: Run, mailboxes: MemoryGroupware) -> None:
 
 def test_what_was_never_seen_is_said_so(linked: Run) -> None:
     assert (
-        "never seen 'Nothing of the sort'"
+        "no item by 'Nothing of the sort'"
         in linked("explain", "Nothing", "of", "the", "sort", code=exits.WRONG).err
     )
     assert linked("explain", code=exits.WRONG).err
     assert linked("undo", "Nothing", code=exits.WRONG).err
+
+
+def test_a_contact_has_its_name_in_every_list(linked: Run) -> None:
+    rosa = {"kind": "contact", "given": "Rosa", "family": "Rossi"}
+    put = linked("crm", "put", "--as", "alice", stdin=json.dumps(rosa))
+    assert "contact  Rosa Rossi" in put.out
+    assert "contact  Rosa Rossi" in linked("crm", "list", "contact", "--as", "alice").out
 
 
 def test_a_skipped_item_is_explained(linked: Run, mailboxes: MemoryGroupware) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from accord.model.kinds import Direction, Side
+from accord.model.item import Contact, Mailto
+from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Privacy
 from accord.ports.errors import Rejected
 from accord.rules.rule import Clash
@@ -135,6 +138,18 @@ def test_what_goes_out_only_is_not_troubled_by_what_can_not_be_read() -> None:
     assert _unreadable(world) == []
     (told,) = explain(world.accord, "own@hand")
     assert told.outcome == "not synchronized" and "can't be read" in told.why
+
+
+def test_a_contact_without_a_full_name_is_found_by_what_people_call_it(tmp_path: Path) -> None:
+    world = World(kind=Kind.CONTACT, key_file=tmp_path / "key")
+    world.person().add(Contact(given="Rosa", family="Rossi", organization="Rossi srl"))
+    world.person().add(Contact(mails=(Mailto(address="desk@rossi.example"),)))
+    secret = Mailto(address="secret@rossi.example")
+    world.person().add(Contact(mails=(secret,), privacy=Privacy.PRIVATE))
+    world.sync()
+    assert [told.label for told in explain(world.accord, "rosa rossi")] == ["Rosa Rossi"]
+    assert [told.label for told in explain(world.accord, "desk@")] == ["desk@rossi.example"]
+    assert explain(world.accord, "secret@rossi.example") == []
 
 
 def _unreadable(world: World) -> list[Checked]:
