@@ -122,6 +122,8 @@ def _explain(call: Call, one: Explanation) -> None:
     call.say(f"  mailbox: {_where(one.groupware)}", markup=False)
     for waits in one.waiting:
         call.say(f"  waits: {waits}", style="yellow", markup=False)
+    for rejected in one.rejected:
+        call.say(f"  rejected: {rejected}", style="yellow", markup=False)
     if one.replies:
         call.say(f"  automatic replies: {one.replies}", markup=False)
     if one.error:

@@ -10,8 +10,9 @@ from accord.model.item import Contact, Mailto
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Privacy
 from accord.ports.errors import Rejected
-from accord.rules.rule import Clash
+from accord.rules.rule import Clash, GuardLimits
 from accord.service.check import Checked, check
+from accord.service.decisions import reject
 from accord.service.explain import explain
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, World, event
@@ -77,6 +78,50 @@ def test_an_item_whose_copy_is_held_is_found_and_stays_so_when_refused_by_a_pers
     world.sync(full=True)
     (told,) = explain(world.accord, "Offer")
     assert told.outcome == "not synchronized" and "somebody said no" in told.why
+
+
+@pytest.mark.parametrize("gone", list(Side))
+def test_what_somebody_said_no_to_is_told_as_it_stands(gone: Side) -> None:
+    world = World()
+    there = world.person() if gone is GROUPWARE else world.mailbox()
+    for number in range(9):
+        there.add(event(f"Visit {number}"))
+    world.sync()
+    lost = world.mailbox() if gone is GROUPWARE else world.person()
+    for snapshot in world.items() if gone is GROUPWARE else world.records():
+        lost.delete(snapshot.ref)
+    world.sync()
+    (told,) = explain(world.accord, "Visit 3")
+    assert told.outcome == "waiting (held)" and not told.rejected
+    reject(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    for full in (None, False, True):
+        if full is not None:
+            world.sync(full=full)
+        (told,) = explain(world.accord, "Visit 3")
+        assert told.outcome == "apart: somebody said no to deleting it"
+        assert told.why == f"somebody said no to this: deleted in the {gone.place}"
+        (rejected,) = told.rejected
+        assert rejected.startswith(f"delete in the {gone.other.place}: emptied: ")
+        assert told.waiting == ()
+        nothing, still = told.crm, told.groupware
+        if gone is GROUPWARE:
+            nothing, still = still, nothing
+        assert (nothing.ref, nothing.version) == ("", "")
+        assert still.ref and still.version
+
+
+def test_a_change_that_somebody_said_no_to_leaves_the_pair_apart() -> None:
+    world = World(rule={"guard": GuardLimits(updates=0)})
+    record = world.person().add(event("Offer"))
+    world.sync()
+    world.person().edit(record.ref, title="Offer, new")
+    world.sync()
+    reject(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    (told,) = explain(world.accord, record.ref)
+    assert told.outcome == "apart: somebody said no to changing it"
+    (rejected,) = told.rejected
+    assert rejected.startswith("update in the mailbox: mass change: ")
+    assert told.crm.ref and told.groupware.ref
 
 
 def test_an_item_that_can_not_be_read_is_counted_found_and_listed() -> None:
