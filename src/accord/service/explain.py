@@ -21,6 +21,7 @@ from accord.service.meetings import is_meeting
 from accord.service.redaction import label_of
 from accord.service.waiting import is_unwritable
 from accord.state.codec import decode_step
+from accord.state.decisions import GONE
 from accord.state.records import Cause, Decision, Entry, Link, Pending
 from accord.state.state import Tx
 
@@ -278,6 +279,8 @@ def _outcome(
     apart = next(filter(None, map(_apart, rejected)), "")
     if pairing is not None:
         return f"apart: somebody said no to {apart}" if apart else "synchronized"
+    if last is not None and last.step == GONE:
+        return GONE
     if last is not None and (last.step == "skip" or _never_made(last)):
         return "not synchronized"
     return "no longer synchronized"
@@ -302,6 +305,8 @@ def _where(
             modified=base.modified,
             by=base.by,
         )
+    if any(one.side is side and one.step == GONE for one in decisions):
+        return Where()
     version = next((d.version for d in decisions if d.side is side), "")
     return Where(ref=ref, version=version)
 

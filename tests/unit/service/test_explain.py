@@ -10,7 +10,7 @@ from accord.model.item import Contact, Mailto
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Privacy
 from accord.ports.errors import Rejected
-from accord.rules.rule import Clash, GuardLimits
+from accord.rules.rule import Clash, GuardLimits, Scope
 from accord.service.check import Checked, check
 from accord.service.decisions import reject
 from accord.service.explain import explain
@@ -163,6 +163,28 @@ def test_an_item_that_can_not_be_read_is_forgotten_once_it_is_gone(paired: bool)
     box.delete(odd.ref)
     world.sync()
     assert _unreadable(world) == [] and world.pending(Cause.REJECTED) == []
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_of_what_never_took_part_it_is_told_that_it_is_gone(full: bool) -> None:
+    world = World(rule={"scope": Scope.CATEGORY, "categories": ("CRM",)})
+    box = world.mailbox()
+    odd, gym = box.add(event("Weekly oddity")), box.add(event("Gym"))
+    kept = box.add(event("Review", categories=("CRM",)))
+    box.corrupt(odd.ref, "not understood")
+    world.sync()
+    for ref in (odd.ref, gym.ref):
+        box.delete(ref)
+    world.sync(full=full)
+    # A full visit hears of no deletion; it asks only about what waits.
+    for words in ("oddity",) if full else ("oddity", "gym"):
+        (told,) = explain(world.accord, words)
+        assert (told.outcome, told.why) == ("gone", "no longer there in the mailbox")
+        assert told.groupware.ref == told.groupware.version == ""
+    box.delete(kept.ref)
+    world.sync(full=full)
+    (told,) = explain(world.accord, kept.ref)
+    assert told.outcome == "no longer synchronized" and told.why == "deleted in the mailbox"
 
 
 def test_of_a_private_item_that_can_not_be_read_no_title_is_kept() -> None:
