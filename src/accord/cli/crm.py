@@ -135,20 +135,32 @@ def delete(
 
 @crm.command
 def restore(
-    kind: Kind,
-    ref: Annotated[str, Parameter(help="The ref it had.")],
-    /,
-    *,
+    *refs: Annotated[str, Parameter(help="The refs they had, as `accord journal` shows them.")],
     user: As,
     call: CallArgument,
 ) -> int:
-    """Bring a deleted record back."""
+    """Bring deleted records back."""
+    if not refs:
+        raise Usage(
+            "which record?", "`accord crm restore REF --as USER`; `accord journal` has refs"
+        )
     with records(call) as crm:
-        crm.restore(user, kind, ref)
-        snapshot = crm.show(user, kind, ref)
-    call.data(record(snapshot))
-    call.say(f"restored  {_line(snapshot)}", markup=False)
+        for ref in refs:
+            snapshot = _restored(crm, user, ref)
+            call.data(record(snapshot))
+            call.say(f"restored  {_line(snapshot)}", markup=False)
     return exits.OK
+
+
+def _restored(crm: Administration | Records, user: str, ref: str) -> Snapshot:
+    """Bring a record of whatever kind back; raises Gone."""
+    for kind in KINDS:
+        try:
+            crm.restore(user, kind, ref)
+        except Gone:
+            continue
+        return find(crm, user, ref)
+    raise Gone(f"there is no record {ref}")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accord.service.explain import Explanation, Where
     from accord.service.refusals import Refusal
     from accord.state.records import Entry
+    from accord.state.state import Tx
 
 JOURNAL = 50
 
@@ -61,10 +62,13 @@ def journal(
 
     Tokens, rights and items that CRM.interface refused stand among it, without a number.
     """
+    from accord.cli.errors import Usage
     from accord.service.choose import choose
     from accord.service.refusals import refusals
     from accord.state.records import Entry
 
+    if limit < 1:
+        raise Usage(f"--limit can't be {limit}", "give 1 or more")
     refused: list[Refusal] = []
     with call.accord() as accord:
         ids = [one.id for one in choose(accord, [link])] if link else [None]
@@ -82,6 +86,8 @@ def journal(
                 last = tx.journal.get(before) if before else None
                 until = last.at if last else None
                 refused = refusals(tx, user=user, item=item, before=until, limit=limit)
+            if not found and not refused:
+                _require(tx, run, user, step)
     if len(found) == limit:
         refused = [one for one in refused if one.at >= found[-1].at]
     both: list[Entry | Refusal] = [*found, *refused]
@@ -98,6 +104,18 @@ def journal(
     elif len(found) == limit:
         call.say(f"… older ones: --before {found[-1].id}", style="dim")
     return exits.OK
+
+
+def _require(tx: Tx, run: str | None, user: str | None, step: int | None) -> None:
+    """Raise Usage where nothing is known of what was asked for: it may be mistyped."""
+    from accord.cli.errors import Usage
+
+    if run is not None and tx.runs.get(run) is None:
+        raise Usage(f"there is no run {run!r}", "`accord journal` names runs")
+    if user is not None and user not in {link.user for link in tx.links.all()}:
+        raise Usage(f"Accord knows no user {user!r}", "`accord links` shows whose links there are")
+    if step is not None and tx.journal.get(step) is None:
+        raise Usage(f"there is no step {step}", "`accord journal` numbers them")
 
 
 def schema(*, call: CallArgument) -> int:
