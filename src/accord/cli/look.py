@@ -113,7 +113,8 @@ def _require(tx: Tx, run: str | None, user: str | None, step: int | None) -> Non
     if run is not None and tx.runs.get(run) is None:
         raise Usage(f"there is no run {run!r}", "`accord journal` names runs")
     if user is not None and user not in {link.user for link in tx.links.all()}:
-        raise Usage(f"Accord knows no user {user!r}", "`accord links` shows whose links there are")
+        hint = "`accord links` shows whose links there are"
+        raise Usage(f"nothing was done for a user {user!r}, and no link is theirs", hint)
     if step is not None and tx.journal.get(step) is None:
         raise Usage(f"there is no step {step}", "`accord journal` numbers them")
 

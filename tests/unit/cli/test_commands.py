@@ -770,7 +770,7 @@ def test_what_was_never_seen_is_said_so(linked: Run) -> None:
         (("--limit", "0"), "--limit can't be 0"),
         (("--limit", "-3"), "--limit can't be -3"),
         (("--run", "zzz"), "there is no run 'zzz'"),
-        (("--user", "zoe"), "Accord knows no user 'zoe'"),
+        (("--user", "zoe"), "nothing was done for a user 'zoe', and no link is theirs"),
         (("--step", "99"), "there is no step 99"),
         (("--link", "zzz"), "there is no link 'zzz'"),
     ],
