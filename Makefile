@@ -33,6 +33,7 @@ check: ## lint, format, types and the import contract
 	$(BIN)/ruff format --quiet --check --output-format concise . || status=1; \
 	$(BIN)/mypy --no-error-summary $(CODE) || status=1; \
 	report=$$($(BIN)/lint-imports) || { echo "$$report"; status=1; }; \
+	$(BIN)/python -m tools.pure || status=1; \
 	[ $$status = 0 ] && echo "check: lint, format, types and imports are in order"; \
 	exit $$status
 

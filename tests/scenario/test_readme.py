@@ -174,6 +174,7 @@ def test_demo_small(tmp_path: Path) -> None:
         assert (
             sum("`accord explain" in line and "can't be read" in line for line in first) == reasons
         )
+        assert not any("can't be read, can't be read" in line for line in first)
     assert any("process of its own" in line for line in split[0]["said"])
     assert [scene["scene"] for scene in one] == [scene["scene"] for scene in split]
     assert [_table(scene) for scene in one] == [_table(scene) for scene in split]

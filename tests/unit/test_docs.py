@@ -13,6 +13,7 @@ import pytest
 from accord.cli.commands import NAMES
 from accord.rules.text import parse_rules
 from accord.service import registry
+from accord.service.init import TEMPLATE
 from tools.docs import GENERATED
 from tools.docs.pages import PAGES, ROOT, Command, anchors, blocks, commands, links
 
@@ -93,6 +94,13 @@ def test_commands_in_a_sentence_exist(page: Path) -> None:
     for word, name in re.findall(r"`(accord|make) (\w+)", TEXTS[page]):
         known = NAMES if word == "accord" else targets
         assert name in known or name.isupper(), f"{word} {name}"
+
+
+def test_all_that_the_settings_file_may_hold_is_named_where_it_is_described() -> None:
+    page = TEXTS[ROOT / "docs" / "operations.md"]
+    described = page.partition("\n## Configure\n")[2].partition("```")[0]
+    for section in re.findall(r"^[# ]*(\[\w+\])$", TEMPLATE, re.MULTILINE):
+        assert f"`{section}`" in described, section
 
 
 def test_rules_on_the_rule_page_are_read() -> None:

@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("token", "token:token", "Issue, check and revoke the tokens of CRM.interface."),
     ),
     "Try": (
-        ("demo", "demo:demo", "Play a week against a real CalDAV server on this machine."),
+        ("demo", "demo:demo", "Play a week against a stand-in Exchange on this machine."),
         ("sandbox", "sandbox:sandbox", "Start a stand-in server to try things with."),
     ),
 }

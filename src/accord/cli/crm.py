@@ -18,6 +18,7 @@ from accord.cli.words import moment, short
 from accord.model.canonical import InvalidItem, decode
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind
+from accord.model.names import name_of
 from accord.ports.errors import Gone
 from accord.service.connector import is_elsewhere, url_of
 from accord.service.records import Records
@@ -134,20 +135,32 @@ def delete(
 
 @crm.command
 def restore(
-    kind: Kind,
-    ref: Annotated[str, Parameter(help="The ref it had.")],
-    /,
-    *,
+    *refs: Annotated[str, Parameter(help="The refs they had, as `accord journal` shows them.")],
     user: As,
     call: CallArgument,
 ) -> int:
-    """Bring a deleted record back."""
+    """Bring deleted records back."""
+    if not refs:
+        raise Usage(
+            "which record?", "`accord crm restore REF --as USER`; `accord journal` has refs"
+        )
     with records(call) as crm:
-        crm.restore(user, kind, ref)
-        snapshot = crm.show(user, kind, ref)
-    call.data(record(snapshot))
-    call.say(f"restored  {_line(snapshot)}", markup=False)
+        for ref in refs:
+            snapshot = _restored(crm, user, ref)
+            call.data(record(snapshot))
+            call.say(f"restored  {_line(snapshot)}", markup=False)
     return exits.OK
+
+
+def _restored(crm: Administration | Records, user: str, ref: str) -> Snapshot:
+    """Bring a record of whatever kind back; raises Gone."""
+    for kind in KINDS:
+        try:
+            crm.restore(user, kind, ref)
+        except Gone:
+            continue
+        return find(crm, user, ref)
+    raise Gone(f"there is no record {ref}")
 
 
 @contextmanager
@@ -200,7 +213,7 @@ def record(snapshot: Snapshot) -> dict[str, Any]:
 def _line(snapshot: Snapshot) -> str:
     item = snapshot.item
     when = getattr(item, "start", None) or getattr(item, "due", None)
-    title = getattr(item, "title", "") or getattr(item, "full_name", "") or "(no title)"
+    title = name_of(item) or "(no title)"
     time = f"{short(when)}  " if when else ""
     changed = f"  (changed {moment(snapshot.modified)})" if snapshot.modified else ""
     return f"{snapshot.ref}  {kind_of(item)}  {time}{short(title)}{changed}"

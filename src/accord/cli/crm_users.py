@@ -12,6 +12,7 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.crm import administration
 from accord.cli.errors import Usage
 from accord.model.kinds import Kind
+from accord.model.names import name_of
 from accord.ports.errors import Denied, Gone, ItemError
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ _OPEN_IT = (
 def _title(crm: Administration, user: str, ref: str) -> str:
     """Return what a contact is called; nothing where the user may not know that."""
     with suppress(ItemError):
-        return str(getattr(crm.show(user, Kind.CONTACT, ref).item, "full_name", ""))
+        return name_of(crm.show(user, Kind.CONTACT, ref).item)
     return ""
 
 

@@ -51,6 +51,8 @@ def tell(call: Call, error: BaseException) -> int:
             return exits.WRONG
         case Usage():
             return _say(call, str(error), error.hint, "usage", exits.WRONG)
+        case AuthFailed() if _is_stranger(error):
+            return _say(call, str(error), advice(error), error.action, exits.WRONG)
         case AccordError():
             code = exits.BY_ACTION.get(error.action, exits.FAILED)
             return _say(call, str(error), advice(error), error.action, code)
@@ -75,6 +77,11 @@ def advice(error: AccordError) -> str:
     if isinstance(error, Retry) and error.after >= 1:
         return f"Nothing is wrong with the data; try again in {error.after:.0f} s."
     return ADVICE.get(error.action, "")
+
+
+def _is_stranger(error: AuthFailed) -> bool:
+    """Tell whether somebody was named whom the CRM doesn't know, or doesn't let in."""
+    return "user" in error.code
 
 
 def advise(call: Call, report: Report) -> int:

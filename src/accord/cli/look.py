@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from accord.service.explain import Explanation, Where
     from accord.service.refusals import Refusal
     from accord.state.records import Entry
+    from accord.state.state import Tx
 
 JOURNAL = 50
 
 
 def explain(
-    *item: Annotated[str, Parameter(help="A ref or uid, or words of the title.")],
+    *item: Annotated[str, Parameter(help="A ref or uid, or words of the title or name.")],
     call: CallArgument,
 ) -> int:
     """Say why an item did or did not synchronize: rule, decision, versions, history, error."""
@@ -31,7 +32,7 @@ def explain(
 
     text = " ".join(item)
     if not text.strip():
-        raise Usage("which item?", "name it by ref, uid or words of its title")
+        raise Usage("which item?", "name it by ref, uid or words of its title or name")
     with call.accord() as accord:
         found = service(accord, text)
     for one in found:
@@ -40,8 +41,9 @@ def explain(
     if found:
         return exits.OK
     raise Usage(
-        f"Accord has never seen {text!r}",
-        "synchronize first; of private entries no title is kept, so name them by ref or uid",
+        f"Accord knows no item by {text!r}",
+        "name it by ref, uid or words of its title or name; of private entries no title is kept, "
+        "and what is new is known once it was synchronized",
     )
 
 
@@ -60,10 +62,13 @@ def journal(
 
     Tokens, rights and items that CRM.interface refused stand among it, without a number.
     """
+    from accord.cli.errors import Usage
     from accord.service.choose import choose
     from accord.service.refusals import refusals
     from accord.state.records import Entry
 
+    if limit < 1:
+        raise Usage(f"--limit can't be {limit}", "give 1 or more")
     refused: list[Refusal] = []
     with call.accord() as accord:
         ids = [one.id for one in choose(accord, [link])] if link else [None]
@@ -81,6 +86,8 @@ def journal(
                 last = tx.journal.get(before) if before else None
                 until = last.at if last else None
                 refused = refusals(tx, user=user, item=item, before=until, limit=limit)
+            if not found and not refused:
+                _require(tx, run, user, step)
     if len(found) == limit:
         refused = [one for one in refused if one.at >= found[-1].at]
     both: list[Entry | Refusal] = [*found, *refused]
@@ -97,6 +104,19 @@ def journal(
     elif len(found) == limit:
         call.say(f"… older ones: --before {found[-1].id}", style="dim")
     return exits.OK
+
+
+def _require(tx: Tx, run: str | None, user: str | None, step: int | None) -> None:
+    """Raise Usage where nothing is known of what was asked for: it may be mistyped."""
+    from accord.cli.errors import Usage
+
+    if run is not None and tx.runs.get(run) is None:
+        raise Usage(f"there is no run {run!r}", "`accord journal` names runs")
+    if user is not None and user not in {link.user for link in tx.links.all()}:
+        hint = "`accord links` shows whose links there are"
+        raise Usage(f"nothing was done for a user {user!r}, and no link is theirs", hint)
+    if step is not None and tx.journal.get(step) is None:
+        raise Usage(f"there is no step {step}", "`accord journal` numbers them")
 
 
 def schema(*, call: CallArgument) -> int:
@@ -121,6 +141,8 @@ def _explain(call: Call, one: Explanation) -> None:
     call.say(f"  mailbox: {_where(one.groupware)}", markup=False)
     for waits in one.waiting:
         call.say(f"  waits: {waits}", style="yellow", markup=False)
+    for rejected in one.rejected:
+        call.say(f"  rejected: {rejected}", style="yellow", markup=False)
     if one.replies:
         call.say(f"  automatic replies: {one.replies}", markup=False)
     if one.error:

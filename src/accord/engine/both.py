@@ -178,7 +178,14 @@ def unpair(both: Both, cause: Frozen, why: str, forget: bool = False) -> Unpair:
 def delete(both: Both, side: Side, why: str) -> Delete:
     """Return the step that deletes the item of one side."""
     mails = both.policy.mails(both.groupware, None) if side is Side.GROUPWARE else ()
-    return Delete(side=side, pairing=both.pairing.id, before=both.now(side), mails=mails, why=why)
+    return Delete(
+        side=side,
+        pairing=both.pairing.id,
+        before=both.now(side),
+        mails=mails,
+        follows=both.said[side.other] is Said.GONE,
+        why=why,
+    )
 
 
 def skip(both: Both, side: Side, why: str, parked: str = "") -> Skip:

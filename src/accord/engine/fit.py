@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from accord.engine.plan import WITHHELD, Create, Hold, Skip, Step, Update
 from accord.model.item import Item
 from accord.model.kinds import Side
+from accord.model.names import name_of
 from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
 
@@ -56,6 +57,6 @@ def _withheld(side: Side, snapshot: Snapshot, pairing: str, why: str) -> Skip:
 
 
 def title_of(item: Item) -> str | UnsetType:
-    """Return a title; of private items none."""
+    """Return what people call an item; of private ones nothing."""
     private = getattr(item, "privacy", Privacy.PUBLIC) is not Privacy.PUBLIC
-    return UNSET if private else str(getattr(item, "title", ""))
+    return UNSET if private else name_of(item)

@@ -181,8 +181,13 @@ def _cause(
     return mailing(step.mails, rule) or mass
 
 
+def refused_because(step: Step) -> str:
+    """Return why a step is not done that somebody said no to."""
+    return f"somebody said no to this: {step.why}"
+
+
 def _refused(step: Create | Update | Delete | Unpair | Refile) -> Skip:
-    why = f"somebody said no to this: {step.why}"
+    why = refused_because(step)
     match step:
         case Create(source=snapshot, side=side):
             return Skip(side=side.other, ref=snapshot.ref, version=snapshot.version, why=why)

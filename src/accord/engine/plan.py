@@ -97,12 +97,16 @@ class Update(_Writing, tag="update", frozen=True, kw_only=True):
 
 
 class Delete(_Writing, tag="delete", frozen=True, kw_only=True):
-    """Delete the item on `side`, if its version still stands."""
+    """Delete the item on `side`, if its version still stands.
+
+    `follows` says that its counterpart is gone already.
+    """
 
     side: Side
     pairing: str
     before: Snapshot
     mails: tuple[str, ...] = ()
+    follows: bool = False
 
 
 class Hung(Struct, frozen=True, kw_only=True, omit_defaults=True):

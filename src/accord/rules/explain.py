@@ -14,6 +14,7 @@ from msgspec import Struct
 from accord.model.fields import FIELDS
 from accord.model.item import Item
 from accord.model.kinds import Direction, Kind, Side
+from accord.model.names import ABSENT_TITLE
 from accord.model.replies import Audience
 from accord.rules import defaults
 from accord.rules.admit import (
@@ -41,7 +42,7 @@ from accord.rules.rule import (
     Scope,
     Unfit,
 )
-from accord.rules.shape import ABSENT_TITLE, is_private, reduced
+from accord.rules.shape import is_private, reduced
 
 
 class Reason(Struct, frozen=True, kw_only=True):

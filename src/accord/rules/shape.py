@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from accord.model.item import Absence, Contact, Event, Item, Task
+from accord.model.names import ABSENT_TITLE
 from accord.model.parts import Attendee, Person, Privacy, files, links
 from accord.model.recurrence import Busy, Override
 from accord.model.zones import UnknownZone, instant
@@ -19,7 +20,6 @@ from accord.rules.facts import Facts
 
 BUSY_TITLE = "Busy"
 PRIVATE_TITLE = "Private"
-ABSENT_TITLE = "Absent"
 
 _EVENT_KEPT = (
     "uid", "sequence", "start", "end", "time_zone", "end_time_zone", "all_day", "rule", "rdates",

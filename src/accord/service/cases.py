@@ -42,7 +42,8 @@ class Gathered(Struct, frozen=True, kw_only=True):
 
     `blind` are refs that could not be read this time, `over` the ids of pending changes whose
     items are gone, `lost` the sides that told what is there instead of what changed. `entry` is
-    the journal's last one of which the pull told what became of it.
+    the journal's last one of which the pull told what became of it. `gone` are items without a
+    pair that are no more.
     """
 
     cases: tuple[Case, ...]
@@ -51,6 +52,7 @@ class Gathered(Struct, frozen=True, kw_only=True):
     over: tuple[str, ...] = ()
     lost: frozenset[Side] = frozenset()
     entry: int = 0
+    gone: frozenset[tuple[Side, str]] = frozenset()
 
 
 def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
@@ -73,7 +75,8 @@ def gather(visit: Visit, crm: Pulled, groupware: Pulled) -> Gathered:
     gathered = _with_newcomers(visit, said, pulled, pairs, cases)
     lost = frozenset(side for side in Side if pulled[side].lost)
     over = _over(visit, asked, said, pairs)
-    return msgspec.structs.replace(gathered, over=over, lost=lost, entry=entry)
+    gone = _gone(said, pairs)
+    return msgspec.structs.replace(gathered, over=over, lost=lost, entry=entry, gone=gone)
 
 
 def again(visit: Visit, decided: Iterable[Decided]) -> Gathered:
@@ -319,6 +322,15 @@ def _with_newcomers(
         for group in matches.ambiguous
     ]
     return Gathered(cases=(*cases.values(), *new), decided=tuple(decided), blind=_blind(said))
+
+
+def _gone(
+    said: dict[Side, dict[str, Observation]], pairs: dict[str, Pairing]
+) -> frozenset[tuple[Side, str]]:
+    paired = {(side, pairing.side(side).ref) for pairing in pairs.values() for side in Side}
+    return (
+        frozenset((side, ref) for side in Side for ref in tombstones(said[side].values())) - paired
+    )
 
 
 def _blind(said: dict[Side, dict[str, Observation]]) -> frozenset[tuple[Side, str]]:

@@ -5,21 +5,23 @@ Answers from state alone, also for items that were never synchronized; asks no s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from accord.engine.plan import Pairing, Update
+from accord.engine.guard import refused_because
+from accord.engine.plan import Create, Delete, Hold, Pairing, Refile, Step, Update
 from accord.model.kinds import Kind, Side
-from accord.model.observe import Snapshot
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
 from accord.service.files_guard import held_file
 from accord.service.mailbox_states import trouble
 from accord.service.meetings import is_meeting
+from accord.service.redaction import label_of
 from accord.service.waiting import is_unwritable
 from accord.state.codec import decode_step
+from accord.state.decisions import GONE
 from accord.state.records import Cause, Decision, Entry, Link, Pending
 from accord.state.state import Tx
 
@@ -40,8 +42,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Be everything known about one item on one link.
 
     `outcome` is the short answer, `why` the reason of the last decision. `waiting` is what
-    still has to happen, `history` the journal, newest first, `error` the last refusal. Of an
-    absence `replies` tells how the mailbox's automatic replies stand to it.
+    still has to happen, `rejected` what somebody said no to, `history` the journal, newest first,
+    `error` the last refusal. Of an absence `replies` tells how the mailbox's automatic replies
+    stand to it.
     """
 
     link: str
@@ -57,6 +60,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     crm: Where
     groupware: Where
     waiting: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
     error: str = ""
     replies: str = ""
     history: tuple[Entry, ...] = ()
@@ -125,7 +129,10 @@ def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
     ]
     last = max(decisions, key=lambda decision: decision.at, default=None)
     history = _history(tx, link, crm, groupware)
-    pending = _pending(tx, link, crm, groupware)
+    everything = _pending(tx, link, crm, groupware)
+    pending = [one for one in everything if not one.refused]
+    rejected = [one for one in everything if one.refused]
+    gone = _gone(everything)
     version = pairing.rule if pairing is not None else (last.rule if last else "")
     rule = tx.rules.get(version) or tx.rules.active(link.rule)
     failed = next((entry.error for entry in history if entry.error), "")
@@ -135,20 +142,19 @@ def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
         kind=link.kind,
         label=_label(last, pairing),
         uid=last.uid if last else (pairing.crm.item.uid if pairing else ""),
-        outcome=_outcome(pairing, last, pending),
-        why=last.why if last else (history[0].why if history else ""),
+        outcome=_outcome(pairing, last, pending, rejected),
+        why=_why(pairing, last, history, rejected),
         rule=rule.name if isinstance(rule, Rule) else link.rule,
         rule_version=version,
         decided=last.at if last else None,
-        crm=_where(pairing.crm if pairing else None, Side.CRM, crm, decisions),
-        groupware=_where(
-            pairing.groupware if pairing else None, Side.GROUPWARE, groupware, decisions
-        ),
+        crm=_where(pairing, Side.CRM, crm, decisions, gone),
+        groupware=_where(pairing, Side.GROUPWARE, groupware, decisions, gone),
         waiting=(
             *(f"{_waits(one)}{_advice(link, pairing, one)}" for one in pending),
             *_left_out(tx, pairing),
             *(f"{found}; {found.hint}" for found in [trouble(tx, link.id)] if found is not None),
         ),
+        rejected=tuple(_said_no(one) for one in rejected),
         error=failed,
         replies=_replies(tx, link, crm),
         history=tuple(history),
@@ -174,10 +180,36 @@ def _waits(pending: Pending) -> str:
     """Return why something waits, and of files which one."""
     if pending.cause is not Cause.FILE:
         return f"{pending.cause}: {pending.why}"
-    step = held_file(pending)
-    name = step.before.name if step.before is not None else ""
-    said = "said no to" if pending.refused else "held"
-    return f"{said}: {step.name} {name} in the {step.side.place}: {pending.why}"
+    return f"held: {_act(held_file(pending))}: {pending.why}"
+
+
+def _said_no(pending: Pending) -> str:
+    """Return what somebody said no to, and why it was asked."""
+    return f"{_act(_effect(pending))}: {pending.why}"
+
+
+def _act(step: Step) -> str:
+    """Return what a step would do and where; of a file its name, too."""
+    if not isinstance(step, Create | Update | Delete | Refile):
+        return step.name
+    name = step.before.name if isinstance(step, Refile) and step.before is not None else ""
+    return f"{' '.join(filter(None, (step.name, name)))} in the {step.side.place}"
+
+
+def _effect(pending: Pending) -> Step:
+    """Return what would be done, without what holds it."""
+    step = decode_step(pending.step)
+    return step.held if isinstance(step, Hold) else step
+
+
+def _gone(pending: Iterable[Pending]) -> set[Side]:
+    """Return the sides on which the item is no more, though the pair still knows it.
+
+    A deletion that waits or was rejected would follow it; what would be made for a pair is gone.
+    """
+    steps = [_effect(one) for one in pending]
+    made = {step.side for step in steps if isinstance(step, Create) and step.pairing}
+    return made | {step.side.other for step in steps if isinstance(step, Delete) and step.follows}
 
 
 def _advice(link: Link, pairing: Pairing | None, pending: Pending) -> str:
@@ -211,16 +243,45 @@ def _pending(tx: Tx, link: Link, crm: str, groupware: str) -> list[Pending]:
     return list(found.values())
 
 
-def _outcome(pairing: Pairing | None, last: Decision | None, pending: Iterable[Pending]) -> str:
+def _why(
+    pairing: Pairing | None,
+    last: Decision | None,
+    history: Sequence[Entry],
+    rejected: Iterable[Pending],
+) -> str:
+    """Return the reason of the last decision; a person's own no counts as one, too."""
+    no = next((one for one in rejected if pairing is not None and _apart(one)), None)
+    if no is not None:
+        return refused_because(_effect(no))
+    return last.why if last else (history[0].why if history else "")
+
+
+_APART = {"create": "making it anew", "update": "changing it", "delete": "deleting it"}
+
+
+def _apart(rejected: Pending) -> str:
+    """Return what somebody said no to that leaves a pair apart; empty for anything else."""
+    return _APART.get(_effect(rejected).name, "")
+
+
+def _outcome(
+    pairing: Pairing | None,
+    last: Decision | None,
+    pending: Iterable[Pending],
+    rejected: Iterable[Pending],
+) -> str:
     if last is not None and last.step == "unreadable" and pairing is None:
         return "can't be read"
-    causes = sorted({str(one.cause) for one in pending if not one.refused})
+    causes = sorted({str(one.cause) for one in pending})
     if causes:
         return f"waiting ({', '.join(causes)})"
     if pairing is not None and pairing.frozen:
         return f"let go ({pairing.frozen})"
+    apart = next(filter(None, map(_apart, rejected)), "")
     if pairing is not None:
-        return "synchronized"
+        return f"apart: somebody said no to {apart}" if apart else "synchronized"
+    if last is not None and last.step == GONE:
+        return GONE
     if last is not None and (last.step == "skip" or _never_made(last)):
         return "not synchronized"
     return "no longer synchronized"
@@ -231,8 +292,13 @@ def _never_made(last: Decision) -> bool:
     return last.step in ("create", "hold") and not last.version
 
 
-def _where(base: Snapshot | None, side: Side, ref: str, decisions: Iterable[Decision]) -> Where:
-    if base is not None:
+def _where(
+    pairing: Pairing | None, side: Side, ref: str, decisions: Iterable[Decision], gone: set[Side]
+) -> Where:
+    if side in gone:
+        return Where()
+    if pairing is not None:
+        base = pairing.side(side)
         return Where(
             ref=base.ref,
             version=base.version,
@@ -240,6 +306,8 @@ def _where(base: Snapshot | None, side: Side, ref: str, decisions: Iterable[Deci
             modified=base.modified,
             by=base.by,
         )
+    if any(one.side is side and one.step == GONE for one in decisions):
+        return Where()
     version = next((d.version for d in decisions if d.side is side), "")
     return Where(ref=ref, version=version)
 
@@ -247,7 +315,4 @@ def _where(base: Snapshot | None, side: Side, ref: str, decisions: Iterable[Deci
 def _label(last: Decision | None, pairing: Pairing | None) -> str:
     if last is not None and last.label:
         return last.label
-    if pairing is None or pairing.crm.item.privacy != "public":
-        return ""
-    item = pairing.crm.item
-    return str(getattr(item, "title", "") or getattr(item, "full_name", ""))
+    return label_of(pairing.crm.item) if pairing is not None else ""

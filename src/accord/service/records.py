@@ -77,7 +77,9 @@ class Records:
             return _done(session.delete("", kind, [Removal(ref=ref, version=version)])[0]).snapshot
 
     def restore(self, user: str, kind: Kind, ref: str) -> Snapshot | None:
-        """Bring a deleted record back."""
+        """Bring a deleted record back; raises Gone."""
+        if kind not in self._crm.traits.kinds:
+            raise Gone(f"there is no record {ref}")
         with self._open(user) as session:
             return _done(session.restore("", kind, ref)).snapshot
 

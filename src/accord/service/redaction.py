@@ -15,6 +15,7 @@ from accord.engine.plan import Pairing
 from accord.engine.reconcile import Case
 from accord.model.item import Item
 from accord.model.kinds import Side
+from accord.model.names import name_of
 from accord.model.observe import Seen, Snapshot
 from accord.model.parts import Privacy
 from accord.model.recurrence import Override
@@ -167,8 +168,7 @@ def label_of(item: Item) -> str:
     """Return what people call an item; nothing of what is private."""
     if item.privacy is not Privacy.PUBLIC:
         return ""
-    names = (getattr(item, name, "") for name in ("title", "full_name", "subject"))
-    return next((str(text)[:200] for text in names if text), "")
+    return name_of(item)[:200]
 
 
 def _any(refs: _Refs) -> bool:

@@ -282,6 +282,9 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         tx.settings.put(settled_key(visit.link), visit.rule.version)
         heard(tx, visit, gathered.entry, report)
         tx.pending.remove_many(gathered.over)
+        for side in Side:
+            refs = {ref for where, ref in gathered.gone if where is side}
+            tx.decisions.end(link, side, refs, f"no longer there in the {side.place}")
         for side, ref in tx.windows.due(link, visit.now):
             if (side, ref) not in gathered.blind:
                 tx.windows.remove(link, side, [ref])

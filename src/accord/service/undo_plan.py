@@ -83,6 +83,11 @@ def plan(visit: Visit, standing: Standing, approves: Approves) -> Planned:
         return refusal(standing.entries, f"the rule can't be applied: {error}")
 
 
+def undo_of(entry: Entry) -> str:
+    """Return why something is undone: which step is taken back."""
+    return f"undo of step {entry.id}"
+
+
 class _Refused(Exception):
     """An item can't be undone, for the reason given."""
 
@@ -93,8 +98,7 @@ class _Planning:
     def __init__(self, visit: Visit, standing: Standing, approves: Approves) -> None:
         self._visit, self._standing, self._approves = visit, standing, approves
         self._numbers = tuple(entry.id for entry in standing.entries)
-        newest = standing.entries[0].id
-        self._why = f"undo of step {newest}"
+        self._why = undo_of(standing.entries[0])
 
     def plan(self) -> Planned:
         standing = self._standing
@@ -394,7 +398,7 @@ class _Planning:
             pairing=pairing.id if pairing is not None else "",
             before=now,
             mails=mails,
-            why=f"{self._why}: what was created is deleted",
+            why=f"{undo_of(self._standing.of(side)[-1])}: what was created is deleted",
             undoes=self._numbers,
         )
 

@@ -27,6 +27,7 @@ from accord.model.diff import changes
 from accord.model.fields import FIELDS, is_empty
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind
+from accord.model.names import name_of
 from accord.model.observe import Snapshot
 from accord.model.parts import Privacy
 
@@ -88,10 +89,7 @@ def label_of(item: Item) -> str:
     """Return what people call an item; of private ones nothing."""
     if item.privacy is not Privacy.PUBLIC:
         return PRIVATE
-    for name in ("title", "full_name", "subject", "organization"):
-        if text := getattr(item, name, ""):
-            return str(text)
-    return "(no title)"
+    return name_of(item) or "(no title)"
 
 
 def label_field(kind: Kind, field: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
 from accord.model.kinds import Side
@@ -21,6 +21,11 @@ _FIELDS = [DECISIONS.c[name] for name in Decision.__struct_fields__]
 
 
 _D = DECISIONS.c
+GONE = "gone"
+"""The step of a decision about an item that went without ever having taken part."""
+
+_LEFT_ALONE, _ASKED = ("skip", "unreadable", "withheld"), ("create", "hold")
+_NOT_MADE = _D.version == ""
 _VERSIONS = select(_D.ref, _D.version).where(
     _D.link == bindparam("link"), _D.side == bindparam("side")
 )
@@ -63,6 +68,14 @@ class Decisions(Repository):
         """Return all decisions of a link by side and ref."""
         query = select(*_FIELDS).where(DECISIONS.c.link == link)
         return [_decision(r) for r in self.db.execute(query.order_by("side", "ref"))]
+
+    def end(self, link: str, side: Side, refs: Iterable[str], why: str) -> None:
+        """Note that items are gone that never took part; what was done about others stays told."""
+        change = update(DECISIONS).where(DECISIONS.c.link == link, DECISIONS.c.side == side.value)
+        change = change.where(or_(_D.step.in_(_LEFT_ALONE), and_(_D.step.in_(_ASKED), _NOT_MADE)))
+        change = change.values(step=GONE, why=why, version="", at=self.context.now())
+        for part in chunks(sorted(refs)):
+            self.db.execute(change.where(_D.ref.in_(part)))
 
     def redact(self, link: str, side: Side, refs: Iterable[str], why: str) -> int:
         """Take title and reason off what was said about these refs; return how often it told."""

@@ -800,11 +800,42 @@ def test_a_story_of_one_item(linked: Run, mailboxes: MemoryGroupware) -> None:
 
 def test_what_was_never_seen_is_said_so(linked: Run) -> None:
     assert (
-        "never seen 'Nothing of the sort'"
+        "no item by 'Nothing of the sort'"
         in linked("explain", "Nothing", "of", "the", "sort", code=exits.WRONG).err
     )
     assert linked("explain", code=exits.WRONG).err
     assert linked("undo", "Nothing", code=exits.WRONG).err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--limit", "0"), "--limit can't be 0"),
+        (("--limit", "-3"), "--limit can't be -3"),
+        (("--run", "zzz"), "there is no run 'zzz'"),
+        (("--user", "zoe"), "nothing was done for a user 'zoe', and no link is theirs"),
+        (("--step", "99"), "there is no step 99"),
+        (("--link", "zzz"), "there is no link 'zzz'"),
+    ],
+)
+def test_a_journal_of_what_is_not_there_is_an_error(
+    linked: Run, words: tuple[str, ...], message: str
+) -> None:
+    assert message in linked("journal", *words, code=exits.WRONG).err
+
+
+def test_a_journal_of_what_did_nothing_yet_is_empty(linked: Run) -> None:
+    assert "Nothing was done yet." in linked("journal").out
+    assert "Nothing." in linked("journal", "--user", "alice").out
+    run = linked("sync", "alice-event", "--json").row["run"]
+    assert "Nothing." in linked("journal", "--run", run).out
+
+
+def test_a_contact_has_its_name_in_every_list(linked: Run) -> None:
+    rosa = {"kind": "contact", "given": "Rosa", "family": "Rossi"}
+    put = linked("crm", "put", "--as", "alice", stdin=json.dumps(rosa))
+    assert "contact  Rosa Rossi" in put.out
+    assert "contact  Rosa Rossi" in linked("crm", "list", "contact", "--as", "alice").out
 
 
 def test_a_skipped_item_is_explained(linked: Run, mailboxes: MemoryGroupware) -> None:
@@ -901,8 +932,13 @@ def test_records_are_kept_in_canonical_json(installed: Run) -> None:
     assert deleted == {"ref": ref, "deleted": True, "cancelled": False}
     assert installed("crm", "list", "--as", "alice", "--json").rows == []
     assert "no record" in installed("crm", "show", ref, "--as", "alice", code=1).err
-    installed("crm", "restore", "event", ref, "--as", "alice")
+    assert "`accord crm restore REF" in installed("crm", "restore", "--as", "alice", code=2).err
+    assert "Three" in installed("crm", "restore", ref, "--as", "alice").out
     assert "Three" in installed("crm", "list", "--as", "alice").out
+    rosa = json.dumps({"kind": "contact", "full_name": "Rosa"})
+    contact = installed("crm", "put", "--as", "alice", "--json", stdin=rosa).row["ref"]
+    installed("crm", "delete", contact, "--as", "alice")
+    assert "Rosa" in installed("crm", "restore", contact, "--as", "alice").out
 
 
 def test_many_records_at_once(installed: Run, tmp_path: Path) -> None:
@@ -936,7 +972,7 @@ def test_the_rights_of_the_user_count(installed: Run) -> None:
     ref = put(installed, "Mine")
     assert installed("crm", "list", "--as", "bob", "--json").rows == []
     assert installed("crm", "delete", ref, "--as", "bob", code=exits.FAILED).err
-    assert "accord crm users" in installed("crm", "list", "--as", "eve", code=3).err
+    assert "accord crm users" in installed("crm", "list", "--as", "eve", code=exits.WRONG).err
 
 
 def test_users_and_groups_are_kept(installed: Run) -> None:

@@ -1,13 +1,15 @@
-"""The past that the demo plants: series of all kinds that begin on their first day."""
+"""What the demo is said to be, and the past that it plants."""
 
 from __future__ import annotations
 
 import random
 from datetime import date, datetime, timedelta
+from inspect import signature
 
 from lxml import etree
 
-from accord.cli.demo import exchange
+from accord.cli.commands import COMMANDS
+from accord.cli.demo import demo, exchange
 from accord.sandbox.exchange import recurrence
 from accord.sandbox.exchange.hand import recurring
 
@@ -25,6 +27,12 @@ def test_every_pattern_falls_on_the_day_on_which_it_begins() -> None:
             rule = _rule(recurring(*pattern))
             assert next(rule.dates()) == first.date(), pattern
             assert len(list(rule.dates())) == pattern[2]
+
+
+def test_the_list_of_commands_names_the_server_that_is_started_by_default() -> None:
+    default = signature(demo).parameters["target"].default
+    ((*_, summary),) = [one for one in COMMANDS["Try"] if one[0] == "demo"]
+    assert default == "exchange" and "stand-in Exchange" in summary
 
 
 def test_past_series_are_of_all_kinds() -> None:

@@ -98,7 +98,7 @@ def test_records_are_read_and_edited_from_here(connected: Run, machine: Elsewher
     ]
     run("crm", "delete", made["ref"], "--as", "alice")
     assert "no record" in run("crm", "show", made["ref"], "--as", "alice", code=None).err
-    assert run("crm", "restore", "event", made["ref"], "--as", "alice", "--json").row == changed | {
+    assert run("crm", "restore", made["ref"], "--as", "alice", "--json").row == changed | {
         "version": run("crm", "show", made["ref"], "--as", "alice", "--json").row["version"],
         "modified": run("crm", "show", made["ref"], "--as", "alice", "--json").row["modified"],
     }

@@ -112,8 +112,10 @@ def test_refused_tokens_and_items_stand_in_the_journal(installed: Run) -> None:
     assert (row["refused"], row["user"], row["times"]) == ("token:forged", "alice", 2)
     assert "refused to alice" in installed("journal").out
     assert row["why"] in installed("journal", "--user", "alice").out
-    for others in (("--user", "bob"), ("--item", "contact-1"), ("--run", "r"), ("--step", "1")):
-        assert installed("journal", *others, "--json").rows == []
+    assert installed("journal", "--item", "contact-1", "--json").rows == []
+    for others in (("--user", "bob"), ("--run", "r"), ("--step", "1")):
+        told = installed("journal", *others, "--json", code=2).row
+        assert told["action"] == "usage"
 
 
 def test_it_serves_until_it_is_stopped(run: Run, tmp_path: Path) -> None:

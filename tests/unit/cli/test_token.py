@@ -43,7 +43,7 @@ def test_a_token_for_one_session(installed: Run) -> None:
 
 
 def test_only_for_users_of_the_crm(installed: Run) -> None:
-    result = installed("token", "issue", "nobody", code=3)
+    result = installed("token", "issue", "nobody", code=2)
     assert "no CRM user 'nobody'" in result.err
     assert "accord crm users" in result.err
     assert result.out == ""

@@ -26,7 +26,7 @@ def titles(linked: Run, mailboxes: MemoryGroupware) -> list[str]:
 
 
 def test_an_unknown_record_is_said_to_be_unknown(linked: Run) -> None:
-    for words in (("show", "zzz"), ("delete", "zzz"), ("restore", "event", "zzz")):
+    for words in (("show", "zzz"), ("delete", "zzz"), ("restore", "zzz")):
         told = linked("crm", *words, "--as", "alice", code=exits.FAILED).err
         assert "zzz" in told and "`accord crm list` shows what is" in told
         assert "changed meanwhile" not in told

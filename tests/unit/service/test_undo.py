@@ -73,6 +73,16 @@ def test_a_value_goes_back_where_it_was_written_and_where_it_came_from(side: Sid
     assert pair.crm.item.title == pair.groupware.item.title == "Old"  # type: ignore[union-attr]
 
 
+def test_what_was_created_is_deleted_as_undo_of_the_step_that_made_it() -> None:
+    world = renamed()
+    made, record = newest(world, "create"), world.records()[0]
+    assert newest(world).id > made.id
+    report = back(world, record.ref, dry=True, approved=True)
+    assert report.plan is not None
+    whys = {step.why for step in report.plan.writes}
+    assert whys == {f"undo of step {made.id}: what was created is deleted"}
+
+
 def test_one_plan_shows_both_sides() -> None:
     world = renamed()
     report = back(world, newest(world).id, dry=True)

@@ -14,6 +14,7 @@ import msgspec
 from accord.crm.database.admin import Administration
 from accord.model.item import Item
 from accord.model.kinds import Kind
+from accord.model.names import name_of
 from accord.model.observe import Snapshot
 
 _HREF = re.compile(r"<(?:\w+:)?href>([^<]+)</(?:\w+:)?href>")
@@ -134,7 +135,7 @@ class Desk:
     def find(self, title: str, kind: Kind = Kind.EVENT) -> Snapshot:
         """Return the record with a title; raises DemoFailed."""
         for snapshot in self._crm.list(self.user, kind):
-            if title in (getattr(snapshot.item, n, "") for n in ("title", "full_name")):
+            if title == name_of(snapshot.item):
                 return snapshot
         raise DemoFailed(f"{self.user} finds no {title!r} in the CRM")
 

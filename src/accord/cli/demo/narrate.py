@@ -12,6 +12,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from accord.engine.plan import Conflict, Create, Delete, Hold, Pair, Step, Unpair, Update
+from accord.model.item import Item
+from accord.model.names import name_of
 from accord.service.report import Report
 
 _WIDTH = 120
@@ -111,5 +113,5 @@ def _lines(step: Step) -> list[str]:
             return []
 
 
-def _title(item: Any) -> str:
-    return repr(getattr(item, "title", "") or getattr(item, "full_name", ""))
+def _title(item: Item) -> str:
+    return repr(name_of(item))

@@ -210,7 +210,7 @@ class Story:
         for ref, unread in {why: (ref, unread) for ref, (why, unread) in broken.items()}.values():
             words = unread.label or ref
             (told, *_) = [t for t in explain(self.accord, words) if t.kind is Kind.EVENT]
-            told_of = f"`accord explain '{short(words, 40)}'`: {told.outcome}, {told.why}"
+            told_of = f"`accord explain '{short(words, 40)}'`: {told.why}"
             self._must("can't be read" in told.why, told_of)
         (gym,) = [one for one in explain(self.accord, "Gym") if one.user == "ben"]
         self._must(gym.outcome == "not synchronized", "what nobody chose is left alone")

@@ -14,6 +14,7 @@ from accord.formats.vcard.older import older_lines
 from accord.formats.vcard.photos import write_photo
 from accord.formats.vcard.singles import NAMES, write_singles
 from accord.model.item import Contact
+from accord.model.names import name_of
 
 PRODUCT = "-//Accord//Accord//EN"
 
@@ -52,7 +53,7 @@ def _body(contact: Contact, version: str) -> list[str]:
     body = write_singles(contact, version)
     if not any(_is_named(line, "FN") for line in body):
         # Every card needs a formatted name; DERIVED tells that nobody chose it (RFC 9554 4.2).
-        body.insert(0, f"FN;DERIVED=TRUE:{escape(_derived_name(contact))}")
+        body.insert(0, f"FN;DERIVED=TRUE:{escape(name_of(contact) or contact.uid)}")
     body += write_many(contact, version)
     if contact.photo is not None:
         pictures = kept(contact.extras, "PHOTO")
@@ -104,10 +105,3 @@ def _line(name: str, text: str) -> str:
 def _is_named(line: str, name: str) -> bool:
     match = _GROUP.match(line)
     return line.startswith((f"{name}:", f"{name};")) or bool(match and match[2] == name)
-
-
-def _derived_name(contact: Contact) -> str:
-    parts = (contact.prefix, contact.given, contact.middle, contact.family, contact.suffix)
-    name = " ".join(part for part in parts if part)
-    mail = contact.mails[0].address if contact.mails else ""
-    return name or contact.organization or mail or contact.uid

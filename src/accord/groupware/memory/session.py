@@ -18,6 +18,7 @@ from accord.groupware.memory.store import TRASH, Entry, Mailbox, Store
 from accord.model.diff import normalise, patch
 from accord.model.item import Event, Item
 from accord.model.kinds import Kind
+from accord.model.names import name_of
 from accord.model.observe import (
     Completeness,
     Deleted,
@@ -201,8 +202,7 @@ class MemorySession(FilesInMemory, OpenSession):
             return Unchanged(ref)
         if entry.broken:
             item = entry.item
-            title = str(getattr(item, "title", "") or getattr(item, "full_name", ""))
-            told = title if item.privacy is Privacy.PUBLIC else ""
+            told = name_of(item) if item.privacy is Privacy.PUBLIC else ""
             return Unknown(ref, entry.broken, entry.version, item.uid, told)
         return Seen(self._snapshot(entry))
 
