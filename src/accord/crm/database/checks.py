@@ -110,7 +110,8 @@ def _check_task(task: Task) -> None:
         if value is not None:
             _check_local(value)
     if task.completed is not None and task.completed.tzinfo is None:
-        raise refusal("times", "the time of completion needs a time zone")
+        text = f"the time of completion needs a time zone; write {task.completed.isoformat()}Z"
+        raise refusal("times", text)
     if task.completed is not None:
         _in_utc(task.completed)
     if not 0 <= task.percent <= 100:
