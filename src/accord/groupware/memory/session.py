@@ -203,7 +203,7 @@ class MemorySession(FilesInMemory, OpenSession):
             item = entry.item
             title = str(getattr(item, "title", "") or getattr(item, "full_name", ""))
             told = title if item.privacy is Privacy.PUBLIC else ""
-            ours = bool(entry.key) and item.privacy is Privacy.PUBLIC
+            ours = bool(entry.key) and entry.silent and item.privacy is Privacy.PUBLIC
             return Unknown(ref, entry.broken, entry.version, item.uid, told, ours=ours)
         return Seen(self._snapshot(entry))
 
