@@ -19,7 +19,7 @@ from accord.model.canonical import InvalidItem, decode
 from accord.model.item import Item, kind_of
 from accord.model.kinds import Kind
 from accord.model.names import name_of
-from accord.ports.errors import Gone
+from accord.ports.errors import AccordError, Gone
 from accord.service.connector import is_elsewhere, url_of
 from accord.service.records import Records
 
@@ -106,8 +106,14 @@ def put(
     }
     chosen = {name: value for name, value in place.items() if value}
     with records(call) as crm:
-        for known, item in given:
-            snapshot = crm.put(user, item, ref or known, **chosen)
+        for number, (known, item) in enumerate(given, 1):
+            try:
+                snapshot = crm.put(user, item, ref or known, **chosen)
+            except AccordError as error:
+                if len(given) > 1:
+                    stored = ", those before it are stored" if number > 1 else ""
+                    error.args = (f"item {number} of the input{stored}: {error}",)
+                raise
             call.data(record(snapshot))
             word = "changed" if ref or known else "created"
             call.say(f"{word}  {_line(snapshot)}", markup=False)

@@ -67,11 +67,38 @@ def _table(value: Mapping[str, Any]) -> str:
     said = {name: each for name, each in value.items() if each not in (None, "", [], (), {}, False)}
     if "digest" in said and "name" in said:
         return _file(said)
+    if "frequency" in said:
+        return _rule(value)
     for name in ("address", "number", "text"):
         if name in said:
             rest = said.get("name") or said.get("type") or said.get("reply")
             return f"{said[name]}" + (f" ({_words(rest)})" if rest and name != "text" else "")
     return ", ".join(f"{name} {_words(each)}" for name, each in said.items()) or NOTHING
+
+
+def _rule(value: Mapping[str, Any]) -> str:
+    """Return how often something repeats: weekly, every 2 weeks, 10 times, day mo."""
+    frequency, interval = _words(value["frequency"]), value.get("interval", 1)
+    unit = "day" if frequency == "daily" else frequency.removesuffix("ly")
+    parts = [frequency if interval == 1 else f"every {plural(interval, unit)}"]
+    if (count := value.get("count")) is not None:
+        parts.append(plural(count, "time"))
+    if (until := value.get("until")) is not None:
+        parts.append(f"until {_words(until)}")
+    for name, each in value.items():
+        if name.startswith("by_") and each:
+            days = name == "by_day"
+            told = ", ".join(map(_weekday, each)) if days else _words(each)
+            parts.append(f"{name.removeprefix('by_').replace('_', ' ')} {told}")
+    if (first := _words(value.get("week_start", "mo"))) != "mo":
+        parts.append(f"weeks from {first}")
+    return ", ".join(parts)
+
+
+def _weekday(value: Any) -> str:
+    """Return one day of a rule: mo, or -1 fr for the last of its kind."""
+    said = value if isinstance(value, Mapping) else {"day": value.day, "nth": value.nth}
+    return f"{said.get('nth') or ''} {_words(said['day'])}".strip()
 
 
 def _file(said: Mapping[str, Any]) -> str:

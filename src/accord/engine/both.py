@@ -60,7 +60,8 @@ class Both(Struct, frozen=True, kw_only=True):
     """Be a paired case made ready: present snapshots, and what was said.
 
     `fleeting` says that a side could not be read this time and won't tell when it can, `garbled`
-    that what it holds can't be read until somebody changes it.
+    that what it holds can't be read until somebody changes it. `ours` is the version of a copy in
+    the mailbox that can't be read and may be written over; empty where there is none.
     """
 
     pairing: Pairing
@@ -72,6 +73,7 @@ class Both(Struct, frozen=True, kw_only=True):
     garbled: bool
     why: str
     policy: Policy
+    ours: str = ""
 
     def now(self, side: Side) -> Snapshot:
         """Return one side's present snapshot (its base where it reports nothing new)."""

@@ -82,6 +82,8 @@ class Create(_Writing, tag="create", frozen=True, kw_only=True):
 class Update(_Writing, tag="update", frozen=True, kw_only=True):
     """Change the item on `side` from `before` to `after`, if its version still stands.
 
+    Of a copy that can't be read in that version, `before` is what it held before.
+
     `base` is the snapshot of the other side that this update brings over, but for the
     `contested` fields of the pair.
     """

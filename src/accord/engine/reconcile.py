@@ -107,6 +107,10 @@ def _garbled(observation: Observation | None) -> bool:
     return isinstance(observation, Unknown) and bool(observation.version)
 
 
+def _ours(observation: Observation | None) -> str:
+    return observation.version if isinstance(observation, Unknown) and observation.ours else ""
+
+
 def _paired(pairing: Pairing, case: Case, policy: Policy) -> tuple[Step, ...]:
     both = Both(
         pairing=pairing,
@@ -121,6 +125,7 @@ def _paired(pairing: Pairing, case: Case, policy: Policy) -> tuple[Step, ...]:
         garbled=_garbled(case.crm) or _garbled(case.groupware),
         why=_reason(case),
         policy=policy,
+        ours=_ours(case.groupware),
     )
     frozen = Frozen(pairing.frozen) if pairing.frozen else None
     if frozen is not None and (not frozen.returns or Said.GONE in both.said.values()):
@@ -192,11 +197,32 @@ def _wait(both: Both) -> tuple[Step, ...]:
     """One side can't be read: nothing follows from that, and nothing is forgotten."""
     side = next(side for side in Side if both.said[side] is Said.BLIND)
     why = f"can't be read at present: {both.why or 'no reason given'}"
+    if both.ours and both.said[Side.CRM] is Said.SAME and both.policy.program.creates(side):
+        why += "; an edit in the CRM is written over it"
     waiting = both.said[side.other] not in (Said.SAME, Said.BLIND)
     lasting = "rejected" if both.garbled else ""
     parked = "retry" if waiting or both.fleeting else lasting
     return (msgspec.structs.replace(skip(both, side, why, parked), unread=Unread()),)
 
+
+def _mend(both: Both) -> tuple[Step, ...]:
+    """The CRM's edit goes over a copy of ours that can't be read, as one that last held its base.
+
+    Anything more than that one write waits until the copy can be read.
+    """
+    if not both.ours or both.pairing.frozen:
+        return _wait(both)
+    copy = msgspec.structs.replace(both.groupware, version=both.ours)
+    readable = {**both.said, Side.GROUPWARE: Said.SAME}
+    steps = _stay(msgspec.structs.replace(both, groupware=copy, said=readable))
+    match steps:
+        case (Update(side=Side.GROUPWARE, mails=(), why=why) as step,):
+            return (msgspec.structs.replace(step, why=f"{why}; {_MENDED}"),)
+        case _:
+            return _wait(both)
+
+
+_MENDED = "the copy there couldn't be read and is written over"
 
 _Handler: TypeAlias = Callable[[Both], tuple[Step, ...]]
 
@@ -213,7 +239,7 @@ TABLE: dict[tuple[Said, Said], _Handler] = {
     (Said.CHANGED, Said.GONE): deleted_in_groupware,
     (Said.CHANGED, Said.MOVED): moved,
     (Said.CHANGED, Said.LEFT): moved,
-    (Said.CHANGED, Said.BLIND): _wait,
+    (Said.CHANGED, Said.BLIND): _mend,
     (Said.GONE, Said.SAME): deleted_in_crm,
     (Said.GONE, Said.CHANGED): deleted_in_crm,
     (Said.GONE, Said.GONE): forget,

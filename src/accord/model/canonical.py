@@ -31,7 +31,20 @@ def decode(data: bytes | str) -> Item:
     try:
         return _DECODER.decode(data)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidItem(str(error)) from error
+        raise InvalidItem(_in_words(str(error))) from error
+
+
+def _in_words(message: str) -> str:
+    """Return what msgspec says of an item; of a time how it is written."""
+    said, _, where = message.partition(_NO_TIME)
+    if said or not where:
+        return message
+    instant = any(f".{name}`" in where for name in _INSTANTS)
+    return f"that is no time, write 2026-12-10T09:00:00{'Z' if instant else ''}{where}"
+
+
+_NO_TIME = "Invalid RFC3339 encoded datetime"
+_INSTANTS = ("completed", "sent", "received")
 
 
 def digest(item: Item) -> str:

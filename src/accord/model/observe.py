@@ -91,7 +91,8 @@ class Unknown(Struct, frozen=True, tag="unknown"):
     `version` is the version that could not be understood, where known, so that an unreadable
     item is asked for again only when it changes. `uid` and `title` are what could be made out
     all the same, so that people can ask about it; of what is, or may be, private no title.
-    `half` says that a write was cut off there; sent again as such, it is completed.
+    `half` says that a write was cut off there; sent again as such, it is completed. `ours` says
+    that it is a copy Accord made, which an update in that very version writes over whole.
     """
 
     ref: str
@@ -100,6 +101,7 @@ class Unknown(Struct, frozen=True, tag="unknown"):
     uid: str = ""
     title: str = ""
     half: bool = False
+    ours: bool = False
 
 
 Observation: TypeAlias = Unchanged | Seen | Deleted | Moved | OutOfScope | Denied | Unknown

@@ -65,6 +65,54 @@ class RecurrenceRule(
     week_start: Weekday = Weekday.MO
 
 
+LISTS = {
+    "by_month": (1, 12),
+    "by_week_number": (-53, 53),
+    "by_year_day": (-366, 366),
+    "by_month_day": (-31, 31),
+    "by_hour": (0, 23),
+    "by_minute": (0, 59),
+    "by_second": (0, 60),
+    "by_set_position": (-366, 366),
+}
+"""The lowest and the highest number in each list of a rule (RFC 5545 3.3.10)."""
+
+ZERO_FITS = frozenset({"by_hour", "by_minute", "by_second"})
+INTERVAL = (1, 1_000_000)
+COUNT = (1, 1_000_000_000)
+MOST = 400
+"""How many values each list of a rule may have."""
+
+_WEEKS = 53
+
+
+def wrong_with(rule: RecurrenceRule) -> str:
+    """Return what no codec could write of a rule, as a sentence; empty where it is sound."""
+    for name, value, (low, high) in (
+        ("interval", rule.interval, INTERVAL),
+        ("count", rule.count, COUNT),
+    ):
+        if value is not None and not low <= value <= high:
+            return f"{name} {value} must be {low} to {high}"
+    if rule.count is not None and rule.until is not None:
+        return "count and until exclude each other"
+    for name, (low, high) in LISTS.items():
+        values = getattr(rule, name)
+        if len(values) > MOST:
+            return f"{name} has more than {MOST} values"
+        for value in values:
+            if not low <= value <= high:
+                return f"{name} {value} must be {low} to {high}"
+            if value == 0 and name not in ZERO_FITS:
+                return f"{name} can't be 0"
+    if len(rule.by_day) > MOST:
+        return f"by_day has more than {MOST} values"
+    for day in rule.by_day:
+        if abs(day.nth) > _WEEKS:
+            return f"nth {day.nth} of by_day must be -{_WEEKS} to {_WEEKS}"
+    return ""
+
+
 class EventStatus(StrEnum):
     """Name the state of a calendar entry (RFC 5545 STATUS)."""
 

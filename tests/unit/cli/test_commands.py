@@ -955,7 +955,9 @@ def test_many_records_at_once(installed: Run, tmp_path: Path) -> None:
         ("", "the input is empty"),
         ("{", "no JSON"),
         ('{"kind": "evnt"}', "evnt"),
-        (event(start="yesterday"), "start"),
+        (event(start="yesterday"), "write 2026-12-10T09:00:00 - at `$.start`"),
+        (event(start="2026-12-10T09:00"), "write 2026-12-10T09:00:00 - at `$.start`"),
+        ('{"kind": "task", "completed": "2026-12-10"}', "write 2026-12-10T09:00:00Z - at"),
         (event(colour="red"), "colour"),
         (event() + "\n" + event(start=3), "item 2"),
         ('{"kind": "mail", "subject": "x"}', "keeps no items of kind mail"),
@@ -965,6 +967,20 @@ def test_bad_input_is_told_and_nothing_stored(installed: Run, stdin: str, messag
     result = installed("crm", "put", "--as", "alice", stdin=stdin, code=exits.WRONG)
     assert message in result.err
     assert installed("crm", "list", "--as", "alice", "--json").rows == []
+
+
+def test_what_the_crm_refuses_is_told_with_its_place_in_the_input(installed: Run) -> None:
+    lines = "\n".join([event("A"), event("B", start="2027-03-01T10:00:00Z"), event("C")])
+    told = installed("crm", "put", "--as", "alice", stdin=lines, code=exits.FAILED)
+    assert "item 2 of the input, those before it are stored: " in told.err
+    assert "write 2027-03-01T10:00:00, the zone in time_zone" in told.err
+    bad = event("D", end="2027-03-01T09:00:00")
+    alone = installed("crm", "put", "--as", "alice", stdin=bad, code=exits.FAILED)
+    assert "error: it ends" in alone.err, "one item alone is the one that is meant"
+    first = installed("crm", "put", "--as", "alice", stdin=f"[{bad}, {bad}]", code=exits.FAILED)
+    assert "item 1 of the input: it ends" in first.err
+    kept = installed("crm", "list", "--as", "alice", "--json").rows
+    assert [row["item"]["title"] for row in kept] == ["A"]
 
 
 def test_the_rights_of_the_user_count(installed: Run) -> None:

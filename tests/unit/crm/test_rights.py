@@ -15,7 +15,7 @@ from accord.model.kinds import Kind
 from accord.model.observe import Denied as DeniedHere
 from accord.model.observe import OutOfScope, Seen
 from accord.model.parts import Attendee, Person, Privacy, Reminder, Reply
-from accord.model.recurrence import Busy, Override
+from accord.model.recurrence import Busy, Frequency, Override, RecurrenceRule
 from accord.ports.adapter import Draft, Mark
 from accord.ports.errors import Denied, Gone, Stale
 from tests.unit.crm.office import END, START, Office, absence, address, contact, done
@@ -260,7 +260,8 @@ def test_a_participant_answers_and_nothing_else(office: Office) -> None:
 
 
 def test_a_participant_answers_one_occurrence(office: Office) -> None:
-    mine = office.create(office.ann, office.event(office.bob))
+    daily = RecurrenceRule(frequency=Frequency.DAILY)
+    mine = office.create(office.ann, office.event(office.bob, rule=daily))
     reply = Attendee(address=address(office.bob), reply=Reply.DECLINED)
     one = Override(recurrence_id=START, attendees=(reply,))
     theirs = office.see(office.bob, Kind.EVENT, mine.ref)

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from accord.crm.database import checks
@@ -16,7 +17,7 @@ from accord.crm.database.schema import PARTICIPANTS
 from accord.model.item import Event, Item, Mailto, Task
 from accord.model.kinds import Kind
 from accord.model.parts import Attachment, Attendee, Body, BodyType, Person, Reminder, Role
-from accord.model.recurrence import Frequency, Override, RecurrenceRule
+from accord.model.recurrence import Frequency, NthDay, Override, RecurrenceRule, Weekday
 from accord.ports.adapter import Draft, Removal, Revision, Written
 from accord.ports.errors import Gone, Rejected, Stale
 from tests.unit.crm.office import END, START, Office, absence, address, contact, done
@@ -111,6 +112,14 @@ EARLY, LATE = datetime(1, 1, 1), datetime(9999, 12, 31, 23)
 EAST, WEST = timezone(timedelta(hours=14)), "America/New_York"
 TOO_LATE = Override(recurrence_id=START, start=LATE, end=LATE, time_zone=WEST)
 ON_MARS = Override(recurrence_id=START, time_zone="Mars/North")
+BACKWARDS = Override(recurrence_id=START, end=START - timedelta(hours=1))
+DAY = START.replace(hour=0)
+
+
+def series(**rule: Any) -> Event:
+    """Return a series whose rule may be one that no calendar can hold."""
+    return Event(start=START, end=END, rule=RecurrenceRule(frequency=Frequency.DAILY, **rule))
+
 
 BAD: list[tuple[Kind, Item, str]] = [
     (Kind.EVENT, Event(start=END, end=START), "before it begins"),
@@ -133,6 +142,30 @@ BAD: list[tuple[Kind, Item, str]] = [
     (Kind.TASK, Task(due=LATE, time_zone=WEST), "beyond the calendar"),
     (Kind.TASK, Task(completed=EARLY.replace(tzinfo=EAST)), "beyond the calendar"),
     (Kind.ABSENCE, absence(end=LATE, time_zone=WEST), "beyond the calendar"),
+    (Kind.EVENT, series(interval=0), "interval 0 must be 1 to"),
+    (Kind.EVENT, series(interval=-1), "interval -1 must be 1 to"),
+    (Kind.EVENT, series(count=0), "count 0 must be 1 to"),
+    (Kind.EVENT, series(count=3, until=END), "count and until exclude each other"),
+    (Kind.EVENT, series(until=END.replace(tzinfo=UTC)), "wall-clock"),
+    (Kind.EVENT, series(by_month=(13,)), "by_month 13 must be 1 to 12"),
+    (Kind.EVENT, series(by_month_day=(32,)), "by_month_day 32 must be -31 to 31"),
+    (Kind.EVENT, series(by_month_day=(0,)), "by_month_day can't be 0"),
+    (Kind.EVENT, series(by_week_number=(99,)), "by_week_number 99 must be -53 to 53"),
+    (Kind.EVENT, series(by_hour=tuple(range(24)) * 20), "by_hour has more than 400 values"),
+    (Kind.EVENT, series(by_day=(NthDay(day=Weekday.MO, nth=54),)), "nth 54 of by_day"),
+    (Kind.EVENT, series(by_day=(NthDay(day=Weekday.MO),) * 401), "by_day has more than 400"),
+    (Kind.EVENT, replace(series(), overrides=(BACKWARDS,)), "ends"),
+    (Kind.EVENT, Event(start=START, end=END, overrides=(Override(recurrence_id=START),)), "repeat"),
+    (Kind.EVENT, Event(start=START, end=END, all_day=True), "must be midnight"),
+    (Kind.EVENT, Event(start=DAY, end=DAY, all_day=True), "the day after the last"),
+    (
+        Kind.EVENT,
+        replace(series(), overrides=(Override(recurrence_id=START, start=START, all_day=True),)),
+        "must be midnight",
+    ),
+    (Kind.TASK, Task(due=START, all_day=True), "must be midnight"),
+    (Kind.TASK, Task(rule=RecurrenceRule(frequency=Frequency.DAILY)), "needs a start or a due"),
+    (Kind.TASK, Task(due=START, rule=series(interval=0).rule), "interval 0 must be 1 to"),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from accord.formats import ical
 from accord.groupware.dav import DavSession, codec
@@ -27,6 +28,7 @@ from accord.model.observe import (
     Unchanged,
     Unknown,
 )
+from accord.model.recurrence import Frequency, RecurrenceRule
 from accord.ports import errors
 from accord.ports.adapter import Ask, Draft, Mark, Question, Removal, Revision, Written
 from accord.ports.errors import ConfigError
@@ -488,6 +490,74 @@ def test_a_refused_create_says_why_and_the_others_go_on(
     assert isinstance(refusal, error)
     assert isinstance(refusal, errors.ItemError)
     assert refusal.code == code
+
+
+def test_what_could_not_be_read_back_is_not_written(dav: FakeDav, session: DavSession) -> None:
+    never = RecurrenceRule(frequency=Frequency.WEEKLY, interval=0)
+    count = len(dav.asked)
+    drafts = [draft("k1"), draft("k2", rule=never), draft("k3")]
+    first, bad, last = session.create(CAL, Kind.EVENT, drafts)
+    assert isinstance(first, Written) and isinstance(last, Written)
+    assert isinstance(bad, errors.Rejected) and bad.code == "unreadable"
+    assert "INTERVAL=0 must be 1 to" in str(bad)
+    assert sum(line.startswith("PUT") for line in dav.since(count)) == 2
+    sound = create(session, draft("k4", rule=RecurrenceRule(frequency=Frequency.WEEKLY)))
+    stands = dav.items[sound.ref]
+    (refused,) = session.update(CAL, Kind.EVENT, [revision(sound, rule=never)])
+    assert isinstance(refused, errors.Rejected) and refused.code == "unreadable"
+    assert dav.items[sound.ref] == stands
+
+
+def spoil(dav: FakeDav, ref: str, *lines: str) -> str:
+    """Make an item unreadable as another client would, and return its version."""
+    return dav.put(ref, dav.text(ref).replace("SUMMARY", "\n".join((*lines, "RRULE:X\nSUMMARY"))))
+
+
+def test_an_edit_goes_over_a_copy_of_ours_that_can_not_be_read(
+    dav: FakeDav, session: DavSession
+) -> None:
+    made = create(session, draft(marker="crm/1", extras={"ical:X-COLOR": "red"}))
+    version = spoil(dav, made.ref)
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=made.ref)])
+    assert isinstance(seen, Unknown) and seen.ours and seen.version == version
+    edit = revision(made, title="New")
+    (old,) = session.update(CAL, Kind.EVENT, [edit])
+    assert isinstance(old, errors.Rejected) and old.code == "unreadable", "another version"
+    (answer,) = session.update(CAL, Kind.EVENT, [replace(edit, version=version)])
+    assert isinstance(answer, Written)
+    assert dav.asked[-2].headers["If-Match"] == version
+    assert answer.snapshot is not None
+    assert answer.snapshot.item == replace(edit.after, uid=made.item.uid)
+    assert (answer.snapshot.key, answer.snapshot.marker) == (made.key, "crm/1")
+
+
+@pytest.mark.parametrize("whose", ["not ours", "private", "mails"])
+def test_what_is_not_ours_alone_is_not_written_over(
+    dav: FakeDav, session: DavSession, whose: str
+) -> None:
+    made = create(session, draft())
+    lines = {"private": "CLASS:PRIVATE", "mails": "ATTENDEE:mailto:bob@x.test"}.get(whose, "")
+    version = spoil(dav, made.ref, *filter(None, [lines]))
+    if whose == "not ours":
+        version = dav.put(made.ref, dav.text(made.ref).replace(codec.KEY, "X-OTHER"))
+    (seen,) = session.fetch(CAL, Kind.EVENT, [Ask(ref=made.ref)])
+    assert isinstance(seen, Unknown) and not seen.ours
+    edit = replace(revision(made, title="New"), version=version)
+    (answer,) = session.update(CAL, Kind.EVENT, [edit])
+    assert isinstance(answer, errors.Rejected) and answer.code == "unreadable"
+
+
+def test_a_copy_under_this_key_that_can_not_be_read_is_made_anew(
+    dav: FakeDav, session: DavSession
+) -> None:
+    made = create(session, draft())
+    spoil(dav, made.ref)
+    (answer,) = session.create(CAL, Kind.EVENT, [draft(title="New")])
+    assert isinstance(answer, Written) and answer.ref == made.ref
+    assert answer.snapshot is not None and answer.snapshot.item.title == "New"  # type: ignore[union-attr]
+    dav.put(made.ref, event("u", "t", "RRULE:FREQ=SOMETIMES"))
+    (answer,) = session.create(CAL, Kind.EVENT, [draft()])
+    assert isinstance(answer, errors.Rejected)
 
 
 @pytest.mark.parametrize(

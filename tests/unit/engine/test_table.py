@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from accord.engine.plan import Create, Delete, Pair, Skip, Unpair, Unread, Update
+from accord.engine.plan import (
+    Create,
+    Delete,
+    Pair,
+    Pairing,
+    Skip,
+    Step,
+    Unpair,
+    Unread,
+    Update,
+)
+from accord.engine.policy import Policy
 from accord.engine.reconcile import TABLE, Case, Said, reconcile, said
 from accord.model.item import TaskStatus
 from accord.model.kinds import Direction, Kind, Side
@@ -586,6 +597,49 @@ def test_what_could_not_be_read_this_once_is_asked_again() -> None:
     assert words(decide(pairing(event()), "unreadable", SAME)) == ["skip crm (rejected)"]
     answer = decide(pairing(event()), SAME, "unread")
     assert found(answer, Skip).unread == Unread(), "so that it is counted as unreadable"
+
+
+def unreadable(
+    pair: Pairing, crm: str, under: Policy | None = None, **edit: Any
+) -> tuple[Step, ...]:
+    """Decide about a copy of ours in the mailbox that can't be read."""
+    ours = Unknown(pair.groupware.ref, why="broken", version="2", ours=True)
+    case = Case(pairing=pair, crm=say(pair.crm, crm, **edit), groupware=ours)
+    return reconcile(case, under or policy())
+
+
+def test_a_copy_of_ours_that_can_not_be_read_is_mended_by_an_edit_in_the_crm() -> None:
+    answer = unreadable(pairing(event()), CHANGED, location="Here")
+    assert words(answer) == ["update groupware: location"]
+    before = found(answer, Update).before
+    assert (before.version, before.item) == ("2", event()), "what it held before"
+    assert why(answer) == "changed in the CRM; the copy there couldn't be read and is written over"
+    waits = unreadable(pairing(event()), SAME)
+    assert words(waits) == ["skip groupware (rejected)"]
+    assert why(waits) == "can't be read at present: broken; an edit in the CRM is written over it"
+    inbound = policy(rule_of(direction=Direction.INBOUND))
+    assert "written over" not in why(unreadable(pairing(event()), SAME, inbound))
+
+
+@pytest.mark.parametrize(
+    ("pair", "edit"),
+    [
+        ({"frozen": "scope"}, {"location": "Here"}),
+        ({"contested": ("location",)}, {"location": "Here"}),
+        ({}, {}),
+    ],
+)
+def test_only_one_sure_write_goes_over_a_copy_that_can_not_be_read(
+    pair: dict[str, Any], edit: dict[str, Any]
+) -> None:
+    answer = unreadable(pairing(event(), **pair), CHANGED, **edit)
+    assert words(answer) == ["skip groupware (retry)"]
+
+
+def test_nothing_that_mails_goes_over_a_copy_that_can_not_be_read() -> None:
+    under = policy(invite(), groupware=scheduling())
+    answer = unreadable(pairing(meeting()), CHANGED, under, location="Here")
+    assert words(answer) == ["skip groupware (retry)"]
 
 
 # Meetings.

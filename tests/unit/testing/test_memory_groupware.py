@@ -11,7 +11,7 @@ import pytest
 from accord.groupware.memory import TRASH, Mail, MemoryGroupware, build
 from accord.model.item import Event, Task
 from accord.model.kinds import Kind
-from accord.model.observe import Deleted, Listing, Moved, Seen, Snapshot
+from accord.model.observe import Deleted, Listing, Moved, Seen, Snapshot, Unknown
 from accord.model.parts import Attendee, Person, Reply
 from accord.model.recurrence import EventStatus
 from accord.ports import errors
@@ -235,6 +235,22 @@ def test_expire_loses_every_cursor() -> None:
         (page,) = session.changes("tasks", Kind.TASK, pages[-1].cursor, lambda refs: {})
     assert page == Listing(completeness=page.completeness)
     assert page.completeness == "lost"
+
+
+@pytest.mark.parametrize("made_here", [True, False])
+def test_only_a_copy_that_accord_made_is_ours_to_write_over(*, made_here: bool) -> None:
+    server = build({})
+    entry = Event(title="t", start=at("2026-03-02T09:00"), end=at("2026-03-02T10:00"))
+    person = server.person(ANN)
+    ref = create(server, entry).ref if made_here else person.add(entry).ref
+    person.corrupt(ref)
+    with server.open(ANN) as session:
+        (seen,) = session.fetch("calendar", Kind.EVENT, [Ask(ref=ref)])
+        assert isinstance(seen, Unknown) and seen.ours is made_here
+    edit(server, ref, title="new")
+    with server.open(ANN) as session:
+        (seen,) = session.fetch("calendar", Kind.EVENT, [Ask(ref=ref)])
+    assert isinstance(seen, Seen) and title_of(seen.snapshot) == "new"
 
 
 # the whole server as a value

@@ -6,7 +6,7 @@ Refusals are `Rejected`, with a sentence that says what to change.
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from msgspec import UNSET
@@ -18,6 +18,7 @@ from accord.model.diff import normalise, patch
 from accord.model.item import Absence, Event, Item, Task, kind_of
 from accord.model.kinds import Kind
 from accord.model.parts import Person
+from accord.model.recurrence import RecurrenceRule, wrong_with
 from accord.model.zones import UnknownZone, instant, zone
 
 LARGEST = 8_000_000
@@ -35,6 +36,7 @@ def accepted(kind: Kind, item: Item) -> Item:
         case Event():
             _check_zone(item.end_time_zone)
             _check_times(item, item.end_time_zone or item.time_zone)
+            _check_rule(item.rule)
             _check_overrides(item)
         case Absence():
             _check_times(item, item.time_zone)
@@ -69,6 +71,10 @@ def _check_times(item: Event | Absence, end_zone: str | None) -> None:
     for value in (item.start, item.end):
         _check_local(value)
     _check_zone(item.time_zone)
+    if item.all_day:
+        _check_days(item.start, item.end)
+        if item.start == item.end:
+            raise refusal("times", f"all day: the end is the day after the last, not {item.end}")
     if _instant(item.end, end_zone) < _instant(item.start, item.time_zone):
         raise refusal("times", f"it ends ({item.end}) before it begins ({item.start})")
 
@@ -89,6 +95,14 @@ def _check_overrides(event: Event) -> None:
             if value is not UNSET:
                 _check_local(value)
                 _instant(value, where)
+        if event.all_day if one.all_day is UNSET else one.all_day:
+            _check_days(*(each for each in (one.start, one.end) if each is not UNSET))
+        start = one.recurrence_id if one.start is UNSET else one.start
+        if one.end is not UNSET and _instant(one.end, end_zone or zone) < _instant(start, zone):
+            text = f"the occurrence of {one.recurrence_id} ends ({one.end}) before it begins"
+            raise refusal("times", text)
+    if event.overrides and not event.recurs:
+        raise refusal("times", "an occurrence is changed of an entry that doesn't repeat")
 
 
 def _check_task(task: Task) -> None:
@@ -96,7 +110,8 @@ def _check_task(task: Task) -> None:
         if value is not None:
             _check_local(value)
     if task.completed is not None and task.completed.tzinfo is None:
-        raise refusal("times", "the time of completion needs a time zone")
+        text = f"the time of completion needs a time zone; write {task.completed.isoformat()}Z"
+        raise refusal("times", text)
     if task.completed is not None:
         _in_utc(task.completed)
     if not 0 <= task.percent <= 100:
@@ -105,11 +120,34 @@ def _check_task(task: Task) -> None:
     for value in (task.start, task.due):
         if value is not None:
             _instant(value, task.time_zone)
+    if task.all_day:
+        _check_days(*(each for each in (task.start, task.due) if each is not None))
+    if task.rule is not None and task.start is None and task.due is None:
+        raise refusal("times", "a task that repeats needs a start or a due date")
+    _check_rule(task.rule)
+
+
+def _check_rule(rule: RecurrenceRule | None) -> None:
+    if rule is None:
+        return
+    why = wrong_with(rule)
+    if why:
+        raise refusal("rule", f"the recurrence: {why}")
+    if rule.until is not None:
+        _check_local(rule.until)
+
+
+def _check_days(*values: datetime) -> None:
+    for value in values:
+        if value.time() != time.min:
+            raise refusal("times", f"all day: {value} must be midnight, its date alone counts")
 
 
 def _check_local(value: Any) -> None:
     if value.tzinfo is not None:
-        raise refusal("times", f"{value} is not a wall-clock time")
+        written = value.replace(tzinfo=None).isoformat()
+        text = f"{value} is not a wall-clock time; write {written}, the zone in time_zone"
+        raise refusal("times", text)
 
 
 def _instant(local: datetime, time_zone: str | None) -> datetime:

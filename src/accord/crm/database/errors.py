@@ -24,6 +24,7 @@ CODES: dict[str, type[ItemError]] = {
     "times": Rejected,
     "zone": Rejected,
     "number": Rejected,
+    "rule": Rejected,
     "dependants": Rejected,
     "refused-by-database": Rejected,
 }

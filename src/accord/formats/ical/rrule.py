@@ -12,23 +12,31 @@ from typing import Any
 
 from accord.formats.ical.values import format_date, format_local, format_utc, moment, refuse
 from accord.formats.lines import Line
-from accord.model.recurrence import Frequency, NthDay, RecurrenceRule, Weekday
+from accord.model.recurrence import (
+    COUNT,
+    INTERVAL,
+    LISTS,
+    MOST,
+    ZERO_FITS,
+    Frequency,
+    NthDay,
+    RecurrenceRule,
+    Weekday,
+)
 from accord.model.zones import zone
 
 _LISTS = {
-    "BYMONTH": ("by_month", 1, 12),
-    "BYWEEKNO": ("by_week_number", -53, 53),
-    "BYYEARDAY": ("by_year_day", -366, 366),
-    "BYMONTHDAY": ("by_month_day", -31, 31),
-    "BYHOUR": ("by_hour", 0, 23),
-    "BYMINUTE": ("by_minute", 0, 59),
-    "BYSECOND": ("by_second", 0, 60),
-    "BYSETPOS": ("by_set_position", -366, 366),
+    "BYMONTH": "by_month",
+    "BYWEEKNO": "by_week_number",
+    "BYYEARDAY": "by_year_day",
+    "BYMONTHDAY": "by_month_day",
+    "BYHOUR": "by_hour",
+    "BYMINUTE": "by_minute",
+    "BYSECOND": "by_second",
+    "BYSETPOS": "by_set_position",
 }
-_ZERO_FITS = {"BYHOUR", "BYMINUTE", "BYSECOND"}
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,9}\Z", re.ASCII)
-_MOST = 400
 
 
 def parse(line: Line, time_zone: str | None, all_day: bool) -> RecurrenceRule:
@@ -61,7 +69,7 @@ def format_rule(rule: RecurrenceRule, time_zone: str | None, all_day: bool) -> s
         parts.append(f"COUNT={rule.count}")
     if rule.interval != 1:
         parts.append(f"INTERVAL={rule.interval}")
-    for key, (name, _, _) in _LISTS.items():
+    for key, name in _LISTS.items():
         values = getattr(rule, name)
         if values:
             parts.append(f"{key}={','.join(map(str, values))}")
@@ -117,21 +125,21 @@ def _whole(low: int, high: int) -> Callable[[str, str, Line], int]:
 
 
 def _numbers(key: str, value: str, line: Line) -> tuple[int, ...]:
-    _, low, high = _LISTS[key]
-    texts = value.split(",", _MOST)
-    if len(texts) > _MOST:
-        raise refuse(line, f"{key} has more than {_MOST} values")
-    read = _whole(low, high)
+    name = _LISTS[key]
+    texts = value.split(",", MOST)
+    if len(texts) > MOST:
+        raise refuse(line, f"{key} has more than {MOST} values")
+    read = _whole(*LISTS[name])
     numbers = tuple(read(key, text.strip(), line) for text in texts)
-    if 0 in numbers and key not in _ZERO_FITS:
+    if 0 in numbers and name not in ZERO_FITS:
         raise refuse(line, f"{key} can't be 0")
     return numbers
 
 
 def _days(key: str, value: str, line: Line) -> tuple[NthDay, ...]:
-    texts = value.split(",", _MOST)
-    if len(texts) > _MOST:
-        raise refuse(line, f"{key} has more than {_MOST} values")
+    texts = value.split(",", MOST)
+    if len(texts) > MOST:
+        raise refuse(line, f"{key} has more than {MOST} values")
     days = []
     for text in texts:
         match = _DAY.match(text.strip())
@@ -161,10 +169,10 @@ def _until(key: str, value: str, line: Line) -> tuple[datetime, bool, bool]:
 
 _PARTS: dict[str, tuple[str, Callable[[str, str, Line], Any]]] = {
     "FREQ": ("frequency", _frequency),
-    "INTERVAL": ("interval", _whole(1, 1_000_000)),
-    "COUNT": ("count", _whole(1, 1_000_000_000)),
+    "INTERVAL": ("interval", _whole(*INTERVAL)),
+    "COUNT": ("count", _whole(*COUNT)),
     "UNTIL": ("until", _until),
     "BYDAY": ("by_day", _days),
     "WKST": ("week_start", _week_start),
-    **{key: (name, _numbers) for key, (name, _, _) in _LISTS.items()},
+    **{key: (name, _numbers) for key, name in _LISTS.items()},
 }

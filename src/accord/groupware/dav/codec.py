@@ -66,11 +66,16 @@ class Content(Struct, frozen=True):
 
 
 class Glimpse(Struct, frozen=True):
-    """Be what shows of an unreadable text; of one that may be private there is no title."""
+    """Be what shows of an unreadable text; of one that may be private there is no title.
+
+    `ours` says that it is a copy Accord made which may be written over: it is not private, and
+    the server mails nobody about it.
+    """
 
     uid: str
     title: str
     private: bool
+    ours: bool
 
 
 def resource_name(kind: Kind, key: str) -> str:
@@ -112,7 +117,8 @@ def glimpse(text: str) -> Glimpse:
     told = {each.upper() for each in _CLASS.findall(_UNFOLD.sub("", text))}
     private = bool(told - {"PUBLIC"})
     title = "" if private else value_of(text, "SUMMARY") or value_of(text, "FN")
-    return Glimpse(value_of(text, "UID")[:_LONGEST], title[:_LONGEST], private)
+    ours = bool(value_of(text, KEY)) and not private and _silent(text)
+    return Glimpse(value_of(text, "UID")[:_LONGEST], title[:_LONGEST], private, ours)
 
 
 def new_body(
@@ -180,6 +186,13 @@ def _decoded(kind: Kind, text: str) -> Content:
     item, key = _without_key(document.item)
     silent = silence.is_silent(text, made_here=bool(key))
     return Content(item, document.marker, key, document.modified, silent)
+
+
+def _silent(text: str) -> bool:
+    try:
+        return silence.is_silent(text, made_here=True)
+    except Refused:
+        return False
 
 
 def _begins(text: str, component: str) -> bool:

@@ -90,7 +90,7 @@ def observe(shelf: Shelf, loaded: Loaded, version: str) -> Observation | None:
     except codec.Unreadable as why:
         seen = codec.glimpse(loaded.text)
         told = _QUOTED.sub("…", str(why)) if seen.private else str(why)
-        return Unknown(loaded.ref, told, version, seen.uid, seen.title)
+        return Unknown(loaded.ref, told, version, seen.uid, seen.title, ours=seen.ours)
 
 
 def snapshot_of(shelf: Shelf, loaded: Loaded) -> Snapshot:

@@ -179,24 +179,28 @@ def _create(desk: Desk, draft: Draft) -> Written | Sent:
         own=desk.place.addresses,
         vcard4=desk.collection.vcard4,
     )
+    made = _readable(desk, ref, body)
     headers = {"Content-Type": _TYPES[kind], "If-None-Match": "*"}
     reply, _ = desk.client.write("PUT", ref, body, headers)
     if reply.ok:
-        return _sent(desk, ref, body, reply)
+        return _sent(made, reply)
     if reply.status == 412:
-        return _made_before(desk, ref, draft.key)
+        return _made_before(desk, ref, draft.key, body)
     if reply.status in (404, 410):
         raise folder_error(reply, desk.shelf.folder)
     raise item_error(reply.error(ref))
 
 
-def _made_before(desk: Desk, ref: str, key: str) -> Written:
+def _made_before(desk: Desk, ref: str, key: str, body: bytes) -> Written | Sent:
+    """Return what was made under this key before; a copy that can't be read is made anew."""
     loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref]
     if loaded.error is not None:
         raise item_error(loaded.error)
     try:
         snapshot = snapshot_of(desk.shelf, loaded)
     except codec.Unreadable as why:
+        if codec.value_of(loaded.text, codec.KEY) == key and codec.glimpse(loaded.text).ours:
+            return _replace(desk, ref, body, {"If-Match": etag_of(loaded.version)})
         raise Rejected(f"{ref}: made before and unreadable by now: {why}") from why
     if snapshot.key not in ("", key):
         raise Rejected(f"{ref}: another item has this name", code="name-taken")
@@ -205,7 +209,7 @@ def _made_before(desk: Desk, ref: str, key: str) -> Written:
 
 def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
     _writable(desk)
-    content = _standing(desk.shelf, stored)
+    content = _to_change(desk.shelf, revision, stored)
     condition = _condition(revision, stored)
     if not revision.notify:
         kept_silent = bool(content.key) and content.silent
@@ -220,6 +224,21 @@ def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
         own=desk.place.addresses,
     )
     return _replace(desk, revision.ref, body, condition)
+
+
+def _to_change(shelf: Shelf, revision: Revision, stored: Loaded) -> codec.Content:
+    """Return what an item holds now; where a copy of ours can't be read, what it held before.
+
+    So such a copy is written over whole, if it is the very version that was found unreadable.
+    """
+    try:
+        return _standing(shelf, stored)
+    except Rejected:
+        same = etag_of(stored.version) == etag_of(revision.version)
+        if stored.error is not None or not same or not codec.glimpse(stored.text).ours:
+            raise
+    key, marker = (codec.value_of(stored.text, name) for name in (codec.KEY, codec.MARKER))
+    return codec.Content(revision.before, marker, key, silent=True)
 
 
 def _condition(revision: Revision, stored: Loaded) -> dict[str, str]:
@@ -244,23 +263,25 @@ def _agents(content: codec.Content, *, notify: bool) -> codec.Agent:
 
 
 def _replace(desk: Desk, ref: str, body: bytes, condition: dict[str, str]) -> Written | Sent:
+    made = _readable(desk, ref, body)
     headers = {"Content-Type": _TYPES[desk.shelf.kind], **condition}
     reply, unsure = desk.client.write("PUT", ref, body, headers)
     if reply.ok:
-        return _sent(desk, ref, body, reply)
+        return _sent(made, reply)
     if reply.status == 412 and unsure:
-        return _written_before(desk, ref, body, reply)
+        return _written_before(desk, made, reply)
     if reply.status in (404, 409, 412) and not reply.conditions:
         # With If-Match some servers say 404 and some 412 for what is gone.
         _standing(desk.shelf, desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref])
     raise item_error(reply.error(ref))
 
 
-def _written_before(desk: Desk, ref: str, body: bytes, reply: Reply) -> Written:
+def _written_before(desk: Desk, made: Snapshot, reply: Reply) -> Written:
     """Tell whether it was our own earlier try that changed the version."""
+    ref = made.ref
     loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])[ref]
     content = _standing(desk.shelf, loaded)
-    if content.item != codec.decode(desk.shelf.kind, body.decode()).item:
+    if content.item != made.item:
         raise item_error(reply.error(ref))
     return Written(ref=ref, version=loaded.version, snapshot=snapshot_of(desk.shelf, loaded))
 
@@ -327,11 +348,23 @@ def _writable(desk: Desk) -> None:
         raise Denied(f"{desk.collection.ref}: this login may only read here", code="read-only")
 
 
-def _sent(desk: Desk, ref: str, body: bytes, reply: Reply) -> Sent:
+def _readable(desk: Desk, ref: str, body: bytes) -> Snapshot:
+    """Return what a text will be once it stands there; raises Rejected where nobody could read it.
+
+    Asked before a write: what stands there unreadable can be neither changed nor undone.
+    """
+    try:
+        return snapshot_of(desk.shelf, Loaded(ref, "", body.decode()))
+    except codec.Unreadable as why:
+        text = f"it is not written, for it couldn't be read again: {why}"
+        raise Rejected(text, code="unreadable") from why
+
+
+def _sent(made: Snapshot, reply: Reply) -> Sent:
     etag = reply.headers.get("etag", "")
     etag = "" if etag.startswith("W/") else etag  # If-Match takes none of those
     version = join_version(etag, reply.headers.get("schedule-tag", ""))
-    return Sent(ref, version, snapshot_of(desk.shelf, Loaded(ref, version, body.decode())))
+    return Sent(made.ref, version, msgspec.structs.replace(made, version=version))
 
 
 def _read_back(desk: Desk, outcomes: Sequence[Outcome | Sent]) -> list[Outcome]:

@@ -203,7 +203,8 @@ class MemorySession(FilesInMemory, OpenSession):
         if entry.broken:
             item = entry.item
             told = name_of(item) if item.privacy is Privacy.PUBLIC else ""
-            return Unknown(ref, entry.broken, entry.version, item.uid, told)
+            ours = bool(entry.key) and entry.silent and item.privacy is Privacy.PUBLIC
+            return Unknown(ref, entry.broken, entry.version, item.uid, told, ours=ours)
         return Seen(self._snapshot(entry))
 
     def _one(self, folder: str, ask: Ask) -> Observation:
@@ -266,7 +267,7 @@ class MemorySession(FilesInMemory, OpenSession):
         item = self._accepted(before.kind, patch(before.item, values), before.item)
         silent = before.silent and not revision.notify
         entry = msgspec.structs.replace(
-            before, item=item, marker=revision.marker or before.marker, silent=silent
+            before, item=item, marker=revision.marker or before.marker, silent=silent, broken=""
         )
         entry = self._store.put(self._box, entry, ACCORD)
         if scheduling.speaks(self._store, silent, revision.notify):

@@ -1,0 +1,147 @@
+"""What can't be read back is not written, and an edit in the CRM mends a copy that can't be read.
+
+The mailbox is a CalDAV server in this process; the CRM's own checks are left out where a test needs
+a record that another CRM would have let in.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from accord.cli import exits
+from accord.cli.words import short
+from accord.crm.database import checks
+from accord.model.recurrence import RecurrenceRule
+from accord.service import registry
+from accord.state.records import Target
+from tests.unit.cli.conftest import CONFIG, Run, event
+from tests.unit.dav.fake import FakeDav
+
+WEEKLY = {"frequency": "weekly"}
+
+
+@pytest.fixture
+def dav(monkeypatch: pytest.MonkeyPatch) -> FakeDav:
+    """The server behind every target."""
+    server = FakeDav()
+
+    def build(target: Target, vault: object = None) -> Any:
+        return server.adapter()
+
+    monkeypatch.setattr(registry, "build", build)
+    return server
+
+
+@pytest.fixture
+def linked(installed: Run, dav: FakeDav, tmp_path: Path) -> Run:
+    config = CONFIG.replace('kinds = ["event", "task"]', 'kinds = ["event"]\nmode = "active"')
+    (tmp_path / "company.toml").write_text(config)
+    installed("import", "company.toml")
+    return installed
+
+
+@pytest.fixture
+def lax(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CRM takes any rule."""
+    monkeypatch.setattr(checks, "wrong_with", lambda rule: "")
+
+
+def put(run: Run, title: str, ref: str = "", **more: Any) -> str:
+    words = ["--ref", ref] if ref else []
+    made = run("crm", "put", "--as", "alice", "--json", *words, stdin=event(title, **more))
+    return str(made.row["ref"])
+
+
+def rules(dav: FakeDav) -> dict[str, str]:
+    """Return the RRULE of each entry in the mailbox by its title."""
+    entries = [text.partition("BEGIN:VEVENT")[2] for _, text in dav.items.values()]
+    return {_line(each, "SUMMARY"): _line(each, "RRULE") for each in entries}
+
+
+def _line(text: str, name: str) -> str:
+    found = re.search(rf"^{name}:(.*)$", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def first_line(run: Run, what: str) -> str:
+    return run("explain", what).out.partition("\n")[0]
+
+
+@pytest.mark.usefixtures("lax")
+def test_what_could_not_be_read_back_is_told_and_stops_no_other(linked: Run, dav: FakeDav) -> None:
+    put(linked, "Before", rule=WEEKLY)
+    bad = put(linked, "Never", rule=WEEKLY | {"interval": 0})
+    put(linked, "After")
+    assert "mailbox 2 created 1 failed" in linked("sync", "--all", code=exits.FAILED).out
+    assert rules(dav) == {"Before": "FREQ=WEEKLY", "After": ""}
+    assert first_line(linked, "Never") == "Never: waiting (rejected)"
+    assert "INTERVAL=0 must be 1 to" in linked("explain", "Never").out
+    assert linked("journal").out.count("failed: it is not written") == 1
+    assert "1 change is still refused" in linked("sync", "--all").out
+    put(linked, "Never", bad, rule=WEEKLY | {"interval": 2})
+    assert "mailbox 1 created" in linked("sync", "--all").out
+    assert rules(dav)["Never"] == "FREQ=WEEKLY;INTERVAL=2"
+    assert first_line(linked, "Never") == "Never: synchronized"
+
+
+@pytest.mark.usefixtures("lax")
+def test_a_sound_entry_is_never_made_unreadable(linked: Run, dav: FakeDav) -> None:
+    ref = put(linked, "Series", rule=WEEKLY)
+    linked("sync", "--all")
+    put(linked, "Series", ref, rule=WEEKLY | {"interval": 0})
+    assert "Recurrence: weekly → every 0 weeks" in linked("plan").out
+    assert "mailbox 1 failed" in linked("sync", "--all", code=exits.FAILED).out
+    assert rules(dav) == {"Series": "FREQ=WEEKLY"}
+    assert first_line(linked, "Series") == "Series: waiting (rejected)"
+    put(linked, "Series", ref, rule=WEEKLY | {"interval": 2})
+    assert "mailbox 1 updated" in linked("sync", "--all").out
+    assert rules(dav) == {"Series": "FREQ=WEEKLY;INTERVAL=2"}
+    assert "rule: weekly → every 2 weeks" in linked("journal", "--limit", 1).out
+
+
+def test_an_edit_in_the_crm_mends_a_copy_that_can_not_be_read(linked: Run, dav: FakeDav) -> None:
+    ref = put(linked, "Series", rule=WEEKLY)
+    linked("sync", "--all")
+    (href,) = dav.items
+    dav.put(href, dav.text(href).replace("FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=0"))
+    assert "1 can't be read" in linked("sync", "--all").out
+    assert "an edit in the CRM is written over it" in linked("explain", "Series").out
+    put(linked, "Series", ref, rule=WEEKLY | {"count": 3})
+    told = linked("plan").out
+    assert "the copy there couldn't be read and is written over" in told
+    assert "Recurrence: weekly → weekly, 3 times" in told
+    assert "mailbox 1 updated" in linked("sync", "--all").out
+    assert rules(dav) == {"Series": "FREQ=WEEKLY;COUNT=3"}
+    assert first_line(linked, "Series") == "Series: synchronized"
+    assert "nothing to do" in linked("sync", "--all").out
+    step = linked("journal", "--limit", 1, "--json").row["id"]
+    linked("undo", step, "--yes")
+    assert rules(dav) == {"Series": "FREQ=WEEKLY"}, "what it held when it could be read"
+    assert "nothing to do" in linked("sync", "--all").out
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (WEEKLY, "weekly"),
+        (WEEKLY | {"count": 1}, "weekly, 1 time"),
+        ({"frequency": "daily", "interval": 3}, "every 3 days"),
+        (WEEKLY | {"until": "2027-04-01T10:00:00"}, "weekly, until 2027-04-01 10:00"),
+        (
+            {"frequency": "monthly", "by_day": [{"day": "fr", "nth": -1}, {"day": "mo"}]},
+            "monthly, day -1 fr, mo",
+        ),
+        (
+            {"frequency": "yearly", "by_month_day": [28], "week_start": "su"},
+            "yearly, month day 28, weeks from su",
+        ),
+    ],
+)
+def test_a_rule_is_told_in_words(rule: dict[str, Any], told: str) -> None:
+    assert short(rule) == told
+    assert short(msgspec.convert(rule, RecurrenceRule)) == told
