@@ -28,7 +28,7 @@ from accord.service.transfer_diff import (
 from accord.service.transfer_export import export
 from accord.service.transfer_templates import read_templates
 from accord.service.transfer_text import DEFAULT_RULES, Reading, read_links, read_targets
-from accord.state.records import Link
+from accord.state.records import Link, Mode
 from accord.state.state import Tx
 
 __all__ = ["Outcome", "export", "import_"]
@@ -68,7 +68,14 @@ def import_(
                 accord.forget(target)
     warnings = tuple(dict.fromkeys(reading.problems))
     drafts = tuple(name for name, rule in wanted.rules.items() if becomes_draft(rule, standing))
-    return Outcome(stored=not plan, differences=changed, warnings=warnings, drafts=drafts)
+    new = [link for name, link in wanted.links.items() if name not in standing.links]
+    return Outcome(
+        stored=not plan,
+        differences=changed,
+        warnings=warnings,
+        drafts=drafts,
+        observing=tuple(link.name for link in new if link.mode is Mode.OBSERVE),
+    )
 
 
 def _standing(tx: Tx) -> Standing:
@@ -105,7 +112,8 @@ def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
         _check_owners(accord, reading, rule)
     made = _make_rules(reading, links, standing.rules | rules)
     known = standing.rules | rules | made
-    templates, more = read_templates(accord, reading, standing.targets | targets, known)
+    places = standing.targets | targets
+    templates, more = read_templates(accord, reading, places, known, standing.templates)
     made |= more
     return Wanted(
         targets=targets,

@@ -18,6 +18,7 @@ BOB = """
 user = "bob"
 target = "company"
 kinds = ["event"]
+mode = "active"
 """
 
 
