@@ -40,6 +40,7 @@ target = "mailboxes"
 user = "{user}"
 kind = "event"
 rule = "events"
+mode = "active"
 
 [[rule]]
 name = "events"

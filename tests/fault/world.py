@@ -27,6 +27,7 @@ target = "mailboxes"
 user = "anna"
 kind = "event"
 rule = "events"
+mode = "active"
 
 [[rule]]
 name = "events"

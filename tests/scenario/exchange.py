@@ -91,7 +91,7 @@ class ExchangeStage(Stage):
         for name in self.accounts:
             for kind in self.kinds:
                 lines += ["[[link]]", 'target = "mailboxes"', f'user = "{name}"']
-                lines += [f'kind = "{kind}"', f'name = "{name}-{kind}"']
+                lines += [f'kind = "{kind}"', f'name = "{name}-{kind}"', 'mode = "active"']
         for kind in self.kinds:
             lines += ["[[rule]]", f'name = "{_NAMES[kind]}"', f'kind = "{kind}"', self.rules[kind]]
         return "\n".join(lines) + "\n"

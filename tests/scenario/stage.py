@@ -347,7 +347,7 @@ class Stage:
                 place = {"task": account.tasks, "contact": account.contacts}
                 path = httpx2.URL(place.get(kind, account.calendar)).path
                 lines += ["[[link]]", 'target = "mailboxes"', f'user = "{name}"']
-                lines += [f'kind = "{kind}"', f'name = "{name}-{kind}"']
+                lines += [f'kind = "{kind}"', f'name = "{name}-{kind}"', 'mode = "active"']
                 lines += [f'folder = "{path}"'] if kind not in self._unnamed else []
         for kind in self.kinds:
             lines += ["[[rule]]", f'name = "{_NAMES[kind]}"', f'kind = "{kind}"', self.rules[kind]]

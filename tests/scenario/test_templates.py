@@ -33,6 +33,7 @@ group = "sales"
 target = "mailboxes"
 kinds = ["event", "task", "contact"]
 open = ["folders"]
+mode = "active"
 withdraw_after = 14
 successor = "ben"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from accord.state.records import Link
 
 _NAMED = 5
-"""How many links that are left to another run are named."""
+"""How many links that are left to another run, or only observe, are named."""
 
 _UNRULED = ("item that the rule can't be applied to", "items that the rule can't be applied to")
 
@@ -53,7 +54,7 @@ def sync(
     if bool(links) == all_links:
         hint = "name links, users or targets, or give --all; `accord links` lists them"
         raise Usage("which links?" if not links else "links and --all exclude each other", hint)
-    codes, busy = [], []
+    codes, busy, observing = [], [], []
     # A visit that is under way does the same: it is waited for, and not asked to end.
     with call.accord(waits=not all_links, asks=False) as accord:
         for link, report in visits(call, accord, links, Options(full=full)):
@@ -63,7 +64,11 @@ def sync(
                 continue
             if not link.paused:
                 show_report(call, report)
+            if report.observed and not report.error:
+                observing.append(link.name)
             codes.append(ended(call, report))
+        if observing:
+            _observing(call, accord, observing)
     _leave(call, busy)
     return exits.worst(codes)
 
@@ -83,8 +88,8 @@ def show_report(call: Call, report: Report) -> None:
         parts.append(f"{plural(report.files, 'file')} carried")
     nothing = "nothing done" if report.refused or report.replies else "nothing to do"
     text = ", ".join(parts) or nothing
-    if report.observed and parts:
-        text = f"only observed, nothing written; would be: {text}"
+    if report.observed:
+        text = f"only observed, {'nothing written; would be: ' if parts else ''}{text}"
     cost = f"{plural(report.requests, 'request')}, {report.seconds:.1f} s"
     call.say(f"[bold]{_plain(report.name)}[/]: {text} [dim]({cost})[/]")
     kept = (
@@ -108,6 +113,28 @@ def show_report(call: Call, report: Report) -> None:
         call.say(f"  [yellow]{still}[/]: `accord explain {_plain(report.refused[0])}`")
     for line in report.left:
         call.errors.print(f"  {line}", style="red", markup=False)
+
+
+def say_observing(call: Call, names: Sequence[str], what: str) -> None:
+    """Say how links go on that only observe; of many users' links it names none."""
+    words = shlex.join(names) if len(names) <= _NAMED else "USER"
+    count = plural(len(names), f"{what} only observes", f"{what}s only observe")
+    which = "it" if len(names) == 1 else "them"
+    call.say(f"{count}: `accord mode {words} active` lets {which} write", markup=False)
+
+
+def _observing(call: Call, accord: Accord, names: Sequence[str]) -> None:
+    """Say how links go on that only observe; a template's by somebody's yes to their plans."""
+    from accord.service.first_plans import waiting
+
+    held = {one.link.name for one in waiting(accord)}
+    others = [name for name in names if name not in held]
+    if others:
+        say_observing(call, others, "link")
+    if len(others) < len(names):
+        count = plural(len(names) - len(others), "link only observes", "links only observe")
+        hint = "`accord templates` tells whose plans wait for approval"
+        call.say(f"{count} because of a template: {hint}")
 
 
 def visited(call: Call, reports: Sequence[Report]) -> int:

@@ -13,6 +13,7 @@ from accord.cli import exits
 from accord.cli.ask import user
 from accord.cli.call import STDIN, Call, CallArgument
 from accord.cli.errors import Usage, show_problems
+from accord.cli.sync import say_observing
 from accord.cli.words import short
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def import_(
 ) -> int:
     """Bring targets, links, templates and rules of a file into Accord.
 
-    What the file doesn't mention stays as it is. Of a rule that links use already a draft is
+    What the file doesn't mention stays as it is. New links only observe unless the file says
+    another mode; those that are there keep theirs. Of a rule that links use already a draft is
     made: `accord plan` shows what it would change, `accord rules activate` puts it into force.
     Of links that are there already the CRM may no longer let the user in: that is a warning.
     """
@@ -53,6 +55,8 @@ def import_(
         call.say("\nNothing was changed; leave out --plan to do it.")
     else:
         call.say(f"\nDone: {len(outcome.differences)} changed. `accord plan` shows what follows.")
+    if outcome.observing and not plan:
+        say_observing(call, outcome.observing, "new link")
     for name in () if plan else outcome.drafts:
         call.say(f"The draft of rule {name} waits. ", markup=False, end="")
         say_next(call, name)

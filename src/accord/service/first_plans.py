@@ -120,7 +120,7 @@ def _approve(
     except ConfigError as error:
         plan.fail(error)
         return approval
-    options = Options(cause="approval", approved=_of_rule(plan))
+    options = Options(cause="approval", approved=_agreed(plan, link))
     (approval.report,) = sync(accord, [link], options)
     approval.link = link
     return approval
@@ -134,7 +134,7 @@ def _let_go(tx: Tx, accord: Accord, link: Link, given: Given, by: str) -> Link:
     wanted = proposed(link, given)
     modes = {one.name: one.mode for one in tx.templates.all()}
     if wanted.mode is Mode.OBSERVE:
-        wanted = replace(wanted, mode=modes.get(given.template, Mode.ACTIVE))
+        wanted = replace(wanted, mode=modes.get(given.template, Mode.PILOT))
     tx.links.put(wanted)
     rule = given.rule_next or given.rule
     tx.given_links.put(replace(given, held="", rule_next="", rule=rule))
@@ -163,10 +163,14 @@ def _fingerprints(report: Report) -> frozenset[str]:
     )
 
 
-def _of_rule(report: Report) -> frozenset[str]:
-    """Return what is held for nothing but another rule, which the yes to the plan is for."""
+def _agreed(report: Report, link: Link) -> frozenset[str]:
+    """Return what the yes to a plan is for: what only another rule holds, and a pilot's writes.
+
+    On a pilot link the guard would hold what this plan shows unheld, and ask for the same again.
+    """
     assert report.plan is not None
-    return frozenset(
+    shown = report.plan.writes if link.mode is Mode.PILOT else ()
+    return frozenset(fingerprint(step) for step in shown) | frozenset(
         fingerprint(step)
         for step in report.plan.steps
         if isinstance(step, Hold) and step.cause == RULE_CHANGED

@@ -35,7 +35,7 @@ from accord.service.transfer_text import (
     read_targets,
     stands_in,
 )
-from accord.state.records import Link
+from accord.state.records import Link, Mode
 from accord.state.state import Tx
 
 __all__ = ["Outcome", "export", "import_"]
@@ -75,7 +75,14 @@ def import_(
                 accord.forget(target)
     warnings = tuple(dict.fromkeys(reading.problems))
     drafts = tuple(name for name, rule in wanted.rules.items() if becomes_draft(rule, standing))
-    return Outcome(stored=not plan, differences=changed, warnings=warnings, drafts=drafts)
+    new = [link for name, link in wanted.links.items() if name not in standing.links]
+    return Outcome(
+        stored=not plan,
+        differences=changed,
+        warnings=warnings,
+        drafts=drafts,
+        observing=tuple(link.name for link in new if link.mode is Mode.OBSERVE),
+    )
 
 
 def _standing(tx: Tx) -> Standing:
@@ -112,7 +119,8 @@ def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
         _check_owners(accord, reading, rule, standing)
     made = _make_rules(reading, links, standing.rules | rules)
     known = standing.rules | rules | made
-    templates, more = read_templates(accord, reading, standing.targets | targets, known)
+    places = standing.targets | targets
+    templates, more = read_templates(accord, reading, places, known, standing.templates)
     made |= more
     return Wanted(
         targets=targets,

@@ -42,13 +42,15 @@ class Difference(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """Be what an import changes (or would, with `stored` false), and what to mind.
 
-    `drafts` names the rules of the text that wait for their activation.
+    `drafts` names the rules of the text that wait for their activation, `observing` the new links
+    that plan and write nothing.
     """
 
     stored: bool
     differences: tuple[Difference, ...]
     warnings: tuple[Problem, ...] = ()
     drafts: tuple[str, ...] = ()
+    observing: tuple[str, ...] = ()
 
 
 class Standing(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from accord.service import registry
 from accord.service.accord import Accord
 from accord.service.transfer_templates import render_template
 from accord.service.transfer_text import DEFAULT_RULES
-from accord.state.records import Link, Mode, Target
+from accord.state.records import Link, Target
 
 HEADER = "# Accord: targets, links and rules, for `accord import`. Secrets are left out."
 MADE = "# Templates make {} more: `accord links` lists them."
@@ -20,7 +20,8 @@ MADE = "# Templates make {} more: `accord links` lists them."
 def export(accord: Accord) -> str:
     """Return targets, links, templates and the rules in force as text, without secrets.
 
-    Defaults are left out, and so are links that templates make.
+    Defaults are left out, and so are links that templates make. How far each link goes is always
+    said: a text that leaves it out leaves it as it is.
     """
     with accord.state.read() as tx:
         targets, links, templates = tx.targets.all(), tx.links.all(), tx.templates.all()
@@ -73,6 +74,5 @@ def _link(link: Link, target: str) -> str:
         lines.append(f"folder = {render_value(link.folder)}")
     if link.rule != DEFAULT_RULES.get(link.kind):
         lines.append(f"rule = {render_value(link.rule)}")
-    if link.mode is not Mode.ACTIVE:
-        lines.append(f"mode = {render_value(str(link.mode))}")
+    lines.append(f"mode = {render_value(str(link.mode))}")
     return "\n".join(lines)

@@ -31,7 +31,11 @@ from accord.state.templates import Open, Template
 
 
 class TemplateTable(Struct, frozen=True, kw_only=True):
-    """Be one `[[template]]`; `directions` stand for rules of their own that say no more."""
+    """Be one `[[template]]`; `directions` stand for rules of their own that say no more.
+
+    Without a `mode` the links of a new template go on as pilots, and a template that is there keeps
+    the mode it has.
+    """
 
     name: str
     group: str
@@ -45,7 +49,7 @@ class TemplateTable(Struct, frozen=True, kw_only=True):
     mailbox: str = ""
     aliases: dict[str, str] = {}
     contacts: str = ""
-    mode: Mode = Mode.ACTIVE
+    mode: Mode | None = None
     hold: bool = True
     order: int = 100
     withdraw_after: int = 30
@@ -53,7 +57,11 @@ class TemplateTable(Struct, frozen=True, kw_only=True):
 
 
 def read_templates(
-    accord: Accord, reading: Reading, targets: Mapping[str, Target], known: Mapping[str, Rule]
+    accord: Accord,
+    reading: Reading,
+    targets: Mapping[str, Target],
+    known: Mapping[str, Rule],
+    standing: Mapping[str, Template],
 ) -> tuple[dict[str, Template], dict[str, Rule]]:
     """Return all `[[template]]` by name, and the rules that come into being for them."""
     found: dict[str, Template] = {}
@@ -78,6 +86,7 @@ def read_templates(
         linked = tuple(dict.fromkeys((*kinds, *offers)))
         rules = _rules(reading, place, given, linked, {**known, **made}, made)
         _check(accord, reading, place, given)
+        usual = standing[name].mode if name in standing else Mode.PILOT
         found[name] = Template(
             name=name,
             group=given.group,
@@ -90,7 +99,7 @@ def read_templates(
             mailbox=given.mailbox,
             aliases=given.aliases,
             contacts=given.contacts,
-            mode=given.mode,
+            mode=given.mode or usual,
             hold=given.hold,
             order=given.order,
             withdraw_after=given.withdraw_after if given.withdraw_after >= 0 else None,

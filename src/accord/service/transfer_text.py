@@ -58,7 +58,10 @@ class Reading(Struct):
 
 
 class LinkTable(Struct, frozen=True, kw_only=True):
-    """Be one `[[link]]`: `users` and `kinds` stand for one link per user and kind."""
+    """Be one `[[link]]`: `users` and `kinds` stand for one link per user and kind.
+
+    Without a `mode` a new link observes, and one that is there keeps the mode it has.
+    """
 
     target: str
     name: str = ""
@@ -69,7 +72,7 @@ class LinkTable(Struct, frozen=True, kw_only=True):
     principal: str = ""
     folder: str = ""
     rule: str = ""
-    mode: Mode = Mode.ACTIVE
+    mode: Mode | None = None
 
 
 def read_targets(reading: Reading, standing: Mapping[str, Target]) -> None:
@@ -132,10 +135,13 @@ def read_links(
             known = [standing.get(_link_name(given, user, kind)) for kind in kinds]
             stand = all(link is not None and link.user == user for link in known)
             principal = _principal(reading, place, user, given.principal, address_of, stand=stand)
-            for kind, link in zip(kinds, known, strict=True):
-                mailbox = principal or (link.principal if link is not None else "")
-                made = _link(given, user, kind, mailbox, targets[given.target])
-                _add_link(reading, standing, made, place)
+            for kind, stored in zip(kinds, known, strict=True):
+                mailbox = principal or (stored.principal if stored is not None else "")
+                link = _link(given, user, kind, mailbox, targets[given.target])
+                if stored is not None:
+                    mode = given.mode or stored.mode
+                    link = replace(link, id=stored.id, paused=stored.paused, mode=mode)
+                _add_link(reading, link, place)
 
 
 def tables(reading: Reading, key: str) -> list[dict[str, Any]]:
@@ -339,17 +345,14 @@ def _link(given: LinkTable, user: str, kind: Kind, principal: str, target: Targe
         principal=principal,
         folder=given.folder,
         rule=given.rule or DEFAULT_RULES[kind],
-        mode=given.mode,
+        mode=given.mode or Mode.OBSERVE,
     )
 
 
-def _add_link(reading: Reading, standing: Mapping[str, Link], link: Link, place: Place) -> None:
+def _add_link(reading: Reading, link: Link, place: Place) -> None:
     if link.name in reading.links:
         line = reading.source.line(reading.links[link.name][1])
         hint = "give one of them another name = …"
         reading.wrong(place, f"the link {link.name!r} is there already in line {line}", hint=hint)
         return
-    stored = standing.get(link.name)
-    if stored is not None:
-        link = replace(link, id=stored.id, paused=stored.paused)
     reading.links[link.name] = (link, place)

@@ -99,6 +99,7 @@ target = "{target}"
 user = "{name}"
 kind = "event"
 rule = "events"
+mode = "active"
 """
 _RUN = """
 [run]

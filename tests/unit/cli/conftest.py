@@ -29,6 +29,7 @@ adapter = "memory"
 user = "alice"
 target = "company"
 kinds = ["event", "task"]
+mode = "active"
 
 [[rule]]
 name = "events"

@@ -106,7 +106,8 @@ def test_of_many_links_only_some_are_named(linked: Run, tmp_path: Path) -> None:
     for name in people:
         linked("crm", "users", "add", name, "--address", f"{name}@x.test")
     links = "".join(
-        f'[[link]]\nuser = "{name}"\ntarget = "company"\nkinds = ["event"]\n' for name in people
+        f'[[link]]\nuser = "{name}"\ntarget = "company"\nkinds = ["event"]\nmode = "active"\n'
+        for name in people
     )
     linked("import", "-", stdin=links)
     linked("sync", "--all")

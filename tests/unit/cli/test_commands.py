@@ -225,6 +225,29 @@ def test_import_shows_its_plan_and_does_it(
     assert row["differences"] == []
 
 
+def test_new_links_only_observe_and_import_and_sync_say_how_to_go_on(
+    installed: Run, mailboxes: MemoryGroupware, tmp_path: Path
+) -> None:
+    (tmp_path / "c.toml").write_text(CONFIG.replace('mode = "active"\n', ""))
+    on = "`accord mode alice-event alice-task active` lets them write"
+    assert "only observe:" not in installed("import", "c.toml", "--plan").out
+    done = installed("import", "c.toml").out
+    assert done.count("    mode: observe\n") == 2
+    assert f"2 new links only observe: {on}" in done
+    put(installed, "Kick-off")
+    said = installed("sync", "--all").out
+    assert "alice-event: only observed, nothing written; would be: mailbox 1 created" in said
+    assert "alice-task: only observed, nothing to do" in said
+    assert f"2 links only observe: {on}" in said
+    person = mailboxes.person("alice@x.test")
+    assert not person.list(Kind.EVENT)
+    installed("mode", "alice-event", "active")
+    one = "1 link only observes: `accord mode alice-task active` lets it write"
+    assert "only observe" not in installed("import", "c.toml").out, "it is no new link"
+    assert one in installed("sync", "--all").out
+    assert len(person.list(Kind.EVENT)) == 1
+
+
 def test_import_tells_mistakes_by_line(installed: Run, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(CONFIG.replace("users", "usres").replace("alice", "alcie"))
     result = installed("import", "c.toml", code=exits.WRONG)

@@ -50,7 +50,7 @@ def test_a_state_of_a_mailbox_is_told_by_name_and_nothing_follows(
     ]
     shell("init", "exchange", *answers, "--output", "company.toml")
     text = (tmp_path / "company.toml").read_text()
-    (tmp_path / "company.toml").write_text(text.replace('mode = "observe"', "") + EXPORTED)
+    (tmp_path / "company.toml").write_text(text.replace('"observe"', '"active"') + EXPORTED)
     shell("import", "company.toml")
     shell("crm", "put", "--as", "alice", stdin=event("Kick-off"))
     shell("sync", "--all")

@@ -20,6 +20,7 @@ BOB = """
 user = "bob"
 target = "company"
 kinds = ["event"]
+mode = "active"
 """
 
 

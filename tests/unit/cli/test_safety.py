@@ -41,6 +41,7 @@ def _open(run: Run, mailboxes: MemoryGroupware, folder: Path, crm: str) -> Run:
     run("crm", "users", "add", "alice", "--address", "alice@x.test")
     more = CONFIG + (
         '\n[[link]]\nuser = "alice"\nkind = "contact"\ntarget = "company"\nrule = "contacts"\n'
+        'mode = "active"\n'
         '[[rule]]\nname = "contacts"\nkind = "contact"\n'
     )
     (folder / "company.toml").write_text(more)

@@ -82,7 +82,9 @@ def test_from_nothing_to_undo(
 
     ref = shell("crm", "put", "--as", "alice", "--json", stdin=event("Kick-off")).row["ref"]
     assert "create in the mailbox: Kick-off" in shell("plan").out
-    assert "only observed, nothing written" in shell("sync", "--all").out
+    observed = shell("sync", "--all").out
+    assert "only observed, nothing written" in observed
+    assert "`accord mode" in observed
     assert titles(account) == set()
     shell("mode", "alice", "active")
     result = shell("sync", "--all", "--json")

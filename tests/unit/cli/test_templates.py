@@ -62,14 +62,31 @@ def test_members_get_links_after_a_look_at_their_plans(
     assert "sales  events of sales ↔ company" in shown
     assert "2 members, 2 links" in shown
     assert "? alice-event: its first synchronization waits for approval (1 write)" in shown
+    observed = firm("sync", "--all").out
+    assert "2 links only observe because of a template: `accord templates` tells" in observed
+    assert "accord mode" not in observed, "their plans are to be approved"
     assert not mailboxes.person("alice@example.com").list(Kind.EVENT)
     firm("templates", "approve", "alice", "--yes")
     assert len(mailboxes.person("alice@example.com").list(Kind.EVENT)) == 1
     assert "alice-event" not in firm("templates").out
-    assert firm("links", "alice-event", "--json").row["mode"] == "active"
+    assert firm("links", "alice-event", "--json").row["mode"] == "pilot"
     assert "Nothing to do" in firm("templates", "apply").out
     (row,) = firm("templates", "apply", "--json").rows
     assert (row["done"], row["planned"]) == ([], False)
+
+
+def test_an_approved_plan_is_carried_out_whole_and_then_the_link_is_watched(
+    firm: Run, mailboxes: MemoryGroupware
+) -> None:
+    """A pilot holds more than twenty changes at once; these somebody has looked at."""
+    for number in range(25):
+        add(firm, "alice", f"Review {number}")
+    assert "25 writes wait for approval" in firm("templates", "apply").out
+    assert "mailbox 25 created" in firm("templates", "approve", "alice", "--yes").out
+    for number in range(25):
+        add(firm, "alice", f"Visit {number}")
+    assert "25 wait for approval" in firm("sync", "alice").out
+    assert len(mailboxes.person("alice@example.com").list(Kind.EVENT)) == 25
 
 
 def test_a_plan_that_grew_is_not_carried_out(firm: Run, mailboxes: MemoryGroupware) -> None:

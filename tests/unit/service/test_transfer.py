@@ -18,6 +18,7 @@ from accord.rules.problem import Problem, RuleErrors, Severity
 from accord.rules.rule import Rule
 from accord.service import registry
 from accord.service.accord import Accord
+from accord.service.standing import set_mode
 from accord.service.transfer import Outcome, export, import_
 from accord.state.records import Mode
 from accord.state.state import State
@@ -89,11 +90,12 @@ def pair(accord: Accord, link: str) -> None:
 def test_everything_of_a_text_is_stored(accord: Accord) -> None:
     outcome = bring(accord, MEMORY + LINK)
     assert names(outcome) == ["add target company", "add rule events", "add link alice-event"]
+    assert outcome.observing == ("alice-event",)
     with accord.state.read() as tx:
         link = tx.links.by_name("alice-event")
         assert link is not None
         assert (link.user, link.principal, link.rule) == ("alice", "alice@x.test", "events")
-        assert link.mode is Mode.ACTIVE
+        assert link.mode is Mode.OBSERVE, "nothing is written before somebody has looked"
         target = tx.targets.get(link.target)
         assert target is not None
         assert target.name == "company"
@@ -142,10 +144,10 @@ def test_users_and_kinds_stand_for_a_link_each(accord: Accord) -> None:
 
 def test_changes_are_told_field_by_field(accord: Accord) -> None:
     bring(accord, MEMORY + LINK)
-    text = MEMORY + "page = 7\n" + LINK + 'mode = "observe"\n'
+    text = MEMORY + "page = 7\n" + LINK + 'mode = "pilot"\n'
     outcome = bring(accord, text)
     turns = {(d.name, t.field): (t.before, t.after) for d in outcome.differences for t in d.turns}
-    assert turns == {("company", "page"): (None, 7), ("alice-event", "mode"): ("active", "observe")}
+    assert turns == {("company", "page"): (None, 7), ("alice-event", "mode"): ("observe", "pilot")}
 
 
 RULE = '[[rule]]\nname = "events"\nkind = "event"\nwindow.past = 30\n'
@@ -240,6 +242,25 @@ def test_a_paused_link_stays_paused(accord: Accord) -> None:
     assert link is not None
     assert link.paused
     assert link.mode is Mode.PILOT
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_link_goes_as_far_as_it_did_where_a_text_does_not_say(accord: Accord, mode: Mode) -> None:
+    bring(accord, MEMORY + LINK + f'mode = "{mode}"\n')
+    outcome = bring(accord, MEMORY + LINK)
+    assert (outcome.differences, outcome.observing) == ((), ())
+    with accord.state.read() as tx:
+        assert [link.mode for link in tx.links.all()] == [mode]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_an_export_brings_a_mode_back(accord: Accord, mode: Mode) -> None:
+    bring(accord, MEMORY + LINK + f'mode = "{mode}"\n')
+    text = export(accord)
+    for other in Mode:
+        set_mode(accord, ["alice"], other)
+        bring(accord, text)
+        assert export(accord) == text
 
 
 def test_an_adapter_in_use_is_built_anew_after_a_change(accord: Accord) -> None:

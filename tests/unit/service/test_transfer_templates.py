@@ -117,6 +117,21 @@ def test_what_is_exported_is_read_again(accord: Accord) -> None:
         assert [tx.rules.active(name) for name in tx.rules.names()] == rules
 
 
+@pytest.mark.parametrize("mode", [None, *Mode])
+def test_links_of_a_template_go_on_as_pilots_unless_it_says_more(
+    accord: Accord, mode: Mode | None
+) -> None:
+    said = f'mode = "{mode}"\n' if mode else ""
+    bring(accord, LEAST + said)
+    assert bring(accord, LEAST).differences == (), "it keeps what it said"
+    with accord.state.read() as tx:
+        assert [one.mode for one in tx.templates.all()] == [mode or Mode.PILOT]
+    initialize(accord)
+    with accord.state.read() as tx:
+        assert {link.mode for link in tx.links.all()} == {Mode.OBSERVE}
+    assert bring(accord, export(accord).replace(TARGET, "")).differences == ()
+
+
 def test_an_export_leaves_a_templates_links_to_it(accord: Accord) -> None:
     bring(accord, LEAST)
     initialize(accord)

@@ -46,6 +46,7 @@ name = "mailboxes"
 target = "mailboxes"
 users = ["anna", "ben", "clara"]
 kinds = ["event", "task", "contact", "absence"]
+mode = "active"
 
 [[rule]]
 name = "events"
