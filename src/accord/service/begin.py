@@ -19,7 +19,7 @@ from accord.service.opening import Options, Place, find_folder, open_visit, sile
 from accord.service.recover import recover
 from accord.service.report import Report
 from accord.service.visit import Progress, Stance, Visit
-from accord.service.waiting import for_approval
+from accord.service.waiting import tell_waiting
 from accord.state.records import Lease, Link, Mode
 
 D = TypeVar("D")
@@ -66,7 +66,7 @@ def begin(
 def end(visit: Visit, report: Report) -> None:
     """End a visit's run with what it came to; dry ones have none."""
     with visit.state.read() as tx:
-        report.waiting = for_approval(tx, visit.link.id)
+        tell_waiting(tx, report)
     if visit.stance is not Stance.DRY:
         with visit.state.begin(durable=visit.state.shared) as tx:
             tx.runs.finish(visit.run, report.as_json(), report.error)

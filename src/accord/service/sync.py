@@ -37,7 +37,7 @@ from accord.service.replies import answer
 from accord.service.report import Report
 from accord.service.upkeep import tidy
 from accord.service.visit import Decided, Progress, Visit
-from accord.service.waiting import for_approval, still_refused
+from accord.service.waiting import tell_refused
 from accord.state.records import Lease, Link
 
 ROUNDS = 3
@@ -288,6 +288,5 @@ def _finish(visit: Visit, pulled: dict[Side, Pulled], gathered: Gathered, report
         for side, ref in tx.windows.due(link, visit.now):
             if (side, ref) not in gathered.blind:
                 tx.windows.remove(link, side, [ref])
-        report.refused = still_refused(tx, link, visit.run)
-        report.waiting = for_approval(tx, link)
+        tell_refused(tx, report)
         tx.runs.finish(visit.run, report.as_json(), "")

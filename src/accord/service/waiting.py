@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from msgspec import UNSET
 
 from accord.engine.plan import FAILED, Create, Delete, Skip, Step, Update
 from accord.model.kinds import Side
+from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Pending
@@ -19,6 +21,7 @@ RETRY = timedelta(minutes=1)
 """How long after the first failure something is tried again."""
 
 _LONGEST = timedelta(hours=6)
+_DECISIONS = (Cause.HELD, Cause.FILE, Cause.UNDO)
 
 
 def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
@@ -50,10 +53,18 @@ def still_refused(tx: Tx, link: str, run: str) -> list[str]:
     return list(found)
 
 
-def for_approval(tx: Tx, link: str) -> int:
-    """Return how many changes of a link, of its files and of undos wait for approval."""
-    found = tx.pending.by_link(link, Cause.HELD, Cause.FILE, Cause.UNDO)
-    return sum(not (one.refused or one.approved) for one in found)
+def tell_waiting(tx: Tx, report: Report) -> Counter[Cause]:
+    """Tell in a report how much waits for approval; return how much of its link waits for what."""
+    numbers = tx.pending.numbers(report.link)
+    report.waiting = sum(numbers[cause] for cause in _DECISIONS)
+    return numbers
+
+
+def tell_refused(tx: Tx, report: Report) -> None:
+    """Tell what waits for approval and what is still refused; asks for little where nothing is."""
+    numbers = tell_waiting(tx, report)
+    if numbers[Cause.RETRY] or numbers[Cause.REJECTED]:
+        report.refused = still_refused(tx, report.link, report.run)
 
 
 def is_unwritable(step: Step) -> bool:

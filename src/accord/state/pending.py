@@ -32,6 +32,8 @@ _WHOSE = {side: ref.in_(bindparam("refs", expanding=True)) for side, ref in _REF
 _BY_REFS = {side: _OF_LINK.where(whose) for side, whose in _WHOSE.items()}
 _RETRY = and_(PENDING.c.cause == Cause.RETRY.value, PENDING.c.due <= bindparam("now"))
 _DUE = _OF_LINK.where(or_(_RETRY, PENDING.c.approved))
+_OPEN = and_(PENDING.c.refused.is_(False), PENDING.c.approved.is_(False))
+_NUMBERS = select(PENDING.c.cause, func.count()).where(_LINK, _OPEN).group_by(PENDING.c.cause)
 _SETTLED = {side: delete(PENDING).where(_LINK, whose) for side, whose in _WHOSE.items()}
 _SETTLED_FOR = {side: gone.where(_CAUSE) for side, gone in _SETTLED.items()}
 _REMOVED = delete(PENDING).where(PENDING.c.id.in_(bindparam("ids", expanding=True)))
@@ -97,6 +99,11 @@ class PendingChanges(Repository):
         for link, cause, _, number in self.counted():
             found.setdefault(link, Counter())[cause] += number
         return found
+
+    def numbers(self, link: str) -> Counter[Cause]:
+        """Return how many of a link's changes wait for what; without those that were decided."""
+        found = self.db.mapping(_NUMBERS, {"link": link})
+        return Counter({Cause(cause): number for cause, number in found.items()})
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""
