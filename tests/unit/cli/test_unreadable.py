@@ -39,7 +39,7 @@ def dav(monkeypatch: pytest.MonkeyPatch) -> FakeDav:
 
 @pytest.fixture
 def linked(installed: Run, dav: FakeDav, tmp_path: Path) -> Run:
-    config = CONFIG.replace('kinds = ["event", "task"]', 'kinds = ["event"]\nmode = "active"')
+    config = CONFIG.replace('kinds = ["event", "task"]', 'kinds = ["event"]')
     (tmp_path / "company.toml").write_text(config)
     installed("import", "company.toml")
     return installed
