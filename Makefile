@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 4
 CODE = $(wildcard src tests bench)
 
 help: ## show this list
