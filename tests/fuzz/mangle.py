@@ -158,7 +158,7 @@ class Mangler:
     def rename(self, root: Node, parent: Node, at: int) -> None:
         child = parent.children[at]
         parent.children[at] = made = Node(self.rng.choice(NAMES), child.text, ns=child.ns)
-        made.children = child.children
+        made.children = list(child.children)
 
     def say(self, root: Node, parent: Node, at: int) -> None:
         """Let a leaf say something else."""
