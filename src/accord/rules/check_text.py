@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from accord.rules.expression import Expression, Variable
+from accord.rules.expression import Expression, Variable, check_literals
 from accord.rules.failure import InvalidExpression
 from accord.rules.problem import Problem, Severity, instead
 from accord.rules.rule import Rule
@@ -55,7 +55,11 @@ class Place:
 def check_expression(
     expression: Expression, rule: Rule, place: Place, *path: str
 ) -> Iterator[Problem]:
-    """Yield what a compiled expression asks of lookup tables that they can't answer."""
+    """Yield literals that can't work, and what is asked of lookup tables that they can't answer."""
+    try:
+        check_literals(expression)
+    except InvalidExpression as error:
+        yield place.invalid(error, (), *path)
     for function, table in expression.tables:
         if table not in rule.lookups:
             hint = instead(table, rule.lookups) if rule.lookups else "add [rule.lookups.…]"

@@ -208,25 +208,27 @@ def _compile(text: str, tokens: list[tuple[str, str]], env: Any) -> Any:
     except (RuntimeError, TypeError, ValueError) as error:
         raise _invalid(str(error)) from error
     for name, arguments in _calls(tokens):
-        _check_literals(name, arguments, env)
+        if name == "matches" and not _literal(arguments):
+            raise InvalidExpression("matches() takes its pattern as a literal text")
     return compiled
 
 
-def _check_literals(name: str, arguments: list[tuple[str, str]], env: Any) -> None:
-    """Refuse patterns and texts to convert that would fail for every item."""
-    last = _last(arguments)
-    literal = last[0][1] if [kind for kind, _ in last] == ["text"] else ""
-    if name == "matches":
-        if not literal:
-            raise InvalidExpression("matches() takes its pattern as a literal text")
-        if why := _failure(f'"".matches({literal})', env):
+def check_literals(expression: Expression) -> None:
+    """Refuse patterns and texts to convert that always fail; raises InvalidExpression.
+
+    Import asks, compiling doesn't: a rule in force may serve every item that never comes to them.
+    """
+    env = _environment((), ())
+    for name, arguments in _calls(_tokens(expression.text)):
+        literal = _literal(arguments)
+        if name == "matches" and (why := _failure(f'"".matches({literal})', env)):
             raise InvalidExpression(f"{literal} is no pattern: {why.rpartition('expression: ')[2]}")
-    elif name in _CONVERSIONS and literal and (why := _failure(f"{name}({literal})", env)):
-        raise InvalidExpression(f"{name}({literal}) gives nothing: {why}")
+        if name in _CONVERSIONS and literal and (why := _failure(f"{name}({literal})", env)):
+            raise InvalidExpression(f"{name}({literal}) gives nothing: {why}")
 
 
-def _last(arguments: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the tokens of the last argument of a call."""
+def _literal(arguments: list[tuple[str, str]]) -> str:
+    """Return the last argument of a call if it is one literal text; empty where it isn't."""
     depth = 1
     last: list[tuple[str, str]] = []
     for kind, value in arguments:
@@ -234,7 +236,7 @@ def _last(arguments: list[tuple[str, str]]) -> list[tuple[str, str]]:
         if depth == 0:
             break
         last = [] if (depth, value) == (1, ",") else [*last, (kind, value)]
-    return last
+    return last[0][1] if [kind for kind, _ in last] == ["text"] else ""
 
 
 def _failure(text: str, env: Any) -> str:

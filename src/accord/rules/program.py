@@ -41,7 +41,7 @@ from accord.rules.rule import (
 )
 from accord.rules.window import window_times
 
-__all__ = ["InvalidExpression", "Program", "RuleFailed", "Verdict", "program_of"]
+__all__ = ["InvalidExpression", "Program", "RuleFailed", "Verdict", "former_of", "program_of"]
 
 
 class Program:
@@ -253,6 +253,14 @@ class Program:
 def program_of(rule: Rule) -> Program:
     """Return the program of a rule, compiled once per version."""
     return _compiled(msgspec.json.encode(rule, order="deterministic"))
+
+
+def former_of(rule: Rule) -> Program | None:
+    """Return the program of a version that pairs stand under; None where it works no longer."""
+    try:
+        return program_of(rule)
+    except (InvalidExpression, RuleFailed):
+        return None
 
 
 @lru_cache(maxsize=512)

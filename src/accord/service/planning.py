@@ -29,7 +29,7 @@ from accord.model.observe import Observation, Seen
 from accord.ports.errors import AccordError
 from accord.ports.fault import contained
 from accord.ports.fitting import Fitting
-from accord.rules.program import program_of
+from accord.rules.program import former_of
 from accord.rules.rule import Unfit
 from accord.service.by_occurrence import ByOccurrence
 from accord.service.carrying import together
@@ -111,7 +111,10 @@ def _observations(cases: Sequence[Case]) -> Iterator[Observation]:
 
 
 def load_policies(visit: Visit, cases: Sequence[Case]) -> None:
-    """Let the visit know the policies of all versions that these cases' pairs stand under."""
+    """Let the visit know the policies of all versions that these cases' pairs stand under.
+
+    A version that is unknown or works no longer has none.
+    """
     versions = {case.pairing.rule for case in cases if case.pairing is not None}
     versions |= {visit.settled} if visit.activating else set()
     lacking = versions - visit.policies.keys()
@@ -120,9 +123,9 @@ def load_policies(visit: Visit, cases: Sequence[Case]) -> None:
     with visit.state.read() as tx:
         for version in lacking:
             rule = tx.rules.get(version)
-            if rule is not None:
-                policy = msgspec.structs.replace(visit.policy, program=program_of(rule))
-                visit.policies[version] = policy
+            program = former_of(rule) if rule is not None else None
+            if program is not None:
+                visit.policies[version] = msgspec.structs.replace(visit.policy, program=program)
 
 
 def waiting_of(held: Sequence[Pending]) -> Waiting:

@@ -18,6 +18,7 @@ from accord.ports.adapter import Adapter
 from accord.ports.errors import AccordError
 from accord.ports.users import ContactModes, Enrolled
 from accord.rules.defaults import direction_of, kind_on
+from accord.rules.expression import check_literals
 from accord.rules.failure import InvalidExpression
 from accord.rules.problem import Severity, instead
 from accord.rules.render import render_key, render_value
@@ -214,7 +215,7 @@ def _check(accord: Accord, reading: Reading, place: Place, given: TemplateTable)
     """Note what the CRM says against a template, and what can't be read of it."""
     if given.mailbox:
         try:
-            compile_mailbox(given.mailbox)
+            check_literals(compile_mailbox(given.mailbox))
         except InvalidExpression as error:
             reading.wrong((*place, "mailbox"), str(error), hint="write CEL that gives a text")
     if given.contacts:

@@ -15,7 +15,7 @@ from accord.engine.policy import Policy
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen, Snapshot
 from accord.ports.adapter import Ask
-from accord.rules.program import program_of
+from accord.rules.program import former_of
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet
 from accord.service.opening import learn
@@ -160,7 +160,7 @@ def _policies(visit: Visit, pairs: Sequence[Pairing | None]) -> dict[str, Policy
     with visit.state.read() as tx:
         for version in {pair.rule for pair in pairs if pair} - found.keys():
             rule = tx.rules.get(version)
-            if rule is not None:
-                program = program_of(rule)
+            program = former_of(rule) if rule is not None else None
+            if program is not None:
                 found[version] = msgspec.structs.replace(visit.policy, program=program)
     return found

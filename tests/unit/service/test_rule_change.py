@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from accord.engine.plan import Hold
 from accord.model.kinds import Side
 from accord.model.parts import Privacy
-from accord.rules.rule import Clash, Deletion, Deletions, FieldRule
+from accord.rules.rule import Clash, Deletion, Deletions, FieldRule, Filters, Rule
 from accord.service.decisions import approve
+from accord.service.undo import select, undo
 from accord.state.codec import decode_step
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, World, event
@@ -123,3 +125,47 @@ def test_an_entry_that_turns_private_is_reduced_at_once(
     assert (record.item.title, record.item.location) == ("Busy", "")  # type: ignore[union-attr]
     world.sync(full=True)
     assert not [one for one in world.journal() if "Doctor" in str(one.fields)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {
+            "fields": {
+                "title": FieldRule(outbound="value == '' && value.matches('(') ? 'x' : value")
+            }
+        },
+        {"fields": {"title": FieldRule(outbound="value == '' ? string(int('x')) : value")}},
+        {"filter": Filters(groupware='matches(item.title, "(")')},
+    ],
+)
+def test_a_stored_rule_with_a_literal_that_no_import_takes_goes_on_and_is_mended(
+    rule: dict[str, Any],
+) -> None:
+    world, _, _ = paired(**rule)
+    assert world.titles() == (["Review"], ["Review"])
+    sound = world.activate(fields=TITLED)
+    assert world.sync().held == 1
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    assert world.titles() == (["Review"], ["Busy"])
+    (pair,) = world.pairings()
+    assert pair.rule == sound.version
+
+
+def test_a_pair_goes_on_whose_rule_works_no_longer() -> None:
+    world, record, _ = paired()
+    former = Rule(name="r", kind=world.kind, filter=Filters(crm="gone(item.title)"))
+
+    def turn_back() -> None:
+        (pair,) = world.pairings()
+        with world.state.begin() as tx:
+            tx.pairings.put("alice", msgspec.structs.replace(pair, rule=tx.rules.put(former)))
+
+    turn_back()
+    world.person().edit(record, title="Renamed")
+    assert world.sync(full=True).writes == 1
+    assert world.titles() == (["Renamed"], ["Renamed"])
+    turn_back()
+    (entry,) = world.journal(step="update")
+    undo(world.accord, select(world.accord, str(entry.id)))
+    assert world.titles() == (["Review"], ["Review"])

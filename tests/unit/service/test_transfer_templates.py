@@ -173,6 +173,7 @@ def test_a_changed_template_is_shown_field_by_field(accord: Accord) -> None:
         (LEAST.replace('["event"]', '["mail"]'), 8, "there is no kind 'mail' to link"),
         (LEAST.replace('["event"]', "[]"), 8, "names no kind"),
         (LEAST + 'mailbox = "user.adress +"\n', 9, ""),
+        (LEAST + 'mailbox = \'user.name.matches("(") ? user.name : ""\'\n', 9, "is no pattern"),
         (LEAST + 'contacts = "all"\n', 9, "the CRM knows no contact mode 'all'"),
         (LEAST + 'successor = "zoe"\n', 9, "there is no CRM user 'zoe'"),
         (LEAST + '[template.aliases]\nzoe = "z@x"\n', 10, "there is no CRM user 'zoe'"),
