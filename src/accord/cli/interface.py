@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -38,12 +39,17 @@ def serve(
     Where devices reach it over a network it needs a certificate (`[interface]` in accord.toml), or
     a server in front of it that has one, for which there is --without-tls.
     """
+    from accord.service.presence import INTERFACE, Presence
+
     config = call.config()
     with (
         call.accord() as accord,
         endpoint(accord, config, listen, without_tls=without_tls) as made,
+        closing(Presence(accord.state, [INTERFACE])) as presence,
         stopped_by_signals(),
     ):
+        # Or nobody would know that phones write here, as who restores a backup has to.
+        presence.begin()
         announce(call, made)
         made.serve()
     return exits.OK

@@ -55,6 +55,13 @@ class Case(Struct, frozen=True, kw_only=True):
     groupware: Observation | None = None
     claimed: str = ""
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Return everything that is known of it: what the sides hold now, and what they agreed."""
+        seen = (one.snapshot for one in (self.crm, self.groupware) if isinstance(one, Seen))
+        known = (self.pairing.side(side) for side in Side) if self.pairing is not None else ()
+        return tuple(snapshot.item for snapshot in (*seen, *known))
+
 
 class Both(Struct, frozen=True, kw_only=True):
     """Be a paired case made ready: present snapshots, and what was said.

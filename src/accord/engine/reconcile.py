@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
+from msgspec import UNSET
 
 from accord.engine.both import Both, Case, Said, conflict, pair, said, skip, update
 from accord.engine.depart import (
@@ -29,6 +30,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Deleted, Denied, Observation, Seen, Snapshot, Unknown
 from accord.model.zones import UnknownZone
 from accord.rules.program import RuleFailed
+from accord.rules.shape import is_marked
 
 __all__ = ["TABLE", "Both", "Case", "Said", "failed", "reconcile", "said"]
 
@@ -40,12 +42,24 @@ def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
             return _unpaired(case, policy)
         return _paired(case.pairing, case, policy)
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        why = f"the rule can't be applied: {error}"
+        why = f"the rule can't be applied: {_in_words(error, case)}"
         return tuple(msgspec.structs.replace(step, failed=True) for step in failed(case, why))
 
 
+def _in_words(error: RuleFailed | UnknownZone | OverflowError, case: Case) -> str:
+    """Return what fails; where something is private only which part: the words may quote it."""
+    if not any(map(is_marked, case.items)):
+        return str(error)
+    part = error.field if isinstance(error, RuleFailed) else "its times"
+    return f"{part}; what is wrong with it is not kept, for the entry is private"
+
+
 def failed(case: Case, why: str) -> tuple[Skip, ...]:
-    """Return what leaves an item alone that nothing could be decided about, and says why."""
+    """Return what leaves an item alone that nothing could be decided about, and says why.
+
+    It has no label where the item is private on a side, or was when both agreed.
+    """
+    private = any(title_of(item) is UNSET for item in case.items)
     for side, observation in ((Side.CRM, case.crm), (Side.GROUPWARE, case.groupware)):
         if isinstance(observation, Seen):
             snapshot = observation.snapshot
@@ -57,7 +71,7 @@ def failed(case: Case, why: str) -> tuple[Skip, ...]:
                     pairing=case.pairing.id if case.pairing else "",
                     parked="rejected",
                     why=why,
-                    label=title_of(snapshot.item),
+                    label=UNSET if private else title_of(snapshot.item),
                 ),
             )
     return ()

@@ -43,6 +43,12 @@ def is_private(privacy: Any) -> bool:
     return privacy in (Privacy.PRIVATE, Privacy.SECRET)
 
 
+def is_marked(item: Item) -> bool:
+    """Tell whether an item, or an occurrence of it, asks for privacy."""
+    parts = (item, *getattr(item, "overrides", ()))
+    return any(is_private(getattr(each, "privacy", None)) for each in parts)
+
+
 def without_files(item: Item) -> Item:
     """Return an item without the files that its side keeps: those travel by themselves."""
     values: dict[str, Any] = {}

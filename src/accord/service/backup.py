@@ -118,8 +118,8 @@ def _require_rest(config: Config) -> None:
         found = at_work(database)
     if found:
         hint = (
-            "stop `accord run` on all machines, then restore again; of one that was killed 15 "
-            "seconds are to pass. With --even-running it is done all the same"
+            "stop `accord run` and `accord interface` on all machines, then restore again; of one "
+            "that was killed 15 seconds are to pass. With --even-running it is done all the same"
         )
         detail = f"somebody works with the database: {', '.join(found)}"
         raise ConfigError(detail, field="database", hint=hint)

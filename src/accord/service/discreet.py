@@ -18,7 +18,7 @@ from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen, Snapshot
 from accord.model.parts import Privacy
 from accord.ports.errors import AccordError
-from accord.rules.shape import is_private
+from accord.rules.shape import is_marked, is_private
 from accord.service.visit import Visit
 
 
@@ -38,7 +38,7 @@ def discreet(visit: Visit, observation: Observation) -> Observation:
 
 def why_readonly(snapshot: Snapshot, side: Side) -> str:
     """Return why Accord can't write an item: it is private there, or this user may only read it."""
-    if _marked(snapshot.item):
+    if is_marked(snapshot.item):
         return f"it is private in the {side.place}, and Accord keeps none of its values"
     return f"this user may read but not change it in the {side.place}"
 
@@ -46,7 +46,7 @@ def why_readonly(snapshot: Snapshot, side: Side) -> str:
 def tells_all(pairing: Pairing) -> bool:
     """Tell whether a pair holds a private entry of the mailbox in full, by its owner's leave."""
     base = pairing.groupware
-    private = _marked(base.item) and not base.readonly
+    private = is_marked(base.item) and not base.readonly
     return private and pairing.made is not Side.GROUPWARE
 
 
@@ -74,17 +74,10 @@ def as_told(visit: Visit, case: Case) -> Case:
 
 def in_words(error: AccordError, side: Side, case: Case) -> str:
     """Return what a side said of a case; of a private one its code alone: words may quote it."""
-    seen = [each.snapshot for each in (case.crm, case.groupware) if isinstance(each, Seen)]
-    known = [case.pairing.side(each) for each in Side] if case.pairing is not None else []
-    if not any(_marked(snapshot.item) for snapshot in (*seen, *known)):
+    if not any(map(is_marked, case.items)):
         return str(error)
     code = f" ({error.code})" if error.code else ""
     return f"the {side.place} refuses it{code}; what it says is not kept, for the entry is private"
-
-
-def _marked(item: Item) -> bool:
-    overrides = getattr(item, "overrides", ())
-    return any(is_private(getattr(each, "privacy", None)) for each in (item, *overrides))
 
 
 def _private_parts(item: Item) -> set[datetime | None]:

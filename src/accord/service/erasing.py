@@ -42,10 +42,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
         """Say which links go on under their address, and how to end that; empty for none."""
         if not self.own:
             return ""
-        names, users = (
-            sorted({getattr(link, key) for link in self.own}) for key in ("name", "user")
-        )
-        how = f"`accord withdraw {' '.join(users)}` ends that; then erase again"
+        names = sorted(link.name for link in self.own)
+        how = f"`accord withdraw {' '.join(names)}` ends that; then erase again"
         return f"{', '.join(names)}: links of theirs go on under that address: {how}"
 
 

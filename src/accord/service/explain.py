@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from accord.engine.guard import refused_because
-from accord.engine.plan import Create, Delete, Hold, Pairing, Refile, Step, Update
+from accord.engine.plan import FAILED, Create, Delete, Hold, Pairing, Refile, Step, Update
 from accord.model.kinds import Kind, Side
 from accord.rules.rule import Rule
 from accord.service.accord import Accord
@@ -282,7 +282,7 @@ def _outcome(
         return f"apart: somebody said no to {apart}" if apart else "synchronized"
     if last is not None and last.step == GONE:
         return GONE
-    if last is not None and (last.step == "skip" or _never_made(last)):
+    if last is not None and (last.step in ("skip", FAILED) or _never_made(last)):
         return "not synchronized"
     return "no longer synchronized"
 

@@ -23,6 +23,9 @@ Figures = Callable[[], Mapping[str, Any]]
 SIGN = 4.0
 """Seconds between two signs of life; some may come late before a process counts as gone."""
 
+INTERFACE = "interface"
+"""What a process does that serves CRM.interface alone, beside the parts of a run."""
+
 _log = logging.getLogger("accord.service.presence")
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from accord.ports.errors import Retry
 from accord.service.expiries import SOON
 from accord.service.identity import MEANT
+from accord.service.presence import INTERFACE
 from accord.service.status import LATE, Status
 
 
@@ -67,6 +68,8 @@ def _service(status: Status) -> Iterator[Matter]:
 
 
 def _part(part: str) -> str:
+    if part == INTERFACE:
+        return "`accord interface`"
     return "`accord run`" if part == "all" else f"`accord run {part}`"
 
 

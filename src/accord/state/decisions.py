@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
+from accord.engine.plan import FAILED
 from accord.model.kinds import Side
 from accord.state.context import Repository
 from accord.state.records import Decision
@@ -24,7 +25,7 @@ _D = DECISIONS.c
 GONE = "gone"
 """The step of a decision about an item that went without ever having taken part."""
 
-_LEFT_ALONE, _ASKED = ("skip", "unreadable", "withheld"), ("create", "hold")
+_LEFT_ALONE, _ASKED = ("skip", FAILED, "unreadable", "withheld"), ("create", "hold")
 _NOT_MADE = _D.version == ""
 _VERSIONS = select(_D.ref, _D.version).where(
     _D.link == bindparam("link"), _D.side == bindparam("side")

@@ -15,9 +15,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from accord.cli.endpoint import Endpoint
 from accord.db import open_database
 from accord.service.config import load
 from accord.state import State
+from accord.state.processes import at_work
 from accord.state.sync_sessions import Sync, SyncNote
 from tests.unit.cli.conftest import Run
 from tests.unit.state.build import NOW
@@ -143,6 +145,22 @@ def test_it_serves_until_it_is_stopped(run: Run, tmp_path: Path) -> None:
             served.send_signal(signal.SIGTERM)
             served.wait(30)
     assert served.returncode == 0
+
+
+def test_whoever_serves_phones_is_seen_at_work(
+    installed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load(tmp_path / "accord.toml", {}, tmp_path)
+
+    def seen() -> list[str]:
+        with closing(open_database(config.database)) as database:
+            return at_work(database)
+
+    during: list[str] = []
+    monkeypatch.setattr(Endpoint, "serve", lambda _: during.extend(seen()))
+    installed("interface", "--listen", "127.0.0.1:0")
+    assert during == [f"interface on {socket.gethostname()}"]
+    assert seen() == []
 
 
 def test_the_one_that_lost_is_shown_and_brought_back(installed: Run, tmp_path: Path) -> None:

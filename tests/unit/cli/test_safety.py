@@ -271,13 +271,25 @@ def test_links_of_the_person_who_is_erased_are_said_until_they_are_gone(
     office("crm", "users", "add", "quirin", "--address", "quirin@x.test")
     link = '[[link]]\nuser = "quirin"\nkind = "event"\ntarget = "company"\nmode = "active"\n'
     office("import", "-", stdin=link)
-    told = "quirin-event: links of theirs go on under that address: `accord withdraw quirin`"
+    told = "quirin-event: links of theirs go on under that address: `accord withdraw quirin-event`"
     assert told in office("erase", "quirin@x.test", "--plan").err
     assert office("erase", "quirin@x.test", "--plan", "--json").row["own"] == ["quirin-event"]
     result = office("erase", "quirin@x.test", "--yes", code=exits.FAILED)
     assert f"left: {told}" in result.err and "erased: " in result.out
     office("withdraw", "quirin", "--yes")
     assert "links of theirs" not in office("erase", "quirin@x.test", "--yes").err
+
+
+def test_of_whoever_works_in_their_mailbox_that_link_alone_is_to_be_withdrawn(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    office("crm", "users", "add", "zoe", "--address", "zoe@x.test")
+    own = '[[link]]\nuser = "zoe"\nkind = "event"\ntarget = "company"\nmode = "active"\n'
+    theirs = f'{own}name = "zoe-for-quirin"\nprincipal = "quirin@x.test"\n'
+    office("import", "-", stdin=own + theirs)
+    told = office("erase", "quirin@x.test", "--plan").err
+    assert "`accord withdraw zoe-for-quirin` ends that" in told
+    assert "zoe-event" not in told
 
 
 def test_nobody_is_erased_by_a_word(office: Run) -> None:

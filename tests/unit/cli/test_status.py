@@ -266,6 +266,13 @@ def test_who_visits_and_does_not_listen_and_who_is_gone(linked: Run, tmp_path: P
     assert "✗ `accord run listener` on elsewhere ended without a word, or hangs" in result.out
 
 
+def test_who_serves_phones_alone_is_no_part_of_a_run(linked: Run, tmp_path: Path) -> None:
+    at_work(tmp_path, "interface")
+    assert "runs: interface on elsewhere since" in linked("status").out
+    at_work(tmp_path, "interface", -5)
+    assert "✗ `accord interface` on elsewhere ended" in linked("status", code=1).out
+
+
 def test_what_waits_for_a_person_is_no_failure(linked: Run) -> None:
     linked("mode", "alice-event", "pilot")
     for number in range(25):

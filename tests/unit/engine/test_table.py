@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from accord.engine.plan import (
     Create,
@@ -25,7 +27,7 @@ from accord.model.item import TaskStatus
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.observe import Seen, Unknown
 from accord.model.parts import Attendee, Body, Person, Privacy, Reminder, Reply
-from accord.model.recurrence import EventStatus
+from accord.model.recurrence import EventStatus, Override
 from accord.rules.rule import (
     Clash,
     Deletion,
@@ -50,6 +52,7 @@ from tests.unit.engine.kit import (
     MOVED,
     OWNER,
     SAME,
+    TOMORROW,
     contact,
     decide,
     event,
@@ -845,6 +848,28 @@ def test_an_item_that_the_rule_can_not_treat_waits_and_says_why() -> None:
     answer = decide(pairing(event()), CHANGED, SAME, policy(rule), crm_edit={"title": "X"})
     assert words(answer) == ["skip crm (rejected)"]
     assert "the rule can't be applied" in why(answer)
+
+
+@pytest.mark.parametrize("private", ["crm", "mailbox", "occurrence", "base"])
+def test_a_rule_that_fails_for_a_private_item_quotes_none_of_it(private: str) -> None:
+    hidden = {"privacy": Privacy.PRIVATE}
+    at = TOMORROW + timedelta(days=1)
+    one = Override(recurrence_id=at, title="Secret op", privacy=Privacy.PRIVATE)
+    edits: dict[str, Any] = {
+        "crm": {"crm_edit": {"title": "Secret op", **hidden}},
+        "mailbox": {"crm_edit": {"title": "Secret op"}, "mailbox_edit": hidden},
+        "occurrence": {"crm_edit": {"title": "Secret op"}, "mailbox_edit": {"overrides": (one,)}},
+        "base": {"crm_edit": {"title": "Secret op", "privacy": Privacy.PUBLIC}},
+    }
+    base = series(**hidden) if private == "base" else series()
+    rule = rule_of(filter=Filters(crm="{'a': true}[item.title]"))
+    answer = decide(pairing(base), CHANGED, CHANGED, policy(rule), **edits[private])
+    step = found(answer, Skip)
+    assert "Secret" not in step.why and "the rule can't be applied: filter.crm" in step.why
+    # A series stays known by its own title where only an occurrence is private.
+    assert step.label == ("Secret op" if private == "occurrence" else UNSET)
+    answer = decide(pairing(series()), CHANGED, SAME, policy(rule), crm_edit={"title": "Public op"})
+    assert "Public op" in found(answer, Skip).why and found(answer, Skip).label == "Public op"
 
 
 def test_a_zone_nobody_knows_stops_one_item_only() -> None:

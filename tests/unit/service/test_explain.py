@@ -10,7 +10,7 @@ from accord.model.item import Contact, Mailto
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Privacy
 from accord.ports.errors import Rejected
-from accord.rules.rule import FieldRule, GuardLimits, Scope
+from accord.rules.rule import FieldRule, Filters, GuardLimits, Scope
 from accord.service.check import Checked, check
 from accord.service.decisions import reject
 from accord.service.explain import explain
@@ -185,6 +185,27 @@ def test_of_what_never_took_part_it_is_told_that_it_is_gone(full: bool) -> None:
     world.sync(full=full)
     (told,) = explain(world.accord, kept.ref)
     assert told.outcome == "no longer synchronized" and told.why == "deleted in the mailbox"
+
+
+def test_of_what_its_rule_could_not_be_applied_to_it_is_told_that_it_is_gone() -> None:
+    world = World(rule={"filter": Filters(crm="timestamp(item.title) < now")})
+    person = world.person()
+    source = person.add(event("Review"))
+    world.sync()
+    (told,) = explain(world.accord, source.ref)
+    assert told.outcome == "waiting (rejected)"
+    (waiting,) = world.pending(Cause.REJECTED)
+    with world.state.begin() as tx:
+        tx.pending.remove(waiting.id)
+    (told,) = explain(world.accord, source.ref)
+    assert told.outcome == "not synchronized"
+    with world.state.begin() as tx:
+        tx.pending.put(waiting)
+    person.delete(source.ref)
+    world.sync()
+    (told,) = explain(world.accord, source.ref)
+    assert (told.outcome, told.why) == ("gone", "no longer there in the CRM")
+    assert told.crm.ref == told.crm.version == ""
 
 
 def test_of_a_private_item_that_can_not_be_read_no_title_is_kept() -> None:
