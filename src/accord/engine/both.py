@@ -61,7 +61,8 @@ class Both(Struct, frozen=True, kw_only=True):
 
     `fleeting` says that a side could not be read this time and won't tell when it can, `garbled`
     that what it holds can't be read until somebody changes it. `ours` is the version of a copy in
-    the mailbox that can't be read and may be written over; empty where there is none.
+    the mailbox that can't be read and may be written over once somebody approves; empty where
+    there is none.
     """
 
     pairing: Pairing
