@@ -30,6 +30,8 @@ from accord.model.observe import (
 
 PUT_BACK = " put back: only "
 """In the reason of every write that takes back what somebody changed and may not."""
+OVER_UNREAD = ", over a copy that couldn't be read"
+"""In the reason of every write under which edits may be lost that nobody could read."""
 
 
 class Said(StrEnum):

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from accord.engine.both import Both, Case, Said, conflict, pair, said, skip, update
+from accord.engine.both import OVER_UNREAD, Both, Case, Said, conflict, pair, said, skip, update
 from accord.engine.depart import (
     deleted_in_crm,
     deleted_in_groupware,
@@ -227,7 +227,7 @@ def _mend(both: Both) -> tuple[Step, ...]:
     steps = _stay(msgspec.structs.replace(both, groupware=copy, said=readable))
     match steps:
         case (Update(side=Side.GROUPWARE, mails=(), why=why) as step,):
-            over = msgspec.structs.replace(step, why=f"{why}, over a copy that couldn't be read")
+            over = msgspec.structs.replace(step, why=why + OVER_UNREAD)
             return (Hold(held=over, cause=WRITES_OVER, why=over.why),)
         case _:
             return _wait(both)

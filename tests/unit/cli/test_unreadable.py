@@ -145,6 +145,10 @@ def test_an_edit_goes_over_a_copy_that_can_not_be_read_once_approved(
     assert rules(dav) == {"Ours": "FREQ=WEEKLY;INTERVAL=0"}, "nobody approved it"
     (one,) = held(linked)
     assert "mailbox 1 updated" in linked("held", "approve", one["id"]).out
+    (lost,) = linked("digest", "--json").row["lines"]
+    assert (lost["fate"], lost["label"], lost["made"]) == ("lost", "Series", "groupware")
+    assert "over a copy that couldn't be read" in lost["why"]
+    assert not lost["fields"], "which fields somebody had edited isn't known"
     assert rules(dav) == {"Series": "FREQ=WEEKLY;COUNT=3"}
     assert first_line(linked, "Series") == "Series: synchronized"
     assert "nothing to do" in linked("sync", "--all").out
