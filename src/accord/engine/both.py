@@ -30,6 +30,8 @@ from accord.model.observe import (
 
 PUT_BACK = " put back: only "
 """In the reason of every write that takes back what somebody changed and may not."""
+OVER_UNREAD = ", over a copy that couldn't be read"
+"""In the reason of every write under which edits may be lost that nobody could read."""
 
 
 class Said(StrEnum):
@@ -68,7 +70,8 @@ class Both(Struct, frozen=True, kw_only=True):
 
     `fleeting` says that a side could not be read this time and won't tell when it can, `garbled`
     that what it holds can't be read until somebody changes it. `ours` is the version of a copy in
-    the mailbox that can't be read and may be written over; empty where there is none.
+    the mailbox that can't be read and may be written over once somebody approves; empty where
+    there is none.
     """
 
     pairing: Pairing

@@ -159,10 +159,10 @@ def _judge(step: Step, rule: Rule, too_many: dict[Side, dict[str, str]], waiting
     mark = fingerprint(effect) if waiting.approved or waiting.refused else ""
     if mark in waiting.refused:
         return _refused(effect)
-    if isinstance(step, Hold):
-        return step
     if mark in waiting.approved:
         return effect
+    if isinstance(step, Hold):
+        return step
     cause = _cause(effect, rule, too_many) or waiting.held.get(subject(effect))
     return Hold(held=effect, cause=cause, why=effect.why) if cause else effect
 

@@ -268,6 +268,12 @@ class Hold(_Step, tag="hold", frozen=True, kw_only=True):
     cause: str
 
 
+WRITES_OVER = (
+    "the copy there can't be read: approving writes over it, and what stands there is lost"
+)
+"""Why an edit is held for a copy that can't be read: somebody's edits may stand there."""
+
+
 Step: TypeAlias = Create | Update | Delete | Refile | Pair | Unpair | Conflict | Skip | Hold
 Writing: TypeAlias = Create | Update | Delete
 

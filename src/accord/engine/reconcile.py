@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET
 
-from accord.engine.both import Both, Case, Said, conflict, pair, said, skip, update
+from accord.engine.both import OVER_UNREAD, Both, Case, Said, conflict, pair, said, skip, update
 from accord.engine.depart import (
     deleted_in_crm,
     deleted_in_groupware,
@@ -23,7 +23,16 @@ from accord.engine.depart import (
 from accord.engine.first import meet, newcomer
 from accord.engine.fit import title_of
 from accord.engine.merge import merge
-from accord.engine.plan import Frozen, Pairing, Skip, Step, Unread, Update
+from accord.engine.plan import (
+    WRITES_OVER,
+    Frozen,
+    Hold,
+    Pairing,
+    Skip,
+    Step,
+    Unread,
+    Update,
+)
 from accord.engine.policy import Policy
 from accord.engine.stays import stays
 from accord.model.kinds import Side
@@ -212,7 +221,7 @@ def _wait(both: Both) -> tuple[Step, ...]:
     side = next(side for side in Side if both.said[side] is Said.BLIND)
     why = f"can't be read at present: {both.why or 'no reason given'}"
     if both.ours and both.said[Side.CRM] is Said.SAME and both.policy.program.creates(side):
-        why += "; an edit in the CRM is written over it"
+        why += "; an edit in the CRM waits for approval to be written over it"
     waiting = both.said[side.other] not in (Said.SAME, Said.BLIND)
     lasting = "rejected" if both.garbled else ""
     parked = "retry" if waiting or both.fleeting else lasting
@@ -220,9 +229,10 @@ def _wait(both: Both) -> tuple[Step, ...]:
 
 
 def _mend(both: Both) -> tuple[Step, ...]:
-    """The CRM's edit goes over a copy of ours that can't be read, as one that last held its base.
+    """Hold the CRM's edit over a copy of ours that can't be read, as one that last held its base.
 
-    Anything more than that one write waits until the copy can be read.
+    Approved, it is written over what somebody made of the copy. Anything more than that one write
+    waits until the copy can be read.
     """
     if not both.ours or both.pairing.frozen:
         return _wait(both)
@@ -231,12 +241,11 @@ def _mend(both: Both) -> tuple[Step, ...]:
     steps = _stay(msgspec.structs.replace(both, groupware=copy, said=readable))
     match steps:
         case (Update(side=Side.GROUPWARE, mails=(), why=why) as step,):
-            return (msgspec.structs.replace(step, why=f"{why}; {_MENDED}"),)
+            over = msgspec.structs.replace(step, why=why + OVER_UNREAD)
+            return (Hold(held=over, cause=WRITES_OVER, why=over.why),)
         case _:
             return _wait(both)
 
-
-_MENDED = "the copy there couldn't be read and is written over"
 
 _Handler: TypeAlias = Callable[[Both], tuple[Step, ...]]
 

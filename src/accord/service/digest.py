@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from accord.engine.both import PUT_BACK
+from accord.engine.both import OVER_UNREAD, PUT_BACK
 from accord.model.kinds import Side
 from accord.ports.errors import Rejected
 from accord.service.accord import Accord
@@ -36,7 +36,8 @@ class Fate(StrEnum):
 class Line(Struct, frozen=True, kw_only=True):
     """Be one edit that didn't come through: where it was made, of which item, and what helps.
 
-    `fields` are names only, for a digest may leave the house. `label` is empty for what is private.
+    `fields` are names only, for a digest may leave the house; of what nobody could read there are
+    none. `label` is empty for what is private.
     """
 
     fate: Fate
@@ -161,10 +162,11 @@ def _lines(tx: Tx, links: Sequence[Link], known: _Known) -> tuple[list[Line], _K
     for link in links:
         entries[link.id] = newest = tx.journal.latest(link.id)
         after = known.entries.get(link.id, 0)
-        for entry in tx.journal.overruled(link.id, PUT_BACK, known.since, after, newest):
-            lost = entry.step == "clash"
-            hint = f"`accord undo {entry.id}` brings it back" if lost else ""
-            fate = Fate.LOST if lost else Fate.PUT_BACK
+        reasons = (PUT_BACK, OVER_UNREAD)
+        for entry in tx.journal.overruled(link.id, reasons, known.since, after, newest):
+            clash = entry.step == "clash"
+            hint = f"`accord undo {entry.id}` brings it back" if clash else ""
+            fate = Fate.LOST if clash or OVER_UNREAD in entry.why else Fate.PUT_BACK
             lines.append(_line(tx, link, entry, fate, hint))
         for one in tx.pending.by_link(link.id, Cause.REJECTED):
             mark = f"{link.id}/{one.fingerprint}"
@@ -184,7 +186,7 @@ def _line(tx: Tx, link: Link, entry: Entry, fate: Fate, hint: str) -> Line:
         kind=str(entry.kind),
         made=str(entry.side),
         label=_label(tx, link, sides),
-        fields=tuple(change.field for change in entry.fields),
+        fields=() if OVER_UNREAD in entry.why else tuple(c.field for c in entry.fields),
         why=entry.why,
         hint=hint,
     )

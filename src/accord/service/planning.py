@@ -20,7 +20,7 @@ from accord.engine.guard import (
     guard,
     subject,
 )
-from accord.engine.plan import Hold, Plan, Step, Unread
+from accord.engine.plan import WRITES_OVER, Hold, Plan, Step, Unread
 from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, failed, reconcile
 from accord.model.item import Event, Item
@@ -134,6 +134,8 @@ def waiting_of(held: Sequence[Pending]) -> Waiting:
     for one in held:
         step = decode_step(one.step)
         cause = step.cause if isinstance(step, Hold) else one.why
+        if cause == WRITES_OVER:
+            continue  # The engine says it anew for as long as the copy can't be read.
         causes[subject(step)] = f"{cause} (said no to before)" if one.refused else cause
     return Waiting(
         approved=frozenset(one.fingerprint for one in held if one.approved),

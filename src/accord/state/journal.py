@@ -122,23 +122,23 @@ class Journal(Repository):
         return [_entry(row, {}) for row in rows]
 
     def overruled(
-        self, link: str, put_back: str, since: datetime, after: int, upto: int
+        self, link: str, reasons: Sequence[str], since: datetime, after: int, upto: int
     ) -> list[Entry]:
-        """Return what became of a link's edits that lost or were put back, newest first.
+        """Return what became of a link's edits that lost or were written over, newest first.
 
-        `put_back` is what the reason of the latter says. Only entries behind `after`, `upto` the
-        last; what was undone, or failed, is not among them.
+        `reasons` are what the reason of a write of the latter sort says. Only entries behind
+        `after`, `upto` the last; what was undone, or failed, is not among them.
         """
         entry = JOURNAL.c
         lost = and_(entry.step == "clash", entry.undone_by.is_(None))
-        reason = entry.why.contains(put_back, autoescape=True)
-        back = and_(entry.step == "update", entry.error == "", reason)
+        reason = or_(*(entry.why.contains(each, autoescape=True) for each in reasons))
+        over = and_(entry.step == "update", entry.error == "", reason)
         query = select(JOURNAL).where(
             entry.link == link,
             entry.id > after,
             entry.id <= upto,
             entry.at > since,
-            or_(lost, back),
+            or_(lost, over),
         )
         rows = self.db.execute(query.order_by(entry.id.desc())).all()
         changed = self._blobs.get_many(row.fields for row in rows if row.fields)

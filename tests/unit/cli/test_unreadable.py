@@ -1,4 +1,4 @@
-"""What can't be read back is not written, and an edit in the CRM mends a copy that can't be read.
+"""What can't be read back is not written, and nothing goes unasked over a copy that can't be read.
 
 The mailbox is a CalDAV server in this process; the CRM's own checks are left out where a test needs
 a record that another CRM would have let in.
@@ -104,18 +104,51 @@ def test_a_sound_entry_is_never_made_unreadable(linked: Run, dav: FakeDav) -> No
     assert "rule: weekly → every 2 weeks" in linked("journal", "--limit", 1).out
 
 
-def test_an_edit_in_the_crm_mends_a_copy_that_can_not_be_read(linked: Run, dav: FakeDav) -> None:
+@pytest.fixture
+def spoiled(linked: Run, dav: FakeDav) -> str:
+    """The ref of a series whose copy somebody renamed and spoiled in one go."""
     ref = put(linked, "Series", rule=WEEKLY)
     linked("sync", "--all")
+    save(dav, "SUMMARY:Series", "SUMMARY:Ours", "FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=0")
+    return ref
+
+
+def save(dav: FakeDav, *words: str) -> str:
+    """Save the only entry with words in it replaced, pair by pair, as another client would."""
     (href,) = dav.items
-    dav.put(href, dav.text(href).replace("FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=0"))
+    text = dav.text(href)
+    for old, new in zip(words[::2], words[1::2], strict=True):
+        assert old in text
+        text = text.replace(old, new)
+    dav.put(href, text)
+    return href
+
+
+def held(run: Run) -> list[Any]:
+    return run("held", "--json").rows
+
+
+def test_an_edit_goes_over_a_copy_that_can_not_be_read_once_approved(
+    linked: Run, dav: FakeDav, spoiled: str
+) -> None:
     assert "1 can't be read" in linked("sync", "--all").out
-    assert "an edit in the CRM is written over it" in linked("explain", "Series").out
-    put(linked, "Series", ref, rule=WEEKLY | {"count": 3})
-    told = linked("plan").out
-    assert "the copy there couldn't be read and is written over" in told
-    assert "Recurrence: weekly → weekly, 3 times" in told
-    assert "mailbox 1 updated" in linked("sync", "--all").out
+    told = linked("explain", "Series").out
+    assert "an edit in the CRM waits for approval to be written over it" in told
+    put(linked, "Series", spoiled, rule=WEEKLY | {"count": 3})
+    for said in (linked("plan").out, linked("sync", "--all").out + linked("held").out):
+        assert "held: update in the mailbox: Series" in said
+        assert "approving writes over it, and what stands there is lost" in said
+    assert "Recurrence: weekly → weekly, 3 times" in linked("held").out
+    assert first_line(linked, "Series") == "Series: waiting (held, rejected)"
+    assert "what stands there is lost" in linked("explain", "Series").out
+    linked("sync", "--all", "--full")
+    assert rules(dav) == {"Ours": "FREQ=WEEKLY;INTERVAL=0"}, "nobody approved it"
+    (one,) = held(linked)
+    assert "mailbox 1 updated" in linked("held", "approve", one["id"]).out
+    (lost,) = linked("digest", "--json").row["lines"]
+    assert (lost["fate"], lost["label"], lost["made"]) == ("lost", "Series", "groupware")
+    assert "over a copy that couldn't be read" in lost["why"]
+    assert not lost["fields"], "which fields somebody had edited isn't known"
     assert rules(dav) == {"Series": "FREQ=WEEKLY;COUNT=3"}
     assert first_line(linked, "Series") == "Series: synchronized"
     assert "nothing to do" in linked("sync", "--all").out
@@ -123,6 +156,32 @@ def test_an_edit_in_the_crm_mends_a_copy_that_can_not_be_read(linked: Run, dav: 
     linked("undo", step, "--yes")
     assert rules(dav) == {"Series": "FREQ=WEEKLY"}, "what it held when it could be read"
     assert "nothing to do" in linked("sync", "--all").out
+
+
+def test_approval_is_for_the_copy_as_it_stood(linked: Run, dav: FakeDav, spoiled: str) -> None:
+    put(linked, "Series", spoiled, rule=WEEKLY | {"count": 3})
+    linked("sync", "--all")
+    (one,) = held(linked)
+    save(dav, "SUMMARY:Ours", "SUMMARY:Again ours")
+    assert "mailbox 1 updated" not in linked("held", "approve", one["id"]).out
+    assert rules(dav) == {"Again ours": "FREQ=WEEKLY;INTERVAL=0"}
+    (anew,) = held(linked)
+    linked("held", "reject", anew["id"], "--yes")
+    linked("sync", "--all", "--full")
+    assert rules(dav) == {"Again ours": "FREQ=WEEKLY;INTERVAL=0"} and held(linked) == []
+
+
+def test_what_waits_for_a_copy_goes_on_once_that_can_be_read(
+    linked: Run, dav: FakeDav, spoiled: str
+) -> None:
+    put(linked, "Series", spoiled, rule=WEEKLY, location="Hall")
+    linked("sync", "--all")
+    assert len(held(linked)) == 1
+    save(dav, ";INTERVAL=0", "")
+    assert "CRM 1 updated, mailbox 1 updated" in linked("sync", "--all").out
+    (href,) = dav.items
+    assert rules(dav) == {"Ours": "FREQ=WEEKLY"} and "LOCATION:Hall" in dav.text(href)
+    assert held(linked) == [] and first_line(linked, "Ours") == "Ours: synchronized"
 
 
 @pytest.mark.parametrize(

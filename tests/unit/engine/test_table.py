@@ -11,8 +11,10 @@ import pytest
 from msgspec import UNSET
 
 from accord.engine.plan import (
+    WRITES_OVER,
     Create,
     Delete,
+    Hold,
     Pair,
     Pairing,
     Skip,
@@ -611,17 +613,22 @@ def unreadable(
     return reconcile(case, under or policy())
 
 
-def test_a_copy_of_ours_that_can_not_be_read_is_mended_by_an_edit_in_the_crm() -> None:
+def test_an_edit_in_the_crm_waits_for_approval_to_go_over_a_copy_that_can_not_be_read() -> None:
     answer = unreadable(pairing(event()), CHANGED, location="Here")
-    assert words(answer) == ["update groupware: location"]
-    before = found(answer, Update).before
+    hold = found(answer, Hold)
+    assert words(answer) == ["hold update groupware: location"]
+    assert hold.cause == WRITES_OVER
+    before = found((hold.held,), Update).before
     assert (before.version, before.item) == ("2", event()), "what it held before"
-    assert why(answer) == "changed in the CRM; the copy there couldn't be read and is written over"
+    assert why(answer) == "changed in the CRM, over a copy that couldn't be read"
     waits = unreadable(pairing(event()), SAME)
     assert words(waits) == ["skip groupware (rejected)"]
-    assert why(waits) == "can't be read at present: broken; an edit in the CRM is written over it"
+    assert why(waits) == "can't be read at present: broken; " + OVER
     inbound = policy(rule_of(direction=Direction.INBOUND))
-    assert "written over" not in why(unreadable(pairing(event()), SAME, inbound))
+    assert OVER not in why(unreadable(pairing(event()), SAME, inbound))
+
+
+OVER = "an edit in the CRM waits for approval to be written over it"
 
 
 @pytest.mark.parametrize(
