@@ -302,8 +302,9 @@ def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
     forget(tx, link.id)
     troubles.forget(tx, link.id)
     gone = (settled_key(link), withdrawn_key(link), told_key(link))
+    ours = (f"folder/{link.id}/", f"folder-name/{link.id}/", f"mailbox-id/{link.id}/")
     for key in tx.settings.all():
-        if key in gone or key.startswith((f"folder/{link.id}/", f"mailbox-id/{link.id}/")):
+        if key in gone or key.startswith(ours):
             tx.settings.put(key, None)
     tx.links.remove(link.id)
     why += f" with {count} {'pair' if count == 1 else 'pairs'}"
