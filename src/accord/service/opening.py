@@ -162,10 +162,19 @@ def former_folder(accord: Accord, link: Link) -> str:
         return str(tx.settings.get(folder_key(link), ""))
 
 
+def has_begun(tx: Tx, link: Link) -> bool:
+    """Tell whether a link has worked in a folder, or anything of it may stand in one."""
+    return bool(tx.settings.get(folder_key(link))) or _leaves(tx, link)
+
+
 def _has_worked(accord: Accord, link: Link) -> bool:
-    """Tell whether anything of a link may stand in its folder."""
     with accord.state.read() as tx:
-        return bool(tx.pairings.count(link.id) or tx.intents.of_link(link.id))
+        return _leaves(tx, link)
+
+
+def _leaves(tx: Tx, link: Link) -> bool:
+    """Tell whether anything of a link may stand in its folder."""
+    return bool(tx.pairings.count(link.id) or tx.intents.of_link(link.id))
 
 
 def _misplaced(link: Link, began: Folder, named: Named) -> ConfigError:

@@ -212,6 +212,20 @@ def test_a_link_stays_in_a_named_folder_that_its_person_renames(
     assert said in refused(run, "sync", "--all")
 
 
+@pytest.mark.parametrize("words", [["withdraw"], ["links", "remove", "--withdraw"]])
+def test_a_link_that_never_began_is_withdrawn_without_its_folder(
+    installed: Run, mailbox: Mailbox, words: list[str]
+) -> None:
+    run = installed
+    run("import", "-", stdin=mailbox.text('calendar = "CRM entires"\n'))
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    refused(run, "sync", "--all")
+    run(*words, "alice", "--plan")
+    assert "alice-event" in run("links").out, "a plan removes nothing"
+    assert "alice-event: removed, 0 pairs let go" in run(*words, "alice", "--yes").out
+    assert "alice-event" not in run("links").out
+
+
 def begun(run: Run, mailbox: Mailbox) -> str:
     """Let the link begin in the person's own calendar, and leave something more to be written.
 
