@@ -19,12 +19,14 @@ from accord.ports.errors import ConfigError
 class Named(Struct, frozen=True, kw_only=True):
     """Be the folder that a target's setting names; `folder` is its id.
 
-    That is empty where there is none of that name and none is to be made.
+    That is empty where there is none of that name and none is to be made; `there` says whether
+    the person has it by now, or the first write makes it.
     """
 
     setting: str
     name: str
     folder: str
+    there: bool
 
     def means(self, folder: Folder) -> bool:
         """Tell whether a folder is the one that is named; several may have one name."""

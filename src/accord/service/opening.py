@@ -98,12 +98,12 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
     """Return the id of the folder a link works in; raises ConfigError where there is none.
 
     A link stays in the folder it began with: another default or a new calendar doesn't move it,
-    for then everything in the old one would look deleted. Where settings name another folder than
-    that, it is raised, too, unless the link `stays`; and where the mailbox is another one than the
-    link is bound to.
+    for then everything in the old one would look deleted; nor does another name that a person
+    gives it. Where settings name another folder than that, it is raised, too, unless the link
+    `stays`; and where the mailbox is another one than the link is bound to.
     """
     with accord.state.read() as tx:
-        kept = tx.settings.some(folder_key(link), binding_key(link))
+        kept = tx.settings.some(folder_key(link), named_key(link), binding_key(link))
     recognize(session, link, kept.get(binding_key(link), {}))
     kind, former = groupware_kind(link.kind), str(kept.get(folder_key(link), ""))
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
@@ -115,8 +115,8 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
             if link.folder in (folder.id, folder.name):
                 return folder.id
         raise no_folder(link.principal, link.folder, kind, fitting)
-    named = session.folder_named(kind) if isinstance(session, NamesFolders) else None
-    if began is not None and (named is None or named.means(began)):
+    named = _named(session, link)
+    if began is not None and _is_meant(accord, link, began, named, kept.get(named_key(link))):
         return former
     if former and (named is None or _has_worked(accord, link)):
         if began is not None and named is not None:
@@ -137,16 +137,44 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
     return chosen.id
 
 
+def _is_meant(
+    accord: Accord, link: Link, began: Folder, named: Named | None, name: str | None
+) -> bool:
+    """Tell whether settings still lead to the folder that a link began with, by `name` then."""
+    if named is None or named.means(began):
+        return True
+    if named.there:
+        return False
+    # Links of before keep no name: nothing tells whether the settings or the folder changed.
+    return name == named.name or (name is None and _has_worked(accord, link))
+
+
+def _named(session: Session, link: Link) -> Named | None:
+    """Return the folder that the settings name for a link; None where they leave it open."""
+    if not isinstance(session, NamesFolders):
+        return None
+    return session.folder_named(groupware_kind(link.kind))
+
+
 def former_folder(accord: Accord, link: Link) -> str:
     """Return the id of the folder that a link began with; empty where it hasn't begun."""
     with accord.state.read() as tx:
         return str(tx.settings.get(folder_key(link), ""))
 
 
+def has_begun(tx: Tx, link: Link) -> bool:
+    """Tell whether a link has worked in a folder, or anything of it may stand in one."""
+    return bool(tx.settings.get(folder_key(link))) or _leaves(tx, link)
+
+
 def _has_worked(accord: Accord, link: Link) -> bool:
-    """Tell whether anything of a link may stand in its folder."""
     with accord.state.read() as tx:
-        return bool(tx.pairings.count(link.id) or tx.intents.of_link(link.id))
+        return _leaves(tx, link)
+
+
+def _leaves(tx: Tx, link: Link) -> bool:
+    """Tell whether anything of a link may stand in its folder."""
+    return bool(tx.pairings.count(link.id) or tx.intents.of_link(link.id))
 
 
 def _misplaced(link: Link, began: Folder, named: Named) -> ConfigError:
@@ -235,7 +263,8 @@ def open_visit(
         trial = options.rules.get(link.rule)
         rule = tx.rules.get(trial) if trial else tx.rules.active(link.rule)
         keys = (settled_key(link), withdrawn_key(link), folder_key(link), told_key(link))
-        kept = tx.settings.some(*keys, binding_key(link), carried_key(link), "paused")
+        more = (named_key(link), binding_key(link), carried_key(link), "paused")
+        kept = tx.settings.some(*keys, *more)
         places = {side: place_of(link, side, folder.folder) for side in Side}
         cursors = tx.cursors.of(link.id, places)
         first = not cursors[Side.CRM] and not tx.pairings.count(link.id)
@@ -253,12 +282,16 @@ def open_visit(
     ends = _ends(accord, crm, session, folder, link)
     policy = _policy(link, rule, ends, first, accord.clock())
     run, stance, ids = "preview", _stance(link, options), ids_of(session)
+    named = _named(session, link)
+    name = link.folder or (named.name if named is not None else "")
     if stance is not Stance.DRY:
         with accord.state.begin(durable=accord.state.shared) as tx:
             run = tx.runs.start(link.id, FIRST if first else options.cause)
             bind(tx, link, kept.get(binding_key(link), {}), ids)
             if stance is Stance.WRITING and kept.get(folder_key(link)) != folder.folder:
                 tx.settings.put(folder_key(link), folder.folder)
+            if stance is Stance.WRITING and not options.stays and kept.get(named_key(link)) != name:
+                tx.settings.put(named_key(link), name)
             if stance is Stance.WRITING and carrying is not None:
                 # What has copies by occurrences stays so called under another rule, too.
                 tx.settings.put(carried_key(link), True)
@@ -389,6 +422,11 @@ def learn(visit: Visit, observations: Iterable[Observation]) -> None:
 def folder_key(link: Link) -> str:
     """Return the setting that keeps in which folder of a mailbox a link works."""
     return f"{FOLDERS}{link.id}/{link.target}/{link.principal}"
+
+
+def named_key(link: Link) -> str:
+    """Return the setting that keeps by which name settings led there; empty where by none."""
+    return f"folder-name/{link.id}/{link.target}/{link.principal}"
 
 
 def look_anew(tx: Tx, link: Link) -> None:

@@ -33,7 +33,14 @@ from accord.service.keeping import kept
 from accord.service.locking import locked
 from accord.service.mailbox_states import forget
 from accord.service.meetings import take_over
-from accord.service.opening import Options, settled_key, silent, told_key, withdrawn_key
+from accord.service.opening import (
+    Options,
+    has_begun,
+    settled_key,
+    silent,
+    told_key,
+    withdrawn_key,
+)
 from accord.service.pausing import require_going
 from accord.service.pull import confirm
 from accord.service.replies import take_back
@@ -73,14 +80,21 @@ def withdraw(
     Where the guard holds anything that isn't `approved`, nothing is done; where something could
     not be deleted, the link stays, paused, and the report says so. A link that is paused or
     only observes is left alone unless `even_paused`. Whose user the CRM no longer lets in can be
-    withdrawn, too; then the CRM's records keep their markers.
+    withdrawn, too; then the CRM's records keep their markers. A link that never began is only
+    forgotten: its folder needn't be there, and no server is asked.
     """
+    report = Report(link=link.id, name=link.name)
     if not dry and not even_paused:
         try:
             require_working(link)
         except ConfigError as error:
-            report = Report(link=link.id, name=link.name)
             report.fail(error)
+            return report
+    with accord.state.read() if dry else accord.state.begin() as tx:
+        if not has_begun(tx, link):
+            report.plan = Plan(link=link.id)
+            if not dry:
+                _forget(tx, accord, link, by)
             return report
 
     def decide(visit: Visit, report: Report) -> list[Decided]:
@@ -302,8 +316,9 @@ def forget_all(tx: Tx, accord: Accord, link: Link, by: str, why: str) -> int:
     forget(tx, link.id)
     troubles.forget(tx, link.id)
     gone = (settled_key(link), withdrawn_key(link), told_key(link))
+    ours = (f"folder/{link.id}/", f"folder-name/{link.id}/", f"mailbox-id/{link.id}/")
     for key in tx.settings.all():
-        if key in gone or key.startswith((f"folder/{link.id}/", f"mailbox-id/{link.id}/")):
+        if key in gone or key.startswith(ours):
             tx.settings.put(key, None)
     tx.links.remove(link.id)
     why += f" with {count} {'pair' if count == 1 else 'pairs'}"

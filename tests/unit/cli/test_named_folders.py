@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from accord.sandbox.exchange.hand import Hand
+from accord.service.bootstrap import open_accord
+from accord.service.config import load
+from accord.service.opening import named_key
 from tests.exchange import ROBOT, TARGET, House
 from tests.peers import Account
 from tests.unit.cli.conftest import Run, event
@@ -39,11 +43,16 @@ MADE = "create_missing = true\n"
 
 
 class Mailbox(NamedTuple):
-    """A person's mailbox: the target that reaches it, and what stands in their own calendar."""
+    """A person's mailbox: the target that reaches it, and what stands in their own calendar.
+
+    By hand that calendar is renamed, and another one made.
+    """
 
     person: str
     target: str
     titles: Callable[[], set[str]]
+    rename: Callable[[str], None]
+    make: Callable[[str], None]
 
     def text(self, settings: str = "", link: str = "") -> str:
         """What to import: the target with more settings, and a link to this mailbox."""
@@ -56,14 +65,57 @@ def mailbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         account: Account = request.getfixturevalue("radicale_account")
         person = f"{account.user}@x.test"
         monkeypatch.setenv("MAIL_PASSWORD", account.password)
-        yield Mailbox(person, DAV.format(url=account.url), lambda: titles(account))
+        text = DAV.format(url=account.url)
+        yield Mailbox(person, text, lambda: titles(account), *dav_hands(account))
         return
     monkeypatch.setenv("MAIL_PASSWORD", "secret")
     with closing(House()) as house:
         person = house.person()
         with Hand(house.url, person, "secret") as hand:
             target = TARGET.format(url=house.url, robot=ROBOT)
-            yield Mailbox(person, target, lambda: set(hand.titles()))
+            yield Mailbox(person, target, lambda: set(hand.titles()), *exchange_hands(hand))
+
+
+Hands = tuple[Callable[[str], None], Callable[[str], None]]
+
+
+def dav_hands(account: Account) -> Hands:
+    def send(method: str, url: str, root: str, name: str) -> None:
+        space = "urn:ietf:params:xml:ns:caldav" if root == "mkcalendar" else "DAV:"
+        body = (
+            f'<{root} xmlns="{space}" xmlns:D="DAV:"><D:set><D:prop>'
+            f"<D:displayname>{name}</D:displayname></D:prop></D:set></{root}>"
+        )
+        with account.client() as client:
+            assert client.request(method, url, content=body).is_success
+
+    return (
+        lambda name: send("PROPPATCH", account.calendar, "propertyupdate", name),
+        lambda name: send("MKCALENDAR", f"{account.calendar[:-1]}-2/", "mkcalendar", name),
+    )
+
+
+def exchange_hands(hand: Hand) -> Hands:
+    own = '<t:DistinguishedFolderId Id="calendar"/>'
+
+    def called(name: str) -> str:
+        text = f"<t:DisplayName>{name}</t:DisplayName>"
+        return f"<t:CalendarFolder>{text}</t:CalendarFolder>"
+
+    def rename(name: str) -> None:
+        hand.ask(
+            f"<m:UpdateFolder><m:FolderChanges><t:FolderChange>{own}<t:Updates><t:SetFolderField>"
+            f'<t:FieldURI FieldURI="folder:DisplayName"/>{called(name)}</t:SetFolderField>'
+            "</t:Updates></t:FolderChange></m:FolderChanges></m:UpdateFolder>"
+        )
+
+    def make(name: str) -> None:
+        hand.ask(
+            f"<m:CreateFolder><m:ParentFolderId>{own}</m:ParentFolderId>"
+            f"<m:Folders>{called(name)}</m:Folders></m:CreateFolder>"
+        )
+
+    return rename, make
 
 
 def refused(run: Run, *words: str, stdin: str = "") -> str:
@@ -130,6 +182,48 @@ def test_what_a_link_made_in_another_folder_can_be_taken_away(
     run("sync", "--all")
     assert "works in CRM entries" in run("check").out
     assert mailbox.titles() == set(), "both stand in the calendar that is named"
+
+
+def test_a_link_stays_in_a_named_folder_that_its_person_renames(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    mailbox.rename("CRM entries")
+    run("import", "-", stdin=mailbox.text(NAMED))
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    run("sync", "--all")
+    mailbox.rename("My CRM")
+    for settings, title in ((NAMED, "Later"), (NAMED + MADE, "Last"), (NAMED, "As before")):
+        if title == "As before":
+            with closing(open_accord(load(None, {}, Path()))) as accord, accord.state.begin() as tx:
+                tx.settings.put(named_key(tx.links.all()[0]), None)
+        run("import", "-", stdin=mailbox.target + settings)
+        run("crm", "put", "--as", "alice", stdin=event(title))
+        run("sync", "--all")
+        assert "link alice-event: works in My CRM" in run("check", code=None).out
+        assert title in mailbox.titles()
+
+    run("import", "-", stdin=mailbox.target + 'calendar = "Sales"\n')
+    said = "works in 'My CRM', but 'calendar' of its target is 'Sales', which isn't there"
+    assert said in refused(run, "sync", "--all")
+    mailbox.make("CRM entries")
+    run("import", "-", stdin=mailbox.target + NAMED)
+    said = "works in 'My CRM', but 'calendar' of its target is 'CRM entries': nothing"
+    assert said in refused(run, "sync", "--all")
+
+
+@pytest.mark.parametrize("words", [["withdraw"], ["links", "remove", "--withdraw"]])
+def test_a_link_that_never_began_is_withdrawn_without_its_folder(
+    installed: Run, mailbox: Mailbox, words: list[str]
+) -> None:
+    run = installed
+    run("import", "-", stdin=mailbox.text('calendar = "CRM entires"\n'))
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    refused(run, "sync", "--all")
+    run(*words, "alice", "--plan")
+    assert "alice-event" in run("links").out, "a plan removes nothing"
+    assert "alice-event: removed, 0 pairs let go" in run(*words, "alice", "--yes").out
+    assert "alice-event" not in run("links").out
 
 
 def begun(run: Run, mailbox: Mailbox) -> str:

@@ -92,7 +92,8 @@ def named_in_settings(config: Config, place: Place, kind: Kind) -> Named | None:
         return None
     found = named(planned(config, place), wanted, kind)
     ref = found.ref if found is not None else ""
-    return Named(setting=_SETTING[kind], name=wanted, folder=ref)
+    there = place.collection(ref) is not None
+    return Named(setting=_SETTING[kind], name=wanted, folder=ref, there=there)
 
 
 def _alone(collection: Collection) -> bool:

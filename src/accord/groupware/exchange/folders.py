@@ -120,7 +120,8 @@ def named_in_settings(config: Config, place: Place, kind: Kind) -> Named | None:
     if not name:
         return None
     ref = _default(config, place, _usable(place), kind)
-    return Named(setting=_SETTING[kind], name=name, folder=ref)
+    there = bool(ref) and place.lack(ref) is None
+    return Named(setting=_SETTING[kind], name=name, folder=ref, there=there)
 
 
 def _usable(place: Place) -> list[Found]:
