@@ -39,7 +39,7 @@ _GENERATIONS = 20
 
 
 def apply(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Decided]:
-    """Carry out decided cases; return those whose items changed meanwhile, to be planned again.
+    """Carry out decided cases; return those to be planned again: changed meanwhile, or `anew`.
 
     Raises Retry, AuthFailed or ConfigError where a side can't go on; what was done by then is
     committed, what is uncertain stays an open intent.

@@ -63,7 +63,7 @@ def commit(
             ledger.note(step, decided.case)
     if done:
         advance(decided, ledger)
-    return stale
+    return stale or (done and decided.anew)
 
 
 def _unmet(decided: Decided, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> bool:

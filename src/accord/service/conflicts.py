@@ -11,7 +11,6 @@ import msgspec
 
 from accord.engine.merge import open_fields
 from accord.engine.plan import Conflict, Frozen, Pairing
-from accord.engine.policy import Policy
 from accord.model.diff import FieldChange
 from accord.model.kinds import Side
 from accord.rules.failure import RuleFailed
@@ -21,9 +20,9 @@ from accord.state.records import Cause, Pending
 from accord.state.state import Tx
 
 
-def contested(pairing: Pairing, policy: Policy) -> tuple[str, ...]:
+def contested(visit: Visit, pairing: Pairing) -> tuple[str, ...]:
     """Return which of a pairing's contested fields still are; of a pair let go for good, none."""
-    return _open(pairing, pairing.contested, policy)
+    return _open(visit, pairing, pairing.contested)
 
 
 def keep_conflicts(
@@ -46,7 +45,7 @@ def keep_conflicts(
     over, stored = [], []
     for old, step in former:
         news = [new for _, new in fresh if new.pairing == step.pairing]
-        left = _left(step, pairings.get(step.pairing), news, visit.policy)
+        left = _left(visit, step, pairings.get(step.pairing), news)
         if not left or (step.pairing in gone and step.pairing not in pairings):
             over.append(old.id)
         elif news or left != step.fields:
@@ -62,18 +61,18 @@ def keep_conflicts(
 
 
 def _left(
-    step: Conflict, pairing: Pairing | None, news: Iterable[Conflict], policy: Policy
+    visit: Visit, step: Conflict, pairing: Pairing | None, news: Iterable[Conflict]
 ) -> tuple[FieldChange, ...]:
     """Return those fields of a conflict that are still open, and that no newer one is about."""
     names = {change.field for change in step.fields}
     names -= {change.field for new in news for change in new.fields}
     if pairing is not None:
-        names &= {*pairing.contested, *_open(pairing, names, policy)}
+        names &= {*pairing.contested, *_open(visit, pairing, names)}
     return tuple(change for change in step.fields if change.field in names)
 
 
-def _open(pairing: Pairing, fields: Iterable[str], policy: Policy) -> tuple[str, ...]:
-    names = tuple(fields)
+def _open(visit: Visit, pairing: Pairing, fields: Iterable[str]) -> tuple[str, ...]:
+    names, policy = tuple(fields), visit.policy_under(pairing.rule)
     if not names or _over(pairing) or policy.discreet(pairing.groupware):
         return ()
     try:

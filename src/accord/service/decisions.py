@@ -13,6 +13,7 @@ from msgspec import Struct
 from accord.engine.guard import mailing
 from accord.engine.merge import last, open_fields
 from accord.engine.plan import Conflict, Hold, Pairing, Plan, Step, Update
+from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
 from accord.model.kinds import Side
@@ -25,13 +26,14 @@ from accord.service.cases import again
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet, why_readonly
 from accord.service.opening import Options, silent
-from accord.service.planning import RULE_CHANGED, load_policies
 from accord.service.planning import decide as plan_anew
+from accord.service.planning import load_policies
 from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.sync import ROUNDS, sync
 from accord.service.undo_held import undo_held
 from accord.service.visit import Decided, Progress, Visit
+from accord.service.waiting import RULE_CHANGED
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Link, Mode, Pending
 from accord.state.state import Tx
@@ -260,12 +262,12 @@ def _decided(
     """Return what agrees about everything else, with the winner's values in it.
 
     What a base moves past has to travel now: nobody would look at it again. A changed rule brings
-    nothing else with it.
+    nothing with it, and doesn't change how the winner's values are carried.
     """
-    loser, policy = winner.other, visit.policy
+    loser = winner.other
     load_policies(visit, [case])
-    standing = visit.policies.get(pairing.rule, policy)
-    updates = {s.side: s for s in reconcile(case, standing) if isinstance(s, Update)}
+    policy = visit.policy_under(pairing.rule)
+    updates = {s.side: s for s in reconcile(case, policy) if isinstance(s, Update)}
     carried = policy.carried(loser, now[winner].item)
     carried = policy.over(loser, carried, last(pairing, loser, now[loser].item))
     names = [c.field for c in conflict.fields if c.field in policy.flows(loser)]
@@ -288,12 +290,12 @@ def _decided(
     settled = {change.field for change in conflict.fields}
     left = tuple(field for field in pairing.contested if field not in settled)
     steps = [msgspec.structs.replace(step, contested=left) for step in updates.values()]
-    return tuple(_held_for_mail(visit, step) for step in steps)
+    return tuple(_held_for_mail(visit, policy, step) for step in steps)
 
 
-def _held_for_mail(visit: Visit, step: Update) -> Step:
+def _held_for_mail(visit: Visit, policy: Policy, step: Update) -> Step:
     """Return an update, or its hold where the server would write to people unasked."""
-    cause = mailing(step.mails, visit.rule)
+    cause = mailing(step.mails, policy.program.rule) or mailing(step.mails, visit.rule)
     return Hold(held=step, cause=cause, why=step.why) if cause else step
 
 
@@ -306,5 +308,6 @@ def _settle(visit: Visit, number: str, decided: Decided) -> None:
         if pending is not None:
             step = decode_step(pending.step)
             fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
-            if standing is None or not open_fields(standing, fields, visit.policy):
+            policy = visit.policy_under(standing.rule if standing is not None else "")
+            if standing is None or not open_fields(standing, fields, policy):
                 tx.pending.remove(number)

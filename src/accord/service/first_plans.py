@@ -17,9 +17,9 @@ from accord.model.kinds import Side
 from accord.ports.errors import ConfigError
 from accord.service.accord import Accord
 from accord.service.opening import Options
-from accord.service.planning import RULE_CHANGED
 from accord.service.report import Report
 from accord.service.sync import preview, sync
+from accord.service.waiting import RULE_CHANGED
 from accord.state.records import Entry, Link, Mode
 from accord.state.state import Tx
 from accord.state.templates import Given

@@ -39,7 +39,7 @@ from accord.service.redaction import Redaction, label_of
 from accord.service.report import Report
 from accord.service.undone import mark_undone, undoes, waiting_undo
 from accord.service.visit import Visit
-from accord.service.waiting import RETRY, patient
+from accord.service.waiting import RETRY, patient, settle
 from accord.state.codec import encode_step
 from accord.state.ids import new_id
 from accord.state.records import Cause, Decision, Entry, Intent, Pending
@@ -54,6 +54,7 @@ class Ledger:
         self._visit = visit
         self._report = report
         self._pairings: dict[str, Pairing] = {}
+        self._seen: dict[str, Pairing] = {}
         self._removed: set[str] = set()
         self._decisions: dict[tuple[Side, str], Decision] = {}
         self._entries: list[tuple[Entry, Snapshot | None, Snapshot | None]] = []
@@ -73,6 +74,8 @@ class Ledger:
     def see(self, case: Case) -> None:
         """Note what a case tells, whatever becomes of it: what is private leaves no words."""
         self._redaction.see(case)
+        if case.pairing is not None:
+            self._seen[case.pairing.id] = case.pairing
 
     def close_intent(self, intent: str) -> None:
         """Note that a write's outcome is known."""
@@ -226,10 +229,8 @@ class Ledger:
         tx.pairings.put_many(link, sealed)
         expect_files(tx, link, sealed, self._removed)
         ask_others(tx, visit, self._denied)
-        for side, refs in self._settled.items():
-            for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED, Cause.WITHHELD):
-                if refs:
-                    tx.pending.settle(link, side, refs, cause)
+        known = {k: p for k, p in self._seen.items() if k not in self._removed} | self._pairings
+        settle(tx, visit, self._settled, known.values())
         self._end(tx)
         pending = patient(tx, visit, self._pending)
         pending = keep_conflicts(tx, visit, self._pairings, gone, pending)
@@ -271,7 +272,7 @@ class Ledger:
         passed = pass_on_all(tx, self._visit, self._left)
         for key, pairing in self._pairings.items():
             if pairing.contested:
-                left = contested(pairing, self._visit.policy)
+                left = contested(self._visit, pairing)
                 pairing = msgspec.structs.replace(pairing, contested=left)
             if key in passed:
                 pairing = msgspec.structs.replace(pairing, content=False)

@@ -20,7 +20,7 @@ from accord.engine.guard import (
     guard,
     subject,
 )
-from accord.engine.plan import WRITES_OVER, Hold, Plan, Step, Unread
+from accord.engine.plan import WRITES_OVER, Create, Hold, Plan, Step, Unread, Update
 from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, failed, reconcile
 from accord.model.item import Event, Item
@@ -41,10 +41,9 @@ from accord.service.meetings import with_claims
 from accord.service.opening import learn
 from accord.service.returned import Place, missing, settled
 from accord.service.visit import Decided, Visit
+from accord.service.waiting import RULE_CHANGED
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Mode, Pending
-
-RULE_CHANGED = "rule change: nothing changes before you approve"
 
 
 def decide(visit: Visit, gathered: Gathered) -> list[Decided]:
@@ -129,13 +128,19 @@ def load_policies(visit: Visit, cases: Sequence[Case]) -> None:
 
 
 def waiting_of(held: Sequence[Pending]) -> Waiting:
-    """Return what people have and have not decided about what is held."""
+    """Return what people have and have not decided about what is held.
+
+    A no to what a changed rule brings to a pair holds nothing else: edits go on.
+    """
     causes = {}
     for one in held:
         step = decode_step(one.step)
         cause = step.cause if isinstance(step, Hold) else one.why
         if cause == WRITES_OVER:
             continue  # The engine says it anew for as long as the copy can't be read.
+        creates = isinstance(step, Hold) and isinstance(step.held, Create)
+        if one.refused and cause.startswith(RULE_CHANGED) and not creates:
+            continue
         causes[subject(step)] = f"{cause} (said no to before)" if one.refused else cause
     return Waiting(
         approved=frozenset(one.fingerprint for one in held if one.approved),
@@ -188,8 +193,10 @@ def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: Mapping[Place, 
     answers = [refs[place] for side in Side if (place := (side, pairing.side(side).ref)) in refs]
     asked = bool(answers) and not visit.activating
     # What was asked already doesn't keep the older rule from going on, and nothing a reduction.
-    if turned_private(visit, told) or (asked and (any(answers) or not _covers(steps, usual))):
-        return Decided(case=case, steps=usual)
+    turned = turned_private(visit, told) and bool(effects(usual))
+    if turned or (asked and (any(answers) or not _covers(steps, usual))):
+        updates = all(isinstance(step, Update) for step in effects(usual))
+        return Decided(case=case, steps=usual, anew=updates and (turned or not any(answers)))
     return msgspec.structs.replace(moved, steps=steps)
 
 

@@ -41,12 +41,14 @@ class Stance(StrEnum):
 class Decided(Struct, frozen=True, kw_only=True):
     """Be one case with the steps the engine took it to.
 
-    `rule` is the version to which the steps bring the pair, where that isn't its own.
+    `rule` is the version to which the steps bring the pair, where that isn't its own. `anew` says
+    that more is to be decided once they are done: what the changed rule brings.
     """
 
     case: Case
     steps: tuple[Step, ...]
     rule: str = ""
+    anew: bool = False
 
 
 class Visit(Struct, kw_only=True):
@@ -92,6 +94,10 @@ class Visit(Struct, kw_only=True):
     def writes(self) -> bool:
         """Tell whether anything may be written, on a side or about one."""
         return self.stance is Stance.WRITING
+
+    def policy_under(self, rule: str) -> Policy:
+        """Return the policy that a pair goes by which stands under a version of the rule."""
+        return self.policies.get(rule, self.policy)
 
     def end(self, side: Side) -> End:
         """Return one end."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import msgspec
 from msgspec import UNSET
 
-from accord.engine.plan import FAILED, Create, Delete, Skip, Step, Update
+from accord.engine.plan import FAILED, Create, Delete, Pairing, Skip, Step, Update
 from accord.model.kinds import Side
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Pending
 from accord.state.state import Tx
+
+RULE_CHANGED = "rule change: nothing changes before you approve"
+"""Why something is held that follows from a changed rule alone."""
 
 RETRY = timedelta(minutes=1)
 """How long after the first failure something is tried again."""
@@ -36,6 +40,26 @@ def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
         tries = [former.tries for former in known if former.cause is Cause.RETRY]
         kept.append(_again(one, tries[0] + 1) if tries else one)
     return kept
+
+
+def settle(
+    tx: Tx, visit: Visit, settled: Mapping[Side, AbstractSet[str]], pairings: Iterable[Pairing]
+) -> None:
+    """Forget what is pending about these refs, but for what somebody said no to as a rule changed.
+
+    That no lasts until a pair stands under the active rule: edits that go on don't end it.
+    `pairings` are those that a batch has seen, as they stand now.
+    """
+    link, own = visit.link.id, visit.rule.version
+    about = [p for p in pairings if any(p.side(side).ref in settled[side] for side in Side)]
+    refs = [pairing.crm.ref for pairing in about if pairing.rule != own]
+    found = [one for many in tx.pending.by_refs(link, Side.CRM, refs).values() for one in many]
+    for side, over in settled.items():
+        for cause in (Cause.HELD, Cause.RETRY, Cause.REJECTED, Cause.WITHHELD):
+            if over:
+                tx.pending.settle(link, side, over, cause)
+    refused = [one for one in found if one.cause is Cause.HELD and one.refused]
+    tx.pending.put_many([one for one in refused if one.why.startswith(RULE_CHANGED)])
 
 
 def still_refused(tx: Tx, link: str, run: str) -> list[str]:

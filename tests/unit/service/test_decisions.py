@@ -69,9 +69,28 @@ def test_what_a_changed_rule_brings_waits_on_beside_a_decision(winner: Side, sai
             world.sync(full=full)
         assert world.person().get(record).item.location == "Here"  # type: ignore[union-attr]
         (held,) = world.pending(Cause.HELD)
+        assert held.refused is said_no
     approve(world.accord, [held.id])
+    for changed in world.pending(Cause.HELD):  # The record has changed since somebody said no.
+        approve(world.accord, [changed.id])
     assert world.person().get(record).item.location == "Room"  # type: ignore[union-attr]
     assert world.pending() == []
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_changed_rule_does_not_carry_what_a_decision_brings(winner: Side) -> None:
+    world, _, _ = clashed()
+    ways = {CRM: FieldRule(outbound="'Busy'"), GROUPWARE: FieldRule(inbound="'IN ' + value")}
+    world.activate(clash=Clash.HOLD, direction=Direction.BOTH, fields={"title": ways[winner]})
+    (open_,) = world.pending(Cause.CONFLICT)
+    assert not resolve(world.accord, open_.id, winner).error
+    wanted = "CRM" if winner is CRM else "Mailbox"
+    assert world.titles() == ([wanted], [wanted])
+    (held,) = world.pending()
+    assert held.cause is Cause.HELD
+    approve(world.accord, [held.id])
+    brought = (["CRM"], ["Busy"]) if winner is CRM else (["IN Mailbox"], ["Mailbox"])
+    assert world.titles() == brought
 
 
 def test_what_a_guard_holds_stops_a_decision_until_somebody_agrees() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from accord.engine.plan import Hold
 from accord.model.kinds import Side
 from accord.model.parts import Privacy
 from accord.rules.rule import Clash, Deletion, Deletions, FieldRule, Filters, Rule
-from accord.service.decisions import approve
+from accord.service.decisions import approve, reject
 from accord.service.undo import select, undo
 from accord.state.codec import decode_step
 from accord.state.records import Cause
@@ -26,9 +27,9 @@ def on_both() -> None:
     """Play on SQLite alone; what is stored is tried on both beside the tables."""
 
 
-def paired(**rule: Any) -> tuple[World, str, str]:
+def paired(key_file: Path | None = None, **rule: Any) -> tuple[World, str, str]:
     """Return a world with one appointment on both sides, and its two refs."""
-    world = World(rule=rule)
+    world = World(rule=rule, key_file=key_file)
     record = world.person().add(event(location="Here")).ref
     world.sync()
     (item,) = world.items()
@@ -169,3 +170,49 @@ def test_a_pair_goes_on_whose_rule_works_no_longer() -> None:
     (entry,) = world.journal(step="update")
     undo(world.accord, select(world.accord, str(entry.id)))
     assert world.titles() == (["Review"], ["Review"])
+
+
+def test_what_a_changed_rule_brings_to_an_entry_that_turned_private_waits(tmp_path: Path) -> None:
+    world, _, _ = paired(key_file=tmp_path / "key")
+    world.activate(fields={"title": FieldRule(inbound="'CRM: ' + value")})
+    edit(world, GROUPWARE, title="Doctor", location="Clinic", privacy=Privacy.PRIVATE)
+    report = world.sync()
+    assert (report.error, report.held, report.writes) == ("", 1, 1)
+    for full in (False, True):
+        world.sync(full=full)
+        assert world.titles() == (["Busy"], ["Doctor"])
+        assert causes(world) == {"rule change"}
+        assert "Review" not in str(world.waiting()) and "Doctor" not in str(world.waiting())
+    approve(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    assert world.titles() == (["CRM: Busy"], ["Doctor"])
+    assert world.pending() == []
+
+
+@pytest.mark.parametrize("side", Side)
+def test_edits_go_on_after_a_no_to_what_a_changed_rule_brings(side: Side) -> None:
+    world, _, _ = paired()
+    world.activate(fields=TITLED)
+    world.sync()
+    reject(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    for location in ("Room", "Hall"):
+        edit(world, side, location=location)
+        for full in (False, True):
+            world.sync(full=full)
+            (record,), (entry,) = world.records(), world.items()
+            assert record.item.location == entry.item.location == location  # type: ignore[union-attr]
+            assert world.titles() == (["Review"], ["Review"])
+            assert [one.refused for one in world.pending()] == [True]
+
+
+def test_an_edit_approved_beside_what_a_changed_rule_brings_does_not_end_that() -> None:
+    world, _, _ = paired()
+    world.activate(fields=TITLED)
+    world.sync()
+    edit(world, CRM, location="Room")
+    world.sync()
+    for titles in (["Review"], ["Busy"]):
+        (held,) = world.pending(Cause.HELD)
+        approve(world.accord, [held.id])
+        assert world.titles()[1] == titles
+    assert world.items()[0].item.location == "Room"  # type: ignore[union-attr]
+    assert world.pending() == []
