@@ -188,7 +188,10 @@ class Reckoning:
                 # where somebody saw and replaced it: nobody can tell that from a clash.
                 told = self.unsure and life.wrote(side.other)
                 stood = bool(self._unseen(life, side)) or self._begun(life, side)
-                if paired and not told and not stood and not life.restored:
+                # So does what a side cut off a new copy whose making was broken off before that
+                # could be read.
+                cut = self.doubtful and self._is_cut(crm if side is GROUPWARE else mailbox)
+                if paired and not told and not stood and not cut and not life.restored:
                     yield f"deleted in {side} and back again, though nobody edited it"
 
     def _was_deleted(self, life: Life) -> bool:
@@ -272,6 +275,10 @@ class Reckoning:
             back = [e for e in known if all(e in entries(item, name) for item in items)]
             for entry in dict(self._unaccounted(life, [(name, e) for e in back])).values():
                 yield f"the {name} {entry!r} is back although somebody took it away"
+
+    def _is_cut(self, copy: Snapshot) -> bool:
+        """Tell whether a copy's title may be what was left of a longer one."""
+        return self.truncated and len(getattr(copy.item, "title", "")) == self.hostility.cut
 
     def _cut(self, life: Life, crm: Snapshot | None, mailbox: Snapshot | None) -> Iterator[str]:
         """Complain about texts that are cut on the very side where somebody wrote them.
