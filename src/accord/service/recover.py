@@ -82,6 +82,9 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
                     updates.setdefault(intent.pairing, []).append((step, after))
                 else:
                     ledger.doubt(step.side.other, step.base.ref)
+                    if pairing is not None:
+                        sides = {step.side: step.before, step.side.other: step.base}
+                        _enter_loss(_partly(step, seen.get(intent.id)), pairing, sides, ledger)
             case Delete() if pairing is not None:
                 written = _deleted(step, seen.get(intent.id))
                 if written is not None:
@@ -239,6 +242,21 @@ def _written(step: Update, observation: Observation | None) -> Snapshot | None:
     if found.item == step.after:
         return found
     return msgspec.structs.replace(step.before, version="", item=step.after)
+
+
+def _partly(step: Update, observation: Observation | None) -> Update:
+    """Return of an update what stands as sent and didn't before, though the rest was edited since.
+
+    The other side has the same by then: nobody would hear of the values that it replaced.
+    """
+    there = observation.snapshot.item if isinstance(observation, Seen) else step.before.item
+    stands = tuple(
+        change
+        for change in _typed(step).changes
+        if holds(there, step.after, change.field)
+        and not holds(there, step.before.item, change.field)
+    )
+    return msgspec.structs.replace(step, changes=stands)
 
 
 def _deleted(step: Delete, observation: Observation | None) -> Written | None:

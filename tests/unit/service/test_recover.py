@@ -374,6 +374,24 @@ def test_what_an_exchange_replaced_is_kept_after_an_interruption(loser: Side) ->
     assert quiet(world)
 
 
+@pytest.mark.parametrize("loser", Side)
+def test_what_an_exchange_replaced_is_kept_although_more_was_edited_since(loser: Side) -> None:
+    clash = Clash.GROUPWARE if loser is CRM else Clash.CRM
+    world, (record,), (item,) = paired(rule={"clash": clash})
+    world.person().edit(record, title="Ours", location="Here")
+    world.mailbox().edit(item, title="Theirs", location="There")
+    assert world.crash(at(f"after update on {loser}"))
+    if loser is CRM:
+        world.person().edit(record, location="Elsewhere")
+    else:
+        world.mailbox().edit(item, location="Elsewhere")
+    world.sync()
+    replaced = "Ours" if loser is CRM else "Theirs"
+    clashes = [change for entry in world.journal(step="clash") for change in entry.fields]
+    assert replaced in {change.before for change in clashes} | {each.after for each in clashes}
+    assert quiet(world)
+
+
 def cut_off_undo(world: WatchedWorld, run: str) -> list[tuple[str, str]]:
     """Undo a run, dying when all is written and nothing entered yet; return what was written."""
     world.calls.clear()
