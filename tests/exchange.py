@@ -26,16 +26,20 @@ time_zone = "Europe/Berlin"
 """
 """Names a `House` in `accord.toml`; to be given its `url` and the `robot`."""
 
-LINKED = (
-    TARGET
-    + """
+LINK = """
 [[link]]
 user = "alice"
 target = "company"
 principal = "{person}"
 kinds = ["event"]
 mode = "active"
+"""
+"""Links alice's appointments to a mailbox of the target; to be given the `person`."""
 
+LINKED = (
+    TARGET
+    + LINK
+    + """
 [[rule]]
 name = "events"
 kind = "event"

@@ -37,8 +37,13 @@ SIGNS = {
 }
 _REPLIES = {"set": ("~", "yellow"), "restore": ("~", "yellow"), "leave": (".", "dim")}
 QUIET = ("skip",)
-_SAID = {"hold": "held", "unpair": "let go", "conflict": "in conflict", "clash": "settled"}
-_SAID |= {"failed": "failed"}
+_SAID = {
+    "hold": "held",
+    "unpair": "let go",
+    "conflict": "in conflict",
+    "clash": "settled",
+    "failed": "failed",
+}
 
 
 def show_plan(call: Call, plan: Plan | None, name: str, *, everything: bool = False) -> None:

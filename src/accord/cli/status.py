@@ -14,7 +14,7 @@ from accord.cli.call import Call, CallArgument
 from accord.cli.errors import ADVICE
 from accord.cli.queue import circuit
 from accord.cli.words import moment, of_templates, plural
-from accord.ports.tls import READABLE, UNCHECKED
+from accord.ports.tls import danger
 
 if TYPE_CHECKING:
     from accord.service.status import LinkStatus, Status, TargetStatus
@@ -124,9 +124,8 @@ def _queue(found: Status) -> str:
 def _show_target(call: Call, one: TargetStatus) -> None:
     late = f"{one.waiting:,} waiting, the first for {one.lag:.0f} s" if one.waiting else "no lag"
     call.say(f"{one.name} ({one.adapter}): {plural(one.links, 'link')}, {late}", markup=False)
-    if one.unchecked or one.readable:
-        danger = READABLE if one.readable else UNCHECKED
-        call.say(f"    {danger}", style="bold red", markup=False)
+    if unsafe := danger(unchecked=one.unchecked, readable=one.readable):
+        call.say(f"    {unsafe}", style="bold red", markup=False)
     complete = _complete(one.complete, one.never)
     call.say(f"    last visit {moment(one.visited)}; {complete}", style="dim", markup=False)
     if one.done is not None:

@@ -10,7 +10,7 @@ from accord.cli import exits
 from accord.cli.ask import agreed
 from accord.cli.call import CallArgument
 from accord.cli.words import plural
-from accord.ports.tls import READABLE, UNCHECKED, is_readable, is_unchecked
+from accord.ports.tls import danger, is_readable, is_unchecked
 
 targets = App(name="targets", help="List targets; remove one without links.")
 
@@ -29,9 +29,8 @@ def list_(*, call: CallArgument) -> int:
         told |= {"unchecked": True} if unchecked else {}
         call.data(told | ({"readable": True} if readable else {}))
         call.say(f"{target.name}  {target.adapter}  {plural(count, 'link')}", markup=False)
-        if unchecked or readable:
-            danger = READABLE if readable else UNCHECKED
-            call.say(f"    {danger}", style="bold red", markup=False)
+        if unsafe := danger(unchecked=unchecked, readable=readable):
+            call.say(f"    {unsafe}", style="bold red", markup=False)
     if not found:
         call.say("There are no targets yet; `accord import` makes them.")
     return exits.OK

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,11 @@ UNCHECKED = "THE CERTIFICATE IS NOT CHECKED: whoever is on the way can read pass
 
 READABLE = "WITHOUT TLS: whoever can listen on the way reads passwords and everybody's items."
 """What is said of a target on another machine that is reached by http, wherever it is shown."""
+
+
+def danger(*, unchecked: bool, readable: bool) -> str:
+    """Return what is said of a target that is reached unsafely; empty where it isn't."""
+    return READABLE if readable else UNCHECKED if unchecked else ""
 
 
 def is_readable(settings: Mapping[str, Any]) -> bool:
@@ -80,8 +85,7 @@ def untrusted(error: BaseException, host: str, authority: str) -> ConfigError | 
 
     `authority` says in the hint whose certificate authority to name.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ConfigError(
                 f"{host}: the certificate isn't trusted: {cause.verify_message}",
@@ -90,14 +94,12 @@ def untrusted(error: BaseException, host: str, authority: str) -> ConfigError | 
                 "(host name, end date)",
                 code="certificate",
             )
-        cause = cause.__cause__ or cause.__context__
     return None
 
 
 def without(error: BaseException, host: str) -> ConfigError | None:
     """Return what to mend if a port that was to speak TLS answered something else, else None."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
             return ConfigError(
                 f"{host}: this port doesn't speak TLS",
@@ -105,5 +107,12 @@ def without(error: BaseException, host: str) -> ConfigError | None:
                 hint="name the port for https in 'url'; if the server has none, write http://…",
                 code="no-tls",
             )
-        cause = cause.__cause__ or cause.__context__
     return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what is behind it; libraries wrap what the handshake raised."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -45,8 +45,7 @@ class WithoutUser:
             session.folders()
         except AuthFailed:
             self.shut_out = True
-            nobody: Any = _Nobody(self._crm)
-            return nobody  # type: ignore[no-any-return]
+            return cast(Session, _Nobody(self._crm))
         return session
 
 

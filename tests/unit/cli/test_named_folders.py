@@ -14,7 +14,7 @@ from accord.sandbox.exchange.hand import Hand
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
 from accord.service.opening import named_key
-from tests.exchange import ROBOT, TARGET, House
+from tests.exchange import LINK, ROBOT, TARGET, House
 from tests.peers import Account
 from tests.unit.cli.conftest import Run, event
 from tests.unit.cli.test_story import EXPORTED, titles
@@ -26,16 +26,6 @@ adapter = "dav"
 url = "{url}"
 user = "{{local}}"
 password = {{ env = "MAIL_PASSWORD" }}
-"""
-
-LINK = """
-[[link]]
-user = "alice"
-target = "company"
-principal = "{person}"
-kinds = ["event"]
-mode = "active"
-{more}
 """
 
 NAMED = 'calendar = "CRM entries"\n'
@@ -56,7 +46,7 @@ class Mailbox(NamedTuple):
 
     def text(self, settings: str = "", link: str = "") -> str:
         """What to import: the target with more settings, and a link to this mailbox."""
-        return self.target + settings + LINK.format(person=self.person, more=link) + EXPORTED
+        return self.target + settings + LINK.format(person=self.person) + f"{link}\n{EXPORTED}"
 
 
 @pytest.fixture(params=["dav", "exchange"])

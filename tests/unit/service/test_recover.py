@@ -356,13 +356,19 @@ def test_own_fields_that_came_together_are_no_loss_either() -> None:
     assert quiet(world)
 
 
-@pytest.mark.parametrize("loser", Side)
-def test_what_an_exchange_replaced_is_kept_after_an_interruption(loser: Side) -> None:
+def cut_off_clash(loser: Side) -> tuple[WatchedWorld, str, str]:
+    """Edit title and place on both sides; die when the loser was written and nothing entered."""
     clash = Clash.GROUPWARE if loser is CRM else Clash.CRM
     world, (record,), (item,) = paired(rule={"clash": clash})
     world.person().edit(record, title="Ours", location="Here")
     world.mailbox().edit(item, title="Theirs", location="There")
     assert world.crash(at(f"after update on {loser}"))
+    return world, record, item
+
+
+@pytest.mark.parametrize("loser", Side)
+def test_what_an_exchange_replaced_is_kept_after_an_interruption(loser: Side) -> None:
+    world, record, item = cut_off_clash(loser)
     world.sync()
     entry = told(world, "clash")
     assert (entry.side, entry.ref) == (loser, record if loser is CRM else item)
@@ -376,11 +382,7 @@ def test_what_an_exchange_replaced_is_kept_after_an_interruption(loser: Side) ->
 
 @pytest.mark.parametrize("loser", Side)
 def test_what_an_exchange_replaced_is_kept_although_more_was_edited_since(loser: Side) -> None:
-    clash = Clash.GROUPWARE if loser is CRM else Clash.CRM
-    world, (record,), (item,) = paired(rule={"clash": clash})
-    world.person().edit(record, title="Ours", location="Here")
-    world.mailbox().edit(item, title="Theirs", location="There")
-    assert world.crash(at(f"after update on {loser}"))
+    world, record, item = cut_off_clash(loser)
     if loser is CRM:
         world.person().edit(record, location="Elsewhere")
     else:

@@ -9,10 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from accord.ports.errors import ConfigError
-from accord.ports.settings import CA_FILE, PROXY, TIMEOUT, Setting, SettingType, at_least, read
+from accord.ports.settings import (
+    CA_FILE,
+    PROXY,
+    TIMEOUT,
+    WITHOUT_TLS,
+    Setting,
+    SettingType,
+    at_least,
+    read,
+)
 from accord.ports.tls import is_near
 
 SETTINGS = (
@@ -40,12 +50,8 @@ SETTINGS = (
         help="minutes; a new one is signed in good time",
     ),
     CA_FILE,
-    Setting(
-        name="without_tls",
-        label="Without encryption",
-        type=SettingType.FLAG,
-        default=False,
-        advanced=True,
+    msgspec.structs.replace(
+        WITHOUT_TLS,
         help="lets interface+http:// go to another machine: whoever can listen on the way reads "
         "tokens and everybody's items",
     ),
