@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from accord.engine.entries import brought
 from accord.engine.plan import Conflict, Create, Delete, Frozen, Pairing, Step, Update
 from accord.engine.reconcile import Case
 from accord.engine.settle import settle
@@ -237,7 +238,7 @@ def _written(step: Update, observation: Observation | None) -> Snapshot | None:
     if not isinstance(observation, Seen):
         return None
     found = observation.snapshot
-    if not all(holds(found.item, step.after, change.field) for change in step.changes):
+    if not all(_stands(found.item, step, change.field) for change in step.changes):
         return None
     if found.item == step.after:
         return found
@@ -253,10 +254,15 @@ def _partly(step: Update, observation: Observation | None) -> Update:
     stands = tuple(
         change
         for change in _typed(step).changes
-        if holds(there, step.after, change.field)
-        and not holds(there, step.before.item, change.field)
+        if _stands(there, step, change.field) and not _stands(step.before.item, step, change.field)
     )
     return msgspec.structs.replace(step, changes=stands)
+
+
+def _stands(item: Item, step: Update, name: str) -> bool:
+    """Tell whether what an update made of a field is there, whatever entries came since."""
+    sent = patch(item, {name: brought(name, item, step.before.item, step.after)})
+    return holds(item, sent, name)
 
 
 def _deleted(step: Delete, observation: Observation | None) -> Written | None:

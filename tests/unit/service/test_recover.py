@@ -338,6 +338,27 @@ def test_entries_that_came_together_are_no_loss_after_an_interruption() -> None:
     assert quiet(world)
 
 
+@pytest.mark.parametrize("side", Side)
+def test_an_entry_taken_away_since_stays_away_although_others_came(side: Side) -> None:
+    """What the update brought is there, beside later entries: so it was written."""
+    world, (record,), (item,) = paired()
+
+    def edit(where: Side, **values: Any) -> None:
+        if where is CRM:
+            world.person().edit(record, **values)
+        else:
+            world.mailbox().edit(item, **values)
+
+    edit(side.other, categories=("Brought",))
+    assert world.crash(at(f"after update on {side}"))
+    edit(side, categories=("Brought", "Later"))
+    edit(side.other, categories=())
+    world.sync()
+    for found in (*world.records(), *world.items()):
+        assert found.item.categories == ("Later",)
+    assert quiet(world)
+
+
 def test_own_fields_that_came_together_are_no_loss_either() -> None:
     both = FieldRule(direction=Direction.BOTH)
     rule = {"fields": {"crm:ours": both, "crm:theirs": both}}
