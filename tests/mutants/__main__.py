@@ -82,7 +82,7 @@ def main() -> int:
     options = parse()
     rooms = [ROOMS[name] for name in options.room or ROOMS]
     deadline = time.monotonic() + options.minutes * 60
-    results: dict[str, str] = {}
+    results: dict[str, dict[str, str]] = {}
     alive: list[Mutant] = []
     through = True
     for room in rooms:
@@ -95,12 +95,14 @@ def main() -> int:
         if through and not found:
             sys.exit(f"no mutants of {room.name}: is there code in {', '.join(room.code)}?")
         print(f"{room.name}: {figures(found)}", flush=True)
-        results |= found
+        results[room.name] = found
         alive += [read_mutant(room, name, status) for name, status in living(found)]
-    finished = through and not UNTESTED & set(results.values())
+    every = {name: status for found in results.values() for name, status in found.items()}
+    finished = through and not UNTESTED & set(every.values())
     complete = finished and len(rooms) == len(ROOMS)
     verdict = judge(alive, load_reasons(EXPLAINED), complete=complete)
-    report(results, verdict)
+    report(every, verdict)
+    print(table(results, verdict))
     if verdict.unexplained or verdict.stale:
         return 1
     return 0 if finished else 2
@@ -265,6 +267,26 @@ def report(results: dict[str, str], verdict: Verdict) -> None:
         f"living: {len(verdict.unexplained)} unexplained, {len(verdict.explained)} explained, "
         f"{len(verdict.wording)} in the wording of messages"
     )
+
+
+def table(results: dict[str, dict[str, str]], verdict: Verdict) -> str:
+    """Return the figures of each room as docs/mutants.md shows them."""
+    kinds = (
+        {mutant.name for mutant, _ in verdict.explained},
+        {mutant.name for mutant in verdict.wording},
+        {mutant.name for mutant in verdict.unexplained},
+    )
+    lines = [
+        "| Room | Mutants | Tested | Killed | Explained | Wording | Open |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for room, found in results.items():
+        tested = [status for status in found.values() if status not in UNTESTED]
+        killed = sum(status in KILLED for status in tested)
+        alive = [len(names & found.keys()) for names in kinds]
+        figures = [f"{number:,}" for number in (len(found), len(tested), killed, *alive)]
+        lines.append(f"| {' | '.join([f'`{room}`', *figures])} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -178,3 +178,16 @@ def test_a_run_that_time_cut_short_says_so_and_blames_nothing(
     monkeypatch.setattr(program, "plant", lambda *_: True)
     with pytest.raises(SystemExit, match="is there code in"):
         program.main()
+
+
+def test_the_table_tells_what_became_of_each_rooms_mutants() -> None:
+    found = {"a.x_f__mutmut_1": "killed", "a.x_f__mutmut_2": "survived"}
+    others = {"b.x_g__mutmut_1": "survived", "b.x_g__mutmut_2": "not checked"}
+    verdict = judge([LIMIT._replace(name="b.x_g__mutmut_1")], WHY, complete=False)
+    wording = Mutant("a.f", 'why="no room"', 'why="NO ROOM"', "a.x_f__mutmut_2")
+    verdict.wording.append(wording)
+    lines = program.table({"engine": found, "apply": others}, verdict).splitlines()
+    assert lines[2:] == [
+        "| `engine` | 2 | 2 | 1 | 0 | 1 | 0 |",
+        "| `apply` | 2 | 1 | 0 | 1 | 0 | 0 |",
+    ]
