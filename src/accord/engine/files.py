@@ -122,8 +122,8 @@ def _photo_from(
     holding = [side for side in Side if now[side]]
     if base:
         changed = [side for side in Side if not now[side] or not now[side] <= base]
-    elif len(holding) < 2:
-        return next(iter(holding), None), False
+    elif len(holding) == 1:
+        return holding[0], False
     else:
         known = any(seen[side] for side in Side)
         changed = [side for side in Side if known and not now[side] <= frozenset(seen[side])]

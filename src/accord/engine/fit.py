@@ -58,5 +58,4 @@ def _withheld(side: Side, snapshot: Snapshot, pairing: str, why: str) -> Skip:
 
 def title_of(item: Item) -> str | UnsetType:
     """Return what people call an item; of private ones nothing."""
-    private = getattr(item, "privacy", Privacy.PUBLIC) is not Privacy.PUBLIC
-    return UNSET if private else name_of(item)
+    return name_of(item) if item.privacy is Privacy.PUBLIC else UNSET

@@ -237,8 +237,7 @@ def _mend(both: Both) -> tuple[Step, ...]:
     if not both.ours or both.pairing.frozen:
         return _wait(both)
     copy = msgspec.structs.replace(both.groupware, version=both.ours)
-    readable = {**both.said, Side.GROUPWARE: Said.SAME}
-    steps = _stay(msgspec.structs.replace(both, groupware=copy, said=readable))
+    steps = _stay(msgspec.structs.replace(both, groupware=copy))
     match steps:
         case (Update(side=Side.GROUPWARE, mails=(), why=why) as step,):
             over = msgspec.structs.replace(step, why=why + OVER_UNREAD)

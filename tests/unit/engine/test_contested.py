@@ -14,7 +14,7 @@ from accord.engine.settle import settle
 from accord.model.item import Contact, Item, PostalAddress
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.observe import Seen, Snapshot
-from accord.model.parts import Privacy
+from accord.model.parts import Body, BodyType, Privacy
 from accord.model.recurrence import Override
 from accord.rules.rule import Clash, FieldRule, Private
 from tests.unit.engine.kit import (
@@ -233,6 +233,14 @@ def test_only_the_ways_that_a_field_travels_count(
     pair = pairing(event("A long"), event("A long title"))
     under = policy(rule, crm=traits(limits={"title": 6}))
     assert open_fields(pair, ["title"], under) == (("title",) if disagree else ())
+
+
+@pytest.mark.parametrize(("made", "disagree"), [(GROUPWARE, True), (CRM, False), (None, False)])
+def test_a_cleared_text_has_yet_to_go_from_accords_copy_but_not_from_somebodys_own_entry(
+    made: Side | None, disagree: bool
+) -> None:
+    pair = pairing(event(), event(body=Body(text="<p>old</p>", type=BodyType.HTML)), made=made)
+    assert open_fields(pair, ["body"], policy()) == (("body",) if disagree else ())
 
 
 # What a pairing remembers after writes.

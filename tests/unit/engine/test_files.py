@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accord.engine.files import File, Sums, Ways, compare, compare_photo, steps_of
 from accord.engine.plan import Hung
+from accord.model.files import PHOTO
 from accord.model.kinds import Side
 from tests.unit.engine.kit import event, pairing
 
@@ -116,7 +117,29 @@ def test_what_comes_under_the_name_of_what_goes_replaces_it() -> None:
         (old, bare),
         (None, more),
     ]
-    assert {(step.side, step.ref, step.counterpart) for step in steps} == {(CRM, "c1", "g1")}
+
+
+@pytest.mark.parametrize(("side", "place"), [(CRM, "mailbox"), (MAILBOX, "CRM")])
+@pytest.mark.parametrize(("name", "word"), [("a", "file"), (PHOTO, "photo")])
+def test_a_step_says_what_became_of_which_items_file(
+    side: Side, place: str, name: str, word: str
+) -> None:
+    pair, old, new = pairing(event()), Hung(name=name, digest="1"), Hung(name=name, digest="2")
+
+    def why(*, lacks: str = "", loses: str = "") -> str:
+        sums = Sums(
+            lacks={side: frozenset(File(name, each) for each in lacks), side.other: frozenset()},
+            loses={side: frozenset(File(name, each) for each in loses), side.other: frozenset()},
+            agreed=frozenset(),
+        )
+        (step,) = steps_of(sums, {side: [old], side.other: [new]}, pair, "Review")
+        assert (step.side, step.pairing, step.label) == (side, pair.id, "Review")
+        assert (step.ref, step.counterpart) == (pair.side(side).ref, pair.side(side.other).ref)
+        return step.why
+
+    assert why(lacks="2") == f"the {word} was hung on in the {place}"
+    assert why(loses="1") == f"the {word} was taken off in the {place}"
+    assert why(lacks="2", loses="1") == f"another {word} took its place in the {place}"
 
 
 ASK = None
@@ -201,6 +224,7 @@ def test_what_an_undo_left_apart_stays_so_until_another_photo_comes(row: tuple[s
         Ways(open_to=BOTH, winner=CRM),
         named(apart),
     )
+    assert not any(sums.loses.values()), "what comes takes its place"
     told = [sums.lacks[CRM], sums.lacks[MAILBOX], sums.agreed, sums.apart]
     assert (told, clash) == ([named(each) for each in wanted], False)
 

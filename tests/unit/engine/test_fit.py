@@ -18,6 +18,7 @@ from tests.unit.engine.kit import (
     GROUPWARE,
     decide,
     event,
+    found,
     pairing,
     policy,
     snap,
@@ -53,7 +54,9 @@ def test_a_change_of_a_pair_waits_and_its_other_side_is_still_written() -> None:
         crm_edit={"title": "Series"},
         mailbox_edit={"location": "Here"},
     )
-    assert words(fitted(steps, unfit)) == ["skip groupware (withheld)", "update crm: location"]
+    waiting = fitted(steps, unfit)
+    assert words(waiting) == ["skip groupware (withheld)", "update crm: location"]
+    assert found(waiting, Skip).pairing == "p1"
     assert words(fitted(steps, lambda *_: "")) == words(steps)
 
 

@@ -8,11 +8,19 @@ import msgspec
 import pytest
 
 from accord.engine.extent import PILOT, Extent
-from accord.engine.guard import Waiting, await_approval, fingerprint, guard, subject
+from accord.engine.guard import (
+    Waiting,
+    await_approval,
+    effects_under,
+    fingerprint,
+    guard,
+    subject,
+)
 from accord.engine.plan import (
     Conflict,
     Create,
     Delete,
+    Frozen,
     Hold,
     Hung,
     Pair,
@@ -439,6 +447,7 @@ def test_a_refusal_names_the_item_it_is_about() -> None:
     assert refused(delete()) == (GROUPWARE, "x1", "1", "p1")
     assert refused(update(side=CRM)) == (CRM, "x1", "1", "p1")
     assert refused(create()) == (CRM, "n1", "1", "")
+    assert refused(off()) == (GROUPWARE, "x1", "", "p1")
     assert refused(unpair()) == (CRM, "c1", "", "p1")
 
 
@@ -494,6 +503,40 @@ def test_of_a_changed_rule_only_what_is_identical_was_approved() -> None:
     assert kinds(list(held)) == "UHC"
 
 
+def held_beside(usual: list[Step], steps: list[Step], **values: Any) -> str:
+    """Return what becomes of steps where the older rule would take the usual ones."""
+    done = effects_under(rule_of(**values), usual)
+    return kinds(list(await_approval(steps, frozenset(), "rule change", done)))
+
+
+def test_what_the_older_rule_does_just_so_is_not_held_for_the_change() -> None:
+    usual: list[Step] = [
+        create(),
+        update(),
+        delete(),
+        unpair(),
+        Skip(side=CRM, ref="s", why="kept"),
+    ]
+    assert held_beside(usual, [*usual, off()]) == "CUDUSR"
+    others: list[Step] = [
+        create(2),
+        update(title="Grown"),
+        update(mails=(BOB,)),
+        delete(2),
+        delete(mails=(BOB,)),
+        msgspec.structs.replace(unpair(), crm="c2"),
+        msgspec.structs.replace(unpair(), cause=Frozen.PAST),
+        msgspec.structs.replace(unpair(), forget=True),
+    ]
+    assert held_beside(usual, others) == "H" * len(others)
+
+
+def test_what_the_older_rule_holds_for_its_mail_waits_for_the_change_too() -> None:
+    usual: list[Step] = [create(mails=(BOB,)), update(mails=(BOB,)), delete(mails=(BOB,))]
+    assert held_beside(usual, usual, invitations=Invitations.NEVER) == "HHH"
+    assert held_beside(usual, usual, invitations=Invitations.ALLOW) == "CUD"
+
+
 # Fingerprints.
 
 
@@ -517,6 +560,13 @@ def test_a_fingerprint_is_the_act_the_item_and_the_outcome() -> None:
             unpair(),
             msgspec.structs.replace(unpair(), crm="c2"),
             msgspec.structs.replace(unpair(), groupware="g2"),
+            off(),
+            off(2),
+            off(side=CRM),
+            off(new="other"),
+            msgspec.structs.replace(off(), before=Hung(name="plan", digest="e")),
+            msgspec.structs.replace(off(), before=Hung(name="map", digest="d")),
+            msgspec.structs.replace(off(), before=None, after=Hung(name="plan", digest="d")),
             Skip(side=CRM, ref="s", why="x"),
             Skip(side=CRM, ref="t", why="x"),
         )
@@ -527,7 +577,11 @@ def test_a_fingerprint_is_the_act_the_item_and_the_outcome() -> None:
 def test_a_fingerprint_does_not_depend_on_reasons_and_readings() -> None:
     other = msgspec.structs.replace(update(), why="other words", mails=())
     assert fingerprint(other) == fingerprint(update())
-    for step in (delete(), unpair(), create()):
+    relabelled = msgspec.structs.replace(
+        off(), label="Review", before=Hung(name="plan", digest="d", size=1, kept="k")
+    )
+    assert fingerprint(relabelled) == fingerprint(off())
+    for step in (delete(), unpair(), create(), off()):
         assert fingerprint(msgspec.structs.replace(step, why="other words")) == fingerprint(step)
     assert fingerprint(create(version="2")) == fingerprint(create()), "touched, still the same copy"
     hold = Hold(held=delete(), cause="mass", why="gone")
@@ -549,12 +603,14 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_own_fields() -> None:
 def test_a_fingerprint_outlives_an_upgrade() -> None:
     """What was approved or written stands in state under it: never let these change."""
     skip = Skip(side=CRM, ref="s", why="x")
-    assert [fingerprint(step) for step in (create(), update(), delete(), unpair(), skip)] == [
+    steps = (create(), update(), delete(), unpair(), skip, off(new="other"))
+    assert [fingerprint(step) for step in steps] == [
         "fad39e158ed6954caaaa6eca6b872803",
         "a78210c7fc7f2aeb6e383f4f4897a7f2",
         "7a02e47281e5fd559199d168fd011769",
         "97bfd7b27c436139641938c89c3e5080",
         "0020c2974d697dc6c24564874ad6fcb6",
+        "7848e71d6e3c99252046ae7f3416933c",
     ]
 
 
@@ -599,6 +655,7 @@ def test_files_hung_on_are_never_held() -> None:
         for n in range(1000)
     ]
     assert judged(fresh, deletes=0, updates=0) == fresh
+    assert judged([*fresh, off()], deletes=0)[:-1] == fresh, "nor beside one that is taken off"
 
 
 def test_files_of_which_none_is_left_are_held() -> None:

@@ -47,6 +47,8 @@ def merged(
     crm: dict[str, Any] | None = None,
     mailbox: dict[str, Any] | None = None,
     under: Policy | None = None,
+    *,
+    undo: bool = False,
 ) -> Merged:
     """Merge after the given edits on either side."""
     now = {
@@ -55,7 +57,7 @@ def merged(
         )
         for side, edit in ((CRM, crm), (GROUPWARE, mailbox))
     }
-    return merge(pair, now[CRM], now[GROUPWARE], under or policy())
+    return merge(pair, now[CRM], now[GROUPWARE], under or policy(), undo=undo)
 
 
 def rested(pair: Pairing, result: Merged, crm: Item, mailbox: Item) -> Pairing:
@@ -92,6 +94,7 @@ def test_items_held_alike_merge_as_pairs_do(
     assert (clashed.group, clashed.winner) == ("title", winner)
     assert [(c.before, c.after) for c in clashed.fields] == [("C", "G")]
     assert result.contested == (("title",) if winner is None else ())
+    assert result.restored == frozenset()
 
 
 def test_all_fields_of_items_held_alike_travel_in_their_groups() -> None:
@@ -192,6 +195,14 @@ def test_the_newest_wins_only_where_the_clocks_agree() -> None:
         (clashed,) = merge(pair, crm, mailbox, under).clashes
         assert clashed.winner is winner
         assert clashed.why == why if winner else f"which edit is newer can't be told: {why}"
+
+
+def test_an_undo_puts_a_whole_text_back_where_an_edit_goes_beside_what_stands() -> None:
+    pair = pairing(event(body=Body(text="old")), event(body=Body(text="old, and mine")))
+    before = {"body": Body(text="before")}
+    assert merged(pair, before, undo=True).groupware == before
+    beside = merged(pair, before).groupware["body"].text
+    assert "old, and mine" in beside and "before" in beside
 
 
 # Two bases.
@@ -552,13 +563,14 @@ def test_a_field_of_a_one_way_group_gives_way_with_its_group() -> None:
     result = merged(
         pairing(event()),
         {"start": later, "end": later + HOUR},
-        {"time_zone": "Europe/Paris"},
+        {"start": TOMORROW - HOUR, "end": TOMORROW, "time_zone": "Europe/Paris"},
         under,
     )
     assert result.groupware == {
         "start": later, "end": later + HOUR, "time_zone": "Europe/Berlin",
     }  # fmt: skip
-    assert [c.fields[0].field for c in result.clashes] == ["time_zone"]
+    (clashed,) = result.clashes
+    assert [change.field for change in clashed.fields] == ["start", "end", "time_zone"]
 
 
 def test_personal_reminders_stay_in_their_mailbox() -> None:

@@ -9,9 +9,9 @@ import pytest
 from accord.engine.policy import Policy, pairing_id
 from accord.model.item import Event
 from accord.model.kinds import Direction, Kind
-from accord.model.parts import Attendee, Person, Privacy
+from accord.model.parts import Attendee, Body, BodyType, Person, Privacy
 from accord.model.recurrence import Override
-from accord.rules.rule import FieldRule, Private
+from accord.rules.rule import FieldRule, Invitations, Private
 from tests.unit.engine.kit import (
     BOB,
     CRM,
@@ -82,6 +82,32 @@ def test_what_ends_now_is_past() -> None:
 def test_the_id_of_a_pairing_outlives_an_upgrade() -> None:
     """State knows pairs by it: never let it change."""
     assert pairing_id("link", "c1", "g1") == "929fb25781980cf1dde5ddec"
+
+
+def test_only_over_a_mailbox_body_that_travels_is_a_text_laid() -> None:
+    stands, wanted = event(body=Body(text="<p>Agenda</p>", type=BodyType.HTML)), event()
+    away = policy(rule_of(fields={"body": FieldRule(direction=Direction.NONE)}))
+    assert policy().over(GROUPWARE, wanted, stands) == stands
+    assert policy().over(CRM, wanted, stands) == wanted
+    assert away.over(GROUPWARE, wanted, stands) == wanted
+
+
+@pytest.mark.parametrize(
+    ("schedules", "notifies", "invitations", "mails"),
+    [
+        (False, False, Invitations.ALLOW, ()),
+        (False, True, Invitations.NEVER, ()),
+        (False, True, Invitations.ALLOW, (BOB,)),
+        (True, False, Invitations.NEVER, (BOB,)),
+        (True, False, Invitations.ALLOW, (BOB,)),
+    ],
+)
+def test_a_server_mails_by_itself_or_where_the_rule_lets_it_be_asked(
+    schedules: bool, notifies: bool, invitations: Invitations, mails: tuple[str, ...]
+) -> None:
+    server = traits(schedules=schedules, notifies=notifies)
+    under = policy(rule_of(invitations=invitations), groupware=server)
+    assert under.mails(None, meeting(OWNER, OWNER, BOB)) == mails
 
 
 # What was reduced for privacy.

@@ -56,6 +56,7 @@ def left(why: str, absence: str = "1 a") -> Kept:
         (HERS, SET, DUE, Act.LEAVE, None, left(CHANGED)),
         (HERS, SET, None, Act.LEAVE, None, None),
         (Replies(), SET, DUE, Act.LEAVE, None, left(SWITCHED_OFF)),
+        (OFF, SET, DUE, Act.LEAVE, None, left(SWITCHED_OFF)),
         (Replies(), left(SWITCHED_OFF), DUE, Act.LEAVE, None, left(SWITCHED_OFF)),
         (OFF, left(UNDONE), DUE, Act.LEAVE, None, left(UNDONE)),
         (HERS, left(CHANGED), DUE, Act.LEAVE, None, left(CHANGED)),
@@ -65,6 +66,7 @@ def left(why: str, absence: str = "1 a") -> Kept:
         (OFF, left(SWITCHED_OFF), None, Act.NOTHING, None, None),
         # a stop between keeping what is sent and knowing that it arrived
         (OFF, SENT, DUE, Act.SET, OURS, SENT),
+        (Replies(), SENT, DUE, Act.LEAVE, None, left(SWITCHED_OFF)),
         (OURS, SENT, DUE, Act.KEEP, None, SET),
         (OURS, SENT, None, Act.RESTORE, OFF, None),
         (OFF, SENT, None, Act.NOTHING, None, None),
@@ -86,6 +88,7 @@ def test_row(
 ) -> None:
     found = decide(stands, kept, due, NOW, Replies.__eq__)
     assert (found.act, found.replies, found.kept) == (act, replies, after)
+    assert found.why or act is Act.NOTHING
 
 
 def test_what_was_over_before_comes_back_switched_off() -> None:

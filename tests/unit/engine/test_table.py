@@ -855,6 +855,7 @@ def test_an_item_that_the_rule_can_not_treat_waits_and_says_why() -> None:
     answer = decide(pairing(event()), CHANGED, SAME, policy(rule), crm_edit={"title": "X"})
     assert words(answer) == ["skip crm (rejected)"]
     assert "the rule can't be applied" in why(answer)
+    assert found(answer, Skip).name == "failed"
 
 
 @pytest.mark.parametrize("private", ["crm", "mailbox", "occurrence", "base"])
@@ -885,6 +886,9 @@ def test_a_zone_nobody_knows_stops_one_item_only() -> None:
     assert words(answer) == ["skip crm (rejected)"]
     assert "Mars/Olympus" in why(answer)
     assert decide(pairing(odd), SAME, GONE) == ()
+    private = event(time_zone="Mars/Olympus", privacy=Privacy.PRIVATE)
+    told = why(decide(pairing(private), CHANGED, GONE, crm_edit={"title": "X"}))
+    assert "its times" in told and "Mars" not in told
 
 
 def test_a_private_entry_of_a_pair_gives_no_more_than_its_time() -> None:
