@@ -61,16 +61,22 @@ class Tx:
             self.connection.execute(_inserting_new(table, self.dialect), rows)
 
     def upsert(
-        self, table: Table, rows: Sequence[Mapping[str, Any]], keys: Sequence[str] | None = None
+        self,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        keys: Sequence[str] | None = None,
+        kept: Sequence[str] = (),
     ) -> None:
         """Insert rows, or replace the other columns of those whose `keys` are there already.
 
-        `keys` is the primary key by default. All rows must name the same columns.
+        `keys` is the primary key by default. `kept` are columns that only new rows take from
+        here. All rows must name the same columns.
         """
         if not rows:
             return
         names = tuple(keys or [column.name for column in table.primary_key])
-        self.connection.execute(_upserting(table, self.dialect, tuple(rows[0]), names), rows)
+        columns = tuple(name for name in rows[0] if name not in kept)
+        self.connection.execute(_upserting(table, self.dialect, columns, names), rows)
 
     def inserting(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an insert that knows ON CONFLICT, in this database's dialect."""

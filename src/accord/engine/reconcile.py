@@ -38,8 +38,7 @@ from accord.engine.stays import stays
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Denied, Observation, Seen, Snapshot, Unknown
 from accord.model.zones import UnknownZone
-from accord.rules.program import RuleFailed
-from accord.rules.shape import is_marked
+from accord.rules.failure import RuleFailed, unruled
 
 __all__ = ["TABLE", "Both", "Case", "Said", "failed", "reconcile", "said"]
 
@@ -51,16 +50,8 @@ def reconcile(case: Case, policy: Policy) -> tuple[Step, ...]:
             return _unpaired(case, policy)
         return _paired(case.pairing, case, policy)
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        why = f"the rule can't be applied: {_in_words(error, case)}"
+        why = unruled(error, case.items)
         return tuple(msgspec.structs.replace(step, failed=True) for step in failed(case, why))
-
-
-def _in_words(error: RuleFailed | UnknownZone | OverflowError, case: Case) -> str:
-    """Return what fails; where something is private only which part: the words may quote it."""
-    if not any(map(is_marked, case.items)):
-        return str(error)
-    part = error.field if isinstance(error, RuleFailed) else "its times"
-    return f"{part}; what is wrong with it is not kept, for the entry is private"
 
 
 def failed(case: Case, why: str) -> tuple[Skip, ...]:

@@ -27,7 +27,7 @@ from accord.rules.admit import (
 )
 from accord.rules.defaults import field_direction, groupware_kind
 from accord.rules.facts import Facts
-from accord.rules.failure import RuleFailed
+from accord.rules.failure import RuleFailed, in_words
 from accord.rules.program import Program
 from accord.rules.routes import item_values
 from accord.rules.rule import (
@@ -76,7 +76,7 @@ def explain_scope(
     """Return every question the rule asks about an item of `side`, in order, with answers.
 
     They lead to the same verdict as `Program.scope`; a filter that can't be worked out is a
-    no with its message.
+    no with its message, or of a private item with which part fails.
     """
     rule = program.rule
     questions: tuple[tuple[str, Callable[[], tuple[bool, str]]], ...] = (
@@ -95,7 +95,7 @@ def explain_scope(
         try:
             passed, why = ask()
         except RuleFailed as error:
-            passed, why = False, str(error)
+            passed, why = False, in_words(error, [item])
         reasons.append(Reason(question=question, passed=passed, why=why))
     return tuple(reasons)
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from accord.model.item import Item
+from accord.model.zones import UnknownZone
+from accord.rules.shape import is_marked
+
 
 class RuleFailed(Exception):
     """Say that a rule's expression can't be worked out for one item.
@@ -13,6 +19,22 @@ class RuleFailed(Exception):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+
+
+def in_words(error: RuleFailed | UnknownZone | OverflowError, items: Iterable[Item]) -> str:
+    """Return what fails; where one of the items is private only which part: words may quote it.
+
+    `items` are all whose values the rule may have met.
+    """
+    if not any(map(is_marked, items)):
+        return str(error)
+    part = error.field if isinstance(error, RuleFailed) else "its times"
+    return f"{part}; what is wrong with it is not kept, for the entry is private"
+
+
+def unruled(error: RuleFailed | UnknownZone | OverflowError, items: Iterable[Item]) -> str:
+    """Return why nothing is done about an item; `items` as for `in_words`."""
+    return f"the rule can't be applied: {in_words(error, items)}"
 
 
 class InvalidExpression(ValueError):

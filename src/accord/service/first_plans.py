@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from accord.directory.decide import FIRST
 from accord.engine.guard import fingerprint
 from accord.engine.plan import Create, Delete, Hold, Unpair, Update
 from accord.model.kinds import Side
@@ -81,7 +82,9 @@ def proposed(link: Link, given: Given) -> Link:
 def approve(accord: Accord, links: Sequence[Link], *, by: str = "") -> list[Approval]:
     """Let links go on whose plans wait; each plan is made again, and one that grew waits anew.
 
-    Links without a plan that waits are left out. Raises ConfigError while everything is paused.
+    Links without a plan that waits are left out. A yes to another rule doesn't let a link write
+    that somebody paused or lets observe: nothing is approved there. Raises ConfigError while
+    everything is paused.
     """
     with accord.state.read() as tx:
         if tx.settings.get("paused", False):
@@ -103,6 +106,13 @@ def _approve(
         plan = Report(link=link.id, name=link.name)
         hint = f"run `accord resume {link.name}` first"
         plan.fail(ConfigError("the link is paused: nothing was approved", field="link", hint=hint))
+        return Approval(link=link, plan=plan)
+    if link.mode is Mode.OBSERVE and given.held != FIRST:
+        # Only a first synchronization waits as an observing link of the template's own making.
+        plan = Report(link=link.id, name=link.name)
+        hint = f"let it write first: `accord mode {link.name} active`"
+        why = "the link only observes: nothing was approved"
+        plan.fail(ConfigError(why, field="link", hint=hint))
         return Approval(link=link, plan=plan)
     wanted = proposed(link, given)
     (plan,) = preview(accord, [wanted])

@@ -127,6 +127,7 @@ def _read(accord: Accord, reading: Reading, standing: Standing) -> Wanted:
         links=links,
         rules=rules | made,
         made=frozenset(made),
+        modes=frozenset(reading.modes),
         templates=templates,
     )
 
@@ -190,7 +191,8 @@ def _store(tx: Tx, wanted: Wanted, standing: Standing, by: str) -> None:
         version = tx.rules.put(rule)
         if not becomes_draft(rule, standing):
             tx.rules.activate(rule.name, version, by)
-    tx.links.put_many(list(wanted.links.values()))
+    # What stood there when the text was read may have been paused or let go since.
+    tx.links.bring(list(wanted.links.values()), wanted.modes)
     tx.given_links.disown(link.id for name, link in wanted.links.items() if name in standing.owned)
     for template in wanted.templates.values():
         tx.templates.put(template)

@@ -69,12 +69,17 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Be what a text asks for; `made` are rules that come into being with their defaults."""
+    """Be what a text asks for.
+
+    `made` are rules that come into being with their defaults, `modes` the links whose mode the
+    text gives.
+    """
 
     targets: dict[str, Target]
     links: dict[str, Link]
     rules: dict[str, Rule]
     made: frozenset[str]
+    modes: frozenset[str]
     templates: dict[str, Template] = {}
 
 

@@ -38,7 +38,10 @@ _NAME = re.compile(r"[^\s/][^/\x00-\x1f]{0,98}[^\s/]|[^\s/]")
 
 
 class Reading(Struct):
-    """Gather what a text says: targets and links with their places, and what is wrong."""
+    """Gather what a text says: targets and links with their places, and what is wrong.
+
+    `modes` names the links whose mode it gives.
+    """
 
     source: Source
     environ: Mapping[str, str]
@@ -46,6 +49,7 @@ class Reading(Struct):
     problems: list[Problem] = []
     targets: dict[str, tuple[Target, Place]] = {}
     links: dict[str, tuple[Link, Place]] = {}
+    modes: set[str] = set()
 
     @property
     def failed(self) -> bool:
@@ -141,6 +145,8 @@ def read_links(
                 if stored is not None:
                     mode = given.mode or stored.mode
                     link = replace(link, id=stored.id, paused=stored.paused, mode=mode)
+                if given.mode is not None:
+                    reading.modes.add(link.name)
                 _add_link(reading, link, place)
 
 

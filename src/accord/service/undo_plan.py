@@ -33,7 +33,7 @@ from accord.model.item import Item, kind_of
 from accord.model.kinds import Side
 from accord.model.observe import Deleted, Moved, Observation, Seen, Snapshot
 from accord.model.zones import UnknownZone
-from accord.rules.failure import RuleFailed
+from accord.rules.failure import RuleFailed, unruled
 from accord.service.discreet import why_readonly
 from accord.service.undo_stand import Standing
 from accord.service.undo_values import carried, carries, refused, values_of
@@ -80,7 +80,7 @@ def plan(visit: Visit, standing: Standing, approves: Approves) -> Planned:
     except _Refused as error:
         return refusal(standing.entries, str(error))
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        return refusal(standing.entries, f"the rule can't be applied: {error}")
+        return refusal(standing.entries, unruled(error, standing.items))
 
 
 def undo_of(entry: Entry) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from accord.engine.plan import Pairing
 from accord.engine.policy import Policy
+from accord.model.item import Item
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen, Snapshot
 from accord.ports.adapter import Ask
@@ -58,6 +59,17 @@ class Standing(Struct, frozen=True, kw_only=True):
         """Return what one side holds now, if it can be read."""
         observation = self.now.get(side)
         return observation.snapshot if isinstance(observation, Seen) else None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Return everything that is known of it: then, as both sides agreed, and now."""
+        pairing = self.pairing
+        known = [
+            *(image(entry) for entry in self.entries for image in (self.before, self.after)),
+            *(pairing.side(side) if pairing is not None else None for side in Side),
+            *(self.seen(side) for side in Side),
+        ]
+        return tuple(snapshot.item for snapshot in known if snapshot is not None)
 
 
 def by_item(entries: Iterable[Entry]) -> list[tuple[Entry, ...]]:

@@ -5,10 +5,11 @@ Read at the start of every folder visit; everything kept per link goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Select, bindparam, delete, distinct, func, select, update
 
 from accord.db.tx import AnyRow, Given, chunks
@@ -34,6 +35,18 @@ class Links(Repository):
     def put_many(self, links: Sequence[Link]) -> None:
         """Store links in one statement."""
         self.db.upsert(LINKS, [_row(link) for link in links])
+
+    def bring(self, links: Sequence[Link], modes: Collection[str]) -> None:
+        """Store what a text says of links, and of links that are there nothing else.
+
+        A link that is there keeps whether it is paused, and its mode unless its name is among
+        `modes`, those that the text gives; a new one observes then. Nothing is read for that, so
+        that no `pause` or `set_mode` beside it is lost.
+        """
+        said = [_row(link) for link in links if link.name in modes]
+        unsaid = [replace(link, mode=Mode.OBSERVE) for link in links if link.name not in modes]
+        self.db.upsert(LINKS, said, kept=("paused",))
+        self.db.upsert(LINKS, [_row(link) for link in unsaid], kept=("paused", "mode"))
 
     def get(self, key: str) -> Link | None:
         """Return one link."""

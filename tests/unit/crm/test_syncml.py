@@ -29,7 +29,7 @@ from accord.model.kinds import Kind
 from accord.model.observe import Unknown
 from accord.ports import errors
 from accord.ports.adapter import Ask, Draft
-from tests.unit.dav.test_tls import Authority
+from tests.unit.dav.test_tls import Authority, Greeter
 
 URL = "http://127.0.0.1:8640/CRM.interface"
 XML = Media.XML.value
@@ -391,3 +391,21 @@ def test_encrypted_connections_trust_the_authority_that_is_named_and_no_other(
                     _ = adapter.instance
                 assert caught.value.field == "ca_file"
                 assert not adapter.check()[0].ok
+
+
+def test_a_port_that_does_not_speak_tls_is_a_matter_of_the_settings() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Greeter)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    home = f"https://127.0.0.1:{server.server_port}"
+    try:
+        with closing(build({"url": f"{home}/CRM.interface", "token_key": KEY})) as adapter:
+            with pytest.raises(errors.ConfigError) as caught:
+                _ = adapter.instance
+            assert not adapter.check()[0].ok
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert str(caught.value) == f"{home}: this port doesn't speak TLS"
+    assert (caught.value.field, caught.value.code) == ("url", "no-tls")

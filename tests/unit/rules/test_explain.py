@@ -153,6 +153,9 @@ def test_of_filters_over_private_ones() -> None:
     rule = program(private=Private.FULL, scope=Scope.ALL, filter=Filters(groupware="known('x')"))
     (_, _, reason, *_) = explain_scope(rule, GROUPWARE, SECRET, CONSENT)
     assert reason.why == "the rule's filter for the mailbox leaves it out: known('x')"
+    rule = program(filter=Filters(crm="{'a': true}[item.title]"))
+    (_, _, reason, *_) = explain_scope(rule, CRM, SECRET, FACTS)
+    assert reason.why == "filter.crm; what is wrong with it is not kept, for the entry is private"
 
 
 def test_long_values_are_cut() -> None:

@@ -293,6 +293,24 @@ def test_another_rule_for_what_is_paired_waits_for_approval() -> None:
     assert firm.did() == [("change", "alice-event")] and waiting(firm.accord) == []
 
 
+def test_another_rule_lets_no_link_write_that_somebody_lets_observe() -> None:
+    firm = Firm("alice")
+    firm.person().add(event("Review"))
+    firm.template(hold=False)
+    firm.begin()
+    firm.sync("alice-event")
+    firm.template(hold=False, rules={"event": "veiled"})
+    assert firm.did() == [("hold", "alice-event")]
+    set_mode(firm.accord, ["alice-event"], Mode.OBSERVE)
+    (one,) = firm.approve()
+    assert "only observes" in one.plan.error and "accord mode alice-event" in one.plan.hint
+    assert one.report is None and firm.names() == {"alice-event": ("observe", False)}
+    assert [each.why for each in waiting(firm.accord)] == ["another rule waits for approval"]
+    set_mode(firm.accord, ["alice-event"], Mode.ACTIVE)
+    (one,) = firm.approve()
+    assert one.report.error == "" and firm.titles()[1] == ["Busy"]
+
+
 def test_what_another_rule_would_do_is_shown_and_done_with_one_approval() -> None:
     firm = Firm("alice")
     firm.person().add(event("Review"))

@@ -18,7 +18,7 @@ from accord.rules.problem import Problem, RuleErrors, Severity
 from accord.rules.rule import Rule
 from accord.service import registry
 from accord.service.accord import Accord
-from accord.service.standing import set_mode
+from accord.service.standing import pause_links, set_mode
 from accord.service.transfer import Outcome, export, import_
 from accord.state.records import Mode
 from accord.state.state import State
@@ -251,6 +251,33 @@ def test_a_link_goes_as_far_as_it_did_where_a_text_does_not_say(accord: Accord, 
     assert (outcome.differences, outcome.observing) == ((), ())
     with accord.state.read() as tx:
         assert [link.mode for link in tx.links.all()] == [mode]
+
+
+def test_what_is_set_while_a_text_is_read_stands(
+    accord: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = LINK.replace("event", "task")
+    links = [LINK + 'mode = "active"\n', task, *(s.replace("alice", "bob") for s in (LINK, task))]
+    bring(accord, MEMORY + "".join(links))
+    set_mode(accord, ["alice", "bob"], Mode.ACTIVE)
+
+    def meddle(*_: object) -> None:
+        set_mode(accord, ["alice", "bob-event"], Mode.OBSERVE)
+        pause_links(accord, ["alice-event", "bob-event"], paused=True)
+        with accord.state.begin() as tx:
+            tx.links.remove("bob-task")
+
+    monkeypatch.setattr("accord.service.transfer.check_import", meddle)
+    bring(accord, MEMORY + "".join(text + 'folder = "Work"\n' for text in links))
+    with accord.state.read() as tx:
+        found = {link.name: (link.mode, link.paused) for link in tx.links.all()}
+        assert {link.folder for link in tx.links.all()} == {"Work"}
+    assert found == {
+        "alice-event": (Mode.ACTIVE, True),  # the text says so
+        "alice-task": (Mode.OBSERVE, False),
+        "bob-event": (Mode.OBSERVE, True),
+        "bob-task": (Mode.OBSERVE, False),  # was removed, and is a new one
+    }
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -272,6 +272,24 @@ def test_a_private_entry_of_the_mailbox_is_never_read_into_an_undo() -> None:
     assert "Surgery" not in str(report.plan)
 
 
+@pytest.mark.parametrize("private", [False, True])
+def test_a_rule_that_fails_in_an_undo_quotes_nothing_private(private: bool) -> None:
+    outbound = "item.location == 'Room' ? {'a': 'b'}[value] : value"
+    world = WatchedWorld(rule={"fields": {"title": FieldRule(outbound=outbound)}})
+    record = world.person().add(event("Old"))
+    world.sync()
+    world.person().edit(record.ref, title="Surgery")
+    world.sync()
+    entry = newest(world)
+    privacy = Privacy.PRIVATE if private else Privacy.PUBLIC
+    world.person().edit(record.ref, location="Room", privacy=privacy)
+    for report in (back(world, entry.id, dry=True), back(world, entry.id)):
+        (why,) = report.left
+        assert "the rule can't be applied: fields.title" in why
+        assert ("Surgery" in why + str(report.plan)) is not private
+        assert ("not kept, for the entry is private" in why) is private
+
+
 def test_deleted_records_are_restored_under_their_own_ref() -> None:
     world = renamed()
     (record,), (item,) = world.records(), world.items()

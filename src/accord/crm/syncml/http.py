@@ -18,7 +18,7 @@ from accord.crm.syncml.settings import Config
 from accord.ports.errors import AccordError, ConfigError, Retry
 from accord.ports.http import ServerClocks
 from accord.ports.requests import Requests
-from accord.ports.tls import trusting, untrusted
+from accord.ports.tls import trusting, untrusted, without
 
 _log = logging.getLogger("accord.crm.syncml")
 
@@ -153,6 +153,8 @@ def _context(config: Config) -> ssl.SSLContext:
 def _unreached(error: httpx2.HTTPError, home: str) -> AccordError:
     if refused := untrusted(error, home, "the authority of CRM.interface"):
         return refused
+    if isinstance(error, httpx2.ConnectError) and (plain := without(error, home)):
+        return plain
     what = f"{home}: {type(error).__name__}: {error}"
     if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
         return ConfigError(what, field="url", code="protocol")
