@@ -74,7 +74,7 @@ def restored(base: Item, now: Item) -> Body | None:
     """Return the body of a mailbox item with the text put back that the CRM once gave it."""
     assert isinstance(base, Event | Task) and isinstance(now, Event | Task)
     text = sections.read(base.body)
-    return base.body if text is base.body else sections.write(now.body, text, now.body)
+    return base.body if text is base.body else sections.write(now.body, text, text)
 
 
 def _shown(override: Override) -> Override:

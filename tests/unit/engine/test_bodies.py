@@ -189,6 +189,23 @@ def test_only_the_section_is_put_back_where_the_rule_says_so() -> None:
     assert found(own, Update).after.body == plain("old")
 
 
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (plain("Agenda and more"), below("Agenda and more", "old")),
+        (plain("Agenda\nold\nmore"), plain(f"Agenda\n{BEGIN}\nold\n{END}\nmore")),
+        (None, plain("old")),
+    ],
+)
+def test_a_section_whose_lines_are_gone_is_put_back_beside_what_somebody_wrote(
+    edit: Body | None, expected: Body
+) -> None:
+    under = policy(rule_of(fields=OUTBOUND, one_way=OneWay.RESTORE))
+    pair = pairing(event(body=plain("old")), event(body=below("Agenda", "old")))
+    steps = decide(pair, SAME, CHANGED, under, mailbox_edit={"body": edit})
+    assert found(steps, Update).after.body == expected
+
+
 def test_what_accord_wrote_gives_way_as_a_whole() -> None:
     old, new = html("<b>old</b>"), {"body": html("<i>new</i>")}
     copy = pairing(event(body=old), made=GROUPWARE)
