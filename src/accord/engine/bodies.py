@@ -38,13 +38,10 @@ def shown(item: Item) -> Item:
     """Return a mailbox item as the CRM sees it: of a body with a section, the section's text."""
     if not isinstance(item, Event | Task):
         return item
-    values: dict[str, Any] = {}
     body = sections.read(item.body)
-    if body is not item.body:
-        values["body"] = body
-    if isinstance(item, Event) and any(each.body is not UNSET for each in item.overrides):
-        values["overrides"] = tuple(map(_shown, item.overrides))
-    return replace(item, **values) if values else item
+    if isinstance(item, Task):
+        return replace(item, body=body)
+    return replace(item, body=body, overrides=tuple(map(_shown, item.overrides)))
 
 
 def bare(item: Item) -> Item:
@@ -55,13 +52,14 @@ def bare(item: Item) -> Item:
 
 
 def laid(wanted: Item, over: Stand) -> Item:
-    """Return `wanted` with the bodies it would have in the mailbox, over what stands there."""
+    """Return `wanted`, of a kind with bodies, as it would be in the mailbox over what stands."""
     item = over.item
-    if not isinstance(wanted, Event | Task) or not isinstance(item, Event | Task):
-        return wanted
+    assert isinstance(wanted, Event | Task)
+    assert isinstance(item, Event | Task)
     body = _written(item.body, wanted.body, over, item)
-    if not isinstance(wanted, Event) or not isinstance(item, Event) or not wanted.overrides:
-        return wanted if body is wanted.body else replace(wanted, body=body)
+    if isinstance(wanted, Task):
+        return replace(wanted, body=body)
+    assert isinstance(item, Event)
     standing = _parts(item)
     overrides = tuple(
         _laid(each, standing.get(each.recurrence_id), wanted.body, over, body)
@@ -72,16 +70,16 @@ def laid(wanted: Item, over: Stand) -> Item:
 
 def restored(base: Item, now: Item) -> Body | None:
     """Return the body of a mailbox item with the text put back that the CRM once gave it."""
-    assert isinstance(base, Event | Task) and isinstance(now, Event | Task)
+    assert isinstance(base, Event | Task)
+    assert isinstance(now, Event | Task)
     text = sections.read(base.body)
-    return base.body if text is base.body else sections.write(now.body, text, now.body)
+    return base.body if text is base.body else sections.write(now.body, text, text)
 
 
 def _shown(override: Override) -> Override:
     if override.body is UNSET:
         return override
-    body = sections.read(override.body)
-    return override if body is override.body else replace(override, body=body)
+    return replace(override, body=sections.read(override.body))
 
 
 def _laid(
@@ -127,7 +125,7 @@ def _flattens(body: Body | None, text: Body | None) -> bool:
 def _of(item: Item, occurrence: Any) -> Body | None:
     """Return the body of an item, or of one occurrence of it."""
     assert isinstance(item, Event | Task)
-    part = _parts(item).get(occurrence) if isinstance(item, Event) and occurrence else None
+    part = _parts(item).get(occurrence) if isinstance(item, Event) else None
     return item.body if part is None or part.body is UNSET else part.body
 
 

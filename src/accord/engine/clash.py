@@ -75,8 +75,7 @@ class Always(Struct, frozen=True, kw_only=True):
 
     def winner(self, group: str, mailbox: Item, carried: Item) -> tuple[Side | None, str]:
         """Return the winning side and the reason in plain words."""
-        who = "nobody" if self.side is None else f"the {self.side}"
-        return self.side, f"{who} wins what clashes here"
+        return self.side, "who wins was settled before anything clashed"
 
 
 def judge_of(crm: Snapshot, groupware: Snapshot, policy: Policy) -> Judge:

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accord.engine.merge import open_fields
+from accord.engine.merge import merge, open_fields
 from accord.engine.plan import Conflict, Create, Pair, Pairing, Update
 from accord.engine.reconcile import Case, reconcile
 from accord.engine.settle import settle
-from accord.model.item import Event
+from accord.model.item import Event, Item
 from accord.model.kinds import Direction, Kind
 from accord.model.observe import Seen
 from accord.model.parts import Body, BodyType
 from accord.model.recurrence import Override
-from accord.model.sections import BEGIN, END, join_links, read, write
+from accord.model.sections import BEGIN, END, around, join_links, read, write
 from accord.rules.rule import Clash, FieldRule, OneWay
 from tests.unit.engine.kit import (
     CHANGED,
@@ -27,6 +27,7 @@ from tests.unit.engine.kit import (
     GROUPWARE,
     SAME,
     TOMORROW,
+    contact,
     decide,
     event,
     found,
@@ -88,8 +89,11 @@ def test_what_was_written_is_no_change(sides: tuple[str, str]) -> None:
     assert words(decide(pairing(event(), event(body=INVITATION)), *sides)) == ["pair"]
 
 
-def test_the_crm_gets_what_somebody_writes_into_the_section() -> None:
-    steps = decide(agreed(), SAME, CHANGED, mailbox_edit={"body": with_section("new")})
+@pytest.mark.parametrize(("kind", "make"), [(Kind.EVENT, event), (Kind.TASK, task)])
+def test_the_crm_gets_what_somebody_writes_into_the_section(kind: Kind, make: Any) -> None:
+    pair = pairing(make(body=plain("old")), make(body=with_section("old")))
+    under = policy(rule_of(kind, fields={"body": FieldRule(direction=Direction.BOTH)}), kind=kind)
+    steps = decide(pair, SAME, CHANGED, under, mailbox_edit={"body": with_section("new")})
     assert words(steps) == ["update crm: body"]
     assert found(steps, Update).after.body == plain("new")
 
@@ -183,16 +187,50 @@ def test_only_the_section_is_put_back_where_the_rule_says_so() -> None:
     assert found(steps, Update).after.body == with_section("old", "<p>More</p>")
     edit = {"body": with_section("old", "<p>More</p>")}
     assert words(decide(agreed(), SAME, CHANGED, under, mailbox_edit=edit)) == ["pair"]
-    own = decide(
-        pairing(event(body=plain("old"))), SAME, CHANGED, under, mailbox_edit={"body": plain("x")}
-    )
-    assert found(own, Update).after.body == plain("old")
+    for own, mine in ((plain("old"), plain("x")), (html("<b>old</b>"), html("<b>x</b>"))):
+        steps = decide(pairing(event(body=own)), SAME, CHANGED, under, mailbox_edit={"body": mine})
+        assert found(steps, Update).after.body == own
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (plain("Agenda and more"), below("Agenda and more", "old")),
+        (plain("Agenda\nold\nmore"), plain(f"Agenda\n{BEGIN}\nold\n{END}\nmore")),
+        (None, plain("old")),
+    ],
+)
+def test_a_section_whose_lines_are_gone_is_put_back_beside_what_somebody_wrote(
+    edit: Body | None, expected: Body
+) -> None:
+    under = policy(rule_of(fields=OUTBOUND, one_way=OneWay.RESTORE))
+    pair = pairing(event(body=plain("old")), event(body=below("Agenda", "old")))
+    steps = decide(pair, SAME, CHANGED, under, mailbox_edit={"body": edit})
+    assert found(steps, Update).after.body == expected
+
+
+@pytest.mark.parametrize(
+    ("stands", "text", "expected"),
+    [
+        (plain("ours\nmine"), plain("before"), plain("before")),
+        (below("mine", "ours"), plain("before"), below("mine", "before")),
+        (html("<p>mine</p>"), html("<p>before</p>"), html("<p>before</p>")),
+        (INVITATION, plain("before"), with_section("before")),
+    ],
+)
+def test_an_undo_puts_whole_texts_back_where_they_stood(
+    stands: Body, text: Body, expected: Body
+) -> None:
+    pair = pairing(event(body=plain("ours")), event(body=stands))
+    result = merge(pair, snap(event(body=text), ref="c1"), pair.groupware, policy(), undo=True)
+    assert result.groupware == {"body": expected}
 
 
 def test_what_accord_wrote_gives_way_as_a_whole() -> None:
     old, new = html("<b>old</b>"), {"body": html("<i>new</i>")}
     copy = pairing(event(body=old), made=GROUPWARE)
     assert found(decide(copy, CHANGED, SAME, crm_edit=new), Update).after.body == new["body"]
+    assert found(decide(copy, CHANGED, GONE, crm_edit=new), Create).item.body == new["body"]
     theirs = pairing(event(body=old), made=CRM)
     assert BEGIN in found(decide(theirs, CHANGED, SAME, crm_edit=new), Update).after.body.text
 
@@ -245,6 +283,33 @@ def test_occurrences_keep_what_stands_in_them() -> None:
     assert one.body == plain("theirs")
 
 
+def test_what_somebody_wrote_around_an_occurrences_text_stays_without_that() -> None:
+    own = Override(recurrence_id=TOMORROW, body=with_section("one", "<p>More</p>"))
+    ours = series(
+        body=plain("all"), overrides=(Override(recurrence_id=TOMORROW, body=plain("one")),)
+    )
+    pair = pairing(ours, series(body=with_section("all"), overrides=(own,)))
+    edit = (Override(recurrence_id=TOMORROW, title="Moved"),)
+    steps = decide(pair, CHANGED, SAME, crm_edit={"overrides": edit})
+    (one,) = found(steps, Update).after.overrides
+    assert one.body == with_section("all", "<p>More</p>")
+
+
+@pytest.mark.parametrize("fields", [{}, OUTBOUND])
+def test_an_occurrence_gives_way_by_what_the_crm_had_of_it(fields: dict[str, FieldRule]) -> None:
+    def whole(text: str) -> Any:
+        override = Override(recurrence_id=TOMORROW, body=plain(text))
+        return series(body=plain("all"), overrides=(override,))
+
+    for theirs in ("one", *(["theirs"] if not fields else [])):
+        steps = decide(
+            pairing(whole("one")), CHANGED, CHANGED, policy(rule_of(fields=fields)),
+            crm_edit={"overrides": whole("two").overrides},
+            mailbox_edit={"overrides": whole(theirs).overrides},
+        )  # fmt: skip
+        assert found(steps, Update).after.overrides == whole("two").overrides
+
+
 def test_items_that_say_the_same_meet_without_a_write() -> None:
     def meet(crm: Body | None, groupware: Body | None) -> tuple[Any, ...]:
         case = Case(
@@ -264,12 +329,33 @@ def test_items_that_say_the_same_meet_without_a_write() -> None:
     assert read(twice) == below("x", "y"), "a text with markers of its own is still one text"
 
 
-def test_a_text_with_markers_of_its_own_is_one_text_in_a_new_entry() -> None:
-    text = below("x", "y")
-    item = series(body=text, overrides=(Override(recurrence_id=TOMORROW, body=text),))
-    steps = reconcile(Case(crm=Seen(snap(item, ref="c1"))), policy())
-    made = found(steps, Create).item
-    assert read(made.body) == text and made.overrides[0].body == made.body
+MARKED = below("x", "y")
+
+
+def create(item: Item, kind: Kind) -> Any:
+    """Return what is created in the mailbox of an item of the CRM."""
+    under = policy(rule_of(kind), kind=kind)
+    return found(reconcile(Case(crm=Seen(snap(item, ref="c1"))), under), Create).item
+
+
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [
+        (
+            Kind.EVENT,
+            series(body=MARKED, overrides=(Override(recurrence_id=TOMORROW, body=MARKED),)),
+        ),
+        (Kind.TASK, task(body=MARKED)),
+    ],
+)
+def test_a_text_with_markers_of_its_own_is_one_text_in_a_new_entry(kind: Kind, item: Item) -> None:
+    made = create(item, kind)
+    assert (read(made.body), around(made.body)) == (MARKED, plain(""))
+    assert all(each.body == made.body for each in getattr(made, "overrides", ()))
+
+
+def test_what_has_no_text_is_created_without_one() -> None:
+    assert create(contact(), Kind.CONTACT) == contact()
 
 
 def test_the_link_that_an_entry_names_stays_in_its_text() -> None:
@@ -277,6 +363,13 @@ def test_the_link_that_an_entry_names_stays_in_its_text() -> None:
     pair = pairing(event(body=plain(f"Here: {link}"), online_meeting=link))
     steps = decide(pair, CHANGED, SAME, crm_edit={"body": plain("new")})
     assert found(steps, Update).after.body == below(f"Here: {link}", "new")
+    one = Override(recurrence_id=TOMORROW, body=plain(f"Here: {link}"))
+    edit = {"overrides": (Override(recurrence_id=TOMORROW, body=plain("new")),)}
+    steps = decide(
+        pairing(series(overrides=(one,), online_meeting=link)), CHANGED, SAME, crm_edit=edit
+    )
+    (one,) = found(steps, Update).after.overrides
+    assert one.body == below(f"Here: {link}", "new")
 
 
 def test_a_conflict_is_over_where_the_section_says_what_the_crm_says() -> None:

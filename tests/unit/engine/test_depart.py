@@ -56,6 +56,13 @@ def test_past_on_either_side_is_tidied_away_in_the_mailbox(
     assert words(decide(pairing(crm, mailbox), SAME, GONE)) == steps
 
 
+def test_a_deletion_says_whether_the_other_item_is_gone_already() -> None:
+    for answer in (decide(pairing(event()), SAME, GONE), decide(pairing(event()), GONE, SAME)):
+        assert found(answer, Delete).follows
+    withdrawn = decide(pairing(event(), made=GROUPWARE), LEFT, SAME)
+    assert not found(withdrawn, Delete).follows
+
+
 def test_deleted_and_outside_the_window_stays() -> None:
     under = policy(rule_of(window=Window(future=0)))
     later = event(start=TOMORROW + DAY)

@@ -141,6 +141,8 @@ def test_each_side_counts_for_itself() -> None:
     assert kinds(judged(steps, 1000)) == "D" * 20
     more = [*steps, delete(99, CRM)]
     assert kinds(judged(more, 1000)) == "D" * 10 + "H" * 11
+    files: list[Step] = [off(n) for n in range(10)]
+    assert kinds(judged([*files, off(10, CRM)], 1000)) == "R" * 11
 
 
 @pytest.mark.parametrize(("count", "held"), [(5, False), (6, True)])
@@ -151,8 +153,9 @@ def test_mass_changes_are_held(count: int, held: bool) -> None:
         assert "mass change: 6 items would change on the groupware side" in answers[0].cause  # type: ignore[union-attr]
 
 
-def test_a_single_change_over_the_limit_is_told_as_one_item() -> None:
-    (hold,) = judged([update()], updates=0)
+@pytest.mark.parametrize("limits", [{"updates": 0}, {"target_updates": 0, "mailbox_updates": 0}])
+def test_a_single_change_over_the_limit_is_told_as_one_item(limits: dict[str, Any]) -> None:
+    (hold,) = judged([update()], **limits)
     assert isinstance(hold, Hold)
     assert "mass change: 1 item would change on the groupware side" in hold.cause
 
@@ -230,6 +233,7 @@ def test_what_was_never_counted_is_none() -> None:
     unknown = Extent(pairings=1)
     assert kinds(judged([delete()], extent=unknown, emptied=1)) == "D"
     assert kinds(judged([delete()], extent=unknown, target=1)) == "D"
+    assert kinds(judged([update()], extent=unknown, target_updates=1, mailbox_updates=0)) == "U"
 
 
 def test_a_side_emptied_bit_by_bit_within_the_hour_is_held() -> None:
@@ -687,8 +691,8 @@ def test_a_pilot_holds_what_deletes_or_mails_and_many_changes_at_once() -> None:
     assert kinds(list(guard(plan, rule, extent, pilot=True).steps)) == "CUHH"
     few = Plan(link="l1", steps=tuple(create(n) for n in range(PILOT)))
     assert kinds(list(guard(few, rule, extent, pilot=True).steps)) == "C" * PILOT
-    many = Plan(link="l1", steps=(*few.steps, update(99), create(100, side=CRM)))
+    many = Plan(link="l1", steps=(*few.steps, update(99), delete(98), create(100, side=CRM)))
     held = list(guard(many, rule, extent, pilot=True).steps)
-    assert kinds(held) == "H" * (PILOT + 1) + "C"
+    assert kinds(held) == "H" * (PILOT + 2) + "C"
     mailing = Plan(link="l1", steps=(update(1, mails=(EVE,)),))
     assert kinds(list(guard(mailing, rule, extent, pilot=True).steps)) == "H"

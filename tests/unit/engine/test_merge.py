@@ -194,7 +194,7 @@ def test_the_newest_wins_only_where_the_clocks_agree() -> None:
         under = policy(rule_of(clash=Clash.NEWEST), facts={"clocks_apart": apart})
         (clashed,) = merge(pair, crm, mailbox, under).clashes
         assert clashed.winner is winner
-        assert clashed.why == why if winner else f"which edit is newer can't be told: {why}"
+        assert clashed.why == (why if winner else f"which edit is newer can't be told: {why}")
 
 
 def test_an_undo_puts_a_whole_text_back_where_an_edit_goes_beside_what_stands() -> None:
