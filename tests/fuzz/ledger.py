@@ -98,7 +98,8 @@ class Life:
     of them as their side stored them; `replaced` are those that somebody saw and replaced.
     `added` and `removed` are entries, `undone` those that one side added and the other took away.
     `deaths` tells, by side, what stood there when a person deleted it last, and whether a pair knew
-    it then; `stood` what stood against that, once somebody has edited what came back.
+    it then; `stood` what stood against that, once somebody has edited what came back. `unread`
+    says that for a while its entry couldn't be read.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Life:
     deaths: dict[Side, tuple[Item, bool]] = field(default_factory=dict)
     moved: bool = False
     restored: bool = False
+    unread: bool = False
 
     def begin(self, side: Side, item: Item) -> None:
         """Note all that a new item says."""

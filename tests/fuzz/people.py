@@ -225,6 +225,7 @@ class People:
     def corrupt(self, pick: int) -> None:
         found = self._pick(GROUPWARE, pick)
         if found is not None:
+            self._life(found).unread = True
             self.mailbox.corrupt(found.ref)
 
     def mend(self) -> None:

@@ -225,7 +225,7 @@ class Reckoning:
             return True  # whoever cuts and pastes leaves a copy, too: its record stays
         if life.moved and CRM in life.deaths and missing is CRM:
             return True  # it lay elsewhere when its record went, and is theirs since
-        if life.copy_of and self.hostility.log and missing is CRM:
+        if life.copy_of and (life.unread or self.hostility.log) and missing is CRM:
             return True  # its original went while it couldn't be read: nobody can tell them apart
         return life.restored  # what Accord made once and a person brought back stays theirs
 
