@@ -137,7 +137,7 @@ def _approve(
 
 
 def _let_go(tx: Tx, accord: Accord, link: Link, given: Given, by: str) -> Link:
-    if tx.links.get(link.id) != link or tx.given_links.get(link.id) != given:
+    if tx.links.hold(link.id) != link or tx.given_links.get(link.id) != given:
         # Making the plan took its time: a pause, a leaver or a removal since then stands.
         hint = "look at its plan again"
         raise ConfigError(f"{link.name} was changed meanwhile", field="link", hint=hint)

@@ -207,7 +207,7 @@ def _carry_out(accord: Accord, act: Act, by: str) -> Done:
 
 
 def _store(tx: Tx, accord: Accord, act: Act, by: str) -> None:
-    now = tx.links.get(act.link.id)
+    now = tx.links.hold(act.link.id)
     if now != act.before:
         raise ConfigError(f"{act.link.name} was changed meanwhile", field="link")
     if act.link != act.before:

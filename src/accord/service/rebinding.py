@@ -50,7 +50,7 @@ def _begin_anew(accord: Accord, link: Link, ids: Mapping[str, str], by: str) -> 
 
 def _let_begin(tx: Tx, accord: Accord, link: Link, ids: Mapping[str, str], by: str) -> Link:
     """Forget what a link had paired, and put it back with what its template knows of it."""
-    now = tx.links.get(link.id)
+    now = tx.links.hold(link.id)
     if now is None or (now.target, now.principal) != (link.target, link.principal):
         raise ConfigError(f"{link.name} was changed meanwhile", field="link", hint="try again")
     given = tx.given_links.get(link.id)

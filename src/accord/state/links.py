@@ -20,6 +20,7 @@ from accord.state.schema import LINKS
 
 _ALL = select(LINKS).order_by(LINKS.c.name)
 _ONE = _ALL.where(LINKS.c.id == bindparam("one"))
+_HELD = _ONE.with_for_update()
 _MAILBOXES = select(func.count(distinct(LINKS.c.principal))).where(
     LINKS.c.target == bindparam("target")
 )
@@ -51,6 +52,13 @@ class Links(Repository):
     def get(self, key: str) -> Link | None:
         """Return one link."""
         return next(iter(self._read(_ONE, {"one": key})), None)
+
+    def hold(self, key: str) -> Link | None:
+        """Return one link that nobody else changes until this transaction ends.
+
+        For whoever stores it whole after looking: a pause meanwhile would be lost.
+        """
+        return next(iter(self._read(_HELD, {"one": key})), None)
 
     def by_name(self, name: str) -> Link | None:
         """Return the link of that name."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from accord.db import Database, InUse, Taken
@@ -128,6 +130,25 @@ def test_pausing_one_link(state: State) -> None:
     with state.begin() as tx:
         tx.links.pause("a", False)
         assert not any(each.paused for each in tx.links.all())
+
+
+def test_a_pause_beside_whoever_stores_the_link_whole_is_not_lost(state: State) -> None:
+    def pause() -> bool:
+        with state.begin() as tx:
+            return tx.links.pause("a")
+
+    with ThreadPoolExecutor(1) as pool:
+        with state.begin() as tx:
+            found = tx.links.hold("a")
+            assert found is not None
+            paused = pool.submit(pause)
+            assert not wait([paused], timeout=0.5).done
+            tx.links.put(replace(found, mode=Mode.OBSERVE))
+        assert paused.result()
+    with state.read() as tx:
+        stands = tx.links.get("a")
+    assert stands is not None
+    assert (stands.mode, stands.paused) == (Mode.OBSERVE, True)
 
 
 def test_a_link_goes_with_all_that_is_its_own(state: State) -> None:
