@@ -156,7 +156,7 @@ class Reckoning:
             # made: its record goes by the copy's name.
             copies = {one.name for one in self.people.lives.values() if one.copy_of == life.name}
             items += [one.item for one in self.people.here(CRM) if identity(one.item) in copies]
-        yield from (f"{life.name}: {text}" for text in self._fate(life, crm, mailbox, away))
+        yield from (f"{life.name}: {text}" for text in self._fate(life, crm, mailbox, away, items))
         if crm and mailbox and pairing and not pairing.frozen:
             yield from (f"{life.name}: {text}" for text in self._disagreement(crm, mailbox))
         if items:
@@ -164,9 +164,17 @@ class Reckoning:
         yield from (f"{life.name}: {text}" for text in self._cut(life, crm, mailbox))
 
     def _fate(
-        self, life: Life, crm: Snapshot | None, mailbox: Snapshot | None, away: Snapshot | None
+        self,
+        life: Life,
+        crm: Snapshot | None,
+        mailbox: Snapshot | None,
+        away: Snapshot | None,
+        items: Sequence[Item],
     ) -> Iterator[str]:
-        """Complain about what is on one side only, gone, or back, without a reason."""
+        """Complain about what is on one side only, gone, or back, without a reason.
+
+        What stands in one of the `items` isn't lost.
+        """
         if crm is None and not life.deaths and not life.restored and self._was_deleted(life):
             yield "deleted in the CRM, although nobody deleted it"
         if away is not None or (life.moved and mailbox is None):
@@ -176,7 +184,12 @@ class Reckoning:
                 yield "gone from both sides, and nobody deleted it"
             if len(life.deaths) == 1:
                 (side,) = life.deaths
-                if unseen := self._unaccounted(life, self._unseen(life, side)):
+                unseen = [
+                    each
+                    for each in self._unseen(life, side)
+                    if not any(_stands(life, item, *each) for item in items)
+                ]
+                if unseen := self._unaccounted(life, unseen):
                     yield f"edits were lost to a deletion in {side}: {unseen}"
         elif crm is None or mailbox is None:
             missing = CRM if crm is None else GROUPWARE
@@ -389,6 +402,13 @@ def _alike(one: Any, other: Any) -> bool:
     """Tell whether two texts begin alike: a hostile side may have cut one of them."""
     first, second = plain(one), plain(other)
     return isinstance(first, str) and isinstance(second, str) and first == second
+
+
+def _stands(life: Life, item: Item, name: str, value: Any) -> bool:
+    """Tell whether an edit is there: a value, an entry that came, or one that went."""
+    if name in VALUES[kind_of(item)]:
+        return bool(seen(item, name) == value)
+    return (value in entries(item, name)) is (value not in life.removed.get(name, ()))
 
 
 def _values(name: str, value: Any) -> set[Any]:
