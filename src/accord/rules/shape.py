@@ -62,7 +62,7 @@ def without_files(item: Item) -> Item:
     if any(each.attachments is not UNSET and files(each.attachments) for each in overrides):
         kept = (_linked(each) for each in overrides)
         values["overrides"] = tuple(each for each in kept if not is_bare(each))
-    return replace(item, **values) if values else item
+    return replace(item, **values)
 
 
 def _linked(override: Override) -> Override:
