@@ -46,7 +46,7 @@ def is_private(privacy: Any) -> bool:
 def is_marked(item: Item) -> bool:
     """Tell whether an item, or an occurrence of it, asks for privacy."""
     parts = (item, *getattr(item, "overrides", ()))
-    return any(is_private(getattr(each, "privacy", None)) for each in parts)
+    return any(is_private(each.privacy) for each in parts)
 
 
 def without_files(item: Item) -> Item:
