@@ -53,6 +53,7 @@ _SHOWN = 300
 _WHERE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _NO_VALUE = re.compile(r'No value with name "([^"]*)"')
 _STATUS = re.compile(r"^[A-Z_]+: ")
+_NO_PATTERN = "invalid regular expression: "
 
 
 class Variable(Struct, frozen=True):
@@ -222,7 +223,7 @@ def check_literals(expression: Expression) -> None:
     for name, arguments in _calls(_tokens(expression.text)):
         literal = _literal(arguments)
         if name == "matches" and (why := _failure(f'"".matches({literal})', env)):
-            raise InvalidExpression(f"{literal} is no pattern: {why.rpartition('expression: ')[2]}")
+            raise InvalidExpression(f"{literal} is no pattern: {why.removeprefix(_NO_PATTERN)}")
         if name in _CONVERSIONS and literal and (why := _failure(f"{name}({literal})", env)):
             raise InvalidExpression(f"{name}({literal}) gives nothing: {why}")
 
@@ -241,10 +242,7 @@ def _literal(arguments: list[tuple[str, str]]) -> str:
 
 def _failure(text: str, env: Any) -> str:
     """Return why an expression without variables can't be worked out; empty where it can."""
-    try:
-        result = env.compile(text).eval(data={})
-    except (RuntimeError, TypeError, ValueError) as error:
-        return _spoken(str(error))
+    result = env.compile(text).eval()
     return _spoken(str(result.plain_value())) if result.type() == cel.Type.ERROR else ""
 
 

@@ -228,9 +228,11 @@ class Program:
             return item
         folded = item.assignee.address.casefold()
         user = _folded(self.rule.ownership).get(folded) or facts.aliases.get(folded)
+        if not user:
+            return item
         known = sorted(address for address, name in facts.users.items() if name == user)
-        home = facts.homes.get(user or "") or next(iter(known), "")
-        if not user or not home:
+        home = facts.homes.get(user) or next(iter(known), None)
+        if not home:
             return item
         return replace(item, assignee=Person(address=home, name=item.assignee.name))
 

@@ -7,7 +7,7 @@ somebody is away, never why: no template can name the kind of an absence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from html import escape
 
@@ -61,17 +61,17 @@ def replies_for(said: AutoReplies, absence: Absence, name: str, home: str) -> Re
 
 
 def next_absence(
-    absences: Iterable[tuple[str, Absence]], now: datetime, home: str
+    absences: Mapping[str, Absence], now: datetime, home: str
 ) -> tuple[str, Absence] | None:
-    """Return the absence that lasts now or comes next, with its ref; None where none does.
+    """Return the absence that lasts now or comes next, of those by ref; None where none does.
 
     Of several at once the one that began first counts, and after it the next. Raises UnknownZone.
     """
-    coming = [(*_period(absence, home), ref, absence) for ref, absence in absences]
+    coming = [(*_period(absence, home), ref, absence) for ref, absence in absences.items()]
     coming = [each for each in coming if each[0] < each[1] and each[1] > now]
     if not coming:
         return None
-    *_, ref, absence = min(coming, key=lambda each: each[:3])
+    *_, ref, absence = min(coming)
     return ref, absence
 
 

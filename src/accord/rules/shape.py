@@ -46,7 +46,7 @@ def is_private(privacy: Any) -> bool:
 def is_marked(item: Item) -> bool:
     """Tell whether an item, or an occurrence of it, asks for privacy."""
     parts = (item, *getattr(item, "overrides", ()))
-    return any(is_private(getattr(each, "privacy", None)) for each in parts)
+    return any(is_private(each.privacy) for each in parts)
 
 
 def without_files(item: Item) -> Item:
@@ -62,7 +62,7 @@ def without_files(item: Item) -> Item:
     if any(each.attachments is not UNSET and files(each.attachments) for each in overrides):
         kept = (_linked(each) for each in overrides)
         values["overrides"] = tuple(each for each in kept if not is_bare(each))
-    return replace(item, **values) if values else item
+    return replace(item, **values)
 
 
 def _linked(override: Override) -> Override:

@@ -248,7 +248,7 @@ def _due(visit: Visit, decided: Sequence[Decided], home: str) -> Due | None:
     """Return the replies that the absence of now, or the next one, asks for."""
     if not visit.rule.replies.inside:
         return None
-    found = next_absence(_absences(visit, decided).items(), visit.now, home)
+    found = next_absence(_absences(visit, decided), visit.now, home)
     if found is None:
         return None
     ref, absence = found

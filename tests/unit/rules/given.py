@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from accord.model.fields import FIELDS
 from accord.model.item import Absence, Contact, Event, Task
 from accord.model.kinds import Kind
@@ -81,6 +83,7 @@ PLAIN = traits(
     extras=frozenset({"ical", "vcard"}),
 )
 CALENDAR_ONLY = traits("calendar", set(), (Kind.EVENT,), schedules=True)
+REPLYING = replace(PLAIN, replies=True)
 
 HOLDS_NOTHING = Traits(adapter="empty", kinds={})
 PEOPLE_ONLY = traits("people", set(), (Kind.CONTACT, Kind.TASK))

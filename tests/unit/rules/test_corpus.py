@@ -16,11 +16,15 @@ from accord.rules.program import Program
 from accord.rules.render import render_rules
 from accord.rules.source import Source
 from accord.rules.text import parse_rules, rules_in
-from tests.unit.rules.given import CALENDAR_ONLY, CRM, PLAIN
+from tests.unit.rules.given import CALENDAR_ONLY, CRM, PLAIN, REPLYING
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(path.name for path in CORPUS.glob("*.toml"))
-OTHERS = {"bad_kind_for_the_adapter.toml": CALENDAR_ONLY}
+OTHERS = {
+    "bad_kind_for_the_adapter.toml": CALENDAR_ONLY,
+    "bad_replies.toml": REPLYING,
+    "ok_invitations.toml": CALENDAR_ONLY,
+}
 
 
 def problems(name: str) -> tuple[Problem, ...]:

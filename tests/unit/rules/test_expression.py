@@ -142,6 +142,7 @@ def test_what_can_not_be_compiled_says_where(
     ("text", "message"),
     [
         ('value.matches("(")', '"(" is no pattern: missing )'),
+        ('value.matches("(expression: ")', "is no pattern: missing ): (expression: "),
         ("matches(value, r'(?=a)')", "is no pattern"),
         ('timestamp("x") > timestamp(value)', 'timestamp("x") gives nothing'),
         ('duration("soon") == duration("1h")', "gives nothing"),
@@ -418,7 +419,15 @@ def quoted(text: str) -> str:
 @given(text=st.text(max_size=80))
 def test_no_text_crashes_the_compiler(text: str) -> None:
     with suppress(InvalidExpression):
-        compiled(text)
+        check_literals(compiled(text))
+
+
+@given(call=st.sampled_from(["matches(value, ", "timestamp(", "int("]), text=st.text(max_size=20))
+@pytest.mark.parametrize("prefix", ["", "r"])
+@pytest.mark.parametrize("quote", ['"', "'''"])
+def test_no_literal_crashes_the_check(call: str, text: str, prefix: str, quote: str) -> None:
+    with suppress(InvalidExpression):
+        check_literals(compiled(f"{call}{prefix}{quote}{text}{quote})"))
 
 
 @given(

@@ -29,8 +29,9 @@ from accord.model.recurrence import (
     Override,
     RecurrenceRule,
 )
-from accord.rules.program import Program, RuleFailed, program_of
-from accord.rules.rule import FieldRule, Meetings, Private, Rule
+from accord.rules.program import Program, RuleFailed, former_of, program_of
+from accord.rules.rule import FieldRule, Filters, Meetings, Private, Rule
+from accord.rules.shape import is_marked
 from tests.unit.rules.given import (
     ANNA,
     BOB,
@@ -434,6 +435,15 @@ class TestPrivacy:
         unasked = program(private=Private.FULL).project(CRM, item, FACTS)
         assert unasked.overrides[0].title == "Busy"
 
+    def test_a_mark_counts_on_the_item_or_an_occurrence(self) -> None:
+        marked = Override(recurrence_id=datetime(2026, 3, 13, 9), privacy=Privacy.SECRET)
+        plain = Override(recurrence_id=datetime(2026, 3, 14, 9), title="Open")
+        assert is_marked(event(privacy=Privacy.PRIVATE, overrides=(plain,)))
+        assert is_marked(event(overrides=(plain, marked)))
+        assert is_marked(contact(privacy=Privacy.SECRET))
+        assert not is_marked(event(privacy=Privacy.PUBLIC, overrides=(plain,)))
+        assert not is_marked(absence())
+
     def test_tasks_and_contacts(self) -> None:
         hidden = {"privacy": Privacy.PRIVATE, "categories": ("x",), "extras": {"a:b": "c"}}
         rule = program(Kind.TASK, direction=Direction.BOTH)
@@ -450,6 +460,46 @@ class TestPrivacy:
         assert rule.project(CRM, person, FACTS) == Contact(
             uid="c", full_name="Private", privacy=Privacy.PRIVATE
         )
+
+
+class TestFiles:
+    link = Attachment(uri="https://x.example/a")
+    file = Attachment(uri="stored:1", name="plan.pdf")
+
+    def test_links_go_over_and_files_stay(self) -> None:
+        def occurrence(day: int, **values: Any) -> Override:
+            return Override(recurrence_id=datetime(2026, 3, day, 9), **values)
+
+        item = event(
+            rule=DAILY,
+            attachments=(self.file, self.link),
+            overrides=(
+                occurrence(13, attachments=(self.link, self.file)),
+                occurrence(14, attachments=(self.file,)),
+                occurrence(15, attachments=(self.file,), title="Other"),
+                occurrence(16, attachments=()),
+                occurrence(17, title="Open"),
+            ),
+        )
+        wanted = event(
+            rule=DAILY,
+            attachments=(self.link,),
+            overrides=(
+                occurrence(13, attachments=(self.link,)),
+                occurrence(15, title="Other"),
+                occurrence(16, attachments=()),
+                occurrence(17, title="Open"),
+            ),
+        )
+        for side in Side:
+            assert program().project(side, item, FACTS) == wanted
+
+    def test_a_photo_goes_over_as_an_address_only(self) -> None:
+        rule = program(Kind.CONTACT)
+        for photo in (self.file, Attachment(name="me.jpg")):
+            assert rule.project(GROUPWARE, contact(photo=photo), FACTS) == contact()
+        linked = contact(photo=self.link)
+        assert rule.project(GROUPWARE, linked, FACTS) == linked
 
 
 class TestMeetings:
@@ -707,3 +757,9 @@ def test_programs_are_compiled_once_per_version() -> None:
     assert program_of(rule) is program_of(same)
     assert program_of(rule).rule == rule
     assert isinstance(program_of(rule), Program)
+
+
+def test_a_former_version_that_works_no_longer_has_no_program() -> None:
+    rule = Rule(name="a", kind=Kind.EVENT)
+    assert former_of(rule) is program_of(rule)
+    assert former_of(msgspec.structs.replace(rule, filter=Filters(crm="no.longer"))) is None

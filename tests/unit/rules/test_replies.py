@@ -11,7 +11,6 @@ import pytest
 from accord.model.item import Absence
 from accord.model.kinds import Kind
 from accord.model.replies import Audience, Replies
-from accord.model.traits import Traits
 from accord.rules.check import check
 from accord.rules.explain import describe
 from accord.rules.render import render_rules
@@ -45,7 +44,7 @@ def worded(inside: str, absence: Absence = AWAY) -> str:
 
 
 def test_placeholders_tell_name_period_and_message() -> None:
-    text = "{name}: {from} to {until}, back on {back}. {message}"
+    text = "{name}: {from} to {until}, back on {back}. {message}{kind}{}"
     told = "Anna: 2026-03-27 to 2026-03-30, back on 2026-03-31. "
     assert worded(text) == told + "Ask Bob &amp; Eve &lt;3<br>Thanks"
     hours = away(
@@ -61,21 +60,28 @@ def test_placeholders_tell_name_period_and_message() -> None:
 
 
 def test_replies_last_as_long_as_the_absence() -> None:
-    found = replies_for(said("x"), AWAY, "Anna", HOME)
-    assert found is not None
-    assert (found.start, found.end) == (
-        datetime(2026, 3, 26, 23, tzinfo=UTC),
-        datetime(2026, 3, 30, 22, tzinfo=UTC),
-    )
+    """Whole days begin at home, hours count where they were written down."""
+    at_home = datetime(2026, 3, 26, 23, tzinfo=UTC), datetime(2026, 3, 30, 22, tzinfo=UTC)
+    over_there = datetime(2026, 3, 27, 4, tzinfo=UTC), datetime(2026, 3, 31, 4, tzinfo=UTC)
+    for absence, expected in (
+        (AWAY, at_home),
+        (away(time_zone="America/New_York"), at_home),
+        (away(time_zone="America/New_York", all_day=False), over_there),
+    ):
+        found = replies_for(said("x"), absence, "Anna", HOME)
+        assert found is not None
+        assert found.on
+        assert (found.start, found.end) == expected
 
 
 @pytest.mark.parametrize("audience", Audience)
 def test_others_are_told_what_the_rule_has_for_them(audience: Audience) -> None:
-    rule = said("in", outside="{message}", audience=audience)
+    rule = said("in", outside="{name}: {message}", audience=audience)
     found = replies_for(rule, AWAY, "Anna", HOME)
     assert found is not None
-    told = "" if audience is Audience.NONE else "Write to info@x.test"
+    told = "" if audience is Audience.NONE else "Anna: Write to info@x.test"
     assert (found.outside, found.audience) == (told, audience)
+    rule = msgspec.structs.replace(rule, outside="{message}")
     silent = replies_for(rule, away(outside_message=""), "Anna", HOME)
     assert silent is not None
     assert (silent.outside, silent.audience) == ("", Audience.NONE)
@@ -97,50 +103,31 @@ def test_a_message_that_names_the_kind_is_left_out() -> None:
 def test_the_absence_of_now_counts_and_then_the_next() -> None:
     first, second = AWAY, away(start=datetime(2026, 4, 10), end=datetime(2026, 4, 12))
     longer = away(end=datetime(2026, 4, 1))
-    nothing = away(start=datetime(2026, 3, 1), end=datetime(2026, 3, 1))
-    both = [("b", second), ("a", first), ("c", longer), ("d", nothing)]
-    for day, expected in (("2026-03-20", "a"), ("2026-03-31", "c"), ("2026-04-01", "b")):
-        now = datetime.fromisoformat(f"{day}T12:00:00+00:00")
-        found = next_absence(both, now, HOME)
-        assert found is not None
-        assert found[0] == expected
-    assert next_absence(both, datetime(2026, 5, 1, tzinfo=UTC), HOME) is None
+    nothing = away(start=datetime(2026, 4, 5), end=datetime(2026, 4, 5))
+    several = {"b": second, "e": first, "a": first, "c": longer, "d": nothing}
+    for now, expected in (
+        ("2026-03-20 12:00", "a"),
+        ("2026-03-30 21:59", "a"),
+        ("2026-03-30 22:00", "c"),
+        ("2026-04-01 12:00", "b"),
+    ):
+        found = next_absence(several, datetime.fromisoformat(f"{now}+00:00"), HOME)
+        assert found == (expected, several[expected])
+    assert next_absence(several, datetime(2026, 5, 1, tzinfo=UTC), HOME) is None
 
 
 def rule(**replies: Any) -> Rule:
     return Rule(name="r", kind=Kind.ABSENCE, replies=AutoReplies(**replies))
 
 
-@pytest.mark.parametrize(
-    ("replies", "message"),
-    [
-        ({"inside": "{kind}"}, "the kind of an absence never leaves the CRM"),
-        ({"inside": "{absence_kind}"}, "the kind of an absence never leaves the CRM"),
-        ({"inside": "{nam}"}, "there is no placeholder {nam}"),
-        ({"inside": "x" * (TEXT_LIMIT + 1)}, "has more than 10,000 characters"),
-        ({"outside": "x", "audience": Audience.ALL}, "colleagues would be told nothing"),
-        ({"inside": "x", "outside": "y"}, "nobody outside would get it"),
-        ({"inside": "x", "audience": Audience.ALL}, "others would be told nothing"),
-    ],
-)
-def test_what_is_wrong_is_said(replies: dict[str, Any], message: str) -> None:
-    (found,) = check(rule(**replies))
-    assert found.message == message
+def test_a_text_has_a_limit() -> None:
+    (found,) = check(rule(inside="fine", outside="x" * (TEXT_LIMIT + 1), audience=Audience.ALL))
+    assert found.message == "has more than 10,000 characters"
+    assert found.path == "rule[0].replies.outside"
+    assert check(rule(inside="x" * TEXT_LIMIT)) == ()
 
 
-@pytest.mark.parametrize("word", ["kind", "nam"])
-def test_what_is_wrong_is_said_of_the_text_it_stands_in(word: str) -> None:
-    told = rule(inside="fine", outside=f"{{{word}}}", audience=Audience.ALL)
-    (found,) = check(told)
-    assert found.path.endswith("replies.outside")
-
-
-def test_replies_are_for_absences_on_servers_that_have_them() -> None:
-    events = Rule(name="r", kind=Kind.EVENT, replies=said("x"))
-    assert [each.message for each in check(events)] == ["is for absences only"]
-    dav = Traits(adapter="dav", kinds={})
-    messages = [each.message for each in check(rule(inside="x"), groupware=dav)]
-    assert "not used: dav has no automatic replies that could be set" in messages
+def test_every_placeholder_may_be_used() -> None:
     assert check(rule(inside="{name} until {until}, {from} {back} {message}")) == ()
 
 
@@ -149,6 +136,8 @@ def test_a_rule_with_replies_is_written_and_read_and_told() -> None:
     assert parse_rules(render_rules([whole])) == (whole,)
     told = " ".join(describe(whole))
     assert "answers colleagues and people outside whom the person has among the contacts" in told
+    for replies in ({"outside": "x"}, {"audience": Audience.KNOWN}):
+        assert "answers colleagues by itself" in " ".join(describe(rule(inside="x", **replies)))
     assert "answers" not in " ".join(describe(rule()))
     assert rule().version == Rule(name="r", kind=Kind.ABSENCE).version
 
