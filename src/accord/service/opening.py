@@ -109,6 +109,8 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
     kind, former = groupware_kind(link.kind), str(kept.get(folder_key(link), ""))
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
     named, name = _named(session, link), kept.get(named_key(link))
+    if former and named is not None and former == named.planned and named.there:
+        former = named.folder
     began = next((folder for folder in fitting if folder.id == former), None)
     if stays and began is not None:
         return former
