@@ -106,24 +106,16 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
     with accord.state.read() as tx:
         kept = tx.settings.some(folder_key(link), named_key(link), binding_key(link))
     recognize(session, link, kept.get(binding_key(link), {}))
-    kind, former = groupware_kind(link.kind), str(kept.get(folder_key(link), ""))
+    kind, named, name = groupware_kind(link.kind), _named(session, link), kept.get(named_key(link))
+    former = _former(kept.get(folder_key(link), ""), named)
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
-    named, name = _named(session, link), kept.get(named_key(link))
-    if former and named is not None and former == named.planned and named.there:
-        former = named.folder
     began = next((folder for folder in fitting if folder.id == former), None)
     if stays and began is not None:
         return former
     if link.folder:
-        if name == link.folder and began is not None:
-            return former
-        if name == link.folder and former and _has_worked(accord, link):
+        if name == link.folder and began is None and former and _has_worked(accord, link):
             raise _gone(link, former)
-        # Several may have one name.
-        for folder in fitting if began is None else [began, *fitting]:
-            if link.folder in (folder.id, folder.name):
-                return folder.id
-        raise no_folder(link.principal, link.folder, kind, fitting)
+        return _linked(link, fitting, began, known=name == link.folder)
     if began is not None and _is_meant(accord, link, began, named, name):
         return former
     if former and (named is None or _has_worked(accord, link)):
@@ -141,6 +133,24 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
         hint = "make one there, or name another folder in the link"
         raise ConfigError(f"{link.principal} has no folder for {kind}s", field="folder", hint=hint)
     return chosen.id
+
+
+def _former(former: str, named: Named | None) -> str:
+    """Return the id by now of the folder a link began with: a person may have made it since."""
+    if former and named is not None and named.there and former == named.planned:
+        return named.folder
+    return former
+
+
+def _linked(link: Link, fitting: list[Folder], began: Folder | None, *, known: bool) -> str:
+    """Return the folder that a link names itself; where it is `known`, whatever it is called."""
+    if known and began is not None:
+        return began.id
+    # Several may have one name.
+    for folder in fitting if began is None else [began, *fitting]:
+        if link.folder in (folder.id, folder.name):
+            return folder.id
+    raise no_folder(link.principal, link.folder, groupware_kind(link.kind), fitting)
 
 
 def _is_meant(
