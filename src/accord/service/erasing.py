@@ -5,7 +5,7 @@ The erasure is noted first, as keyed hashes; whatever breaks off, doing it again
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from accord.ports.errors import ConfigError
 from accord.ports.queue import Queue
 from accord.service import erasures
 from accord.service.accord import Accord
-from accord.service.opening import Options, silent
+from accord.service.opening import Options, look_anew, silent
 from accord.service.report import Report
 from accord.service.sync import sync
 from accord.service.visit import Progress
@@ -172,11 +172,12 @@ def erase(
     erasures.remember(accord.state, wanted.names, by)
     left: list[str] = []
     crm = accord.crm
+    erases = isinstance(crm, erasures.Erasing)
     if wanted.contacts and isinstance(crm, erasures.Erasing):
         crm.erase(Kind.CONTACT, *sorted(wanted.contacts))
     elif wanted.links:
         left.append("this CRM's records have to be erased in the CRM itself")
-    working = [link for link in wanted.links if not link.paused and link.mode is not Mode.OBSERVE]
+    working = [link for link in wanted.links if _works(link)]
     reports = sync(accord, working, Options(cause="erasure"), progress)
     left += [
         f"{link.name} is paused or only observes: its copies stay"
@@ -185,10 +186,37 @@ def erase(
     ]
     left += [f"{one.name}: {one.error}" for one in reports if one.error]
     left += [f"{one.name}: {one.held} held for approval" for one in reports if one.held]
+    said = {one.link for one in reports if one.error or one.held}
+    left += _standing(accord, [x for x in working if x.id not in said], wanted, erases=erases)
     _forget_folders(accord, wanted, queue)
-    purged = _purge(accord, wanted, left)
+    purged = _purge(accord, wanted, progress)
     left += [wanted.goes_on] if wanted.own else []
     return Erased(reports=tuple(reports), purged=purged, left=tuple(left))
+
+
+def _works(link: Link) -> bool:
+    return not link.paused and link.mode is not Mode.OBSERVE
+
+
+def _standing(
+    accord: Accord, links: Iterable[Link], wanted: Wanted, *, erases: bool
+) -> Iterator[str]:
+    """Say which copies still stand although their links were visited."""
+    with accord.state.read() as tx:
+        for link in links:
+            found = tx.pairings.by_refs(link.id, Side.CRM, wanted.contacts).values()
+            refs = {pairing.crm.ref: bool(pairing.frozen) for pairing in found}
+            if free := sum(refs.values()):
+                items = (
+                    "an item that it let go of stays"
+                    if free == 1
+                    else (f"{free} items that it let go of stay")
+                )
+                yield f"{link.name}: {items} in the mailbox, for its owner to delete"
+            stuck = sorted(ref for ref, frozen in refs.items() if not frozen)
+            if stuck and erases:
+                how = f"`accord explain {stuck[0]}` says why"
+                yield f"{link.name}: a copy could not be deleted; {how}"
 
 
 def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
@@ -201,12 +229,34 @@ def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
     )
 
 
-def _purge(accord: Accord, wanted: Wanted, left: Sequence[str]) -> Purged:
-    """Purge state; while copies are left their pairs stay, or nobody would know the copies."""
-    known = wanted.addresses.__contains__ if left else erasures.knower(accord.state)
+def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> Purged:
+    """Purge state of everybody who was ever erased, but for what tells which copies still stand.
+
+    Whose visits could not take them away yet, of whichever erasure, look at everything anew: what
+    waited for that may be gone.
+    """
+    known = erasures.knower(accord.state)
     assert known is not None
+    refs, links = set[str](), list[Link]()
+    with accord.state.read() as tx:
+        for link in tx.links.all():
+            if link.kind is not Kind.CONTACT:
+                continue
+            theirs = [ref for ref in tx.pairings.refs(link.id, Side.CRM) if known(ref)]
+            pairings = tx.pairings.by_refs(link.id, Side.CRM, theirs).values()
+            live = [pairing for pairing in pairings if not pairing.frozen]
+            refs |= {pairing.side(side).ref for pairing in live for side in Side}
+            links += [link] if live else []
     # What still names others, who were erased before, says nothing about this person.
-    return accord.state.purge(known, wanted.names.__contains__)
+    purged = accord.state.purge(
+        lambda name: known(name) and name not in refs, wanted.names.__contains__
+    )
+    if links:
+        with accord.state.begin() as tx:
+            for link in links:
+                look_anew(tx, link)
+        sync(accord, list(filter(_works, links)), Options(cause="erasure"), progress)
+    return purged
 
 
 def _own(item: Contact) -> set[str]:

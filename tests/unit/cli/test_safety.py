@@ -321,6 +321,65 @@ def test_what_waits_on_a_pause_is_said_and_done_by_erasing_again(
     assert "Bob" not in _told(office)
 
 
+def test_another_erasure_lets_none_forget_what_an_earlier_one_still_has_to_remove(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    office("pause", "alice-contact")
+    office("erase", BOB, "--yes", code=exits.FAILED)
+    office("erase", "quirin@client.test", "--yes")
+    office("resume", "alice-contact")
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    office("erase", BOB, "--yes")
+    assert "Bob" not in _told(office)
+
+
+def test_a_copy_whose_deletion_is_held_is_deleted_once_approved_whoever_is_erased_meanwhile(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    rule = '[[rule]]\nname = "contacts"\nkind = "contact"\n[rule.guard]\ndeletes = 0\n'
+    office("import", "-", stdin=rule)
+    office("rules", "activate", "contacts", "--yes")
+    office("sync", "--all")
+    held = "alice-contact: 1 held for approval"
+    assert held in office("erase", BOB, "--yes", code=exits.FAILED).err
+    office("erase", "quirin@client.test", "--yes")
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    office("held", "approve", "--all", "--yes")
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    office("erase", BOB, "--yes")
+    assert "Bob" not in _told(office)
+
+
+def test_a_copy_that_can_not_be_deleted_is_said_and_goes_once_it_can(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    person, (bob,) = mailboxes.person("alice@x.test"), _refs(office, "alice", "Bob Client")
+    copy = next(one for one in person.list(Kind.CONTACT) if "Bob Client" in repr(one.item))
+    person.corrupt(copy.ref)
+    office("sync", "--all", code=None)
+    told = f"alice-contact: a copy could not be deleted; `accord explain {bob}` says why"
+    assert told in office("erase", BOB, "--yes", code=exits.FAILED).err
+    assert "can't be read at present" in office("explain", bob).out
+    person.corrupt(copy.ref, "")
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+
+
+def test_a_copy_that_was_moved_elsewhere_is_said_once_and_stays(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    person = mailboxes.person("alice@x.test")
+    copy = next(one for one in person.list(Kind.CONTACT) if "Bob Client" in repr(one.item))
+    person.move(copy.ref, person.add_folder("Old", Kind.CONTACT))
+    office("sync", "--all")
+    told = "alice-contact: an item that it let go of stays in the mailbox, for its owner to delete"
+    assert told in office("erase", BOB, "--yes", code=exits.FAILED).err
+    assert "Bob" not in _told(office)
+    office("erase", BOB, "--yes")
+
+
 def test_links_of_the_person_who_is_erased_are_said_until_they_are_gone(
     office: Run, mailboxes: MemoryGroupware
 ) -> None:
