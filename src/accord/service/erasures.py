@@ -82,14 +82,17 @@ def knower(state: State) -> Callable[[str], bool] | None:
     return tell
 
 
-def replay(state: State, crm: object = None) -> Purged | None:
-    """Erase anew everybody who ever was, in the CRM too where it can; None where nobody was."""
+def replay(state: State, crm: object = None, *, erased: bool = False) -> Purged | None:
+    """Erase anew everybody who ever was, in the CRM too where it can; None where nobody was.
+
+    Where their records are `erased`, or are now, visits go on to delete copies that still stand.
+    """
     known = knower(state)
     if known is None:
         return None
     if isinstance(crm, Erasing):
         crm.erase_known(Kind.CONTACT, known)
-    return state.purge(known)
+    return state.purge(known, empty=erased or isinstance(crm, Erasing))
 
 
 def _hash(key: bytes, name: str) -> str:

@@ -247,6 +247,23 @@ def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     assert (tmp_path / "accord.db.former").exists()
 
 
+@pytest.mark.parametrize("crm", ["database:", "database:sqlite:///crm.db"])
+def test_a_copy_that_an_erasure_had_to_leave_goes_after_a_backup_was_put_back(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path, crm: str
+) -> None:
+    office = _open(run, mailboxes, tmp_path, crm)
+    office("backup", "before.db")
+    office("pause", "alice-contact")
+    office("erase", BOB, "--yes", code=exits.FAILED)
+    office("restore", "before.db", "--yes")
+    assert "Bob" not in _told(office) and BOB not in _told(office)
+    assert BOB.encode() not in (tmp_path / "accord.db").read_bytes()
+    office("check", "--accept", code=None)
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+
+
 def test_with_a_key_command_the_erasures_lie_beside_the_settings(
     office: Run, mailboxes: MemoryGroupware, tmp_path: Path
 ) -> None:
