@@ -175,7 +175,7 @@ def erase(
     erases = isinstance(crm, erasures.Erasing)
     if wanted.contacts and isinstance(crm, erasures.Erasing):
         crm.erase(Kind.CONTACT, *sorted(wanted.contacts))
-    elif wanted.links:
+    elif not erases and (wanted.contacts or wanted.links):
         left.append("this CRM's records have to be erased in the CRM itself")
     working = [link for link in wanted.links if _works(link)]
     reports = sync(accord, working, Options(cause="erasure"), progress)
