@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from accord.cli import exits
 from accord.cli.ask import agreed, user
 from accord.cli.call import Call, CallArgument
+from accord.cli.errors import Usage
 from accord.cli.words import plural
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ def restore(
 
 
 def erase(
-    person: Annotated[str, Parameter(help="An e-mail address, or a CRM contact's ref.")],
-    /,
-    *,
+    *person: Annotated[str, Parameter(help="E-mail addresses, or refs of CRM contacts.")],
     plan: Annotated[bool, Parameter(help="Only show what would be erased.")] = False,
     yes: Annotated[bool, Parameter(help="Don't ask.")] = False,
     call: CallArgument,
@@ -84,29 +83,37 @@ def erase(
     """Erase a person: their CRM contact, its copies in mailboxes, and what Accord keeps of them.
 
     Snapshots, before-images, journal texts, waiting changes and reports of visits are purged, and
-    can't be undone. What both sides agree on now, such as a meeting with the person, stays as it
-    stands there. The erasure is kept as keyed hashes, and repeated on every backup put back. Exit
-    code 1 says that something was left, such as links of the person's own, which go on until they
-    are withdrawn; mend it, and erase again.
+    can't be undone. Where several contacts share an address nothing is done before refs, beside
+    the address or alone, name those who are the person; the others stay. What both sides agree on
+    now, such as a meeting with the person, stays as it stands there. The erasure is kept as keyed
+    hashes, and repeated on every backup put back. Exit code 1 says that something was left, such as
+    links of the person's own, which go on until they are withdrawn; mend it, and erase again.
     """
     from accord.service import erasing
     from accord.service.bootstrap import open_queue
 
+    if not person:
+        raise Usage("who?", "give an e-mail address, or the ref of a CRM contact")
     with call.accord() as accord:
-        wanted = erasing.find(accord, person)
-        call.say("- " + ", ".join((*wanted.addresses, *wanted.contacts)), markup=False)
+        wanted = erasing.find(accord, *person)
+        people = [f"{ref} {name}".strip() for ref, name in wanted.contacts.items()]
+        call.say("- " + ", ".join((*wanted.addresses, *people)), markup=False)
+        for ref, name in wanted.others.items():
+            shares = "shares an address, isn't named, and stays"
+            call.say(f"- {f'{ref} {name}'.strip()} {shares}", markup=False)
         for link in wanted.links:
             call.say(f"- copies of {link.name} go", markup=False)
         call.say(f"{plural(wanted.copies, 'copy', 'copies')} in mailboxes", markup=False)
         if plan:
             links, own = ([link.name for link in some] for some in (wanted.links, wanted.own))
-            told = {"addresses": wanted.addresses, "contacts": wanted.contacts}
+            told = {"addresses": wanted.addresses, "contacts": sorted(wanted.contacts)}
+            told["others"] = sorted(wanted.others)
             call.data({**told, "links": links, "own": own})
         if wanted.own:
             call.note(wanted.goes_on, markup=False)
         if plan:
             return exits.OK
-        if not agreed(call, f"Erase {person} for good?", yes=yes):
+        if not agreed(call, f"Erase {' '.join(person)} for good?", yes=yes):
             call.note("Nothing was changed.")
             return exits.OK
         with closing(open_queue(call.config())) as queue:

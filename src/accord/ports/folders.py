@@ -20,13 +20,15 @@ class Named(Struct, frozen=True, kw_only=True):
     """Be the folder that a target's setting names; `folder` is its id.
 
     That is empty where there is none of that name and none is to be made; `there` says whether
-    the person has it by now, or the first write makes it.
+    the person has it by now, or the first write makes it. `planned` is the id that it has, or had,
+    while the first write was to make it, where that is another one.
     """
 
     setting: str
     name: str
     folder: str
     there: bool
+    planned: str = ""
 
     def means(self, folder: Folder) -> bool:
         """Tell whether a folder is the one that is named; several may have one name."""

@@ -135,8 +135,9 @@ def _replay(config: Config, url: str, clock: Clock) -> Purged | None:
         state = State(database, open_keys(config), clock)
         with state.begin() as tx:
             tx.processes.forget_all()
-        shared = config.crm == "database:"
-        return erasures.replay(state, open_crm(config, database, clock) if shared else None)
+        crm = open_crm(config, database, clock) if config.crm == "database:" else None
+        # One in a database of its own has erased them by itself, and isn't asked here.
+        return erasures.replay(state, crm, erased=config.crm.startswith("database:"))
     finally:
         database.close()
 

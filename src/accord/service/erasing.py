@@ -5,17 +5,18 @@ The erasure is noted first, as keyed hashes; whatever breaks off, doing it again
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from accord.model.item import Contact
-from accord.model.kinds import Kind
+from accord.model.kinds import Kind, Side
+from accord.model.names import name_of
 from accord.ports.errors import ConfigError
 from accord.ports.queue import Queue
 from accord.service import erasures
 from accord.service.accord import Accord
-from accord.service.opening import Options, silent
+from accord.service.opening import Options, look_anew, silent
 from accord.service.report import Report
 from accord.service.sync import sync
 from accord.service.visit import Progress
@@ -26,12 +27,14 @@ from accord.state.records import Link, Mode
 class Wanted(Struct, frozen=True, kw_only=True):
     """Be who is to be erased: addresses, CRM records, and the links that copied those.
 
-    `names` is all that tells them in state, refs of copies included. `own` are links of a mailbox
-    of theirs, or of the CRM user whom they are: those go on under the address.
+    `contacts` are refs with what people call them, and so are `others`, which share an address with
+    them and stay. `names` is all that tells them in state, refs of copies included. `own` are links
+    of a mailbox of theirs, or of the CRM user whom they are: those go on under the address.
     """
 
     addresses: tuple[str, ...]
-    contacts: tuple[str, ...]
+    contacts: dict[str, str]
+    others: dict[str, str]
     copies: int
     links: tuple[Link, ...]
     names: frozenset[str]
@@ -58,42 +61,98 @@ class Erased(Struct, frozen=True, kw_only=True):
     left: tuple[str, ...] = ()
 
 
-def find(accord: Accord, person: str) -> Wanted:
-    """Return whom an address or the ref of a CRM contact means; raises ConfigError for nobody."""
-    addresses = addresses_in(person)
-    contacts = set(accord.crm.contacts(sorted(addresses)).values()) if addresses else {person}
-    names, links, copies = addresses | contacts, [], 0
-    with accord.state.read() as tx:
-        everybody = tx.links.all()
-        for link in everybody:
-            if link.kind is not Kind.CONTACT:
-                continue
-            found = [p for p in tx.pairings.all(link.id) if _is_of(p.crm, contacts, addresses)]
-            if not found:
-                continue
-            links.append(link)
-            copies += len(found)
-            for pairing in found:
-                contacts.add(pairing.crm.ref)
-                names |= {pairing.crm.ref, pairing.groupware.ref}
-                for side in (pairing.crm, pairing.groupware):
-                    names |= _own(side.item)
-    if not addresses and not links:
+def find(accord: Accord, *words: str) -> Wanted:
+    """Return whom addresses and refs of CRM contacts mean; raises ConfigError for nobody.
+
+    Where several contacts share an address, refs say which of them it is. Raises ConfigError with
+    all of them where none is named: nobody else is erased, and nobody is silently left.
+    """
+    given = {address for word in words for address in addresses_in(word)}
+    refs = {word for word in words if not addresses_in(word)}
+    known = _bearing(accord, given, refs)
+    if strange := sorted(refs - known.keys() - _erased(accord, refs)):
         raise ConfigError(
-            f"{person!r} is no e-mail address, and no CRM contact that was ever synchronized",
+            f"{strange[0]!r} is no e-mail address, and no CRM contact that is known",
             field="person",
             hint="give the person's address, or the contact's ref as `accord crm list` tells it",
         )
-    theirs = tuple(sorted(each for each in names if "@" in each and addresses_in(each)))
-    users = set(accord.crm.users(theirs).values())
-    own = (x for x in everybody if x.user in users or addresses_in(x.principal) & set(theirs))
+    meant = {ref: one for ref, one in known.items() if not refs or ref in refs}
+    theirs = given.union(*(_own(item) for items in meant.values() for item in items))
+    everybody = known if theirs == given else _bearing(accord, theirs, meant)
+    others = {ref: _name(items) for ref, items in everybody.items() if ref not in meant}
+    contacts = {ref: _name(items) for ref, items in everybody.items() if ref in meant}
+    if not refs and len(everybody) > 1:
+        raise _shared(given, contacts | others)
+    # What others are called by, too, tells this person only where it is said so.
+    shared = {each for ref in others for item in everybody[ref] for each in _own(item)}
+    addresses = (theirs - shared) | given
+    names, links, copies = addresses | meant.keys() | refs, [], 0
+    with accord.state.read() as tx:
+        there = tx.links.all()
+        for link in there:
+            if link.kind is not Kind.CONTACT:
+                continue
+            if found := tx.pairings.by_refs(link.id, Side.CRM, meant):
+                links.append(link)
+                copies += len(found)
+                names |= {pairing.groupware.ref for pairing in found.values()}
+    users = set(accord.crm.users(sorted(addresses)).values())
+    own = (x for x in there if x.user in users or addresses_in(x.principal) & addresses)
     return Wanted(
-        addresses=theirs,
-        contacts=tuple(sorted(contacts)),
+        addresses=tuple(sorted(addresses)),
+        contacts=contacts,
+        others=others,
         copies=copies,
         links=tuple(links),
         names=frozenset(names),
         own=tuple(own),
+    )
+
+
+def _bearing(
+    accord: Accord, addresses: Collection[str], refs: Collection[str]
+) -> dict[str, list[Contact]]:
+    """Return by ref what is known of all contacts with one of these addresses, or of these refs.
+
+    Of the CRM, which tells them all only where it can erase, and of what was paired.
+    """
+    found: dict[str, list[Contact]] = {}
+    if isinstance(accord.crm, erasures.Erasing):
+        for ref, item in accord.crm.bearing(addresses, refs).items():
+            found[ref] = [item]
+    else:
+        found = {ref: [] for ref in accord.crm.contacts(sorted(addresses)).values()}
+    with accord.state.read() as tx:
+        for link in tx.links.all():
+            if link.kind is not Kind.CONTACT:
+                continue
+            for pairing in tx.pairings.all(link.id):
+                items = [x.item for x in (pairing.crm, pairing.groupware)]
+                told = [item for item in items if isinstance(item, Contact)]
+                if pairing.crm.ref in refs or any(_own(item) & set(addresses) for item in told):
+                    found.setdefault(pairing.crm.ref, []).extend(told)
+    return dict(sorted(found.items()))
+
+
+def _erased(accord: Accord, refs: Collection[str]) -> set[str]:
+    """Return which of these were erased before: then to say so again completes it."""
+    known = erasures.knower(accord.state) if refs else None
+    return set() if known is None else {ref for ref in refs if known(ref)}
+
+
+def _name(items: Iterable[Contact]) -> str:
+    return next((name for item in items if (name := name_of(item))), "")
+
+
+def _shared(addresses: Collection[str], contacts: Mapping[str, str]) -> ConfigError:
+    """Return the error for several contacts of whom nobody said which is the person."""
+    said = ", ".join(f"{ref} {name}".strip() for ref, name in contacts.items())
+    whole = " ".join(("accord erase", *sorted(addresses), *contacts))
+    return ConfigError(
+        f"{len(contacts)} CRM contacts share {' or '.join(sorted(addresses))}, or another address "
+        f"with one who has it: {said}",
+        field="person",
+        hint=f"name those who are the person: `{whole}` erases all of them",
     )
 
 
@@ -113,11 +172,12 @@ def erase(
     erasures.remember(accord.state, wanted.names, by)
     left: list[str] = []
     crm = accord.crm
+    erases = isinstance(crm, erasures.Erasing)
     if wanted.contacts and isinstance(crm, erasures.Erasing):
-        crm.erase(Kind.CONTACT, *wanted.contacts)
-    elif wanted.links:
+        crm.erase(Kind.CONTACT, *sorted(wanted.contacts))
+    elif not erases and (wanted.contacts or wanted.links):
         left.append("this CRM's records have to be erased in the CRM itself")
-    working = [link for link in wanted.links if not link.paused and link.mode is not Mode.OBSERVE]
+    working = [link for link in wanted.links if _works(link)]
     reports = sync(accord, working, Options(cause="erasure"), progress)
     left += [
         f"{link.name} is paused or only observes: its copies stay"
@@ -126,10 +186,37 @@ def erase(
     ]
     left += [f"{one.name}: {one.error}" for one in reports if one.error]
     left += [f"{one.name}: {one.held} held for approval" for one in reports if one.held]
+    said = {one.link for one in reports if one.error or one.held}
+    left += _standing(accord, [x for x in working if x.id not in said], wanted, erases=erases)
     _forget_folders(accord, wanted, queue)
-    purged = _purge(accord, wanted, left)
+    purged = _purge(accord, wanted, progress)
     left += [wanted.goes_on] if wanted.own else []
     return Erased(reports=tuple(reports), purged=purged, left=tuple(left))
+
+
+def _works(link: Link) -> bool:
+    return not link.paused and link.mode is not Mode.OBSERVE
+
+
+def _standing(
+    accord: Accord, links: Iterable[Link], wanted: Wanted, *, erases: bool
+) -> Iterator[str]:
+    """Say which copies still stand although their links were visited."""
+    with accord.state.read() as tx:
+        for link in links:
+            found = tx.pairings.by_refs(link.id, Side.CRM, wanted.contacts).values()
+            refs = {pairing.crm.ref: bool(pairing.frozen) for pairing in found}
+            if free := sum(refs.values()):
+                items = (
+                    "an item that it let go of stays"
+                    if free == 1
+                    else (f"{free} items that it let go of stay")
+                )
+                yield f"{link.name}: {items} in the mailbox, for its owner to delete"
+            stuck = sorted(ref for ref, frozen in refs.items() if not frozen)
+            if stuck and erases:
+                how = f"`accord explain {stuck[0]}` says why"
+                yield f"{link.name}: a copy could not be deleted; {how}"
 
 
 def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
@@ -142,21 +229,36 @@ def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
     )
 
 
-def _purge(accord: Accord, wanted: Wanted, left: Sequence[str]) -> Purged:
-    """Purge state; while copies are left their pairs stay, or nobody would know the copies."""
-    known = wanted.addresses.__contains__ if left else erasures.knower(accord.state)
+def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> Purged:
+    """Purge state of everybody who was ever erased, but for what tells which copies still stand.
+
+    Whose visits could not take them away yet, of whichever erasure, look at everything anew: what
+    waited for that may be gone.
+    """
+    known = erasures.knower(accord.state)
     assert known is not None
+    refs, links = set[str](), list[Link]()
+    with accord.state.read() as tx:
+        for link in tx.links.all():
+            if link.kind is not Kind.CONTACT:
+                continue
+            theirs = [ref for ref in tx.pairings.refs(link.id, Side.CRM) if known(ref)]
+            pairings = tx.pairings.by_refs(link.id, Side.CRM, theirs).values()
+            live = [pairing for pairing in pairings if not pairing.frozen]
+            refs |= {pairing.side(side).ref for pairing in live for side in Side}
+            links += [link] if live else []
     # What still names others, who were erased before, says nothing about this person.
-    return accord.state.purge(known, wanted.names.__contains__)
+    purged = accord.state.purge(
+        lambda name: known(name) and name not in refs, wanted.names.__contains__
+    )
+    if links:
+        with accord.state.begin() as tx:
+            for link in links:
+                look_anew(tx, link)
+        sync(accord, list(filter(_works, links)), Options(cause="erasure"), progress)
+    return purged
 
 
-def _is_of(snapshot: object, contacts: set[str], addresses: set[str]) -> bool:
-    ref, item = getattr(snapshot, "ref", ""), getattr(snapshot, "item", None)
-    return ref in contacts or bool(_own(item) & addresses)
-
-
-def _own(item: object) -> set[str]:
+def _own(item: Contact) -> set[str]:
     """Return a contact's own addresses."""
-    if not isinstance(item, Contact):
-        return set()
     return {found for mail in item.mails for found in addresses_in(mail.address)}

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from accord.model.item import Contact
 from accord.model.kinds import Kind
 from accord.ports.errors import ConfigError
 from accord.state.ids import new_id
@@ -25,6 +26,13 @@ from accord.state.state import State
 @runtime_checkable
 class Erasing(Protocol):
     """Be a CRM whose records can be erased for good."""
+
+    def bearing(self, addresses: Iterable[str], refs: Iterable[str] = ()) -> Mapping[str, Contact]:
+        """Return by ref the contacts that have one of the addresses or are named so themselves.
+
+        Whoever owns them, deleted ones too; of erased ones nothing is left.
+        """
+        ...
 
     def erase(self, kind: Kind, *refs: str) -> None:
         """Remove the content of records, whoever owns them."""
@@ -74,14 +82,17 @@ def knower(state: State) -> Callable[[str], bool] | None:
     return tell
 
 
-def replay(state: State, crm: object = None) -> Purged | None:
-    """Erase anew everybody who ever was, in the CRM too where it can; None where nobody was."""
+def replay(state: State, crm: object = None, *, erased: bool = False) -> Purged | None:
+    """Erase anew everybody who ever was, in the CRM too where it can; None where nobody was.
+
+    Where their records are `erased`, or are now, visits go on to delete copies that still stand.
+    """
     known = knower(state)
     if known is None:
         return None
     if isinstance(crm, Erasing):
         crm.erase_known(Kind.CONTACT, known)
-    return state.purge(known)
+    return state.purge(known, empty=erased or isinstance(crm, Erasing))
 
 
 def _hash(key: bytes, name: str) -> str:

@@ -100,30 +100,28 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
     A link stays in the folder it began with: another default or a new calendar doesn't move it,
     for then everything in the old one would look deleted; nor does another name that a person
     gives it. Where settings name another folder than that, it is raised, too, unless the link
-    `stays`; and where the mailbox is another one than the link is bound to.
+    `stays`; and where the mailbox is another one than the link is bound to. What the link itself
+    names is looked up by that name once, and anew where it names another one.
     """
     with accord.state.read() as tx:
         kept = tx.settings.some(folder_key(link), named_key(link), binding_key(link))
     recognize(session, link, kept.get(binding_key(link), {}))
-    kind, former = groupware_kind(link.kind), str(kept.get(folder_key(link), ""))
+    kind, named, name = groupware_kind(link.kind), _named(session, link), kept.get(named_key(link))
+    former = _former(kept.get(folder_key(link), ""), named)
     fitting = [folder for folder in session.folders() if kind in folder.kinds]
     began = next((folder for folder in fitting if folder.id == former), None)
     if stays and began is not None:
         return former
     if link.folder:
-        for folder in fitting:
-            if link.folder in (folder.id, folder.name):
-                return folder.id
-        raise no_folder(link.principal, link.folder, kind, fitting)
-    named = _named(session, link)
-    if began is not None and _is_meant(accord, link, began, named, kept.get(named_key(link))):
+        if name == link.folder and began is None and former and _has_worked(accord, link):
+            raise _gone(link, former)
+        return _linked(link, fitting, began, known=name == link.folder)
+    if began is not None and _is_meant(accord, link, began, named, name):
         return former
     if former and (named is None or _has_worked(accord, link)):
         if began is not None and named is not None:
             raise _misplaced(link, began, named)
-        hint = "nothing follows from that: bring it back, or name another folder in the link"
-        detail = f"the folder {former} of {link.principal} isn't there any more"
-        raise ConfigError(detail, field="folder", hint=hint)
+        raise _gone(link, former)
     if named is not None:
         if not named.folder:
             raise no_folder(link.principal, named.name, kind, fitting, named.setting)
@@ -135,6 +133,24 @@ def find_folder(accord: Accord, session: Session, link: Link, *, stays: bool = F
         hint = "make one there, or name another folder in the link"
         raise ConfigError(f"{link.principal} has no folder for {kind}s", field="folder", hint=hint)
     return chosen.id
+
+
+def _former(former: str, named: Named | None) -> str:
+    """Return the id by now of the folder a link began with: a person may have made it since."""
+    if former and named is not None and named.there and former == named.planned:
+        return named.folder
+    return former
+
+
+def _linked(link: Link, fitting: list[Folder], began: Folder | None, *, known: bool) -> str:
+    """Return the folder that a link names itself; where it is `known`, whatever it is called."""
+    if known and began is not None:
+        return began.id
+    # Several may have one name.
+    for folder in fitting if began is None else [began, *fitting]:
+        if link.folder in (folder.id, folder.name):
+            return folder.id
+    raise no_folder(link.principal, link.folder, groupware_kind(link.kind), fitting)
 
 
 def _is_meant(
@@ -175,6 +191,16 @@ def _has_worked(accord: Accord, link: Link) -> bool:
 def _leaves(tx: Tx, link: Link) -> bool:
     """Tell whether anything of a link may stand in its folder."""
     return bool(tx.pairings.count(link.id) or tx.intents.of_link(link.id))
+
+
+def _gone(link: Link, former: str) -> ConfigError:
+    """Return the error for a link whose folder isn't there, although another may be called so."""
+    return ConfigError(
+        f"the folder {former} of {link.principal} isn't there any more",
+        field="folder",
+        hint="nothing follows from that: bring it back; or `accord links remove "
+        f"{link.name}` lets go of what it paired there, and imported again it begins anew",
+    )
 
 
 def _misplaced(link: Link, began: Folder, named: Named) -> ConfigError:

@@ -17,7 +17,10 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Select, Table, delete, or_, select, update
 
 from accord.db.tx import AnyRow, chunks
+from accord.model.item import Contact
+from accord.model.kinds import Kind
 from accord.model.learning import learnt
+from accord.model.observe import Snapshot
 from accord.state.append_only import changeable
 from accord.state.blobs import Blobs
 from accord.state.codec import unpack
@@ -87,15 +90,22 @@ class Purge:
 
     `read` opens what only reads, `begin` what writes. Of snapshots that stay, and of entries, those
     are counted that are about whom `asked` tells, by default all that are known. Whatever breaks
-    off, doing it again completes it.
+    off, doing it again completes it. With `empty` pairs of theirs stay without their content, so
+    that a visit finds and deletes a copy that may still stand; it is for records that are erased.
     """
 
     def __init__(
-        self, read: Opening, begin: Opening, known: Known, asked: Known | None = None
+        self,
+        read: Opening,
+        begin: Opening,
+        known: Known,
+        asked: Known | None = None,
+        *,
+        empty: bool = False,
     ) -> None:
         """Keep the ways in."""
         self._read, self._begin, self._known = read, begin, known
-        self._asked = asked or known
+        self._asked, self._empty = asked or known, empty
 
     def purge(self) -> Purged:
         """Take everything out that names them, and what is about a record of theirs."""
@@ -127,17 +137,40 @@ class Purge:
         )
 
     def _pairs(self) -> tuple[int, set[str]]:
-        """Let go of pairs that are about a record of theirs; return their snapshots' digests."""
+        """Let go of pairs that are about a record of theirs; return their snapshots' digests.
+
+        Or empty them; of pairs that were let go before no visit deletes the copy.
+        """
         row = PAIRINGS.c
         query = select(row.id, row.crm_ref, row.groupware_ref, row.crm_blob, row.groupware_blob)
-        gone = [e for e in self._rows(query, row.id) if self._known(e[1]) or self._known(e[2])]
+        query = query.add_columns(row.frozen, LINKS.c.kind)
+        query = query.join(LINKS, LINKS.c.id == row.link, isouter=True)
+        theirs = [e for e in self._rows(query, row.id) if self._known(e[1]) or self._known(e[2])]
+        stay, gone = list[str](), list[str]()
+        for each in theirs:
+            stays = self._empty and not each.frozen and each.kind == Kind.CONTACT
+            (stay if stays else gone).append(each.id)
 
         def remove(context: Context, some: list[str]) -> int:
             context.db.execute(delete(FILES).where(FILES.c.pairing.in_(some)))
             return context.db.execute(delete(PAIRINGS).where(row.id.in_(some))).rowcount
 
-        count = self._slices([each.id for each in gone], remove)
-        return count, {digest for each in gone for digest in each[3:]}
+        def empty(context: Context, some: list[str]) -> int:
+            context.db.execute(delete(FILES).where(FILES.c.pairing.in_(some)))
+            blobs = Blobs(context)
+            for column in (row.crm_blob, row.groupware_blob):
+                found = context.db.execute(select(row.id, column).where(row.id.in_(some))).all()
+                known = blobs.get_items(digest for _, digest in found)
+                for key, digest in found:
+                    if digest not in known:
+                        continue
+                    (blank,) = blobs.put_items([_emptied(known[digest])])
+                    change = update(PAIRINGS).where(row.id == key, column == digest)
+                    context.db.execute(change.values({column: blank}))
+            return len(some)
+
+        count = self._slices(gone, remove) + self._slices(stay, empty)
+        return count, {digest for each in theirs for digest in (each[3], each[4])}
 
     def _naming(self) -> tuple[set[str], set[str]]:
         """Return the digests of the images that name them, and of those who is asked for."""
@@ -362,6 +395,11 @@ class Purge:
 
     def _named(self, text: str) -> bool:
         return any(self._known(address) for address in addresses_in(text))
+
+
+def _emptied(snapshot: Snapshot) -> Snapshot:
+    """Return a contact's snapshot with nothing but what finds the contact on its side."""
+    return replace(snapshot, item=Contact(uid=snapshot.item.uid), modified=None, by="")
 
 
 def _is_address(text: str) -> bool:

@@ -329,14 +329,18 @@ class State:
         return count
 
     def purge(
-        self, known: Callable[[str], bool], asked: Callable[[str], bool] | None = None
+        self,
+        known: Callable[[str], bool],
+        asked: Callable[[str], bool] | None = None,
+        *,
+        empty: bool = False,
     ) -> Purged:
         """Take people out of everything, while others go on; `known` tells what is theirs.
 
         Where only one of them is asked for, `asked` tells whose entries are counted, and whose
-        mentions that stay.
+        mentions that stay. With `empty` pairs of erased records stay, without content.
         """
-        purged = Purge(self._reading, self._context, known, asked).purge()
+        purged = Purge(self._reading, self._context, known, asked, empty=empty).purge()
         self.database.empty_log()
         return purged
 

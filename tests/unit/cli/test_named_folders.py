@@ -13,7 +13,7 @@ import pytest
 from accord.sandbox.exchange.hand import Hand
 from accord.service.bootstrap import open_accord
 from accord.service.config import load
-from accord.service.opening import named_key
+from accord.service.opening import folder_key, named_key
 from tests.exchange import LINK, ROBOT, TARGET, House
 from tests.peers import Account
 from tests.unit.cli.conftest import Run, event
@@ -202,6 +202,97 @@ def test_a_link_stays_in_a_named_folder_that_its_person_renames(
     assert said in refused(run, "sync", "--all")
 
 
+def test_a_folder_made_by_hand_that_is_made_where_it_lacks_stays_the_links_own(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    """Renamed, it is no longer called what the settings name: no second one is made for that."""
+    run = installed
+    mailbox.rename("CRM entries")
+    run("import", "-", stdin=mailbox.text(NAMED + MADE))
+    for name, title in (("CRM entries", "Kick-off"), ("My CRM", "Later"), ("Ours", "Last")):
+        mailbox.rename(name)
+        run("crm", "put", "--as", "alice", stdin=event(title))
+        run("sync", "--all")
+        assert f"link alice-event: works in {name}\n" in run("check", code=None).out
+        assert title in mailbox.titles()
+    assert len(mailbox.titles()) == 3
+
+
+def test_a_folder_made_by_hand_before_the_first_write_makes_it_is_that_one(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    run("import", "-", stdin=mailbox.text(NAMED + MADE))
+    run("sync", "--all")
+    assert "will be made when first needed" in run("check").out
+    began = folders_of_links()
+    mailbox.rename("CRM entries")
+    for title in ("Kick-off", "Later"):
+        run("crm", "put", "--as", "alice", stdin=event(title))
+        run("sync", "--all")
+        assert title in mailbox.titles()
+    assert folders_of_links() != began, "known by its own id"
+    mailbox.rename("My CRM")
+    run("crm", "put", "--as", "alice", stdin=event("Last"))
+    run("sync", "--all")
+    assert mailbox.titles() == {"Kick-off", "Later", "Last"}
+
+
+def test_a_link_stays_in_the_folder_that_it_names_when_its_person_renames_that(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    mailbox.rename("CRM entries")
+    run("import", "-", stdin=mailbox.text(link='folder = "CRM entries"'))
+    for title in ("Kick-off", "Later", "Last"):
+        run("crm", "put", "--as", "alice", stdin=event(title))
+        run("sync", "--all")
+        assert title in mailbox.titles()
+        if title == "Later":
+            mailbox.make("CRM entries")
+        mailbox.rename("My CRM")
+    assert "link alice-event: works in My CRM\n" in run("check").out
+
+    for name in ("CRM entires", "Sales"):
+        strange = mailbox.text(link=f'folder = "{name}"')
+        assert "folder can't change" in refused(run, "import", "-", stdin=strange)
+    run("import", "-", stdin=mailbox.text(link='folder = "My CRM"'))
+    run("sync", "--all")
+    assert mailbox.titles() == {"Kick-off", "Later", "Last"}
+
+
+def test_another_folder_that_a_link_names_is_looked_up_anew(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    mailbox.rename("CRM entries")
+    run("import", "-", stdin=mailbox.text(link='folder = "CRM entries"'))
+    run("sync", "--all")
+    mailbox.make("Sales")
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    run("import", "-", stdin=mailbox.text(link='folder = "Sells"'))
+    assert "has no folder 'Sells' for events" in refused(run, "sync", "--all")
+    run("import", "-", stdin=mailbox.text(link='folder = "Sales"'))
+    run("sync", "--all")
+    assert "link alice-event: works in Sales\n" in run("check").out
+    assert mailbox.titles() == set()
+
+
+def test_no_other_folder_of_the_name_takes_the_place_of_one_that_is_gone(
+    installed: Run, mailbox: Mailbox
+) -> None:
+    run = installed
+    mailbox.rename("CRM entries")
+    run("import", "-", stdin=mailbox.text(link='folder = "CRM entries"'))
+    run("crm", "put", "--as", "alice", stdin=event("Kick-off"))
+    run("sync", "--all")
+    with closing(open_accord(load(None, {}, Path()))) as accord, accord.state.begin() as tx:
+        tx.settings.put(folder_key(tx.links.all()[0]), "elsewhere")
+    said = refused(run, "sync", "--all")
+    assert "isn't there any more" in said and "`accord links remove alice-event`" in said
+    assert mailbox.titles() == {"Kick-off"}
+
+
 @pytest.mark.parametrize("words", [["withdraw"], ["links", "remove", "--withdraw"]])
 def test_a_link_that_never_began_is_withdrawn_without_its_folder(
     installed: Run, mailbox: Mailbox, words: list[str]
@@ -214,6 +305,12 @@ def test_a_link_that_never_began_is_withdrawn_without_its_folder(
     assert "alice-event" in run("links").out, "a plan removes nothing"
     assert "alice-event: removed, 0 pairs let go" in run(*words, "alice", "--yes").out
     assert "alice-event" not in run("links").out
+
+
+def folders_of_links() -> list[str]:
+    """By which ids the links know the folders that they work in."""
+    with closing(open_accord(load(None, {}, Path()))) as accord, accord.state.read() as tx:
+        return [tx.settings.get(folder_key(link), "") for link in tx.links.all()]
 
 
 def begun(run: Run, mailbox: Mailbox) -> str:

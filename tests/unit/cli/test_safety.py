@@ -58,6 +58,12 @@ def _names(mailboxes: MemoryGroupware) -> list[str]:
     return sorted(str(getattr(one.item, "full_name", "")) for one in found)
 
 
+def _refs(run: Run, user: str, *names: str) -> list[str]:
+    """Return the refs of a user's contacts of these names."""
+    rows = run("crm", "list", "contact", "--as", user, "--json").rows
+    return [row["ref"] for name in names for row in rows if row["item"]["full_name"] == name]
+
+
 def _told(run: Run) -> str:
     """Return all that Accord tells of anybody."""
     crm = run("crm", "list", "contact", "--as", "alice", "--json", code=None).out
@@ -89,6 +95,56 @@ def test_an_erased_person_is_nowhere_any_more(
     assert kept == []
     office("sync", "--all")
     assert _names(mailboxes) == ["Carol Keeper"]
+
+
+@pytest.fixture
+def twin(office: Run) -> str:
+    """The ref of another contact under Bob's address, whom no link synchronizes."""
+    office("crm", "users", "add", "zoe", "--address", "zoe@x.test")
+    office("crm", "put", "--as", "zoe", stdin=contact("Bob Twin", BOB))
+    (ref,) = _refs(office, "zoe", "Bob Twin")
+    return ref
+
+
+def test_of_contacts_who_share_an_address_all_are_named_and_none_is_left(
+    office: Run, twin: str, mailboxes: MemoryGroupware
+) -> None:
+    """A deleted one is one of them: its record still has all that it had."""
+    office("crm", "put", "--as", "zoe", stdin=contact("Bob Former", BOB))
+    (former,), (bob,) = _refs(office, "zoe", "Bob Former"), _refs(office, "alice", "Bob Client")
+    office("crm", "delete", former, "--as", "zoe")
+    for words in (["--plan"], ["--yes"]):
+        refused = office("erase", BOB, *words, code=exits.WRONG).err
+        told = {f"{bob} Bob Client", f"{twin} Bob Twin", f"{former} Bob Former"}
+        assert f"3 CRM contacts share {BOB}" in refused and all(each in refused for each in told)
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    command = f"accord erase {BOB} {' '.join(sorted([bob, twin, former]))}"
+    assert command in " ".join(refused.split())
+    office(*command.split()[1:], "--yes")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    assert "Bob" not in office("crm", "list", "contact", "--as", "zoe", "--json").out
+    office("crm", "restore", former, "--as", "zoe", code=exits.FAILED)
+    office("erase", BOB, "--yes")
+
+
+def test_of_contacts_who_share_an_address_those_that_are_not_named_stay(
+    office: Run, twin: str, mailboxes: MemoryGroupware
+) -> None:
+    (bob,) = _refs(office, "alice", "Bob Client")
+    assert f"- {bob} Bob Client shares an address" in office("erase", twin, "--plan").out
+    said = office("erase", BOB, bob, "--yes").out
+    assert f"- {BOB}, {bob} Bob Client\n- {twin} Bob Twin shares an address" in said
+    assert _names(mailboxes) == ["Carol Keeper"]
+    assert _refs(office, "zoe", "Bob Twin") == [twin]
+    office("erase", twin, "--yes")
+    assert _refs(office, "zoe", "Bob Twin") == []
+
+
+def test_another_contact_under_a_second_address_of_theirs_is_named_too(office: Run) -> None:
+    both = Contact(full_name="Bob", mails=(Mailto(address="b@x.test"), Mailto(address=BOB)))
+    office("crm", "put", "--as", "alice", stdin=msgspec.json.encode(both).decode())
+    refused = office("erase", "b@x.test", "--yes", code=exits.WRONG).err
+    assert "Bob Client" in refused and "2 CRM contacts share b@x.test" in refused
 
 
 def test_what_still_names_others_is_not_counted_for_who_is_erased(
@@ -125,7 +181,7 @@ def test_nothing_of_who_is_erased_stays_in_a_log_that_others_keep_open(
             return sorted(each.name for each in files if BOB.encode() in each.read_bytes())
 
         assert {"accord-queue.db-wal", "crm.db-wal"} <= set(told())
-        office("erase", BOB, "--yes")
+        office("erase", BOB, *_refs(office, "alice", "Bob Client", "Bob Twin"), "--yes")
         assert told() == []
 
 
@@ -189,6 +245,23 @@ def test_a_restored_backup_is_rid_of_who_was_erased_since_and_is_held(
     assert "✗" not in office("status").out
     assert _names(mailboxes) == ["Carol Keeper"]
     assert (tmp_path / "accord.db.former").exists()
+
+
+@pytest.mark.parametrize("crm", ["database:", "database:sqlite:///crm.db"])
+def test_a_copy_that_an_erasure_had_to_leave_goes_after_a_backup_was_put_back(
+    run: Run, mailboxes: MemoryGroupware, tmp_path: Path, crm: str
+) -> None:
+    office = _open(run, mailboxes, tmp_path, crm)
+    office("backup", "before.db")
+    office("pause", "alice-contact")
+    office("erase", BOB, "--yes", code=exits.FAILED)
+    office("restore", "before.db", "--yes")
+    assert "Bob" not in _told(office) and BOB not in _told(office)
+    assert BOB.encode() not in (tmp_path / "accord.db").read_bytes()
+    office("check", "--accept", code=None)
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
 
 
 def test_with_a_key_command_the_erasures_lie_beside_the_settings(
@@ -263,6 +336,65 @@ def test_what_waits_on_a_pause_is_said_and_done_by_erasing_again(
     office("erase", BOB, "--yes")
     assert _names(mailboxes) == ["Carol Keeper"]
     assert "Bob" not in _told(office)
+
+
+def test_another_erasure_lets_none_forget_what_an_earlier_one_still_has_to_remove(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    office("pause", "alice-contact")
+    office("erase", BOB, "--yes", code=exits.FAILED)
+    office("erase", "quirin@client.test", "--yes")
+    office("resume", "alice-contact")
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    office("erase", BOB, "--yes")
+    assert "Bob" not in _told(office)
+
+
+def test_a_copy_whose_deletion_is_held_is_deleted_once_approved_whoever_is_erased_meanwhile(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    rule = '[[rule]]\nname = "contacts"\nkind = "contact"\n[rule.guard]\ndeletes = 0\n'
+    office("import", "-", stdin=rule)
+    office("rules", "activate", "contacts", "--yes")
+    office("sync", "--all")
+    held = "alice-contact: 1 held for approval"
+    assert held in office("erase", BOB, "--yes", code=exits.FAILED).err
+    office("erase", "quirin@client.test", "--yes")
+    assert _names(mailboxes) == ["Bob Client", "Carol Keeper"]
+    office("held", "approve", "--all", "--yes")
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+    office("erase", BOB, "--yes")
+    assert "Bob" not in _told(office)
+
+
+def test_a_copy_that_can_not_be_deleted_is_said_and_goes_once_it_can(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    person, (bob,) = mailboxes.person("alice@x.test"), _refs(office, "alice", "Bob Client")
+    copy = next(one for one in person.list(Kind.CONTACT) if "Bob Client" in repr(one.item))
+    person.corrupt(copy.ref)
+    office("sync", "--all", code=None)
+    told = f"alice-contact: a copy could not be deleted; `accord explain {bob}` says why"
+    assert told in office("erase", BOB, "--yes", code=exits.FAILED).err
+    assert "can't be read at present" in office("explain", bob).out
+    person.corrupt(copy.ref, "")
+    office("sync", "--all")
+    assert _names(mailboxes) == ["Carol Keeper"]
+
+
+def test_a_copy_that_was_moved_elsewhere_is_said_once_and_stays(
+    office: Run, mailboxes: MemoryGroupware
+) -> None:
+    person = mailboxes.person("alice@x.test")
+    copy = next(one for one in person.list(Kind.CONTACT) if "Bob Client" in repr(one.item))
+    person.move(copy.ref, person.add_folder("Old", Kind.CONTACT))
+    office("sync", "--all")
+    told = "alice-contact: an item that it let go of stays in the mailbox, for its owner to delete"
+    assert told in office("erase", BOB, "--yes", code=exits.FAILED).err
+    assert "Bob" not in _told(office)
+    office("erase", BOB, "--yes")
 
 
 def test_links_of_the_person_who_is_erased_are_said_until_they_are_gone(

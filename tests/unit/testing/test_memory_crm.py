@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from accord.crm.memory import MemoryCrm, Right, build
-from accord.model.item import Absence, Contact, Event, Task
+from accord.model.item import Absence, Contact, Event, Mailto, Task
 from accord.model.kinds import Kind
 from accord.model.observe import Deleted, Denied, Observation, OutOfScope, Seen
 from accord.model.parts import Attendee
@@ -40,6 +40,19 @@ def test_reassigning_takes_a_record_out_of_scope(crm: MemoryCrm) -> None:
     assert isinstance(look(crm, "ann", task.ref), OutOfScope)
     assert isinstance(look(crm, "bob", task.ref), Seen)
     assert crm.person("bob").owner(task.ref) == "bob"
+
+
+def test_all_bearers_of_an_address_are_found_until_they_are_erased(crm: MemoryCrm) -> None:
+    ann = crm.person("ann")
+    one, two = (
+        ann.add(Contact(full_name=name, mails=(Mailto(address="Eve@Example.com"),)))
+        for name in ("Eve", "Eva")
+    )
+    ann.delete(two.ref)
+    assert crm.bearing(["eve@example.com"]).keys() == {one.ref, two.ref}
+    crm.erase(Kind.CONTACT, two.ref)
+    assert crm.bearing(["eve@example.com"]).keys() == {one.ref}
+    assert crm.bearing([], [one.ref, two.ref, "x"]).keys() == {one.ref}
 
 
 def test_an_assignee_is_found_by_any_of_their_addresses(crm: MemoryCrm) -> None:

@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 
-from accord.crm.database import counter, feed, handing, people, removing, users
-from accord.crm.database.nouns import noun_of
+from accord.crm.database import counter, feed, handing, people, records, removing, users
+from accord.crm.database.nouns import CONTACT, noun_of
 from accord.crm.database.session import DatabaseSession
 from accord.crm.database.store import Store
 from accord.crm.database.traits import TRAITS
 from accord.crm.database.users import Changes
-from accord.crm.database.viewer import CONTACT_MODES, Viewer
+from accord.crm.database.viewer import CONTACT_MODES, NOBODY, Viewer
 from accord.db import Database, Tx, migrate
+from accord.model.item import Contact
 from accord.model.kinds import Kind
 from accord.model.observe import Snapshot
 from accord.model.parts import Person
@@ -97,6 +98,13 @@ class DatabaseCrm:
         """Return the one contact that has each address, casefolded."""
         with self.store.read(single=True) as tx:
             return people.contacts(tx, addresses)
+
+    def bearing(self, addresses: Iterable[str], refs: Iterable[str] = ()) -> Mapping[str, Contact]:
+        """Return by ref all contacts with one of the addresses, and those of the refs."""
+        with self.store.read() as tx:
+            known = people.bearers(tx, addresses, refs)
+            found = records.load(tx, CONTACT, NOBODY, known)
+        return {ref: one.item for ref, one in found.items() if isinstance(one.item, Contact)}
 
     def erase(self, kind: Kind, *refs: str) -> None:
         """Remove the content of records for good, whoever owns them."""

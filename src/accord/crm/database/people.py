@@ -82,6 +82,20 @@ def contacts(tx: Tx, addresses: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def bearers(tx: Tx, addresses: Iterable[str], refs: Iterable[str]) -> list[str]:
+    """Return the refs of all contacts of these addresses or refs, deleted ones too, none erased."""
+    there, found = CONTACTS.c.erased.is_(False), set[str]()
+    for some in chunks(folded(addresses)):
+        query = select(CONTACT_MAILS.c.contact_id).where(CONTACT_MAILS.c.address.in_(some))
+        found.update(tx.execute(query).scalars())
+    found.update(refs)
+    known: set[str] = set()
+    for some in chunks(sorted(found)):
+        query = select(CONTACTS.c.id).where(CONTACTS.c.id.in_(some), there)
+        known.update(tx.execute(query).scalars())
+    return sorted(known)
+
+
 def folded(addresses: Iterable[str]) -> list[str]:
     """Return the addresses casefolded, each once, without empty ones."""
     return list(dict.fromkeys(address.casefold() for address in addresses if address))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from accord.crm.memory.person import Person
@@ -135,6 +135,19 @@ class MemoryCrm:
                     for mail in record.item.mails:
                         found.setdefault(mail.address.casefold(), set()).add(record.ref)
         return {a: next(iter(refs)) for a, refs in found.items() if a in wanted and len(refs) == 1}
+
+    def bearing(self, addresses: Iterable[str], refs: Iterable[str] = ()) -> Mapping[str, Contact]:
+        """Return by ref all contacts with one of the addresses, and those of the refs."""
+        wanted, named = {address.casefold() for address in addresses}, set(refs)
+        with self.store.lock:
+            found = {ref: each.item for ref, each in self.store.records.items()}
+            gone = set(self.store.erased)
+        return {
+            ref: item
+            for ref, item in found.items()
+            if isinstance(item, Contact) and ref not in gone
+            if ref in named or any(mail.address.casefold() in wanted for mail in item.mails)
+        }
 
     def erase(self, kind: Kind, *refs: str) -> None:
         """Remove the content of records for good, whoever owns them."""

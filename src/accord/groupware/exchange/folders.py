@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accord.groupware.exchange import wire
 from accord.groupware.exchange.client import FOLDER, Client, field, kept, own
@@ -32,7 +33,10 @@ _SETTING = {Kind.EVENT: "calendar", Kind.TASK: "task_list", Kind.CONTACT: "addre
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """Be one folder: `ref` is what Accord calls it, `place` the server's id."""
+    """Be one folder: `ref` is what Accord calls it, `place` the server's id.
+
+    `planned` is how one that a person made by hand was called while it lacked.
+    """
 
     ref: str
     place: str
@@ -40,6 +44,7 @@ class Found(Struct, frozen=True, kw_only=True):
     kinds: frozenset[Kind]
     writable: bool
     trash: bool = False
+    planned: str = ""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -55,8 +60,10 @@ class Place(Struct, frozen=True, kw_only=True):
     whole: bool = True
 
     def folder(self, ref: str) -> Found | None:
-        """Return the folder that Accord calls so."""
-        return next((each for each in self.found if each.ref == ref), None)
+        """Return the folder that Accord calls so, or called so before somebody made it."""
+        exact = next((each for each in self.found if each.ref == ref), None)
+        made = next((each for each in self.found if ref and each.planned == ref), None)
+        return replace(made, ref=ref) if exact is None and made is not None else exact
 
     def lack(self, ref: str) -> Found | None:
         """Return the folder that Accord calls so, where it isn't there yet."""
@@ -121,7 +128,8 @@ def named_in_settings(config: Config, place: Place, kind: Kind) -> Named | None:
         return None
     ref = _default(config, place, _usable(place), kind)
     there = bool(ref) and place.lack(ref) is None
-    return Named(setting=_SETTING[kind], name=name, folder=ref, there=there)
+    planned = _alias(kind, name) if _made_by_us(config, kind) else ""
+    return Named(setting=_SETTING[kind], name=name, folder=ref, there=there, planned=planned)
 
 
 def _usable(place: Place) -> list[Found]:
@@ -198,7 +206,7 @@ def _planned(config: Config, found: tuple[Found, ...]) -> Iterable[Found]:
     for kind in FORMS:
         name = default_name(config, kind)
         ref = _alias(kind, name)
-        if _made_by_us(config, kind) and not any(each.ref == ref for each in found):
+        if _made_by_us(config, kind) and not any(ref in (e.ref, e.planned) for e in found):
             yield Found(ref=ref, place="", name=name, kinds=frozenset({kind}), writable=True)
 
 
@@ -208,7 +216,10 @@ def _made_by_us(config: Config, kind: Kind) -> bool:
 
 
 def _alias(kind: Kind, name: str) -> str:
-    """Return what a folder that Accord makes is called before and after it is there."""
+    """Return what a folder that Accord makes is called before and after it is there.
+
+    It is marked so: whatever a person calls it later, it is known.
+    """
     return f"~{kind}:{name}"
 
 
@@ -216,13 +227,14 @@ def _found(node: Node, trash: bool, config: Config) -> Found:
     kinds = of_class(wire.text_at(node, "FolderClass"))
     # Most people's folders are called alike: one text serves all of them.
     name = sys.intern(wire.text_at(node, "DisplayName") or "(without a name)")
-    ref = "" if trash else kept(node, FOLDER)
+    ref, planned = "" if trash else kept(node, FOLDER), ""
     for kind in kinds:
-        ours = (
+        wanted = (
             _made_by_us(config, kind) and name.casefold() == default_name(config, kind).casefold()
         )
-        if ours and not ref and not trash:
-            ref = _alias(kind, default_name(config, kind))
+        if wanted and not ref and not trash:
+            # Nothing but its own id tells it from another one once its person renames it.
+            planned = _alias(kind, default_name(config, kind))
     rights = wire.child(node, "EffectiveRights")
     # A server that doesn't tell is asked by trying.
     writable = rights is None or all(
@@ -230,7 +242,13 @@ def _found(node: Node, trash: bool, config: Config) -> Found:
     )
     place = _id(node)
     return Found(
-        ref=ref or place, place=place, name=name, kinds=kinds, writable=writable, trash=trash
+        ref=ref or place,
+        place=place,
+        name=name,
+        kinds=kinds,
+        writable=writable,
+        trash=trash,
+        planned=planned,
     )
 
 

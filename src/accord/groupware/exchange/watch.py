@@ -233,6 +233,7 @@ def ways_of(config: Config) -> tuple[str, ...]:
 
 
 def _places(place: Place, wanted: frozenset[str]) -> dict[str, str]:
-    found = {each.place: each.ref for each in place.found if each.ref in wanted and not each.trash}
+    known = ((each, place.folder(each)) for each in sorted(wanted))
+    found = {one.place: each for each, one in known if one is not None and not one.trash}
     found.pop("", None)
     return found

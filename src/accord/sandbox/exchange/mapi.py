@@ -207,8 +207,10 @@ def _derived(item: Item, known: Mapping[str, list[Node]], key: str) -> str | Non
     return forms.get(text("CalendarItemType"))
 
 
-def of_folder(folder: Folder, counts: tuple[int, int, int], last: int, asked: Node) -> Node | None:
-    """Return an extended property of a folder.
+def of_folder(
+    folder: Folder, counts: tuple[int, int, int], last: int, kept: str, asked: Node
+) -> Node | None:
+    """Return an extended property of a folder; `kept` is what somebody gave it as that.
 
     `counts` are its items, those unread and its folders; `last` is its latest change's number,
     which stands for the time of it, as each must be told from the one before.
@@ -223,7 +225,7 @@ def of_folder(folder: Folder, counts: tuple[int, int, int], last: int, asked: No
         "tag/0x3613/String": folder.kind or "",
         "tag/0x670a/SystemTime": _time(last),
     }
-    value = values.get(extended_key(asked))
+    value = values.get(extended_key(asked)) or kept
     if not value:
         return None
     uri = copy.deepcopy(asked)

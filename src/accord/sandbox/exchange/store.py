@@ -38,6 +38,8 @@ CREATE INDEX IF NOT EXISTS folder_role ON folder (mailbox, role);
 CREATE TABLE IF NOT EXISTS folder_gone (
   id INTEGER PRIMARY KEY, mailbox INTEGER NOT NULL, created INTEGER NOT NULL,
   change INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS folder_property (
+  folder INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (folder, key));
 CREATE TABLE IF NOT EXISTS item (
   id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox INTEGER NOT NULL, folder INTEGER NOT NULL,
   kind TEXT NOT NULL, made TEXT NOT NULL, modified TEXT NOT NULL,
@@ -266,10 +268,20 @@ class Store:
             self.tell_folder("CreatedEvent", made)
         return made
 
+    def put_folder_property(self, folder: int, key: str, value: str) -> None:
+        """Keep an extended property of a folder."""
+        self.run("INSERT OR REPLACE INTO folder_property VALUES (?, ?, ?)", folder, key, value)
+
+    def folder_property(self, folder: int, key: str) -> str:
+        """Return an extended property of a folder; empty where it has none."""
+        query = "SELECT value FROM folder_property WHERE folder = ? AND key = ?"
+        return str(next((row[0] for row in self.rows(query, folder, key)), ""))
+
     def remove_folder(self, folder: Folder) -> None:
         """Remove a folder, which must be empty, and remember that it was there."""
         change = self.next_change(folder.mailbox)
         self.run("DELETE FROM folder WHERE id = ?", folder.id)
+        self.run("DELETE FROM folder_property WHERE folder = ?", folder.id)
         self.run(
             "INSERT INTO folder_gone (id, mailbox, created, change) VALUES (?, ?, ?, ?)",
             *(folder.id, folder.mailbox, folder.created, change),

@@ -6,6 +6,7 @@ from accord.sandbox.exchange import changes, ids, mapi
 from accord.sandbox.exchange.call import Call, batch
 from accord.sandbox.exchange.errors import EwsError
 from accord.sandbox.exchange.people import distinguished
+from accord.sandbox.exchange.shapes import extended_key
 from accord.sandbox.exchange.store import Folder
 from accord.sandbox.exchange.xml import Node, child, flag, local, m, t, text_at
 
@@ -68,6 +69,9 @@ def create_folder(call: Call, request: Node) -> Node:
         _check_name(call, parent, name)
         kind = text_at(sent, "FolderClass") or _CLASSES.get(local(sent), "IPF.Note")
         made = call.store.add_folder(parent.mailbox, parent.id, name, kind)
+        for each in (one for one in sent if local(one) == "ExtendedProperty"):
+            key, value = extended_key(each[0]), text_at(each, "Value") or ""
+            call.store.put_folder_property(made.id, key, value)
         return [m("Folders", t(element(made), folder_id(made)))]
 
     return batch(call, request[1], work, lambda: [m("Folders")])
@@ -212,7 +216,8 @@ def _extended(call: Call, folder: Folder, asked: Node) -> Node | None:
     store = call.store
     below = int(str(store.rows("SELECT count(*) FROM folder WHERE parent = ?", folder.id)[0][0]))
     counts = (store.count_items(folder.id), store.count_unread(folder.id), below)
-    return mapi.of_folder(folder, counts, store.last_in(folder), asked)
+    kept = store.folder_property(folder.id, extended_key(asked))
+    return mapi.of_folder(folder, counts, store.last_in(folder), kept, asked)
 
 
 def _below(call: Call, folder: Folder, *, deep: bool) -> list[Folder]:
