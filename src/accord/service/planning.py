@@ -188,8 +188,10 @@ def _reconcile(visit: Visit, case: Case, waiting: Waiting, refs: Mapping[Place, 
     steps = await_approval(steps, waiting.approved, RULE_CHANGED, done)
     moved = msgspec.structs.replace(moved, steps=steps)
     held, clashes = _holds(steps), _clashes_otherwise(steps, usual)
-    # What is in conflict stays so, unless somebody has approved what the new version brings.
-    if not held and (agreed or not (clashes or pairing.contested)):
+    # What is in conflict stays so, unless somebody has approved what the new version brings. Where
+    # the older one has nothing to do, a new conflict is opened: nothing is written by that.
+    stays = pairing.contested or (clashes and usual)
+    if not held and (agreed or not stays):
         return moved
     answers = [refs[place] for side in Side if (place := (side, pairing.side(side).ref)) in refs]
     asked = bool(answers) and not visit.activating

@@ -365,6 +365,23 @@ def test_a_conflict_stays_open_where_a_write_beside_it_was_cut_off_as_the_rule_c
     assert world.pending() == before
 
 
+@pytest.mark.parametrize("winner", Side)
+def test_values_that_only_a_new_mapping_compares_are_asked_about(winner: Side) -> None:
+    world, _, _ = paired(fields={"title": FieldRule(direction=Direction.NONE)})
+    clash(world)
+    world.sync()
+    active = world.activate(clash=Clash.HOLD)
+    for full in (False, True):
+        assert world.sync(full=full).writes == 0
+        (asked,) = world.pending()
+        assert asked.cause is Cause.CONFLICT
+    assert not resolve(world.accord, asked.id, winner).error
+    title = "CRM" if winner is CRM else "Mailbox"
+    assert world.titles() == ([title], [title])
+    assert world.pending() == []
+    assert world.pairings()[0].rule == active.version
+
+
 def test_what_a_rule_change_brings_beside_a_conflict_waits_and_is_done_once_approved() -> None:
     world, _, item = paired(clash=Clash.HOLD)
     clash(world)
