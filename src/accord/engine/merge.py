@@ -162,6 +162,17 @@ def open_fields(pairing: Pairing, fields: Iterable[str], policy: Policy) -> tupl
     return tuple(name for name, unlike in disagreeing.items() if unlike)
 
 
+def agrees(pairing: Pairing, policy: Policy) -> bool:
+    """Tell whether both bases are what they would be by `policy`, had they never been otherwise.
+
+    Raises RuleFailed where a mapping fails.
+    """
+    bases = {side: pairing.side(side) for side in Side}
+    halves = [_half(side, pairing, bases, policy, undo=False) for side in Side]
+    settled = all(half.settled(name) for half in halves for name in half.flows)
+    return settled and not pairing.contested
+
+
 def shared_edits(pairing: Pairing, to: Side, now: Snapshot, policy: Policy) -> tuple[str, ...]:
     """Return the fields of shared content edited since the base on the side opposite `to`.
 

@@ -22,7 +22,7 @@ from accord.engine.plan import (
 from accord.model.kinds import Side
 from accord.ports.adapter import Outcome
 from accord.ports.errors import AccordError, Denied, Gone, ItemError
-from accord.service.commit import advance, commit
+from accord.service.commit import advance, commit, leads_on
 from accord.service.ledger import Ledger
 from accord.service.meetings import is_meeting
 from accord.service.opening import LEASE_SECONDS
@@ -50,7 +50,7 @@ def apply(visit: Visit, decided: Sequence[Decided], report: Report) -> list[Deci
     busy = [d for d in decided if _writes(d)]
     for some in chunks(quiet, _SETTLED_CHUNK):
         _note(visit, some, report)
-    again: list[Decided] = []
+    again = [one for one in quiet if leads_on(one)]
     done = 0
     for some in chunks(busy, min(visit.crm.batch, visit.groupware.batch)):
         visit.progress("writing", done, len(busy))

@@ -63,7 +63,7 @@ def commit(
             ledger.note(step, decided.case)
     if done:
         advance(decided, ledger)
-    return stale or (done and decided.anew)
+    return stale or (done and leads_on(decided))
 
 
 def _unmet(decided: Decided, jobs: Sequence[Job], outcomes: dict[str, Outcome]) -> bool:
@@ -76,9 +76,21 @@ def _unmet(decided: Decided, jobs: Sequence[Job], outcomes: dict[str, Outcome]) 
 
 def advance(decided: Decided, ledger: Ledger) -> None:
     """Let a pair stand under another rule, once nothing of the way there waits any more."""
-    waits = any(isinstance(s, Hold) or (isinstance(s, Skip) and s.parked) for s in decided.steps)
-    if decided.rule and decided.case.pairing is not None and not waits:
-        ledger.advance(decided.case.pairing, decided.rule)
+    if not decided.rule or _waits(decided):
+        return
+    met = (ledger.entered(step.pairing) for step in decided.steps if isinstance(step, Pair))
+    pairing = decided.case.pairing or next(met, None)
+    if pairing is not None:
+        ledger.advance(pairing, decided.rule)
+
+
+def leads_on(decided: Decided) -> bool:
+    """Tell whether a case is to be planned again now that its steps are done."""
+    return decided.anew and not _waits(decided)
+
+
+def _waits(decided: Decided) -> bool:
+    return any(isinstance(s, Hold) or (isinstance(s, Skip) and s.parked) for s in decided.steps)
 
 
 def _failures(jobs: Sequence[Job], outcomes: dict[str, Outcome], ledger: Ledger) -> bool:

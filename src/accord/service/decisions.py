@@ -25,15 +25,14 @@ from accord.service.begin import attend
 from accord.service.cases import again
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet, why_readonly
-from accord.service.opening import Options, silent
+from accord.service.opening import Options, load_policies, silent
 from accord.service.planning import decide as plan_anew
-from accord.service.planning import load_policies
 from accord.service.pull import confirm
 from accord.service.report import Report
 from accord.service.sync import ROUNDS, sync
 from accord.service.undo_held import undo_held
 from accord.service.visit import Decided, Progress, Visit
-from accord.service.waiting import RULE_CHANGED
+from accord.service.waiting import of_rule_change
 from accord.state.codec import decode_step
 from accord.state.records import Cause, Entry, Link, Mode, Pending
 from accord.state.state import Tx
@@ -155,7 +154,7 @@ def held_beside(accord: Accord, conflict: str) -> list[Waiting]:
         if one.pending.cause is Cause.HELD
         and not one.pending.approved
         and isinstance(one.step, Hold)
-        and not one.step.cause.startswith(RULE_CHANGED)
+        and not of_rule_change(one.step.cause)
     ]
 
 
@@ -265,7 +264,7 @@ def _decided(
     nothing with it, and doesn't change how the winner's values are carried.
     """
     loser = winner.other
-    load_policies(visit, [case])
+    load_policies(visit, [pairing.rule])
     policy = visit.policy_under(pairing.rule)
     updates = {s.side: s for s in reconcile(case, policy) if isinstance(s, Update)}
     carried = policy.carried(loser, now[winner].item)

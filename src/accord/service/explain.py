@@ -134,7 +134,7 @@ def _explain(tx: Tx, link: Link, crm: str, groupware: str) -> Explanation:
     rejected = [one for one in everything if one.refused]
     gone = _gone(everything)
     version = pairing.rule if pairing is not None else (last.rule if last else "")
-    rule = tx.rules.get(version) or tx.rules.active(link.rule)
+    rule = tx.rules.former(version) or tx.rules.active(link.rule)
     failed = next((entry.error for entry in history if entry.error), "")
     return Explanation(
         link=link.name,

@@ -18,8 +18,8 @@ from accord.ports.errors import AccordError, Gone, ItemError
 from accord.ports.fault import contained
 from accord.service.begin import end
 from accord.service.files_bytes import keeps
-from accord.service.files_guard import forget_strays, held_file, judge
-from accord.service.files_pair import Losing, PairFiles
+from accord.service.files_guard import Losing, forget_strays, held_file, judge
+from accord.service.files_pair import PairFiles
 from accord.service.pausing import require_going
 from accord.service.report import Report
 from accord.service.visit import Visit

@@ -8,22 +8,49 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from accord.engine.extent import Extent
 from accord.engine.guard import fingerprint, guard
-from accord.engine.plan import Hold, Plan, Refile, Step
+from accord.engine.plan import Hold, Pairing, Plan, Refile, Step
 from accord.model.kinds import Side
 from accord.service.extent import HOUR, WANTED
 from accord.service.planning import waiting_of
 from accord.service.visit import Visit
+from accord.service.waiting import FORMER_LOST
 from accord.state.codec import decode_step, encode_step
+from accord.state.files import FilesOf
 from accord.state.records import Cause, Mode, Pending
 from accord.state.state import Tx
 
 
-def judge(visit: Visit, steps: Sequence[Refile], waiting: Sequence[Pending]) -> dict[str, Step]:
+class Losing(Struct, frozen=True):
+    """Be what is planned for a pair that would lose files, and what was learned on the way."""
+
+    steps: tuple[Refile | Hold, ...]
+    known: FilesOf
+
+
+def is_judged(visit: Visit, pairing: Pairing, step: Refile) -> bool:
+    """Tell whether a step waits for the guard: it loses a file, or the pair's rule is lost."""
+    return step.before is not None or pairing.rule not in visit.policies
+
+
+def put_to_guard(
+    visit: Visit, pairing: Pairing, steps: Sequence[Refile]
+) -> tuple[Refile | Hold, ...]:
+    """Return steps as the guard is to see them: held, where the pair's rule is lost."""
+    if pairing.rule in visit.policies:
+        return tuple(steps)
+    return tuple(Hold(held=step, cause=FORMER_LOST, why=step.why) for step in steps)
+
+
+def judge(
+    visit: Visit, steps: Sequence[Refile | Hold], waiting: Sequence[Pending]
+) -> dict[str, Step]:
     """Return what becomes of each step, by its fingerprint; `waiting` is what is held by now."""
     plan = Plan(link=visit.link.id, steps=tuple(steps))
-    extent, pilot = _extent(visit, steps, waiting), visit.link.mode is Mode.PILOT
+    extent, pilot = _extent(visit, plan.files, waiting), visit.link.mode is Mode.PILOT
     guarded = guard(plan, visit.rule, extent, waiting_of(waiting), pilot=pilot)
     return {fingerprint(step): one for step, one in zip(steps, guarded.steps, strict=True)}
 

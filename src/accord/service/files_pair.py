@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from msgspec import Struct
 
 from accord.engine.files import File, Sums, compare, file_of, steps_of
 from accord.engine.guard import fingerprint
@@ -24,7 +23,7 @@ from accord.ports.adapter import Ask
 from accord.ports.errors import Gone, ItemError, Rejected
 from accord.service.files_bytes import Bytes, Read, is_file, keeps
 from accord.service.files_due import files_on, of_occurrences
-from accord.service.files_guard import keep_held
+from accord.service.files_guard import Losing, is_judged, keep_held, put_to_guard
 from accord.service.files_journal import enter
 from accord.service.files_photo import (
     agreed_after_undo,
@@ -35,19 +34,12 @@ from accord.service.files_photo import (
     with_reasons,
 )
 from accord.service.ledger import Ledger
-from accord.service.opening import LEASE_SECONDS
+from accord.service.opening import LEASE_SECONDS, load_policies
 from accord.service.pausing import require_going
 from accord.service.redaction import label_of
 from accord.service.report import Report
 from accord.service.visit import Visit
 from accord.state.files import FilesOf, Hanging
-
-
-class Losing(Struct, frozen=True):
-    """Be what is planned for a pair that would lose files, and what was learned on the way."""
-
-    steps: tuple[Refile, ...]
-    known: FilesOf
 
 
 class PairFiles:
@@ -62,6 +54,7 @@ class PairFiles:
         verdict: Mapping[str, Step] | None = None,
     ) -> None:
         """Work on `pairing`, of whose files `known` is known; `verdict` is the guard's."""
+        load_policies(visit, [pairing.rule])
         self._visit = visit
         self._report = report
         self._pairing = pairing
@@ -108,8 +101,9 @@ class PairFiles:
             held = self._bytes.held = {side: self._told(side, now[side]) for side in Side}
             self._done += self._made_good(held)
             sums, steps = self._planned(now, held, open_to)
-            if self._verdict is None and any(step.before is not None for step in steps):
-                return Losing(steps=steps, known=self._learned(held, and_before=True))
+            if self._verdict is None and any(self._is_judged(step) for step in steps):
+                shown = put_to_guard(self._visit, self._pairing, steps)
+                return Losing(steps=shown, known=self._learned(held, and_before=True))
             chosen = [step for step in steps if self._allowed(step)]
             self._begin(chosen)
             done = self._carry(chosen, held)
@@ -230,7 +224,7 @@ class PairFiles:
 
     def _allowed(self, step: Refile) -> bool:
         """Tell whether a step may be done; note it where it waits, or nobody has judged it."""
-        if step.before is None:
+        if not self._is_judged(step):
             return True
         mark = fingerprint(step)
         judged = (self._verdict or {}).get(mark)
@@ -239,6 +233,9 @@ class PairFiles:
         elif not isinstance(judged, Refile):
             self._waits[mark] = judged
         return isinstance(judged, Refile)
+
+    def _is_judged(self, step: Refile) -> bool:
+        return is_judged(self._visit, self._pairing, step)
 
     def _begin(self, steps: Sequence[Refile]) -> None:
         """Note what is about to be done: whoever comes after a kill enters what was done of it."""
@@ -306,7 +303,7 @@ class PairFiles:
 
     @property
     def _policy(self) -> Policy:
-        return self._visit.policies.get(self._pairing.rule, self._visit.policy)
+        return self._visit.policy_under(self._pairing.rule)
 
     def _open_to(self, now: dict[Side, Snapshot]) -> set[Side]:
         """Return the sides that files may be hung on, by rule and by whose meeting it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from accord.engine.guard import fingerprint
-from accord.engine.plan import Create, Hung, Pairing, Refile, Step
+from accord.engine.plan import Create, Hold, Hung, Pairing, Refile, Step
 from accord.model.files import file_field, files_of
 from accord.model.item import kind_of
 from accord.model.kinds import Side
@@ -17,7 +17,7 @@ from accord.model.parts import STORED
 from accord.ports.errors import ItemError
 from accord.service.files_bytes import keeps
 from accord.service.files_due import files_on
-from accord.service.files_guard import held_file, judge
+from accord.service.files_guard import held_file, judge, put_to_guard
 from accord.service.files_pair import PairFiles
 from accord.service.redaction import label_of
 from accord.service.report import Report
@@ -36,20 +36,23 @@ def foresee_files(visit: Visit, decided: Sequence[Decided]) -> tuple[Step, ...]:
         keys |= {held_file(one).pairing for one in waiting if one.approved}
         pairs = tx.pairings.get_many(keys)
         known = {key: tx.files.get(key) or FilesOf() for key in pairs}
-    found = [step for each in decided for one in each.steps for step in _with(visit, one)]
+    found: list[Refile | Hold] = [
+        step for each in decided for one in each.steps for step in _with(visit, one)
+    ]
     for key in sorted(pairs):
         try:
             found += _Foreseen(visit, Report(link=visit.link.id), pairs[key], known[key]).steps()
         except ItemError:
             continue  # the visit that carries files says so, and of which
-    verdict = judge(visit, [step for step in found if step.before is not None], waiting)
+    judged = [one for one in found if isinstance(one, Hold) or one.before is not None]
+    verdict = judge(visit, judged, waiting)
     return tuple(verdict.get(fingerprint(step), step) for step in found)
 
 
 class _Foreseen(PairFiles):
     """Be one pair that is only looked at."""
 
-    def steps(self) -> tuple[Refile, ...]:
+    def steps(self) -> tuple[Refile | Hold, ...]:
         """Return what `settle` would do; raises ItemError."""
         now = self._now = {side: self._fetch(side) for side in Side}
         open_to = self._open_to(now)
@@ -58,7 +61,7 @@ class _Foreseen(PairFiles):
         with self._bytes.stack:
             held = self._bytes.held = {side: self._told(side, now[side]) for side in Side}
             _, steps = self._planned(now, held, open_to)
-        return steps
+        return put_to_guard(self._visit, self._pairing, steps)
 
 
 def _with(visit: Visit, step: Step) -> Iterator[Refile]:

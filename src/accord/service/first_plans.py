@@ -20,7 +20,7 @@ from accord.service.accord import Accord
 from accord.service.opening import Options
 from accord.service.report import Report
 from accord.service.sync import preview, sync
-from accord.service.waiting import RULE_CHANGED
+from accord.service.waiting import of_rule_change
 from accord.state.records import Entry, Link, Mode
 from accord.state.state import Tx
 from accord.state.templates import Given
@@ -183,5 +183,5 @@ def _agreed(report: Report, link: Link) -> frozenset[str]:
     return frozenset(fingerprint(step) for step in shown) | frozenset(
         fingerprint(step)
         for step in report.plan.steps
-        if isinstance(step, Hold) and step.cause == RULE_CHANGED
+        if isinstance(step, Hold) and of_rule_change(step.cause)
     )

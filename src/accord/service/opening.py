@@ -26,7 +26,7 @@ from accord.ports.fitting import Fitting
 from accord.ports.folders import Named, NamesFolders, no_folder
 from accord.rules.facts import Facts
 from accord.rules.failure import InvalidExpression, RuleFailed
-from accord.rules.program import program_of
+from accord.rules.program import former_of, program_of
 from accord.rules.rule import Rule, Unfit
 from accord.service.accord import Accord
 from accord.service.bindings import bind, binding_key, ids_of, recognize
@@ -443,6 +443,22 @@ def learn(visit: Visit, observations: Iterable[Observation]) -> None:
     """Put the facts about what was observed into the policy; older rules' policies go."""
     facts = facts_of(visit, observations)
     visit.knowing({visit.rule.version: msgspec.structs.replace(visit.policy, facts=facts)})
+
+
+def load_policies(visit: Visit, versions: Iterable[str]) -> None:
+    """Let the visit know the policies of these versions of rules, under which pairs still stand.
+
+    One that is unknown, can't be read or works no longer has none.
+    """
+    lacking = set(versions) - visit.policies.keys()
+    if not lacking:
+        return
+    with visit.state.read() as tx:
+        for version in lacking:
+            rule = tx.rules.former(version)
+            program = former_of(rule) if rule is not None else None
+            if program is not None:
+                visit.policies[version] = msgspec.structs.replace(visit.policy, program=program)
 
 
 def folder_key(link: Link) -> str:

@@ -25,6 +25,7 @@ from accord.service.counterparts import ask_for
 from accord.service.ends import back_marker, marker_of
 from accord.service.keeping import kept
 from accord.service.ledger import Ledger
+from accord.service.opening import load_policies
 from accord.service.pausing import require_going
 from accord.service.pull import confirm
 from accord.service.report import Report
@@ -66,6 +67,7 @@ def _settle_batch(visit: Visit, intents: list[Intent], report: Report) -> None:
         pairings = tx.pairings.get_many({i.pairing for i in intents if i.pairing})
         uids = {s.item.uid for _, s in steps if isinstance(s, Create) and s.item.uid}
         claims = {c.uid: c.link for c in tx.claims.get_many(visit.instance, uids).values()}
+    load_policies(visit, {pairing.rule for pairing in pairings.values()})
     found |= _find_restored(visit, [i_s for i_s in steps if i_s[0].id not in found], pairings)
     ledger = Ledger(visit, report)
     updates: dict[str, list[tuple[Update, Snapshot]]] = {}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from msgspec import Struct
 
 from accord.engine.plan import Pairing
@@ -16,10 +15,9 @@ from accord.model.item import Item
 from accord.model.kinds import Side
 from accord.model.observe import Observation, Seen, Snapshot
 from accord.ports.adapter import Ask
-from accord.rules.program import former_of
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet
-from accord.service.opening import learn
+from accord.service.opening import learn, load_policies
 from accord.service.pull import confirm
 from accord.service.visit import Visit
 from accord.state.records import Entry
@@ -106,7 +104,7 @@ def stand(visit: Visit, groups: Sequence[tuple[Entry, ...]]) -> list[Standing]:
     seen = [observation for one in now for observation in one.values()]
     bases = [Seen(pair.side(side)) for pair in pairs if pair for side in Side]
     learn(visit, [*seen, *bases, *map(Seen, images.values())])
-    policies = _policies(visit, pairs)
+    load_policies(visit, [pair.rule for pair in pairs if pair])
     return [
         Standing(
             entries=group,
@@ -114,7 +112,7 @@ def stand(visit: Visit, groups: Sequence[tuple[Entry, ...]]) -> list[Standing]:
             settled=settled,
             pairing=pair,
             now=found,
-            policy=policies.get(pair.rule if pair else "", visit.policy),
+            policy=visit.policy_under(pair.rule if pair else ""),
         )
         for group, pair, found in zip(groups, pairs, now, strict=True)
     ]
@@ -164,15 +162,3 @@ def _ask(visit: Visit, side: Side, asks: Sequence[dict[Side, Ask]]) -> dict[str,
     if side is Side.CRM:
         return answers
     return {ref: discreet(visit, answer) for ref, answer in answers.items()}
-
-
-def _policies(visit: Visit, pairs: Sequence[Pairing | None]) -> dict[str, Policy]:
-    """Return the policy of each rule version that a pair still stands under."""
-    found = {visit.rule.version: visit.policy}
-    with visit.state.read() as tx:
-        for version in {pair.rule for pair in pairs if pair} - found.keys():
-            rule = tx.rules.get(version)
-            program = former_of(rule) if rule is not None else None
-            if program is not None:
-                found[version] = msgspec.structs.replace(visit.policy, program=program)
-    return found

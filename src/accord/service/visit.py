@@ -41,8 +41,9 @@ class Stance(StrEnum):
 class Decided(Struct, frozen=True, kw_only=True):
     """Be one case with the steps the engine took it to.
 
-    `rule` is the version to which the steps bring the pair, where that isn't its own. `anew` says
-    that more is to be decided once they are done: what the changed rule brings.
+    `rule` is the version to which the steps bring the pair, or under which they make one, where
+    that isn't its own or the one in force. `anew` says that more is to be decided once they are
+    done: what the changed rule brings.
     """
 
     case: Case
@@ -96,7 +97,10 @@ class Visit(Struct, kw_only=True):
         return self.stance is Stance.WRITING
 
     def policy_under(self, rule: str) -> Policy:
-        """Return the policy that a pair goes by which stands under a version of the rule."""
+        """Return the policy that a pair goes by which stands under a version of the rule.
+
+        Where that version can't be applied any more, it is the active one's.
+        """
         return self.policies.get(rule, self.policy)
 
     def end(self, side: Side) -> End:

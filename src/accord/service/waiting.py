@@ -21,6 +21,14 @@ from accord.state.state import Tx
 RULE_CHANGED = "rule change: nothing changes before you approve"
 """Why something is held that follows from a changed rule alone."""
 
+FORMER_LOST = (
+    "rule change: the former version can no longer be applied, so nobody can tell what is new; "
+    "approving this lets the item go on under the version in force"
+)
+"""Why everything is held about a pair that stands under such a version."""
+
+RULE_CHANGES = (RULE_CHANGED, FORMER_LOST)
+
 RETRY = timedelta(minutes=1)
 """How long after the first failure something is tried again."""
 
@@ -59,7 +67,12 @@ def settle(
             if over:
                 tx.pending.settle(link, side, over, cause)
     refused = [one for one in found if one.cause is Cause.HELD and one.refused]
-    tx.pending.put_many([one for one in refused if one.why.startswith(RULE_CHANGED)])
+    tx.pending.put_many([one for one in refused if of_rule_change(one.why)])
+
+
+def of_rule_change(cause: str) -> bool:
+    """Tell whether something is held because its rule has changed, said no to before or not."""
+    return cause.startswith(RULE_CHANGES)
 
 
 def still_refused(tx: Tx, link: str, run: str) -> list[str]:

@@ -53,6 +53,13 @@ class Rules(Repository):
         body = self.db.execute(_BODY, {"version": version}).scalar()
         return None if body is None else msgspec.json.decode(body, type=learnt(Rule))
 
+    def former(self, version: str) -> Rule | None:
+        """Return a version that something still stands under; None also where it is unreadable."""
+        try:
+            return self.get(version)
+        except msgspec.DecodeError:
+            return None
+
     def active(self, name: str) -> Rule | None:
         """Return the version in force."""
         version, _ = self._names(name)

@@ -26,14 +26,16 @@ from accord.model.parts import STORED, Attachment, Attendee, Person, files
 from accord.model.recurrence import Frequency, Override, RecurrenceRule
 from accord.ports.adapter import Ask, Draft, Revision
 from accord.ports.errors import Retry
-from accord.rules.rule import Rule, Scope
+from accord.rules.rule import FieldRule, Filters, Rule, Scope
 from accord.service.bootstrap import open_accord
+from accord.service.decisions import approve
 from accord.service.explain import explain
 from accord.service.files_due import occurrence_files
 from accord.service.init import init
 from accord.service.report import Report
-from accord.service.sync import sync
-from accord.state.records import Link, Mode, Target
+from accord.service.sync import preview, sync
+from accord.service.waiting import FORMER_LOST
+from accord.state.records import Cause, Link, Mode, Target
 from accord.testing.samples import at
 from tests.contract.test_groupware_exchange import adapter_for
 from tests.exchange import House
@@ -256,6 +258,52 @@ def test_a_changed_file_replaces_the_former_one(world: Make, side: Side) -> None
     here.sync()
     assert here.both() == {"plan.pdf": b"another plan"}
     here.quiet()
+
+
+def test_a_file_waits_where_the_rule_of_its_pair_works_no_longer(world: Make) -> None:
+    here = world()
+    here.add(Side.CRM)
+    here.sync()
+    lost = Rule(name="r", kind=Kind.EVENT, filter=Filters(crm="gone(item.title)"))
+    new = Rule(name="r", kind=Kind.EVENT, fields={"title": FieldRule(outbound="'Busy'")})
+    with here.accord.state.begin() as tx:
+        (pairing,) = tx.pairings.all("l")
+        tx.pairings.put("l", msgspec.structs.replace(pairing, rule=tx.rules.put(lost)))
+        tx.rules.activate("r", tx.rules.put(new))
+    here.put(Side.CRM)
+    (shown,) = preview(here.accord, [here.link])
+    assert shown.plan is not None and [step.name for step in shown.plan.steps][-1] == "hold"
+    for _ in range(2):
+        here.sync()
+        assert here.files(Side.GROUPWARE) == {}
+        with here.accord.state.read() as tx:
+            (held,) = tx.pending.by_link("l", Cause.FILE)
+        assert held.why == FORMER_LOST
+    approve(here.accord, [held.id])
+    assert here.both() == {"plan.pdf": PLAN}
+    here.quiet()
+
+
+def test_a_file_left_by_a_visit_cut_off_goes_by_the_rule_its_pair_stands_under(
+    world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = world()
+    here.add(Side.CRM)
+    here.sync()
+    here.put(Side.CRM)
+    fields = {
+        "title": FieldRule(outbound="'Busy'"),
+        "attachments": FieldRule(direction=Direction.NONE),
+    }
+    new = Rule(name="r", kind=Kind.EVENT, scope=Scope.ALL, fields=fields)
+    with monkeypatch.context() as patch:
+        patch.setattr("accord.service.sync.carry_files", lambda *_: None)
+        here.sync()
+        with here.accord.state.begin() as tx:
+            tx.rules.activate("r", tx.rules.put(new))
+        here.sync()
+    here.sync()
+    assert here.both() == {"plan.pdf": PLAN}
 
 
 def test_changed_on_both_sides_both_stay(world: Make) -> None:
