@@ -302,7 +302,8 @@ def _enter_updated(
         if pairing is not None:
             _enter_loss(step, pairing, now, ledger)
         ledger.wrote(step, after.ref, step.before, after, other, step.pairing)
-        if step.undoes and side.other not in done:
+        # Nobody has been told yet of what was in conflict beside it.
+        if step.contested or (step.undoes and side.other not in done):
             ledger.doubt(side, after.ref)
 
 

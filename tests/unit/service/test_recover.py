@@ -20,7 +20,7 @@ from accord.ports.adapter import Written
 from accord.ports.errors import Denied
 from accord.rules.rule import Clash, FieldRule, Meetings
 from accord.service.undo import select, undo
-from accord.state.records import Entry
+from accord.state.records import Cause, Entry
 from tests.unit.service.kit import CRM, GROUPWARE, Crash, World, event
 from tests.unit.service.watched import WatchedWorld
 
@@ -412,6 +412,24 @@ def test_what_an_exchange_replaced_is_kept_although_more_was_edited_since(loser:
     replaced = "Ours" if loser is CRM else "Theirs"
     clashes = [change for entry in world.journal(step="clash") for change in entry.fields]
     assert replaced in {change.before for change in clashes} | {each.after for each in clashes}
+    assert quiet(world)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_conflict_beside_a_write_that_was_cut_off_is_told_at_once(side: Side) -> None:
+    world, (record,), (item,) = paired(rule={"clash": Clash.HOLD})
+    world.person().edit(record, title="Ours")
+    world.mailbox().edit(item, title="Theirs")
+    if side is CRM:
+        world.mailbox().edit(item, location="Room")
+    else:
+        world.person().edit(record, location="Room")
+    assert world.crash(at(f"after update on {side}"))
+    assert world.pending() == []
+    world.sync()
+    (asked,) = world.pending()
+    assert (asked.cause, asked.ref_crm, asked.ref_groupware) == (Cause.CONFLICT, record, item)
+    assert world.titles() == (["Ours"], ["Theirs"])
     assert quiet(world)
 
 
