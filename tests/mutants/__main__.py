@@ -70,7 +70,9 @@ ROOMS = {
         Room(
             "ledger",
             service("ledger"),
-            service_tests("ledger", "ledger_pairs", *APPLY, "conflicts", "redaction"),
+            service_tests(
+                "ledger", "ledger_pairs", *APPLY, "conflicts", "redaction", "rule_change"
+            ),
         ),
         Room("apply", service(*APPLY), service_tests(*APPLY, "claims", "refused", "undo")),
     )

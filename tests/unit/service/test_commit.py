@@ -14,7 +14,7 @@ import accord.service.sync
 from accord.engine.plan import Frozen
 from accord.engine.policy import pairing_id
 from accord.model.kinds import Direction, Kind, Side
-from accord.model.parts import Attendee, Body, Person
+from accord.model.parts import Attendee, Body, Person, Privacy
 from accord.model.recurrence import EventStatus
 from accord.ports.adapter import Written
 from accord.ports.errors import Denied, Gone, ItemError, Rejected, Retry, Stale
@@ -26,6 +26,7 @@ from accord.rules.rule import (
     Leaving,
     Meetings,
     OneWay,
+    Private,
     Window,
 )
 from accord.service.decisions import approve
@@ -434,6 +435,19 @@ def test_half_of_it_refused_the_rest_stands_and_it_waits(failed: Side, error: An
         assert (each.item.title, each.item.location) == ("CRM", "Mailbox")  # type: ignore[union-attr]
     assert world.pending() == []
     assert quiet(world)
+
+
+@pytest.mark.parametrize(("side", "place"), [(CRM, "CRM"), (GROUPWARE, "mailbox")])
+def test_of_a_private_entry_it_is_said_who_refuses_it_and_not_in_which_words(
+    side: Side, place: str
+) -> None:
+    world = WatchedWorld(rule={"private": Private.BUSY})
+    (world.person() if side is GROUPWARE else world.mailbox()).add(event(privacy=Privacy.PRIVATE))
+    world.answer(side, "create", Rejected("'Review' is too long", code="too-long"))
+    world.sync()
+    (waiting,) = world.pending()
+    assert waiting.why.startswith(f"the {place} refuses it (too-long); ")
+    assert "Review" not in waiting.why
 
 
 @pytest.mark.parametrize("cut", Side)
