@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from accord.engine.merge import Merged, merge, merge_alike, shared_edits
+from accord.engine.merge import Merged, agrees, merge, merge_alike, shared_edits
 from accord.engine.plan import Pairing
 from accord.engine.policy import Policy
 from accord.model.diff import patch
@@ -268,6 +268,24 @@ def test_a_changed_rule_shows_in_the_difference_of_both_projections() -> None:
     under = msgspec.structs.replace(policy(new), former=policy(old).program)
     result = merged(pairing(event("Review")), under=under)
     assert result.groupware == {"title": "X Review"}
+
+
+@pytest.mark.parametrize(
+    ("direction", "agreed"),
+    [
+        (Direction.BOTH, False),
+        (Direction.OUTBOUND, False),
+        (Direction.INBOUND, False),
+        (Direction.NONE, True),
+    ],
+)
+def test_a_pair_agrees_where_nothing_that_travels_either_way_differs(
+    direction: Direction, agreed: bool
+) -> None:
+    under = policy(rule_of(fields={"title": FieldRule(direction=direction)}))
+    assert agrees(pairing(event("CRM"), event("Mailbox")), under) is agreed
+    assert agrees(pairing(event("CRM")), under)
+    assert not agrees(pairing(event("CRM"), contested=("title",)), under)
 
 
 # Groups.
