@@ -85,8 +85,12 @@ def advance(decided: Decided, ledger: Ledger) -> None:
 
 
 def leads_on(decided: Decided) -> bool:
-    """Tell whether a case is to be planned again now that its steps are done."""
-    return decided.anew and not _waits(decided)
+    """Tell whether a case is to be planned again now that its steps are done.
+
+    Where the guard left none that moves a pair, because somebody said no, it is as it was.
+    """
+    moves = any(isinstance(step, Update | Pair) for step in decided.steps)
+    return decided.anew and moves and not _waits(decided)
 
 
 def _waits(decided: Decided) -> bool:

@@ -460,3 +460,18 @@ def test_an_edit_approved_beside_what_a_changed_rule_brings_does_not_end_that() 
         assert world.titles()[1] == titles
     assert world.items()[0].item.location == "Room"  # type: ignore[union-attr]
     assert world.pending() == []
+
+
+def test_a_no_to_what_the_older_rule_does_about_a_clash_is_not_planned_over_and_over() -> None:
+    world, _, _ = paired(clash=Clash.CRM)
+    world.activate(clash=Clash.CRM, fields={"title": FieldRule(outbound="'Busy'")})
+    world.sync()
+    clash(world)
+    world.sync()
+    reject(world.accord, [one.id for one in world.pending(Cause.HELD)])
+    for full in (False, True):
+        before = len(world.journal(step="clash"))
+        report = world.sync(full=full)
+        assert (report.error, report.writes, world.pending(Cause.RETRY)) == ("", 0, [])
+        assert len(world.journal(step="clash")) <= before + 1
+    assert world.titles() == (["CRM"], ["Mailbox"])
