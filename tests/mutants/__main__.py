@@ -71,10 +71,14 @@ ROOMS = {
             "ledger",
             service("ledger"),
             service_tests(
-                "ledger", "ledger_pairs", *APPLY, "conflicts", "redaction", "rule_change"
+                "ledger", "ledger_pairs", *APPLY, "conflicts", "decisions", "redaction"
             ),
         ),
-        Room("apply", service(*APPLY), service_tests(*APPLY, "claims", "refused", "undo")),
+        Room(
+            "apply",
+            service(*APPLY),
+            service_tests(*APPLY, "claims", "refused", "rule_change", "undo"),
+        ),
     )
 }
 

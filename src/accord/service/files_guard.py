@@ -17,7 +17,7 @@ from accord.model.kinds import Side
 from accord.service.extent import HOUR, WANTED
 from accord.service.planning import waiting_of
 from accord.service.visit import Visit
-from accord.service.waiting import FORMER_LOST
+from accord.service.waiting import FORMER_LOST_FILE
 from accord.state.codec import decode_step, encode_step
 from accord.state.files import FilesOf
 from accord.state.records import Cause, Mode, Pending
@@ -42,7 +42,7 @@ def put_to_guard(
     """Return steps as the guard is to see them: held, where the pair's rule is lost."""
     if pairing.rule in visit.policies:
         return tuple(steps)
-    return tuple(Hold(held=step, cause=FORMER_LOST, why=step.why) for step in steps)
+    return tuple(Hold(held=step, cause=FORMER_LOST_FILE, why=step.why) for step in steps)
 
 
 def judge(

@@ -229,6 +229,7 @@ def _without_former(visit: Visit, pairing: Pairing, case: Case, waiting: Waiting
     """Decide about a pair whose version of the rule can no longer be applied: all of it waits.
 
     It moves to the new one where that is approved, or brings nothing: both sides are as it says.
+    Where that lets neither of two values win, it is a conflict: nothing is written for that.
     """
     told = as_told(visit, case)
     planned = reconcile(told, visit.policy)

@@ -21,13 +21,15 @@ from accord.state.state import Tx
 RULE_CHANGED = "rule change: nothing changes before you approve"
 """Why something is held that follows from a changed rule alone."""
 
-FORMER_LOST = (
-    "rule change: the former version can no longer be applied, so nobody can tell what is new; "
-    "approving this lets the item go on under the version in force"
-)
+_LOST = "rule change: the former version can no longer be applied, so nobody can tell what is new; "
+
+FORMER_LOST = f"{_LOST}approving this lets the item go on under the version in force"
 """Why everything is held about a pair that stands under such a version."""
 
-RULE_CHANGES = (RULE_CHANGED, FORMER_LOST)
+FORMER_LOST_FILE = f"{_LOST}approving this carries the file"
+"""The same of a file, which leads its pair nowhere."""
+
+RULE_CHANGES = (RULE_CHANGED, _LOST)
 
 RETRY = timedelta(minutes=1)
 """How long after the first failure something is tried again."""

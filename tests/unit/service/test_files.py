@@ -34,7 +34,7 @@ from accord.service.files_due import occurrence_files
 from accord.service.init import init
 from accord.service.report import Report
 from accord.service.sync import preview, sync
-from accord.service.waiting import FORMER_LOST
+from accord.service.waiting import FORMER_LOST_FILE
 from accord.state.records import Cause, Link, Mode, Target
 from accord.testing.samples import at
 from tests.contract.test_groupware_exchange import adapter_for
@@ -278,7 +278,7 @@ def test_a_file_waits_where_the_rule_of_its_pair_works_no_longer(world: Make) ->
         assert here.files(Side.GROUPWARE) == {}
         with here.accord.state.read() as tx:
             (held,) = tx.pending.by_link("l", Cause.FILE)
-        assert held.why == FORMER_LOST
+        assert held.why == FORMER_LOST_FILE
     approve(here.accord, [held.id])
     assert here.both() == {"plan.pdf": PLAN}
     here.quiet()

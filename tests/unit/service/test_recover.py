@@ -412,6 +412,8 @@ def test_what_an_exchange_replaced_is_kept_although_more_was_edited_since(loser:
     replaced = "Ours" if loser is CRM else "Theirs"
     clashes = [change for entry in world.journal(step="clash") for change in entry.fields]
     assert replaced in {change.before for change in clashes} | {each.after for each in clashes}
+    (settled,) = [e for e in world.journal(step="clash") if e.why.endswith(SETTLED)]
+    assert [change.field for change in settled.fields] == ["title"]
     assert quiet(world)
 
 
