@@ -70,9 +70,7 @@ ROOMS = {
         Room(
             "ledger",
             service("ledger"),
-            service_tests(
-                "ledger", "ledger_pairs", *APPLY, "conflicts", "decisions", "redaction"
-            ),
+            service_tests("ledger", "ledger_pairs", *APPLY, "conflicts", "decisions", "redaction"),
         ),
         Room(
             "apply",
