@@ -184,7 +184,10 @@ class Budget:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3)."""
+    """Return the seconds of a Retry-After header, in either of its forms (RFC 9110 10.2.3).
+
+    A moment is counted from the answer's own Date: one of the clocks may be wrong.
+    """
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return min(float(value[:9]), LONGEST_WAIT)
@@ -193,7 +196,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
+    now = _moment(headers.get("date", ""))
+    if now is None or now.tzinfo is None:
+        now = datetime.now(UTC)
+    return min(max((moment - now).total_seconds(), 0.0), LONGEST_WAIT)
 
 
 def skew_of(headers: Mapping[str, str]) -> float | None:

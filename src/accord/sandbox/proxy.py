@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime, formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -110,8 +110,10 @@ Fault = Lose | Refuse | Delay | Truncate | Instead | Twice | Meanwhile | Redate 
 
 def throttle(status: int = 503, retry_after: int | str | None = None) -> Instead:
     """Return a fault that answers 429 or 503, with Retry-After in seconds or as an HTTP date."""
-    headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
-    return Instead(Reply(status, headers, b"busy\n"))
+    headers = [("Date", formatdate(usegmt=True))]
+    if retry_after is not None:
+        headers.append(("Retry-After", str(retry_after)))
+    return Instead(Reply(status, tuple(headers), b"busy\n"))
 
 
 class _Rule:

@@ -32,6 +32,17 @@ def of_exchange(status: int, headers: dict[str, str]) -> AccordError:
 
 
 @pytest.mark.parametrize("error_for", [of_dav, of_exchange])
+@pytest.mark.parametrize(("date", "after"), [("Fri, 31 Dec 2100 23:59:00 GMT", 7), ("", 86_400)])
+def test_until_when_a_server_is_left_alone_goes_by_its_own_clock(
+    error_for: Callable[..., AccordError], date: str, after: float
+) -> None:
+    headers = {"retry-after": "Fri, 31 Dec 2100 23:59:07 GMT", "date": date}
+    error = error_for(503, headers)
+    assert isinstance(error, Retry)
+    assert error.after == after
+
+
+@pytest.mark.parametrize("error_for", [of_dav, of_exchange])
 @pytest.mark.parametrize(
     ("status", "everybody"), [(502, True), (503, True), (504, True), (429, False), (500, False)]
 )
