@@ -22,7 +22,7 @@ from accord.engine.plan import (
 from accord.model.kinds import Side
 from accord.ports.adapter import Outcome
 from accord.ports.errors import AccordError, Denied, Gone, ItemError
-from accord.service.commit import advance, commit, leads_on
+from accord.service.commit import advance, commit, is_so, leads_on
 from accord.service.ledger import Ledger
 from accord.service.meetings import is_meeting
 from accord.service.opening import LEASE_SECONDS
@@ -83,7 +83,7 @@ def _note(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
         ledger.see(one.case)
         meets = one.case.pairing is None and any(isinstance(s, Hold) for s in one.steps)
         for step in one.steps:
-            if not (meets and isinstance(step, Pair | Conflict)):
+            if not (meets and isinstance(step, Pair | Conflict)) and is_so(step, one):
                 ledger.note(step, one.case)
         if not one.steps and one.case.pairing is not None:
             ledger.settle(one.case.pairing.crm.ref, one.case.pairing.groupware.ref)

@@ -18,6 +18,7 @@ from accord.engine.plan import (
     Pair,
     Pairing,
     Skip,
+    Step,
     Unpair,
     Update,
 )
@@ -47,7 +48,8 @@ def commit(
     stale = _failures(mine, outcomes, ledger)
     paired = decided.case.pairing is not None or not _unmet(decided, mine, outcomes)
     for step in () if stale else decided.steps:
-        if isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict)):
+        told = isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict))
+        if told and is_so(step, decided):
             ledger.note(step, decided.case)
     for job in mine:
         outcome = outcomes.get(job.intent)
@@ -91,6 +93,18 @@ def leads_on(decided: Decided) -> bool:
     """
     moves = any(isinstance(step, Update | Pair) for step in decided.steps)
     return decided.anew and moves and not _waits(decided)
+
+
+def is_so(step: Step, decided: Decided) -> bool:
+    """Tell whether what a step says comes about: a clash is settled by the loser's update.
+
+    Where that is held, or somebody said no to it, both values stand as before.
+    """
+    if not isinstance(step, Conflict) or step.winner is None:
+        return True
+    updated = {other.side for other in decided.steps if isinstance(other, Update)}
+    stopped = any(isinstance(other, Hold | Skip) for other in decided.steps)
+    return step.winner.other in updated or not stopped
 
 
 def _waits(decided: Decided) -> bool:

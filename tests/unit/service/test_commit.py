@@ -29,7 +29,7 @@ from accord.rules.rule import (
     Private,
     Window,
 )
-from accord.service.decisions import approve
+from accord.service.decisions import approve, reject
 from accord.state.codec import decode_step
 from accord.state.records import Cause
 from tests.unit.service.kit import CRM, GROUPWARE, event
@@ -435,6 +435,26 @@ def test_half_of_it_refused_the_rest_stands_and_it_waits(failed: Side, error: An
         assert (each.item.title, each.item.location) == ("CRM", "Mailbox")  # type: ignore[union-attr]
     assert world.pending() == []
     assert quiet(world)
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_clash_is_told_once_and_not_before_its_write_is_done(winner: Side) -> None:
+    clash = Clash.CRM if winner is CRM else Clash.GROUPWARE
+    world, record, item = paired(rule={"clash": clash, "guard": GuardLimits(updates=0)})
+    world.person().edit(record, title="Ours")
+    world.mailbox().edit(item, title="Theirs")
+    for refused in (False, True):
+        for _ in range(2):
+            assert world.sync(full=True).conflicts == 0
+            assert world.journal(step="clash") == []
+        (held,) = world.pending()
+        if not refused:
+            reject(world.accord, [held.id])
+    world.person().edit(record, location="Room")
+    world.sync()
+    approve(world.accord, [one.id for one in world.pending() if not one.refused])
+    assert len(world.journal(step="clash")) == 1
+    assert world.titles() == ((["Ours"], ["Ours"]) if winner is CRM else (["Theirs"], ["Theirs"]))
 
 
 @pytest.mark.parametrize(("side", "place"), [(CRM, "CRM"), (GROUPWARE, "mailbox")])
