@@ -174,7 +174,7 @@ def _rich_events(own: str) -> dict[str, Item]:
         busy=Busy.FREE,
         priority=1,
         privacy=Privacy.PRIVATE,
-        categories=("Kunde", "A, B"),
+        categories=("Kunde", "A, B", '^",'),
         reminders=(Reminder(minutes=15), Reminder(minutes=1440)),
     )
     guests = (
@@ -224,7 +224,7 @@ def _tasks() -> dict[str, Task]:
             body=Body(text=TEXT),
             priority=9,
             privacy=Privacy.PRIVATE,
-            categories=("Kunde", "A, B"),
+            categories=("Kunde", "A, B", '^",'),
         ),
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accord.formats.lines import parse
 from accord.groupware.dav import codec, shield
 from accord.model.item import Contact, Event, Item
 from accord.model.kinds import Kind
@@ -80,6 +82,16 @@ def test_categories_come_through_a_server_that_splits_them(categories: tuple[str
         assert set(found.categories) == set(categories) or "\\" in str(categories)
         assert found.extras == {}
     assert set(codec.decode(Kind.EVENT, text).item.categories) == set(categories)
+
+
+@pytest.mark.parametrize("value", ['^",', "^n,^^,", "a\\,", "100%,%41"])
+def test_what_the_shield_holds_needs_no_carets(value: str) -> None:
+    text = body(Kind.EVENT, entry(categories=(value,), online_meeting=f"https://x/{value}"))
+    held = [parse(line, 0) for line in lines(text, "CATEGORIES", "CONFERENCE")]
+    assert [re.search(r'[\^"\\]', each.param(shield.WHOLE)) for each in held] == [None, None]
+    found = codec.decode(Kind.EVENT, text).item
+    assert isinstance(found, Event)
+    assert (found.categories, found.online_meeting) == ((value,), f"https://x/{value}")
 
 
 def test_a_link_that_somebody_changed_is_theirs() -> None:

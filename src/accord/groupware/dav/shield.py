@@ -2,13 +2,14 @@
 
 `codec` raises the shield on what it writes and lowers it on what it reads. Radicale takes a
 property it doesn't know (CONFERENCE, a card's URL) for a list of texts and keeps the first;
-Cyrus forgets that a comma inside a category was escaped.
+Cyrus forgets that a comma inside a category was escaped, and, in a parameter, that a caret was.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote, unquote
 
 from accord.formats.limits import LIMITS, Limits
 from accord.formats.lines import (
@@ -29,6 +30,7 @@ _LINKS = ("CONFERENCE", "URL", "PHOTO")
 _LISTS = ("CATEGORIES",)
 _NAMES = re.compile(rf"(?:[\w-]+\.)?(?:{'|'.join((*_LINKS, *_LISTS))})[;:]", re.IGNORECASE)
 _AT_RISK = re.compile(rb"^(?:[\w-]+\.)?(?:CONFERENCE|URL|PHOTO|CATEGORIES)[;:]", re.MULTILINE)
+_TURNED = re.compile(r'[%^"\\\n]')
 _INLINE = ("BASE64", "B")
 _LIMITS = Limits(line=LIMITS.size)
 
@@ -67,7 +69,9 @@ def _raise(text: str, card: bool) -> Iterator[str]:
     if name in _LISTS and not card and "\\," in line.value:
         yield from _raise_list(line)
     elif name in (_LINKS if card else ("CONFERENCE",)) and _cuttable(line):
-        yield format_line(line.name, {**line.params, WHOLE: (line.value,)}, _encoded(line.value))
+        yield format_line(
+            line.name, {**line.params, WHOLE: (_kept(line.value),)}, _encoded(line.value)
+        )
     else:
         yield text
 
@@ -80,13 +84,13 @@ def _raise_list(line: Line) -> Iterator[str]:
         yield format_line(line.name, line.params, ",".join(plain))
     for value in values:
         if "," in value:
-            yield format_line(line.name, {**line.params, WHOLE: (unescape(value),)}, value)
+            yield format_line(line.name, {**line.params, WHOLE: (_kept(unescape(value)),)}, value)
 
 
 def _lower(text: str, whole: set[str]) -> str:
     """Return a line without the shield; empty where a server made several of one value."""
     line = parse(text, 0)
-    value = line.param(WHOLE)
+    value = unquote(line.param(WHOLE))
     if not value:
         return text
     params = {name: values for name, values in line.params.items() if name != WHOLE}
@@ -103,6 +107,11 @@ def _lower(text: str, whole: set[str]) -> str:
 def _cuttable(line: Line) -> bool:
     inline = line.param("ENCODING").upper() in _INLINE or line.value[:5].lower() == "data:"
     return not inline and bool({",", ";"} & set(line.value))
+
+
+def _kept(value: str) -> str:
+    """Return a value as the parameter holds it: nothing in it needs RFC 6868's carets."""
+    return _TURNED.sub(lambda found: quote(found[0]), value)
 
 
 def _encoded(link: str) -> str:
