@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -183,7 +184,9 @@ class Engine:
 
     def stop(self) -> None:
         """End DBOS, and put back what was claimed and not ended."""
+        self.rest()
         deadline = time.monotonic() + 2.0
+        _await_claims(deadline)
         while self.under_way(self._executor) and time.monotonic() < deadline:
             time.sleep(0.02)
         store = self._dbos._sys_db.engine
@@ -224,9 +227,16 @@ def _refuse(*_given: object) -> None:
     raise SystemExit
 
 
+def _await_claims(deadline: float) -> None:
+    """Wait until DBOS claims nothing any more; what it claims without its pool, it complains of."""
+    for each in threading.enumerate():
+        if each.name == f"queue-worker-{QUEUE}":
+            each.join(max(0.1, deadline - time.monotonic()))
+
+
 def _quieten() -> None:
     """Send what DBOS logs where our own logs go."""
     logger = logging.getLogger("dbos")
-    for handler in logger.handlers[:]:
-        logger.removeHandler(handler)
+    # One that does nothing: where DBOS finds none, it makes one that prints to standard error.
+    logger.handlers[:] = [logging.NullHandler()]
     logger.propagate = True

@@ -6,6 +6,7 @@ The numbers are those of the list of traps that came of measuring it.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 import subprocess
@@ -129,6 +130,43 @@ def test_a_connection_of_dbos_that_is_cut_off_is_given_up_as_ours_are(
             said = [each.info.get_parameters() for each in made if not each.closed]
     assert {each["application_name"] for each in said if "application_name" in each}
     assert all(each.items() >= CUT_OFF.items() for each in said)
+
+
+def test_what_dbos_says_goes_where_our_own_logs_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine(f"sqlite:///{tmp_path}/queue.db", "me", 1, lambda *_: None)
+    try:
+        said = logging.getLogger("dbos")
+        assert [type(each) for each in said.handlers] == [logging.NullHandler]
+        said.warning("as DBOS warns")
+    finally:
+        engine.stop()
+    assert "as DBOS warns" in caplog.messages
+
+
+def test_what_is_claimed_amid_the_end_is_put_back_without_a_complaint(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    began = threading.Event()
+    going = threading.Event()
+    gate = threading.Event()
+    engine = Engine(url, "me", 1, lambda *_: began.set() or gate.wait(SOON))
+    claim = engine._dbos._sys_db.start_queued_partitioned_workflows
+
+    def slow(*given: Any, **more: Any) -> Any:
+        going.set()
+        time.sleep(0.5)
+        return claim(*given, **more)
+
+    monkeypatch.setattr(engine._dbos._sys_db, "start_queued_partitioned_workflows", slow)
+    engine.enqueue([Admitted(key_of("a"), 1)])
+    assert going.wait(SOON)
+    engine.stop()
+    gate.set()
+    assert began.is_set()
+    assert not caplog.messages
+    assert stored(url, "SELECT status FROM {schema}workflow_status") == [("ENQUEUED",)]
 
 
 def test_trap_1_runs_keep_their_order_where_the_clock_has_whole_seconds(url: str) -> None:
