@@ -151,7 +151,12 @@ def test_what_is_claimed_amid_the_end_is_put_back_without_a_complaint(
     began = threading.Event()
     going = threading.Event()
     gate = threading.Event()
-    engine = Engine(url, "me", 1, lambda *_: began.set() or gate.wait(SOON))
+
+    def visit(*_: object) -> None:
+        began.set()
+        gate.wait(SOON)
+
+    engine = Engine(url, "me", 1, visit)
     claim = engine._dbos._sys_db.start_queued_partitioned_workflows
 
     def slow(*given: Any, **more: Any) -> Any:
