@@ -39,7 +39,11 @@ _DECISIONS = (Cause.HELD, Cause.FILE, Cause.UNDO)
 
 
 def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
-    """Return what is to be pending; what failed before waits longer each time."""
+    """Return what is to be pending; what failed before waits longer each time.
+
+    What fails again before it was to be tried, as where somebody goes on editing it while a server
+    is away, waits no longer for that.
+    """
     kept = [one for one in pending if one.cause is not Cause.RETRY]
     for one in pending:
         if one.cause is not Cause.RETRY:
@@ -47,8 +51,8 @@ def patient(tx: Tx, visit: Visit, pending: Sequence[Pending]) -> list[Pending]:
         side = Side.CRM if one.ref_crm else Side.GROUPWARE
         ref = one.ref_crm or one.ref_groupware
         known = tx.pending.by_refs(visit.link.id, side, [ref]).get(ref, [])
-        tries = [former.tries for former in known if former.cause is Cause.RETRY]
-        kept.append(_again(one, tries[0] + 1) if tries else one)
+        former = [each for each in known if each.cause is Cause.RETRY]
+        kept.append(_again(one, former[0]) if former else one)
     return kept
 
 
@@ -113,7 +117,10 @@ def is_unwritable(step: Step) -> bool:
     return bool(step.pairing) and step.unread is UNSET and step.name != FAILED
 
 
-def _again(pending: Pending, tries: int) -> Pending:
-    """Return a retry put off longer the more often it was tried."""
+def _again(pending: Pending, former: Pending) -> Pending:
+    """Return a retry put off longer the more often it was tried when it was due."""
+    if former.due is not None and former.at <= pending.at < former.due:
+        return msgspec.structs.replace(pending, at=former.at, tries=former.tries, due=former.due)
+    tries = former.tries + 1
     wait = min(RETRY * 2 ** min(tries - 1, 16), _LONGEST)
     return msgspec.structs.replace(pending, tries=tries, due=pending.at + wait)

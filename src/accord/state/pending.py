@@ -30,7 +30,9 @@ _OF_LINK = _ALL.where(_LINK)
 _OF_CAUSES = _OF_LINK.where(PENDING.c.cause.in_(bindparam("causes", expanding=True)))
 _WHOSE = {side: ref.in_(bindparam("refs", expanding=True)) for side, ref in _REF.items()}
 _BY_REFS = {side: _OF_LINK.where(whose) for side, whose in _WHOSE.items()}
-_RETRY = and_(PENDING.c.cause == Cause.RETRY.value, PENDING.c.due <= bindparam("now"))
+# What failed in the future was put off by a clock that has been set back since.
+_TIMELY = or_(PENDING.c.due <= bindparam("now"), PENDING.c.at > bindparam("now"))
+_RETRY = and_(PENDING.c.cause == Cause.RETRY.value, _TIMELY)
 _DUE = _OF_LINK.where(or_(_RETRY, PENDING.c.approved))
 _OPEN = and_(PENDING.c.refused.is_(False), PENDING.c.approved.is_(False))
 _NUMBERS = select(PENDING.c.cause, func.count()).where(_LINK, _OPEN).group_by(PENDING.c.cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -310,6 +311,24 @@ def test_what_can_not_be_read_waits_longer_each_time_and_no_more_once_it_can(
             assert [one.tries for one in world.pending(Cause.RETRY)] == [tries]
     world.wait(hours=1)
     assert world.sync().writes == 0
+    assert world.pending() == []
+
+
+def test_what_fails_again_before_its_time_waits_no_longer_for_that() -> None:
+    """Somebody goes on editing an item while a server refuses it for half a minute."""
+    world = WatchedWorld()
+    record = world.person().add(event("Before"))
+    world.sync()
+    due = world.now + timedelta(minutes=1)
+    for number in range(4):
+        world.person().edit(record.ref, title=f"Edit {number}")
+        world.answer(GROUPWARE, "update", Denied("not now"))
+        world.sync()
+        (waiting,) = world.pending(Cause.RETRY)
+        assert (waiting.tries, waiting.due) == (1, due)
+        world.wait(seconds=10)
+    world.wait(minutes=1)
+    assert world.sync().groupware.updated == 1
     assert world.pending() == []
 
 

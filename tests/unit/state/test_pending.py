@@ -120,6 +120,15 @@ def test_what_is_due(state: State) -> None:
         assert ids(tx.pending.due("a", later)) == ["approved", "later", "now"]
 
 
+def test_what_a_clock_put_off_that_has_been_set_back_since_is_due(state: State) -> None:
+    ahead = NOW + timedelta(hours=1)
+    with state.begin() as tx:
+        due = ahead + timedelta(minutes=1)
+        tx.pending.put(pending("ahead", "c1", cause=Cause.RETRY, at=ahead, due=due))
+        assert ids(tx.pending.due("a", NOW)) == ["ahead"]
+        assert ids(tx.pending.due("a", ahead)) == []
+
+
 def test_settling(state: State) -> None:
     with state.begin() as tx:
         tx.pending.put(pending("1", "c1"))
