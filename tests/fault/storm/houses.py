@@ -11,6 +11,7 @@ import os
 import random
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -110,6 +111,8 @@ workers = 2
 """
 _DISK = 64 * 2**20
 _STOCK = 10
+_LINES = 20
+"""How many of a log's last lines tell what a process is about."""
 
 
 class House:
@@ -332,6 +335,22 @@ class House:
         with self.accord.state.read() as tx:
             standing = tx.leases.standing(FOLDER)
         return [n for n, fence in folders.items() if n in standing and standing[n].fence == fence]
+
+    def plight(self) -> str:
+        """Return how a house stands that came to no agreement, and what was said in it last."""
+        apart = [each.user for each in self.people if not _agrees(each)]
+        clocks = {f"{each.part or 'all'}-{n}": each.ahead for n, each in enumerate(self.keepers)}
+        found = [
+            f"apart: {apart}, {open_intents(self.accord)} open intents, clocks ahead: {clocks}"
+        ]
+        for command in (("status", "--links"), ("queue", "list", "--planned")):
+            asked = [sys.executable, "-m", "accord.cli.main", *command]
+            said = subprocess.run(asked, cwd=self.home, capture_output=True, text=True, check=False)
+            found.append(f"accord {' '.join(command)}\n{said.stdout}{said.stderr}")
+        for log in sorted(self.logs.glob("*.log")):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES:]
+            found.append("\n".join([log.name, *lines]))
+        return "\n\n".join(found)
 
     def finish(self) -> list[str]:
         """End the service, look at everything once more, and return what was wrong in that."""

@@ -111,7 +111,8 @@ def _over(
     house.dice.shuffle(kinds)
     for kind in kinds:
         row = rows[kind.name]
-        _once(house, kind, row)
+        if not _once(house, kind, row):
+            tell(f"{house.name}: after {kind.name!r}:\n{house.plight()}")
         last = f"{row.recovered[-1]:.1f} s" if len(row.recovered) == row.times else "never"
         tell(f"{house.name}: {kind.name}: agreement after {last}, {house.items} items")
         if not row.clean:
@@ -123,8 +124,11 @@ def _over(
     figures.edits += house.edits
 
 
-def _once(house: House, kind: Kind, row: Row) -> None:
-    """Let one fault befall a house that is at work, and reckon when it has come to rest."""
+def _once(house: House, kind: Kind, row: Row) -> bool:
+    """Let one fault befall a house that is at work, and reckon when it has come to rest.
+
+    Returns whether it did.
+    """
     house.edit()
     time.sleep(house.dice.uniform(0.5, 2.0))
     befall(house, kind)
@@ -144,6 +148,7 @@ def _once(house: House, kind: Kind, row: Row) -> None:
     row.mails += house.company.mail_count
     row.buried += house.buried()
     row.faults += house.faults()
+    return when is not None
 
 
 _HEAD = ("fault", "times", "p50", "max", "losses", "doubles", "intents", "mails", "own faults")
