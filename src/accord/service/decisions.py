@@ -18,7 +18,9 @@ from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
 from accord.model.kinds import Side
 from accord.model.observe import Seen, Snapshot
+from accord.model.zones import UnknownZone
 from accord.ports.errors import ConfigError
+from accord.rules.failure import RuleFailed, unruled
 from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import attend
@@ -247,7 +249,12 @@ def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
             raise ConfigError(why, field="id", hint=hint)
         now[side] = seen.snapshot
     case = Case(pairing=pairing, crm=Seen(now[Side.CRM]), groupware=Seen(now[Side.GROUPWARE]))
-    return Decided(case=case, steps=_decided(visit, pairing, case, conflict, now, winner))
+    try:
+        steps = _decided(visit, pairing, case, conflict, now, winner)
+    except (RuleFailed, UnknownZone, OverflowError) as error:
+        hint = "mend the rule or the item; `accord explain` shows both, and the conflict stays open"
+        raise ConfigError(unruled(error, case.items), field="id", hint=hint) from error
+    return Decided(case=case, steps=steps)
 
 
 def _decided(

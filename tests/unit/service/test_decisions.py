@@ -105,3 +105,15 @@ def test_what_a_guard_holds_stops_a_decision_until_somebody_agrees() -> None:
     assert resolve(world.accord, open_.id, GROUPWARE, held=True).writes == 1
     assert world.person().get(record).item.location == "Room"  # type: ignore[union-attr]
     assert world.pending() == []
+
+
+def test_where_the_rule_fails_it_is_said_and_the_conflict_stays_open() -> None:
+    """Whether it is mended shows when it is tried again."""
+    outbound = "value + (1 / (size(item.location) - 5) > 9 ? '!' : '')"
+    world, record, _ = clashed(fields={"title": FieldRule(outbound=outbound, inbound="value")})
+    world.person().edit(record, location="Fiver")
+    (open_,) = world.pending(Cause.CONFLICT)
+    report = resolve(world.accord, open_.id, CRM)
+    assert "the rule can't be applied" in report.error
+    assert (report.action, report.writes) == (ConfigError.action, 0)
+    assert [each.id for each in world.pending(Cause.CONFLICT)] == [open_.id]
