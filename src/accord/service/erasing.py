@@ -134,10 +134,10 @@ def _bearing(
     return dict(sorted(found.items()))
 
 
-def _erased(accord: Accord, refs: Collection[str]) -> set[str]:
+def _erased(accord: Accord, names: Collection[str]) -> set[str]:
     """Return which of these were erased before: then to say so again completes it."""
-    known = erasures.knower(accord.state) if refs else None
-    return set() if known is None else {ref for ref in refs if known(ref)}
+    known = erasures.knower(accord.state) if names else None
+    return set() if known is None else {name for name in names if known(name)}
 
 
 def _name(items: Iterable[Contact]) -> str:
@@ -169,6 +169,8 @@ def erase(
     What is left undone is said; so is who is still named where both sides agree. The queue forgets
     the mailboxes that were theirs; one with links still is.
     """
+    # Of who was erased before nobody knows any more which copies were theirs.
+    again = not wanted.copies and bool(_erased(accord, wanted.addresses))
     erasures.remember(accord.state, wanted.names, by)
     left: list[str] = []
     crm = accord.crm
@@ -189,7 +191,12 @@ def erase(
     said = {one.link for one in reports if one.error or one.held}
     left += _standing(accord, [x for x in working if x.id not in said], wanted, erases=erases)
     _forget_folders(accord, wanted, queue)
-    purged = _purge(accord, wanted, progress)
+    purged, waiting = _purge(accord, wanted, progress)
+    if again:
+        left += [
+            f"{name} is paused or only observes: a copy of somebody erased stays"
+            for name in waiting
+        ]
     left += [wanted.goes_on] if wanted.own else []
     return Erased(reports=tuple(reports), purged=purged, left=tuple(left))
 
@@ -229,11 +236,11 @@ def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
     )
 
 
-def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> Purged:
+def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> tuple[Purged, list[str]]:
     """Purge state of everybody who was ever erased, but for what tells which copies still stand.
 
     Whose visits could not take them away yet, of whichever erasure, look at everything anew: what
-    waited for that may be gone.
+    waited for that may be gone. The names of links that are not visited come back as well.
     """
     known = erasures.knower(accord.state)
     assert known is not None
@@ -256,7 +263,7 @@ def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> Purged:
             for link in links:
                 look_anew(tx, link)
         sync(accord, list(filter(_works, links)), Options(cause="erasure"), progress)
-    return purged
+    return purged, [link.name for link in links if not _works(link)]
 
 
 def _own(item: Contact) -> set[str]:
