@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from accord.groupware.dav.errors import error_for
 from accord.groupware.dav.http import Http, credentials
 from accord.groupware.dav.settings import Login, configure
 from accord.model.kinds import Kind
@@ -272,3 +273,8 @@ def ok() -> httpx2.Response:
 def test_the_script_itself_answers_404_for_what_it_does_not_know() -> None:
     http, auth, _ = http_of(Script())
     assert http.ask(auth, "PROPFIND", "/nowhere").status == 404
+
+
+@pytest.mark.parametrize("status", [100, 201, 304])
+def test_what_is_no_error_refuses_no_item(status: int) -> None:
+    assert isinstance(error_for(status, frozenset(), {}, "x"), Retry)

@@ -99,6 +99,11 @@ def test_the_servers_own_word_on_waiting_counts() -> None:
     assert later.after == 120.0
 
 
+@pytest.mark.parametrize("status", [100, 201, 207, 304])
+def test_what_no_exchange_server_answers_refuses_no_item(status: int) -> None:
+    assert isinstance(status_error(status, {}, "x"), errors.Retry)
+
+
 @pytest.mark.parametrize("status", [*STATUSES, 500, 502, 418])
 def test_no_status_means_that_something_was_deleted(status: int) -> None:
     found = status_error(status, {}, "x")

@@ -99,8 +99,7 @@ def error_for(
     `what` names the place, for people; `reason` is what the server says in its own words.
     """
     named = next((name for name in sorted(conditions) if name in PRECONDITIONS), "")
-    default = (Retry, "the server failed") if status >= 500 else (Rejected, "the server refuses")
-    react, why = PRECONDITIONS[named] if named else STATUSES.get(status, default)
+    react, why = PRECONDITIONS[named] if named else STATUSES.get(status, _unknown(status))
     code = f"{status} {named}".strip()
     message = f"{what}: {why} ({code}{f': {reason}' if reason else ''})"
     if react is Retry:
@@ -110,3 +109,10 @@ def error_for(
         wait = WAITS.get(status, 60.0)
         return Retry(message, after=wait, code=code, everybody=status in DOWN)
     return react(message, code=code)
+
+
+def _unknown(status: int) -> tuple[type[AccordError], str]:
+    if status >= 500:
+        return Retry, "the server failed"
+    # What is no error says nothing about an item: somebody else has answered.
+    return (Rejected, "the server refuses") if status >= 400 else (Retry, "no such answer is known")

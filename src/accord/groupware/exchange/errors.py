@@ -257,6 +257,7 @@ STATUSES: dict[int, tuple[type[AccordError], str]] = {
 }
 """What an HTTP status means where no SOAP fault says more."""
 
+_STRANGE = "Exchange Web Services never answer so"
 _STATUS_WAITS = {429: 30.0, 503: 30.0, 502: 15.0, 504: 15.0}
 _STATUS_HINTS = {
     403: "let this user agent use EWS (EwsApplicationAccessPolicy), and this account (EwsEnabled)",
@@ -299,8 +300,7 @@ def of_state(error: AccordError, state: str) -> AccordError:
 
 def status_error(status: int, headers: Mapping[str, str], what: str, auth: str = "") -> AccordError:
     """Return the error that fits an HTTP status without a SOAP fault; `auth` is how we sign in."""
-    default = (Retry, _FAILED) if status >= 500 else (Rejected, "the server refuses")
-    react, why = STATUSES.get(status, default)
+    react, why = STATUSES.get(status, _unknown(status))
     if react is AuthFailed:
         why = _refused(auth, headers) or why
     message, code = f"{what}: {why} ({status})", str(status)
@@ -315,6 +315,13 @@ def status_error(status: int, headers: Mapping[str, str], what: str, auth: str =
         error = ConfigError(message, field="url", hint=hint, code=code)
         return of_state(error, STATES.get(why, ""))
     return react(message, code=code)
+
+
+def _unknown(status: int) -> tuple[type[AccordError], str]:
+    if status >= 500:
+        return Retry, _FAILED
+    # What is no error says nothing about an item: somebody else has answered.
+    return (Rejected, "the server refuses") if status >= 400 else (Retry, _STRANGE)
 
 
 def _refused(auth: str, headers: Mapping[str, str]) -> str:
