@@ -47,9 +47,19 @@ def commit(
     mine = [job for job in jobs if job.decided is decided]
     stale = _failures(mine, outcomes, ledger)
     paired = decided.case.pairing is not None or not _unmet(decided, mine, outcomes)
-    for step in () if stale else decided.steps:
-        told = isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict))
-        if told and is_so(step, decided):
+    written = any(
+        isinstance(job.step, Update) and isinstance(outcomes.get(job.intent), Written)
+        for job in mine
+    )
+    for step in decided.steps:
+        if _is_settled(step, decided):
+            # By any update the base of the side that lost moves past its value, though the next
+            # plan may be another one: nobody would hear of it any more.
+            told = written
+        else:
+            told = isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict))
+            told = told and not stale and is_so(step, decided)
+        if told:
             ledger.note(step, decided.case)
     for job in mine:
         outcome = outcomes.get(job.intent)
@@ -93,6 +103,12 @@ def leads_on(decided: Decided) -> bool:
     """
     moves = any(isinstance(step, Update | Pair) for step in decided.steps)
     return decided.anew and moves and not _waits(decided)
+
+
+def _is_settled(step: Step, decided: Decided) -> bool:
+    """Tell whether a step is the clash of a pair that is settled for one side."""
+    settled = isinstance(step, Conflict) and step.winner is not None
+    return settled and decided.case.pairing is not None
 
 
 def is_so(step: Step, decided: Decided) -> bool:

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 import accord.service.sync
-from accord.engine.plan import Frozen
+from accord.engine.plan import Conflict, Frozen, Hold, Pairing, Skip, Update
 from accord.engine.policy import pairing_id
+from accord.engine.reconcile import Case
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Body, Person, Privacy
 from accord.model.recurrence import EventStatus
@@ -29,9 +30,12 @@ from accord.rules.rule import (
     Private,
     Window,
 )
+from accord.service.commit import is_so
 from accord.service.decisions import approve, reject
+from accord.service.visit import Decided
 from accord.state.codec import decode_step
 from accord.state.records import Cause
+from tests.unit.service.batch import HERE, THERE
 from tests.unit.service.kit import CRM, GROUPWARE, event
 from tests.unit.service.watched import WatchedWorld
 
@@ -455,6 +459,72 @@ def test_a_clash_is_told_once_and_not_before_its_write_is_done(winner: Side) -> 
     approve(world.accord, [one.id for one in world.pending() if not one.refused])
     assert len(world.journal(step="clash")) == 1
     assert world.titles() == ((["Ours"], ["Ours"]) if winner is CRM else (["Theirs"], ["Theirs"]))
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_clash_whose_write_is_held_is_told_with_a_write_beside_it(stopped: bool) -> None:
+    """Two updates of the mailbox's side are too many; the one of the CRM's isn't.
+
+    It moves the mailbox's base, past the value that lost: nobody would hear of that later.
+    """
+    rule = {"clash": Clash.CRM, "guard": GuardLimits(updates=1)}
+    world, record, item = paired(rule=rule)
+    other = world.person().add(event("Another")).ref
+    world.sync()
+    world.person().edit(record, title="Ours")
+    world.mailbox().edit(item, title="Theirs", location="There")
+    if stopped:
+        world.person().edit(other, title="And another")
+    report = world.sync()
+    assert (report.crm.updated, report.held) == ((1, 2) if stopped else (1, 0))
+    approve(world.accord, [one.id for one in world.pending()])
+    assert len(world.journal(step="clash")) == 1
+    assert set(world.titles()[1]) == {"Ours", "And another" if stopped else "Another"}
+
+
+@pytest.mark.parametrize("beside", [Hold, Skip])
+def test_a_clash_is_so_where_the_losers_write_is_done_whatever_else_is_held(
+    beside: type[Hold | Skip],
+) -> None:
+    clash = Conflict(pairing="p", field="title", crm=HERE, groupware=THERE, winner=CRM, why="")
+    pairing = Pairing(id="p", crm=HERE, groupware=THERE, rule="r")
+    loser = Update(
+        side=GROUPWARE, pairing="p", before=THERE, after=HERE.item, base=HERE, why="", changes=()
+    )
+    other = msgspec.structs.replace(loser, side=CRM, before=HERE, base=THERE)
+    held = Hold(held=other, cause="", why="") if beside is Hold else Skip(side=CRM, ref="c", why="")
+    case = Case(pairing=pairing)
+    assert is_so(clash, Decided(case=case, steps=(clash, loser, held)))
+    assert not is_so(clash, Decided(case=case, steps=(clash, other, held)))
+    assert is_so(clash, Decided(case=case, steps=(clash, other)))
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_clash_is_told_once_where_its_write_comes_too_late_for_the_plan(winner: Side) -> None:
+    world, record, item = paired(rule={"clash": Clash.CRM if winner is CRM else Clash.GROUPWARE})
+    loser, ref = (world.person(), record) if winner is GROUPWARE else (world.mailbox(), item)
+    world.person().edit(record, title="Ours")
+    world.mailbox().edit(item, title="Theirs")
+    loser.edit(ref, location="There")
+    world.answer(winner.other, "update", Stale("meanwhile"))
+    world.sync()
+    world.sync()
+    assert len(world.journal(step="clash")) == 1
+    assert world.titles() == ((["Ours"], ["Ours"]) if winner is CRM else (["Theirs"], ["Theirs"]))
+
+
+@pytest.mark.parametrize("winner", Side)
+def test_a_clash_whose_write_fails_is_told_once_it_is_done(winner: Side) -> None:
+    world, record, item = paired(rule={"clash": Clash.CRM if winner is CRM else Clash.GROUPWARE})
+    world.person().edit(record, title="Ours")
+    world.mailbox().edit(item, title="Theirs")
+    for _ in range(2):
+        world.answer(winner.other, "update", Denied("not now"))
+        world.sync(full=True)
+        assert world.journal(step="clash") == []
+    world.wait(hours=1)
+    world.sync()
+    assert len(world.journal(step="clash")) == 1
 
 
 @pytest.mark.parametrize(("side", "place"), [(CRM, "CRM"), (GROUPWARE, "mailbox")])
