@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from accord.engine.guard import mailing
-from accord.engine.merge import last, open_fields
-from accord.engine.plan import Conflict, Hold, Pairing, Plan, Step, Update
+from accord.engine.merge import last
+from accord.engine.plan import Conflict, Hold, Pairing, Plan, Skip, Step, Update
 from accord.engine.policy import Policy
 from accord.engine.reconcile import Case, reconcile
 from accord.model.diff import changes, patch
@@ -25,6 +25,7 @@ from accord.service.accord import Accord
 from accord.service.apply import apply
 from accord.service.begin import attend
 from accord.service.cases import again
+from accord.service.conflicts import contested
 from accord.service.counterparts import ask_for
 from accord.service.discreet import discreet, why_readonly
 from accord.service.opening import Options, load_policies, silent
@@ -252,8 +253,7 @@ def _decide(visit: Visit, conflict: Conflict, winner: Side) -> Decided:
     try:
         steps = _decided(visit, pairing, case, conflict, now, winner)
     except (RuleFailed, UnknownZone, OverflowError) as error:
-        hint = "mend the rule or the item; `accord explain` shows both, and the conflict stays open"
-        raise ConfigError(unruled(error, case.items), field="id", hint=hint) from error
+        raise _unruled(unruled(error, case.items)) from error
     return Decided(case=case, steps=steps)
 
 
@@ -273,7 +273,11 @@ def _decided(
     loser = winner.other
     load_policies(visit, [pairing.rule])
     policy = visit.policy_under(pairing.rule)
-    updates = {s.side: s for s in reconcile(case, policy) if isinstance(s, Update)}
+    planned = reconcile(case, policy)
+    # Nothing is written in part: the bases would move past edits that never travelled.
+    if broken := [step for step in planned if isinstance(step, Skip) and step.failed is True]:
+        raise _unruled(broken[0].why)
+    updates = {step.side: step for step in planned if isinstance(step, Update)}
     carried = policy.carried(loser, now[winner].item)
     carried = policy.over(loser, carried, last(pairing, loser, now[loser].item))
     names = [c.field for c in conflict.fields if c.field in policy.flows(loser)]
@@ -299,6 +303,11 @@ def _decided(
     return tuple(_held_for_mail(visit, policy, step) for step in steps)
 
 
+def _unruled(why: str) -> ConfigError:
+    hint = "mend the rule or the item; `accord explain` shows both, and the conflict stays open"
+    return ConfigError(why, field="id", hint=hint)
+
+
 def _held_for_mail(visit: Visit, policy: Policy, step: Update) -> Step:
     """Return an update, or its hold where the server would write to people unasked."""
     cause = mailing(step.mails, policy.program.rule) or mailing(step.mails, visit.rule)
@@ -314,6 +323,5 @@ def _settle(visit: Visit, number: str, decided: Decided) -> None:
         if pending is not None:
             step = decode_step(pending.step)
             fields = {c.field for c in step.fields} if isinstance(step, Conflict) else set()
-            policy = visit.policy_under(standing.rule if standing is not None else "")
-            if standing is None or not open_fields(standing, fields, policy):
+            if standing is None or not fields.intersection(contested(visit, standing)):
                 tx.pending.remove(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from accord.model.kinds import Direction, Side
@@ -107,13 +108,26 @@ def test_what_a_guard_holds_stops_a_decision_until_somebody_agrees() -> None:
     assert world.pending() == []
 
 
-def test_where_the_rule_fails_it_is_said_and_the_conflict_stays_open() -> None:
-    """Whether it is mended shows when it is tried again."""
-    outbound = "value + (1 / (size(item.location) - 5) > 9 ? '!' : '')"
-    world, record, _ = clashed(fields={"title": FieldRule(outbound=outbound, inbound="value")})
+@pytest.mark.parametrize("winner", Side)
+@pytest.mark.parametrize("way", ["inbound", "outbound"])
+def test_where_the_rule_fails_it_is_said_and_nothing_is_written(winner: Side, way: str) -> None:
+    """Once the item is mended all edits travel, and the conflict can be decided."""
+    fails: dict[str, Any] = {"inbound": "value", "outbound": "value"}
+    fails[way] += " + (1 / (size(item.location) - 5) > 9 ? '!' : '')"
+    world, record, item = clashed(fields={"title": FieldRule(**fails)})
     world.person().edit(record, location="Fiver")
+    world.mailbox().edit(item, location="Fiver", priority=3)
     (open_,) = world.pending(Cause.CONFLICT)
-    report = resolve(world.accord, open_.id, CRM)
+    report = resolve(world.accord, open_.id, winner)
     assert "the rule can't be applied" in report.error
     assert (report.action, report.writes) == (ConfigError.action, 0)
     assert [each.id for each in world.pending(Cause.CONFLICT)] == [open_.id]
+    world.person().edit(record, location="Mended")
+    world.mailbox().edit(item, location="Mended")
+    world.sync()
+    assert not resolve(world.accord, open_.id, winner).error
+    world.sync(full=True)
+    (here,), (there,) = world.records(), world.items()
+    assert here.item == msgspec.structs.replace(there.item, uid=here.item.uid)
+    assert here.item.priority == 3  # type: ignore[union-attr]
+    assert world.pending() == []
