@@ -5,10 +5,11 @@ The erasure is noted first, as keyed hashes; whatever breaks off, doing it again
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from accord.engine.plan import Pairing
 from accord.model.item import Contact
 from accord.model.kinds import Kind, Side
 from accord.model.names import name_of
@@ -170,7 +171,7 @@ def erase(
     the mailboxes that were theirs; one with links still is.
     """
     # Of who was erased before nobody knows any more which copies were theirs.
-    again = not wanted.copies and bool(_erased(accord, wanted.addresses))
+    again = bool(_erased(accord, wanted.addresses))
     erasures.remember(accord.state, wanted.names, by)
     left: list[str] = []
     crm = accord.crm
@@ -191,12 +192,13 @@ def erase(
     said = {one.link for one in reports if one.error or one.held}
     left += _standing(accord, [x for x in working if x.id not in said], wanted, erases=erases)
     _forget_folders(accord, wanted, queue)
-    purged, waiting = _purge(accord, wanted, progress)
-    if again:
-        left += [
-            f"{name} is paused or only observes: a copy of somebody erased stays"
-            for name in waiting
-        ]
+    purged, standing = _purge(accord, wanted, progress)
+    named = {link.name for link in wanted.links}
+    left += [
+        f"{name}: a copy of somebody who was erased before still stands: {why}"
+        for name, why in standing.items()
+        if again and name not in named
+    ]
     left += [wanted.goes_on] if wanted.own else []
     return Erased(reports=tuple(reports), purged=purged, left=tuple(left))
 
@@ -236,34 +238,51 @@ def _forget_folders(accord: Accord, wanted: Wanted, queue: Queue) -> None:
     )
 
 
-def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> tuple[Purged, list[str]]:
+def _purge(accord: Accord, wanted: Wanted, progress: Progress) -> tuple[Purged, dict[str, str]]:
     """Purge state of everybody who was ever erased, but for what tells which copies still stand.
 
     Whose visits could not take them away yet, of whichever erasure, look at everything anew: what
-    waited for that may be gone. The names of links that are not visited come back as well.
+    waited for that may be gone. Where copies stand even then comes back by link, and why.
     """
     known = erasures.knower(accord.state)
     assert known is not None
-    refs, links = set[str](), list[Link]()
+    there = _live(accord, known)
+    refs = {pairing.side(side).ref for _, live in there for pairing in live for side in Side}
+    # What still names others, who were erased before, says nothing about this person.
+    purged = accord.state.purge(
+        lambda name: known(name) and name not in refs, wanted.names.__contains__
+    )
+    if not there:
+        return purged, {}
+    links = [link for link, _ in there]
+    with accord.state.begin() as tx:
+        for link in links:
+            look_anew(tx, link)
+    reports = sync(accord, list(filter(_works, links)), Options(cause="erasure"), progress)
+    why = {report.link: _reason(report) for report in reports}
+    resting = "the link is paused or only observes"
+    return purged, {link.name: why.get(link.id, resting) for link, _ in _live(accord, known)}
+
+
+def _live(accord: Accord, known: Callable[[str], bool]) -> list[tuple[Link, list[Pairing]]]:
+    """Return the links in whose mailboxes copies of people stand who are `known` to be erased."""
+    found = []
     with accord.state.read() as tx:
         for link in tx.links.all():
             if link.kind is not Kind.CONTACT:
                 continue
             theirs = [ref for ref in tx.pairings.refs(link.id, Side.CRM) if known(ref)]
             pairings = tx.pairings.by_refs(link.id, Side.CRM, theirs).values()
-            live = [pairing for pairing in pairings if not pairing.frozen]
-            refs |= {pairing.side(side).ref for pairing in live for side in Side}
-            links += [link] if live else []
-    # What still names others, who were erased before, says nothing about this person.
-    purged = accord.state.purge(
-        lambda name: known(name) and name not in refs, wanted.names.__contains__
-    )
-    if links:
-        with accord.state.begin() as tx:
-            for link in links:
-                look_anew(tx, link)
-        sync(accord, list(filter(_works, links)), Options(cause="erasure"), progress)
-    return purged, [link.name for link in links if not _works(link)]
+            if live := [pairing for pairing in pairings if not pairing.frozen]:
+                found.append((link, live))
+    return found
+
+
+def _reason(report: Report) -> str:
+    if report.paused:
+        return "everything is paused"
+    held = f"{report.held} held for approval" if report.held else "`accord check` may say why"
+    return report.error or held
 
 
 def _own(item: Contact) -> set[str]:
