@@ -90,17 +90,18 @@ def _raise_list(line: Line) -> Iterator[str]:
 def _lower(text: str, whole: set[str]) -> str:
     """Return a line without the shield; empty where a server made several of one value."""
     line = parse(text, 0)
-    value = unquote(line.param(WHOLE))
-    if not value:
+    held = line.param(WHOLE)
+    if not held:
         return text
+    value = unquote(held)
     params = {name: values for name, values in line.params.items() if name != WHOLE}
     if line.name.rpartition(".")[2] in _LISTS:
         if value in whole:
             return ""
         whole.add(value)
         return format_line(line.name, params, escape(value))
-    # Whoever changed the link since left our parameter behind.
-    link = value if _encoded(value) == line.value else line.value
+    # Whoever changed the link since left our parameter behind; it once held links as they are.
+    link = next((each for each in (held, value) if _encoded(each) == line.value), line.value)
     return format_line(line.name, params, link)
 
 
