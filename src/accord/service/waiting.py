@@ -119,7 +119,7 @@ def is_unwritable(step: Step) -> bool:
 
 def _again(pending: Pending, former: Pending) -> Pending:
     """Return a retry put off longer the more often it was tried when it was due."""
-    if former.due is not None and former.at <= pending.at < former.due:
+    if former.due is not None and former.at <= pending.at + RETRY and pending.at < former.due:
         return msgspec.structs.replace(pending, at=former.at, tries=former.tries, due=former.due)
     tries = former.tries + 1
     wait = min(RETRY * 2 ** min(tries - 1, 16), _LONGEST)

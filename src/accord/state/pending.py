@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +20,9 @@ from accord.state.context import Repository
 from accord.state.records import Cause, Pending
 from accord.state.schema import PENDING
 
+_APART = timedelta(minutes=1)
+"""How far clocks of processes may be apart."""
+
 _REF = {Side.CRM: PENDING.c.ref_crm, Side.GROUPWARE: PENDING.c.ref_groupware}
 _ATTRIBUTE = {Side.CRM: "ref_crm", Side.GROUPWARE: "ref_groupware"}
 _LINK = PENDING.c.link == bindparam("link")
@@ -30,8 +33,8 @@ _OF_LINK = _ALL.where(_LINK)
 _OF_CAUSES = _OF_LINK.where(PENDING.c.cause.in_(bindparam("causes", expanding=True)))
 _WHOSE = {side: ref.in_(bindparam("refs", expanding=True)) for side, ref in _REF.items()}
 _BY_REFS = {side: _OF_LINK.where(whose) for side, whose in _WHOSE.items()}
-# What failed in the future was put off by a clock that has been set back since.
-_TIMELY = or_(PENDING.c.due <= bindparam("now"), PENDING.c.at > bindparam("now"))
+# What failed in the future was put off by a clock that has been set back since, or goes wrong.
+_TIMELY = or_(PENDING.c.due <= bindparam("now"), PENDING.c.at > bindparam("future"))
 _RETRY = and_(PENDING.c.cause == Cause.RETRY.value, _TIMELY)
 _DUE = _OF_LINK.where(or_(_RETRY, PENDING.c.approved))
 _OPEN = and_(PENDING.c.refused.is_(False), PENDING.c.approved.is_(False))
@@ -109,7 +112,7 @@ class PendingChanges(Repository):
 
     def due(self, link: str, now: datetime) -> list[Pending]:
         """Return what is to be done now: retries whose time has come, and approved changes."""
-        return self._read(_DUE, {"link": link, "now": now})
+        return self._read(_DUE, {"link": link, "now": now, "future": now + _APART})
 
     def approve(self, key: str) -> bool:
         """Say yes to a change; it is planned again and done if it is still the same."""
