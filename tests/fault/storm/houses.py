@@ -7,6 +7,7 @@ the parts are wires; the hands go around them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import socket
@@ -44,7 +45,7 @@ from tests.fault.hands import Hands
 from tests.fault.mailboxes import WORD, DavMailbox, ExchangeMailbox, Mailbox
 from tests.fault.reckoning import compare, open_intents
 from tests.fault.storm.company import Company
-from tests.fault.storm.keeper import Keeper
+from tests.fault.storm.keeper import Keeper, environment
 from tests.fault.storm.weather import Weather
 
 COMPANY, CALENDARS, DATABASE, INTERFACE = "Exchange", "CalDAV", "database", "CRM.interface"
@@ -345,8 +346,17 @@ class House:
         ]
         for command in (("status", "--links"), ("queue", "list", "--planned")):
             asked = [sys.executable, "-m", "accord.cli.main", *command]
-            said = subprocess.run(asked, cwd=self.home, capture_output=True, text=True, check=False)
-            found.append(f"accord {' '.join(command)}\n{said.stdout}{said.stderr}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said = subprocess.run(
+                    asked,
+                    cwd=self.home,
+                    env=environment(),
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=60,
+                )
+                found.append(f"accord {' '.join(command)}\n{said.stdout}{said.stderr}")
         for log in sorted(self.logs.glob("*.log")):
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES:]
             found.append("\n".join([log.name, *lines]))

@@ -55,6 +55,11 @@ def clock_library() -> str:
     return str(made)
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a command in a house: nothing of what is set where tests run."""
+    return {n: v for n, v in os.environ.items() if not n.startswith(("ACCORD_", "COVERAGE"))}
+
+
 class Keeper:
     """Keep `accord run` or a part of it running in a folder, until it is closed."""
 
@@ -147,7 +152,7 @@ class Keeper:
         return [*(_ELSEWHERE if self._elsewhere else _HERE), "run", *part]
 
     def _environment(self) -> Mapping[str, str]:
-        given = {n: v for n, v in os.environ.items() if not n.startswith(("ACCORD_", "COVERAGE"))}
+        given = environment()
         if self._elsewhere:
             given["ACCORD_DATABASE"] = self._elsewhere
         if library := clock_library():

@@ -107,6 +107,7 @@ def _over(
     house.rest()
     if house.settled(PATIENCE) is None:
         figures.ends.append(f"{house.name}: no agreement before any fault; {house.reckon()}")
+        tell(f"{house.name}:\n{house.plight()}")
         return
     house.dice.shuffle(kinds)
     for kind in kinds:
