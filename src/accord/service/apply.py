@@ -17,12 +17,13 @@ from accord.engine.plan import (
     Delete,
     Hold,
     Pair,
+    Skip,
     Update,
 )
 from accord.model.kinds import Side
 from accord.ports.adapter import Outcome
 from accord.ports.errors import AccordError, Denied, Gone, ItemError
-from accord.service.commit import advance, commit, is_so, leads_on
+from accord.service.commit import advance, commit, is_settled, leads_on
 from accord.service.ledger import Ledger
 from accord.service.meetings import is_meeting
 from accord.service.opening import LEASE_SECONDS
@@ -82,8 +83,11 @@ def _note(visit: Visit, decided: Sequence[Decided], report: Report) -> None:
     for one in decided:
         ledger.see(one.case)
         meets = one.case.pairing is None and any(isinstance(s, Hold) for s in one.steps)
+        # Of a clash whose update waits, or somebody said no to, both values stand as before.
+        stopped = any(isinstance(step, Hold | Skip) for step in one.steps)
         for step in one.steps:
-            if not (meets and isinstance(step, Pair | Conflict)) and is_so(step, one):
+            early = (meets and isinstance(step, Pair | Conflict)) or (stopped and is_settled(step))
+            if not early:
                 ledger.note(step, one.case)
         if not one.steps and one.case.pairing is not None:
             ledger.settle(one.case.pairing.crm.ref, one.case.pairing.groupware.ref)

@@ -52,13 +52,13 @@ def commit(
         for job in mine
     )
     for step in decided.steps:
-        if _is_settled(step, decided):
+        if is_settled(step) and decided.case.pairing is not None:
             # By any update the base of the side that lost moves past its value, though the next
             # plan may be another one: nobody would hear of it any more.
             told = written
         else:
             told = isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict))
-            told = told and not stale and is_so(step, decided)
+            told = told and not stale
         if told:
             ledger.note(step, decided.case)
     for job in mine:
@@ -105,22 +105,9 @@ def leads_on(decided: Decided) -> bool:
     return decided.anew and moves and not _waits(decided)
 
 
-def _is_settled(step: Step, decided: Decided) -> bool:
-    """Tell whether a step is the clash of a pair that is settled for one side."""
-    settled = isinstance(step, Conflict) and step.winner is not None
-    return settled and decided.case.pairing is not None
-
-
-def is_so(step: Step, decided: Decided) -> bool:
-    """Tell whether what a step says comes about: a clash is settled by the loser's update.
-
-    Where that is held, or somebody said no to it, both values stand as before.
-    """
-    if not isinstance(step, Conflict) or step.winner is None:
-        return True
-    updated = {other.side for other in decided.steps if isinstance(other, Update)}
-    stopped = any(isinstance(other, Hold | Skip) for other in decided.steps)
-    return step.winner.other in updated or not stopped
+def is_settled(step: Step) -> bool:
+    """Tell whether a step is a clash that one side won: an update of the other says it there."""
+    return isinstance(step, Conflict) and step.winner is not None
 
 
 def _waits(decided: Decided) -> bool:

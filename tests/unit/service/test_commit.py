@@ -11,9 +11,8 @@ import msgspec
 import pytest
 
 import accord.service.sync
-from accord.engine.plan import Conflict, Frozen, Hold, Pairing, Skip, Update
+from accord.engine.plan import Frozen
 from accord.engine.policy import pairing_id
-from accord.engine.reconcile import Case
 from accord.model.kinds import Direction, Kind, Side
 from accord.model.parts import Attendee, Body, Person, Privacy
 from accord.model.recurrence import EventStatus
@@ -30,12 +29,9 @@ from accord.rules.rule import (
     Private,
     Window,
 )
-from accord.service.commit import is_so
 from accord.service.decisions import approve, reject
-from accord.service.visit import Decided
 from accord.state.codec import decode_step
 from accord.state.records import Cause
-from tests.unit.service.batch import HERE, THERE
 from tests.unit.service.kit import CRM, GROUPWARE, event
 from tests.unit.service.watched import WatchedWorld
 
@@ -482,21 +478,16 @@ def test_a_clash_whose_write_is_held_is_told_with_a_write_beside_it(stopped: boo
     assert set(world.titles()[1]) == {"Ours", "And another" if stopped else "Another"}
 
 
-@pytest.mark.parametrize("beside", [Hold, Skip])
-def test_a_clash_is_so_where_the_losers_write_is_done_whatever_else_is_held(
-    beside: type[Hold | Skip],
-) -> None:
-    clash = Conflict(pairing="p", field="title", crm=HERE, groupware=THERE, winner=CRM, why="")
-    pairing = Pairing(id="p", crm=HERE, groupware=THERE, rule="r")
-    loser = Update(
-        side=GROUPWARE, pairing="p", before=THERE, after=HERE.item, base=HERE, why="", changes=()
-    )
-    other = msgspec.structs.replace(loser, side=CRM, before=HERE, base=THERE)
-    held = Hold(held=other, cause="", why="") if beside is Hold else Skip(side=CRM, ref="c", why="")
-    case = Case(pairing=pairing)
-    assert is_so(clash, Decided(case=case, steps=(clash, loser, held)))
-    assert not is_so(clash, Decided(case=case, steps=(clash, other, held)))
-    assert is_so(clash, Decided(case=case, steps=(clash, other)))
+def test_what_is_held_beside_a_write_that_fails_is_held() -> None:
+    world, record, item = paired(rule={"guard": GuardLimits(updates=1)})
+    other = world.person().add(event("Another")).ref
+    world.sync()
+    for ref in (record, other):
+        world.person().edit(ref, title=f"Edited {ref}")
+    world.mailbox().edit(item, location="There")
+    world.answer(CRM, "update", Denied("not now"))
+    report = world.sync()
+    assert (report.crm.failed, report.held, len(world.pending(Cause.HELD))) == (1, 2, 2)
 
 
 @pytest.mark.parametrize("winner", Side)
