@@ -57,8 +57,8 @@ def commit(
             # plan may be another one: nobody would hear of it any more.
             told = written
         else:
-            told = isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict))
-            told = told and not stale
+            known = isinstance(step, Hold | Skip) or (paired and isinstance(step, Pair | Conflict))
+            told = known and not stale
         if told:
             ledger.note(step, decided.case)
     for job in mine:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from accord.model.item import Event
 from accord.model.kinds import Direction, Side
 from accord.ports.errors import ConfigError
 from accord.rules.rule import Clash, FieldRule, GuardLimits, OneWay
@@ -129,5 +130,6 @@ def test_where_the_rule_fails_it_is_said_and_nothing_is_written(winner: Side, wa
     world.sync(full=True)
     (here,), (there,) = world.records(), world.items()
     assert here.item == msgspec.structs.replace(there.item, uid=here.item.uid)
-    assert here.item.priority == 3  # type: ignore[union-attr]
+    assert isinstance(here.item, Event)
+    assert here.item.priority == 3
     assert world.pending() == []
