@@ -27,22 +27,22 @@ class Scene(NamedTuple):
 
     house: House
     told: list[str]
-    library: plain.Library
+    process: plain.Plain
 
 
 @pytest.fixture(scope="session")
 def scene() -> Iterator[Scene]:
     told: list[str] = []
     house = House(Judge(told.append))
-    with plain.library() as library:
-        yield Scene(house, told, library)
+    with plain.started() as process:
+        yield Scene(house, told, process)
     house.close()
 
 
 @pytest.fixture
 def pair(scene: Scene, record_property: RecordProperty) -> Iterator[Pair]:
     before, address = len(scene.told), scene.house.person()
-    other = scene.library.Mailbox(scene.house.url, address)
+    other = scene.process.Mailbox(scene.house.url, address)
     with seated(scene.house.url, address) as desks:
         yield Pair(other, desks, address)
     assert other.strangers() == []

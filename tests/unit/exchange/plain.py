@@ -85,17 +85,17 @@ class Mailbox:
         item.save(update_fields=list(values))
 
 
-class Library(BaseManager):
+class Plain(BaseManager):
     """Start it, and `Mailbox` stands in the other process."""
 
     Mailbox: Any
 
 
-Library.register("Mailbox", Mailbox)
+Plain.register("Mailbox", Mailbox)
 
 
-def library() -> Library:
-    return Library(ctx=get_context("spawn"))
+def started() -> Plain:
+    return Plain(ctx=get_context("spawn"))
 
 
 # ---- what goes in ----
