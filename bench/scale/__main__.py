@@ -100,7 +100,12 @@ def _given(words: list[str] | None) -> argparse.Namespace:
     idle = parser.add_argument_group("idle: links on which nothing happens")
     idle.add_argument("--links", type=int, default=10_000)
     idle.add_argument("--interval", type=float, default=900, metavar="SECONDS")
-    idle.add_argument("--idle-minutes", type=float, default=15.0, help="that each is measured")
+    idle.add_argument(
+        "--idle-minutes",
+        type=float,
+        default=15.0,
+        help="that each is measured; visits for a whole interval at least",
+    )
     given = parser.parse_args(words)
     if given.figures is not None and (given.kills or given.several):
         # Those that stand there are compared with each other, and the capacity is reckoned by them.

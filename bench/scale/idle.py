@@ -68,6 +68,8 @@ def _measure(
     folder: Path, mailboxes: int, interval: float, idle: Idle, tell: Tell
 ) -> dict[str, Any]:
     tell(f"{mailboxes} idle mailboxes, visited every {interval:g} s")
+    # Visits come together as the first ones did: a part of the interval may have all, or none.
+    seconds = idle.seconds if interval == NEVER else max(idle.seconds, interval)
     settings = {"interval": interval, "workers": idle.workers}
     folder.mkdir()
     with (
@@ -76,10 +78,10 @@ def _measure(
     ):
         service.until_streamed(mailboxes)
         links = mailboxes * len(KINDS)
-        _rest(service, links, interval, min(CALM, idle.seconds, interval / 10), tell)
+        _rest(service, links, interval, min(CALM, seconds, interval / 10), tell)
         visits = service.visits
         watch = Watch(accord=service.usage)
-        end = time.monotonic() + idle.seconds
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 10.0))
             service.listen()
