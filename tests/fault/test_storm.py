@@ -20,7 +20,13 @@ PATIENT = (
     "nonsense for answers",
     "disk full",
 )
-SHARED = ("worker killed", "listener killed", "database killed", "database cut off")
+SHARED = (
+    "worker killed",
+    "listener killed",
+    "database killed",
+    "database cut off",
+    "worker ended without database",
+)
 APART = ("one worker cut off", "one worker frozen")
 ELSEWHERE = (
     "CRM.interface killed",

@@ -29,6 +29,7 @@ _RESTED = 1.0
 """Seconds after which a connection to PostgreSQL may have been cut unnoticed."""
 
 CUT_OFF = {
+    "connect_timeout": f"{WAIT_SECONDS:.0f}",
     "keepalives": "1",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -167,7 +168,6 @@ def _open_postgres(url: URL, connections: int) -> Database:
         hide_parameters=True,
         connect_args={
             "options": f"{options} -c timezone=UTC -c lock_timeout={WAIT_SECONDS:.0f}s",
-            "connect_timeout": round(WAIT_SECONDS),
         },
     )
     event.listen(engine, "connect", _note_use)

@@ -7,6 +7,7 @@ one process, and one run of a folder at a time. Whoever only asks or looks needs
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ from accord.state.holder import myself
 
 if TYPE_CHECKING:
     from accord.queue.engine import Engine
+
+_log = logging.getLogger("accord.queue.durable")
 
 LOOK = 0.25
 """Seconds between two looks at what others have asked for."""
@@ -195,11 +198,18 @@ class DurableQueue:
                 over.set()
             raise
         if self._engine is not None:
-            self._engine.stop()
+            self._leave(self._engine)
+        self._database.close()
+
+    def _leave(self, engine: Engine) -> None:
+        """Leave nothing under way, and be gone for the others at once if the database is there."""
+        try:
+            engine.stop()
             # Whose end could not be noted, for the database was away.
             self._folders.abandoned(self._me)
             self._executors.leave(self._me)
-        self._database.close()
+        except Exception as error:  # noqa: BLE001 (the edge: silence says it soon)
+            _log.warning("queue.leave", extra={"why": str(contained(error, "leaving"))})
 
     def _outlive(self, worker: threading.Thread) -> None:
         """Wait until a worker has ended, and be known to live until then.

@@ -87,6 +87,8 @@ class Engine:
             system_database_url=url,
             system_database_pool_size=connections.CLIENT,
             application_name=NAME,
+            # Else it waits without end for a database that is away, and so does the end of this.
+            retry_connection_errors=False,
         )
 
     @translating()
@@ -183,20 +185,31 @@ class Engine:
             each.set()
 
     def stop(self) -> None:
-        """End DBOS, and put back what was claimed and not ended."""
+        """End DBOS, and put back what was claimed and not ended.
+
+        Raises Retry where the database is away: then DBOS has ended, and nothing is put back.
+        """
         self.rest()
         deadline = time.monotonic() + 2.0
         _await_claims(deadline)
-        while self.under_way(self._executor) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        try:
+            try:
+                while self.under_way(self._executor) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+            finally:
+                self._destroy()
+            self.revive(self._executor)
+        finally:
+            self._client.destroy()
+
+    def _destroy(self) -> None:
         store = self._dbos._sys_db.engine
         DBOS.destroy()
-        # Where another process took a run over, DBOS waits here for how it ends there, through
-        # connections made anew, and the end of this process for that.
+        # Where another process took a run over, DBOS waits here for how it ends there, and where
+        # the database is away, for its return: through connections made anew, and the end of this
+        # process for that.
         event.listen(store, "do_connect", _refuse)
         _serving.clear()
-        self.revive(self._executor)
-        self._client.destroy()
 
 
 def id_of(each: Admitted) -> str:

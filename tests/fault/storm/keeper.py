@@ -95,6 +95,18 @@ class Keeper:
             self.killed += 1
             self._process.kill()
 
+    def end(self, patience: float) -> bool:
+        """Have it end in good order, and tell whether it did so; the next one starts after it."""
+        process = self._process
+        if process is None:
+            return False
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(patience) == 0
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return False
+
     def set_clock(self, ahead: int) -> None:
         """Let its clock be so many seconds ahead of the machine's from now on."""
         self.ahead = ahead

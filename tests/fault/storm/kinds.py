@@ -18,6 +18,7 @@ _LONG = (38.0, 50.0)
 """So many seconds that what a worker was in the middle of is taken over by others."""
 
 _PATIENCE = 60.0
+_MET = 4.0
 _NEAR = ("postgres", "sqlite", "split")
 _BLOCK = b"\0" * 65_536
 
@@ -69,6 +70,15 @@ def _cut(*names: str) -> Callable[[House], None]:
             house.wires[name].cut()
 
     return cut
+
+
+def _end_without_database(house: House) -> None:
+    """Tell a worker to end when all that asks the database has met its absence."""
+    house.wires[DATABASE].cut()
+    time.sleep(_MET)
+    worker = house.dice.choice([each for each in house.keepers if each.part == "worker"])
+    if not worker.end(_PATIENCE):
+        house.amiss.append("a worker didn't end in good order while the database was away")
 
 
 def _freeze(*names: str) -> Callable[[House], None]:
@@ -185,6 +195,7 @@ KINDS = (
     Kind("CRM.interface killed", ("split",), _kill("web")),
     Kind("database killed", ("postgres",), _kill_database, _start_database, (0.5, 4)),
     Kind("database cut off", ("postgres",), _cut(DATABASE), _mend, (1, 5)),
+    Kind("worker ended without database", ("postgres",), _end_without_database, _mend),
     Kind("database frozen", ("postgres",), _freeze(DATABASE), _mend, (1, 5)),
     Kind("one worker cut off", ("machines",), _part(Wire.cut), _rejoin, _LONG),
     Kind("one worker frozen", ("machines",), _part(Wire.freeze), _rejoin, _LONG),

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 from dbos import DBOSClient
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, make_url, text
 
 from accord.db.open import CUT_OFF
 from accord.ports.errors import ConfigError, Retry
@@ -35,11 +35,15 @@ from accord.queue.engine import QUEUE, VERSION, Engine, id_of
 from accord.queue.folders import Admitted, Folders, key_of
 from accord.sandbox.postgres import fresh_database
 from accord.sandbox.process import until
+from accord.sandbox.wire import Wire
 from accord.testing.queue import Office
 
 pytestmark = pytest.mark.waits
 
 SOON = 60.0
+AWAY = 4.0
+"""Seconds after which each thread that asks a database has met its absence."""
+
 ROOT = Path(__file__).parents[3]
 PEER = """
 import os, sys, time
@@ -70,6 +74,23 @@ def peer(
             yield process
         finally:
             process.kill()
+
+
+ENDING = """
+import sys, threading
+from accord.queue.durable import DurableQueue
+over = threading.Event()
+def work(job):
+    print("begun", flush=True)
+    over.wait()
+    return 0.0
+queue = DurableQueue(sys.argv[1])
+queue.serve(work, 1)
+queue.ask("a", "test", after=0)
+sys.stdin.readline()
+over.set()
+queue.close()
+"""
 
 
 def line(process: subprocess.Popen[str]) -> str:
@@ -130,6 +151,30 @@ def test_a_connection_of_dbos_that_is_cut_off_is_given_up_as_ours_are(
             said = [each.info.get_parameters() for each in made if not each.closed]
     assert {each["application_name"] for each in said if "application_name" in each}
     assert all(each.items() >= CUT_OFF.items() for each in said)
+
+
+@pytest.mark.postgres
+def test_a_process_ends_though_the_database_is_away(postgres: str) -> None:
+    with fresh_database(postgres) as url, Wire(make_url(url).port or 5432) as wire:
+        through = make_url(url).set(drivername="postgresql", port=wire.port)
+        command = [sys.executable, "-c", ENDING, through.render_as_string(hide_password=False)]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                assert line(process) == "begun"
+                wire.cut()
+                time.sleep(AWAY)
+                _, said = process.communicate("end\n", timeout=SOON)
+            finally:
+                process.kill()
+        assert (process.returncode, "queue.leave" in said) == (0, True), said
+        with desk(url.replace("+psycopg", "")) as (_, office):
+            assert until(lambda: bool(office.ended), SOON)
 
 
 def test_what_dbos_says_goes_where_our_own_logs_go(
