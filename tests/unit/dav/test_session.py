@@ -745,6 +745,106 @@ def test_a_lost_answer_to_a_delete_counts_as_done(dav: FakeDav, session: DavSess
     assert answer == Written(ref=made.ref)
 
 
+BY_ANOTHER = [
+    pytest.param(httpx2.Response(200, html="<html>Sign in</html>"), id="a page"),
+    pytest.param(httpx2.Response(200), id="nothing"),
+    pytest.param(httpx2.Response(207, content=b"<multistatus"), id="half an answer"),
+    pytest.param(httpx2.Response(202), id="accepted"),
+]
+"""What a gateway may say in the place of the server."""
+
+
+def answering(method: str, reply: httpx2.Response) -> Any:
+    """Answer a method so."""
+
+    def answer(request: httpx2.Request, *_: httpx2.Response) -> httpx2.Response | None:
+        return reply if request.method == method else None
+
+    return answer
+
+
+@pytest.mark.parametrize("reply", BY_ANOTHER)
+def test_a_delete_that_another_answered_is_not_taken_for_done(
+    dav: FakeDav, session: DavSession, reply: httpx2.Response
+) -> None:
+    made = create(session, draft())
+    removal = Removal(ref=made.ref, version=made.version)
+    dav.tricks.append(trick := answering("DELETE", reply))
+    with pytest.raises(errors.Retry, match="another server's"):
+        session.delete(CAL, Kind.EVENT, [removal])
+    dav.tricks.remove(trick)
+    dav.after.append(answering("DELETE", reply))
+    assert session.delete(CAL, Kind.EVENT, [removal]) == [Written(ref=made.ref)]
+    assert made.ref not in dav.items
+
+
+def test_a_delete_of_which_the_body_says_that_it_is_done_asks_no_more(
+    dav: FakeDav, session: DavSession
+) -> None:
+    made = create(session, draft())
+    said = (
+        '<multistatus xmlns="DAV:"><response>'
+        f"<href>{made.ref}</href><status>HTTP/1.1 {{}}</status></response></multistatus>"
+    )
+    dav.after.append(answering("DELETE", httpx2.Response(200, text=said.format("200 OK"))))
+    before = len(dav.asked)
+    (answer,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version=made.version)])
+    assert answer == Written(ref=made.ref)
+    assert [line.split()[0] for line in dav.since(before)] == ["DELETE"]
+
+
+@pytest.mark.parametrize("reply", BY_ANOTHER)
+def test_an_item_that_another_answered_for_is_not_taken_for_made(
+    dav: FakeDav, session: DavSession, reply: httpx2.Response
+) -> None:
+    dav.tricks.append(trick := answering("PUT", reply))
+    with pytest.raises(errors.Retry, match="another server's"):
+        session.create(CAL, Kind.EVENT, [draft()])
+    dav.tricks.remove(trick)
+    dav.after.append(answering("PUT", reply))
+    (answer,) = session.create(CAL, Kind.EVENT, [draft()])
+    assert isinstance(answer, Written)
+    assert answer.snapshot is not None
+    assert answer.ref in dav.items
+
+
+@pytest.mark.parametrize("reply", BY_ANOTHER)
+def test_a_change_that_another_answered_is_not_taken_for_written(
+    dav: FakeDav, session: DavSession, reply: httpx2.Response
+) -> None:
+    made = create(session, draft())
+    dav.tricks.append(trick := answering("PUT", reply))
+    with pytest.raises(errors.Retry, match="another server's"):
+        session.update(CAL, Kind.EVENT, [revision(made, title="new")])
+    assert "SUMMARY:new" not in dav.text(made.ref)
+    dav.tricks.remove(trick)
+    dav.after.append(answering("PUT", reply))
+    (answer,) = session.update(CAL, Kind.EVENT, [revision(made, title="new")])
+    assert isinstance(answer, Written)
+    assert answer.snapshot is not None
+    assert isinstance(answer.snapshot.item, Event)
+    assert answer.snapshot.item.title == "new"
+
+
+def test_where_nobody_can_look_what_another_answered_is_not_taken_for_written(
+    dav: FakeDav, session: DavSession
+) -> None:
+    dav.after.append(answering("PUT", httpx2.Response(200)))
+    dav.tricks.append(answering("REPORT", httpx2.Response(500)))
+    with pytest.raises(errors.Retry):
+        session.create(CAL, Kind.EVENT, [draft()])
+
+
+@pytest.mark.parametrize("reply", BY_ANOTHER)
+def test_a_mark_that_another_answered_is_not_taken_for_stored(
+    dav: FakeDav, session: DavSession, reply: httpx2.Response
+) -> None:
+    made = create(session, draft())
+    dav.tricks.append(answering("PUT", reply))
+    with pytest.raises(errors.Retry, match="another server's"):
+        session.mark(CAL, Kind.EVENT, [Mark(ref=made.ref, marker="crm/event/99")])
+
+
 def test_nothing_is_deleted_without_a_version(dav: FakeDav, session: DavSession) -> None:
     made = create(session, draft())
     (answer,) = session.delete(CAL, Kind.EVENT, [Removal(ref=made.ref, version="")])

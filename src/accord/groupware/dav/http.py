@@ -61,6 +61,20 @@ class Reply(Struct, frozen=True):
         """Tell whether the server did what was asked."""
         return 200 <= self.status < 300
 
+    @property
+    def sure(self) -> bool:
+        """Tell whether it is a DAV server that says so: a gateway in front of one says 200, too."""
+        if self.status != 200:
+            return self.status in (201, 204)
+        if "etag" in self.headers:
+            return True
+        # So does Radicale answer a DELETE.
+        try:
+            told = wire.read_multistatus(self.body, self.ref, self.home).entries
+        except Retry:
+            return False
+        return bool(told) and all(each.status == 200 for each in told)
+
     def error(self, what: str) -> AccordError:
         """Return the error that this answer stands for; `what` names the place, for people."""
         reason = wire.read_reason(self.body)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import msgspec
@@ -30,7 +30,16 @@ from accord.model.observe import Snapshot
 from accord.model.parts import Attachment
 from accord.ports.adapter import Draft, Mark, Outcome, Removal, Revision, Written
 from accord.ports.attachments import leaving_files, without_files
-from accord.ports.errors import AccordError, Denied, Gone, ItemError, Rejected, Stale, item_error
+from accord.ports.errors import (
+    AccordError,
+    Denied,
+    Gone,
+    ItemError,
+    Rejected,
+    Retry,
+    Stale,
+    item_error,
+)
 
 _TYPES = {
     Kind.EVENT: "text/calendar; charset=utf-8; component=VEVENT",
@@ -46,6 +55,11 @@ class Sent(Struct, frozen=True):
     ref: str
     version: str
     snapshot: Snapshot
+    before: str = ""
+    """The ETag of what stood there before."""
+
+    doubt: int = 0
+    """The status, where somebody else may have answered; 0 where the server surely did."""
 
 
 class Desk(Struct, frozen=True):
@@ -102,7 +116,7 @@ def put_photo(desk: Desk, ref: str, file: Attachment, content: bytes) -> str:
     if there is not None and there.stored and there.size:
         return there.uri
     # Radicale cuts the pictures of 4.0 at their comma.
-    _replace(desk, ref, stored.text.encode(), {"If-Match": etag_of(done.version)})
+    _replace(desk, ref, stored.text.encode(), done.version)
     raise Rejected("the server doesn't keep a picture in this card", code="picture-cut")
 
 
@@ -132,7 +146,7 @@ def _rewrite(desk: Desk, stored: Loaded, held: codec.Content, contact: Contact) 
         agents=codec.Agent.KEEP,
         own=desk.place.addresses,
     )
-    done = _replace(desk, stored.ref, body, {"If-Match": etag_of(stored.version)})
+    done = _replace(desk, stored.ref, body, stored.version)
     (read,) = _read_back(desk, [done])
     return cast(Written, read)
 
@@ -200,7 +214,7 @@ def _made_before(desk: Desk, ref: str, key: str, body: bytes) -> Written | Sent:
         snapshot = snapshot_of(desk.shelf, loaded)
     except codec.Unreadable as why:
         if codec.value_of(loaded.text, codec.KEY) == key and codec.glimpse(loaded.text).ours:
-            return _replace(desk, ref, body, {"If-Match": etag_of(loaded.version)})
+            return _replace(desk, ref, body, loaded.version)
         raise Rejected(f"{ref}: made before and unreadable by now: {why}") from why
     if snapshot.key not in ("", key):
         raise Rejected(f"{ref}: another item has this name", code="name-taken")
@@ -223,7 +237,7 @@ def _update(desk: Desk, revision: Revision, stored: Loaded) -> Written | Sent:
         agents=_agents(content, notify=revision.notify),
         own=desk.place.addresses,
     )
-    return _replace(desk, revision.ref, body, condition)
+    return _replace(desk, revision.ref, body, stored.version, condition)
 
 
 def _to_change(shelf: Shelf, revision: Revision, stored: Loaded) -> codec.Content:
@@ -262,12 +276,16 @@ def _agents(content: codec.Content, *, notify: bool) -> codec.Agent:
     return codec.Agent.SERVER if notify else codec.Agent.NONE
 
 
-def _replace(desk: Desk, ref: str, body: bytes, condition: dict[str, str]) -> Written | Sent:
+def _replace(
+    desk: Desk, ref: str, body: bytes, before: str, condition: Mapping[str, str] | None = None
+) -> Written | Sent:
+    """Write over what stands in the version `before`; `condition` is a weaker one."""
     made = _readable(desk, ref, body)
-    headers = {"Content-Type": _TYPES[desk.shelf.kind], **condition}
+    etag = etag_of(before)
+    headers = {"Content-Type": _TYPES[desk.shelf.kind], **(condition or {"If-Match": etag})}
     reply, unsure = desk.client.write("PUT", ref, body, headers)
     if reply.ok:
-        return _sent(made, reply)
+        return _sent(made, reply, etag)
     if reply.status == 412 and unsure:
         return _written_before(desk, made, reply)
     if reply.status in (404, 409, 412) and not reply.conditions:
@@ -300,8 +318,13 @@ def _delete(desk: Desk, removal: Removal, stored: Loaded | None) -> Written:
     if desk.place.schedules and not removal.notify:
         headers["Schedule-Reply"] = "F"
     reply, unsure = desk.client.write("DELETE", removal.ref, b"", headers)
-    if reply.ok or (unsure and reply.status in (404, 410)):
+    if reply.sure or (unsure and reply.status in (404, 410)):
         return Written(ref=removal.ref)
+    if reply.ok:
+        loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [removal.ref])
+        if isinstance(loaded[removal.ref].error, Gone):
+            return Written(ref=removal.ref)
+        raise _unwritten(removal.ref, reply.status)
     if reply.status == 412 and not reply.conditions:
         # Some servers say 412 also for what is gone.
         loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [removal.ref])
@@ -328,7 +351,7 @@ def _mark(desk: Desk, mark: Mark, stored: Loaded) -> Written | Sent:
         agents=codec.Agent.KEEP,
         own=desk.place.addresses,
     )
-    return _replace(desk, mark.ref, body, {"If-Match": etag_of(stored.version)})
+    return _replace(desk, mark.ref, body, stored.version)
 
 
 def _standing(shelf: Shelf, stored: Loaded) -> codec.Content:
@@ -360,11 +383,12 @@ def _readable(desk: Desk, ref: str, body: bytes) -> Snapshot:
         raise Rejected(text, code="unreadable") from why
 
 
-def _sent(made: Snapshot, reply: Reply) -> Sent:
+def _sent(made: Snapshot, reply: Reply, before: str = "") -> Sent:
     etag = reply.headers.get("etag", "")
     etag = "" if etag.startswith("W/") else etag  # If-Match takes none of those
     version = join_version(etag, reply.headers.get("schedule-tag", ""))
-    return Sent(made.ref, version, msgspec.structs.replace(made, version=version))
+    snapshot = msgspec.structs.replace(made, version=version)
+    return Sent(made.ref, version, snapshot, before, 0 if reply.sure else reply.status)
 
 
 def _read_back(desk: Desk, outcomes: Sequence[Outcome | Sent]) -> list[Outcome]:
@@ -378,7 +402,29 @@ def _read_back(desk: Desk, outcomes: Sequence[Outcome | Sent]) -> list[Outcome]:
         loaded = load(desk.client, desk.shelf, refs, desk.size) if refs else {}
     except AccordError:  # the writes are done, whatever became of reading
         loaded = {}
+    for each in outcomes:
+        if isinstance(each, Sent) and each.doubt and not _stands(desk, each, loaded.get(each.ref)):
+            raise _unwritten(each.ref, each.doubt)
     return [_completed(desk, o, loaded.get(o.ref)) if isinstance(o, Sent) else o for o in outcomes]
+
+
+def _stands(desk: Desk, sent: Sent, loaded: Loaded | None) -> bool:
+    """Tell whether something was written: what stands there isn't what stood there before."""
+    if loaded is None or loaded.error is not None:
+        return False
+    if etag_of(loaded.version) != sent.before:
+        return True
+    try:
+        found, made = snapshot_of(desk.shelf, loaded), sent.snapshot
+    except codec.Unreadable:
+        return False
+    return (found.item, found.marker, found.key) == (made.item, made.marker, made.key)
+
+
+def _unwritten(ref: str, status: int) -> Retry:
+    """Return what a write comes to that was answered as done, and perhaps by somebody else."""
+    why = "the answer may be another server's, for nothing shows that it was done"
+    return Retry(f"{ref}: {why} ({status})", after=60.0, code=str(status))
 
 
 def _completed(desk: Desk, sent: Sent, loaded: Loaded | None) -> Written:
