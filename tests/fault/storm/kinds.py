@@ -130,6 +130,8 @@ def _part(act: Callable[[Wire], None]) -> Callable[[House], None]:
 
 
 def _rejoin(house: House) -> None:
+    # On a busy machine others need longer for it; the worker itself can't give it back before.
+    until(lambda: not house.left(house.taken), _PATIENCE)
     house.amiss += [f"nobody has taken over {each}" for each in house.left(house.taken)]
     house.wires[AWAY].mend()
 
