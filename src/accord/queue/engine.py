@@ -56,7 +56,10 @@ class Engine:
     """
 
     def __init__(self, url: str, executor: str, workers: int, visit: Visit) -> None:
-        """Launch DBOS on a database; `visit` is called in its threads. Raises ConfigError."""
+        """Launch DBOS on a database; `visit` is called in its threads.
+
+        Raises ConfigError, and Retry where the database is away.
+        """
         require_clock(url)
         self._executor = executor
         _quieten()
@@ -73,6 +76,16 @@ class Engine:
         }
         _serving[:] = [visit]
         self._dbos = DBOS(config=config)
+        try:
+            with translating():
+                self._launch(workers)
+                self._client = self._connected(url)
+        except BaseException:
+            self._destroy()
+            raise
+
+    @staticmethod
+    def _launch(workers: int) -> None:
         DBOS.launch()
         # Neither a rate limit nor a global one: either has partitions claimed one at a time.
         DBOS.register_queue(
@@ -83,7 +96,10 @@ class Engine:
             polling_interval_sec=POLL,
             on_conflict="always_update",
         )
-        self._client = DBOSClient(
+
+    @staticmethod
+    def _connected(url: str) -> DBOSClient:
+        return DBOSClient(
             system_database_url=url,
             system_database_pool_size=connections.CLIENT,
             application_name=NAME,
@@ -203,12 +219,13 @@ class Engine:
             self._client.destroy()
 
     def _destroy(self) -> None:
-        store = self._dbos._sys_db.engine
+        store = self._dbos._sys_db_field
         DBOS.destroy()
         # Where another process took a run over, DBOS waits here for how it ends there, and where
         # the database is away, for its return: through connections made anew, and the end of this
         # process for that.
-        event.listen(store, "do_connect", _refuse)
+        if store is not None:
+            event.listen(store.engine, "do_connect", _refuse)
         _serving.clear()
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from dbos import DBOSClient
+from dbos import DBOS, DBOSClient
 from sqlalchemy import Connection, create_engine, event, make_url, text
 
 from accord.db.open import CUT_OFF
@@ -175,6 +175,28 @@ def test_a_process_ends_though_the_database_is_away(postgres: str) -> None:
         assert (process.returncode, "queue.leave" in said) == (0, True), said
         with desk(url.replace("+psycopg", "")) as (_, office):
             assert until(lambda: bool(office.ended), SOON)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("when", ["launch", "register_queue", "DBOSClient"])
+def test_a_start_without_the_database_is_told_as_one_to_try_again(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    with fresh_database(postgres) as url, Wire(make_url(url).port or 5432) as wire:
+        through = make_url(url).set(drivername="postgresql", port=wire.port)
+        place = engines if when == "DBOSClient" else DBOS
+        act = getattr(place, when)
+
+        def cut(*given: Any, **more: Any) -> Any:
+            wire.cut()
+            return act(*given, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(place, when, cut)
+            with pytest.raises(Retry):
+                Engine(through.render_as_string(hide_password=False), "me", 1, lambda *_: None)
+        wire.mend()
+        Engine(through.render_as_string(hide_password=False), "me", 1, lambda *_: None).stop()
 
 
 def test_what_dbos_says_goes_where_our_own_logs_go(
