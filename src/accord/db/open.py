@@ -36,8 +36,9 @@ CUT_OFF = {
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
-"""When a connection to PostgreSQL on which nothing arrives any more counts as broken: without,
-a machine that is cut off waits hours for an answer. Sooner than its leases run out."""
+"""When a connection to PostgreSQL that nobody answers, or on which nothing arrives any more, counts
+as broken: without, a machine that is cut off waits hours for an answer. Sooner than its leases
+run out."""
 
 LEFT_BEHIND = {
     "idle_in_transaction_session_timeout": "60s",

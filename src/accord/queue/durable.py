@@ -154,7 +154,10 @@ class DurableQueue:
     # working
 
     def serve(self, work: Work, workers: int) -> None:
-        """Have runs done from now on; raises ConfigError where DBOS can't work here."""
+        """Have runs done from now on.
+
+        Raises ConfigError where DBOS can't work here, and Retry where the database is away.
+        """
         from accord.queue.engine import Engine
 
         self._workers = workers
@@ -225,11 +228,17 @@ class DurableQueue:
             worker.join(_WATCH)
 
     def _let_go(self) -> None:
-        """Give back what DBOS claimed and nobody has begun."""
+        """Give back what DBOS claimed and nobody has begun, for as long as the database is there.
+
+        Where it is away each would wait for it anew, and the end of this process for all of them.
+        """
+        there = True
         for claimed in self._handed.rest():
             try:
-                self._folders.take_back(Admitted(claimed.key, claimed.generation))
+                if there:
+                    self._folders.take_back(Admitted(claimed.key, claimed.generation))
             except Exception as error:  # noqa: BLE001 (the edge: it is handed over anew later)
+                there = False
                 contained(error, "giving back a run")
             finally:
                 claimed.over.set()

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,7 @@ class Keeper:
         self.ahead = 0
         self.killed = 0
         self.ended: list[int] = []
+        self._at = 0.0
         self._told = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = threading.Event()
@@ -94,6 +96,12 @@ class Keeper:
         if self._process is not None and self._process.poll() is None:
             self.killed += 1
             self._process.kill()
+
+    @property
+    def age(self) -> float:
+        """Return for how many seconds its process has been there; 0 where there is none."""
+        process = self._process
+        return 0.0 if process is None or process.poll() is not None else time.monotonic() - self._at
 
     def end(self, patience: float) -> bool:
         """Have it end in good order, and tell whether it did so; the next one starts after it."""
@@ -146,6 +154,7 @@ class Keeper:
         while not self._closing.is_set():
             killed = self.killed
             with self._log.open("ab") as log:
+                self._at = time.monotonic()
                 self._process = subprocess.Popen(
                     [sys.executable, *self._words(), "--json"],
                     cwd=self._folder,

@@ -19,6 +19,7 @@ _LONG = (38.0, 50.0)
 
 _PATIENCE = 60.0
 _MET = 4.0
+_STARTED = 8.0
 _NEAR = ("postgres", "sqlite", "split")
 _BLOCK = b"\0" * 65_536
 
@@ -74,9 +75,11 @@ def _cut(*names: str) -> Callable[[House], None]:
 
 def _end_without_database(house: House) -> None:
     """Tell a worker to end when all that asks the database has met its absence."""
+    worker = house.dice.choice([each for each in house.keepers if each.part == "worker"])
+    # One that has just started ends without good order.
+    until(lambda: worker.age > _STARTED, _PATIENCE)
     house.wires[DATABASE].cut()
     time.sleep(_MET)
-    worker = house.dice.choice([each for each in house.keepers if each.part == "worker"])
     if not worker.end(_PATIENCE):
         house.amiss.append("a worker didn't end in good order while the database was away")
 

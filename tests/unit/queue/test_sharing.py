@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from accord.ports.errors import Retry
 from accord.ports.queue import DEATHS, Job, Stage, Urgency
 from accord.queue import clock as clocks
 from accord.queue import durable, executors
@@ -21,6 +22,7 @@ from accord.queue.clock import SharedClock
 from accord.queue.durable import DurableQueue
 from accord.queue.engine import id_of
 from accord.queue.folders import GONE, Admitted, Folders, key_of
+from accord.queue.handed import Claimed
 from accord.sandbox.process import until
 from accord.testing.queue import Office
 from tests.unit.queue.test_traps import SOON, line, peer, stored
@@ -233,6 +235,25 @@ def test_who_is_ending_claims_nothing_and_gives_back_what_it_has_not_begun(url: 
             ending.join(SOON)
         assert not ending.is_alive()
         assert len(office.ended) == 1
+
+
+def test_who_is_ending_waits_once_for_a_database_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(DurableQueue(f"sqlite:///{tmp_path}/queue.db")) as queue:
+        some = [Claimed(f"{n}", 1, 0, threading.Event()) for n in range(3)]
+        for each in some:
+            queue._handed.put(each)
+        asked: list[Admitted] = []
+
+        def away(each: Admitted) -> None:
+            asked.append(each)
+            raise Retry("the database can't be reached")
+
+        monkeypatch.setattr(queue._folders, "take_back", away)
+        queue._let_go()
+    assert len(asked) == 1
+    assert all(each.over.is_set() for each in some)
 
 
 def _until(queue: DurableQueue) -> float:
