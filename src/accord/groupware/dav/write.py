@@ -321,16 +321,18 @@ def _delete(desk: Desk, removal: Removal, stored: Loaded | None) -> Written:
     if reply.sure or (unsure and reply.status in (404, 410)):
         return Written(ref=removal.ref)
     if reply.ok:
-        loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [removal.ref])
-        if isinstance(loaded[removal.ref].error, Gone):
+        if _is_gone(desk, removal.ref):
             return Written(ref=removal.ref)
         raise _unwritten(removal.ref, reply.status)
-    if reply.status == 412 and not reply.conditions:
-        # Some servers say 412 also for what is gone.
-        loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [removal.ref])
-        if isinstance(loaded[removal.ref].error, Gone):
-            raise Gone(f"{removal.ref}: it isn't there any more", code="404")
+    # Some servers say 412 also for what is gone.
+    if reply.status == 412 and not reply.conditions and _is_gone(desk, removal.ref):
+        raise Gone(f"{removal.ref}: it isn't there any more", code="404")
     raise item_error(reply.error(removal.ref))
+
+
+def _is_gone(desk: Desk, ref: str) -> bool:
+    loaded = desk.client.load(desk.shelf.folder, desk.shelf.letter, [ref])
+    return isinstance(loaded[ref].error, Gone)
 
 
 def _mark(desk: Desk, mark: Mark, stored: Loaded) -> Written | Sent:
