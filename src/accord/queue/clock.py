@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from accord.db import Database, Tx
+from accord.ports.errors import Retry
 from accord.queue.schema import CLOCKS
 
 LOOK = 10.0
@@ -33,14 +34,25 @@ class SharedClock:
         self._lock = threading.Lock()
         self._ahead = 0.0
         self._until = float("-inf")
+        self._failed: tuple[float, Retry] | None = None
 
     def __call__(self) -> float:
-        """Return the present moment."""
+        """Return the present moment.
+
+        Raises `Retry` where the database is away: once for all who waited for the same look.
+        """
         now = since_start()
         if now >= self._until:
             with self._lock:
+                if self._failed and now <= self._failed[0]:
+                    fault = self._failed[1]
+                    raise Retry(str(fault), after=fault.after, code=fault.code) from fault
                 if now >= self._until:
-                    self._ahead, self._until = self._look(now)
+                    try:
+                        self._ahead, self._until = self._look(now)
+                    except Retry as fault:
+                        self._failed = since_start(), fault
+                        raise
         return since_start() + self._ahead
 
     def _look(self, now: float) -> tuple[float, float]:

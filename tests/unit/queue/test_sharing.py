@@ -107,6 +107,46 @@ def test_a_machine_that_started_anew_goes_on_by_the_clock_on_the_wall(
             monkeypatch.setattr(clocks, "since_start", lambda: time.monotonic() + 1e6)
 
 
+def test_one_look_at_an_absent_database_answers_all_who_waited_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, faults = 0, list[Retry]()
+    came, over = threading.Semaphore(0), threading.Event()
+    with closing(DurableQueue(f"sqlite:///{tmp_path}/queue.db")) as queue:
+        clock = SharedClock(queue._database)
+
+    def since_start() -> float:
+        came.release()
+        return time.monotonic()
+
+    def look(now: float) -> tuple[float, float]:
+        nonlocal looks
+        looks += 1
+        assert over.wait(10)
+        raise Retry("nobody answers", after=7)
+
+    def ask() -> None:
+        with pytest.raises(Retry) as told:
+            clock()
+        faults.append(told.value)
+
+    monkeypatch.setattr(clocks, "since_start", since_start)
+    monkeypatch.setattr(clock, "_look", look)
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert came.acquire(timeout=10)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert [(str(fault), fault.after) for fault in faults] == [("nobody answers", 7)] * 4
+    assert looks == 1
+    with pytest.raises(Retry):  # who asks later has it looked for anew
+        clock()
+    assert looks == 2
+
+
 # who is gone
 
 
