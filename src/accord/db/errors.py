@@ -52,6 +52,10 @@ _REFERENCE = {
 }
 _FULL = {"53100", "SQLITE_FULL"}
 _DISK = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
+_SHORT = {
+    "53",  # insufficient resources: memory, connections
+    "58",  # system error: its own disk or files
+}
 
 
 def translated(error: exc.DBAPIError) -> AccordError | None:
@@ -69,6 +73,8 @@ def translated(error: exc.DBAPIError) -> AccordError | None:
     if code.startswith(_DISK):
         # So does SQLite call a quota, or a file that may not grow.
         return Retry(f"the database's file can't be used now: {text}", after=60, code=code)
+    if code[:2] in _SHORT:
+        return Retry(f"the database's server is short of something: {text}", after=10, code=code)
     if error.connection_invalidated or code[:2] in ("08", "57"):
         return Retry(f"the database went away: {text}", after=2, code=code)
     if not code and isinstance(error, exc.OperationalError):

@@ -485,3 +485,15 @@ def test_a_file_that_can_not_be_written_is_tried_again_later(code: str) -> None:
     raised = sqlite3.OperationalError("disk I/O error")
     raised.sqlite_errorname = code
     assert isinstance(translated(exc.OperationalError("COMMIT", {}, raised)), Retry)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [psycopg.errors.OutOfMemory, psycopg.errors.TooManyConnections, psycopg.errors.IoError],
+)
+def test_a_server_that_is_short_of_something_is_asked_again_later(
+    raised: type[psycopg.Error],
+) -> None:
+    told = translated(exc.OperationalError("SELECT", {}, raised("out of memory\nDETAIL: much")))
+    assert isinstance(told, Retry)
+    assert str(told) == "the database's server is short of something: out of memory"
