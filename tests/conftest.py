@@ -93,8 +93,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_log_outlives_its_test() -> Iterator[None]:
-    """Forget where a command sent its logs: that stream is closed when the next test logs."""
+    """Forget where a command sent its logs, a stream that is closed soon, and how much it told."""
+    levels = {name: logging.getLogger(name).level for name in ("accord", "stamina")}
     yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     root = logging.getLogger()
     for each in root.handlers[:]:
         if type(each).__module__ == "accord.cli.logs":
