@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -182,13 +183,14 @@ def test_a_group_goes_one_way_to_one_server(server: Server) -> None:
         subscribed = stage.of("Subscribe")
         (listened,) = stage.of("GetStreamingEvents")
         server.ended.set()
-    assert [each.person for each in subscribed] == sorted(people)
+    assert subscribed[0].person == "ann@x.test"
+    assert sorted(each.person for each in subscribed) == sorted(people)
     assert {each.headers["x-anchormailbox"] for each in [*subscribed, listened]} == {"ann@x.test"}
     assert {each.headers["x-preferserveraffinity"] for each in subscribed} == {"true"}
     assert "cookie" not in subscribed[0].headers
     later = [*subscribed[1:], listened]
     assert {each.headers["cookie"] for each in later} == {"X-BackEndOverrideCookie=ex02~77"}
-    assert listened.ids == [f"id-{who}" for who in sorted(people)]
+    assert sorted(listened.ids) == [f"id-{who}" for who in sorted(people)]
     assert listened.person == "ann@x.test", "the open connection is on the anchor's account"
 
 
@@ -344,6 +346,27 @@ def test_a_refused_login_is_shown_once_for_everybody(way: str, known: bool) -> N
         assert until(lambda: "refuse" in stage.watch.ways()[people[-1]].why, SOON)
         assert set(stage.ways().values()) == {"poll"}
     assert len(stage.asked) == 1
+
+
+@pytest.mark.parametrize(("operation", "known"), [("Subscribe", True), ("GetFolder", False)])
+def test_mailboxes_are_prepared_several_at_a_time(
+    server: Server, operation: str, known: bool
+) -> None:
+    # A dead listener's mailboxes come all together, and each answer takes its time.
+    beside = threading.Barrier(4)
+
+    def play(asked: Asked) -> httpx2.Response:
+        if asked.operation == operation and asked.person != "p00@x.test":
+            with suppress(threading.BrokenBarrierError):
+                beside.wait(SOON)
+        return server(asked)
+
+    people = [f"p{number:02}@x.test" for number in range(9)]
+    with Stage(play, people, known=known) as stage:
+        assert until(lambda: len(stage.of(operation)) >= len(people), SOON)
+        server.ended.set()
+        assert not beside.broken
+        beside.abort()
 
 
 def test_only_the_cookie_of_affinity_is_kept() -> None:

@@ -16,13 +16,13 @@ from accord.groupware.exchange import watch_pull, watch_push, watch_streaming
 from accord.groupware.exchange.folders import Place
 from accord.groupware.exchange.server import Server
 from accord.groupware.exchange.settings import Config
-from accord.groupware.exchange.watch_board import LOCKED_OUT, REST, Board, Standing
+from accord.groupware.exchange.watch_board import LOCKED_OUT, REST, Board, Standing, at_once
 from accord.groupware.exchange.watch_pull import Pull
 from accord.groupware.exchange.watch_push import Push
 from accord.groupware.exchange.watch_streaming import Streaming
 from accord.groupware.exchange.watch_wire import Mailbox
 from accord.groupware.exchange.ways import Login, login
-from accord.ports.errors import AuthFailed, Retry
+from accord.ports.errors import AuthFailed, ConfigError, Retry
 from accord.ports.fault import contained
 from accord.ports.watcher import POLL, FolderHint, Watched, Way
 
@@ -150,16 +150,17 @@ class ExchangeWatch:
 
     def _arrange(self) -> float:
         """Give everybody to the way that they are at, and return when to look again."""
-        refused: set[Login] = set()
+        due: dict[str, Standing] = {}
+        now = time.monotonic()
         for who, standing in list(self._board.standings.items()):
-            if self._ended.is_set():
-                return 0.0
-            now = time.monotonic()
             if standing.again <= now:
                 standing.step, standing.reasons, standing.again = 0, (), math.inf
                 standing.look = 0.0
             if standing.look <= now:
-                self._find(who, standing, refused)
+                due[who] = standing
+        self._find_all(due)
+        if self._ended.is_set():
+            return 0.0
         members: dict[str, dict[str, Mailbox]] = {name: {} for name in self._order}
         with self._board.lock:
             for who, standing in self._board.standings.items():
@@ -171,8 +172,30 @@ class ExchangeWatch:
                 self._way(name).cover(some)
         return min(max(min(times, default=math.inf) - time.monotonic(), 0.5), REST)
 
+    def _find_all(self, due: Mapping[str, Standing]) -> None:
+        """Look up where the folders of some are, of several at once.
+
+        Of each login first one alone: one that is refused is shown once, not for everybody.
+        """
+        refused: set[Login] = set()
+        by_login: dict[Login | str, list[str]] = {}
+        for who in due:
+            by_login.setdefault(self._login(who), []).append(who)
+        logins = by_login.values()
+        for wave in ([each[0] for each in logins], [who for each in logins for who in each[1:]]):
+            at_once(lambda who: self._find(who, due[who], refused), wave)
+
+    def _login(self, who: str) -> Login | str:
+        """Return the login by which somebody is served, or who it is where there is none."""
+        try:
+            return login(self._server.config, who)
+        except ConfigError:
+            return who
+
     def _find(self, who: str, standing: Standing, refused: set[Login]) -> None:
         """Look up where somebody's folders are; `refused` logins aren't shown again."""
+        if self._ended.is_set():
+            return
         standing.look = math.inf
         if not self._order:
             self._board.stands(standing, Way(why=_CHOSEN))

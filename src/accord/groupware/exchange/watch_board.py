@@ -9,8 +9,9 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import SimpleQueue
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -18,7 +19,10 @@ from accord.groupware.exchange.watch_wire import Mailbox, Told
 from accord.ports.errors import AccordError, AuthFailed, Retry
 from accord.ports.fault import contained
 from accord.ports.http import Told as Asked
+from accord.ports.requests import Helpers
 from accord.ports.watcher import POLL, FolderHint, Way
+
+T = TypeVar("T")
 
 REST = 600.0
 """Seconds until a better way is tried again that didn't work."""
@@ -35,8 +39,20 @@ NO_ROOM = frozenset({"ErrorExceededConnectionCount", "ErrorExceededSubscriptionC
 _DOWN = frozenset({"unreachable", "unanswered", "slow"})
 """Codes that say nothing of one mailbox: the server can't be reached."""
 
+_AT_ONCE = 8
+"""How many people's mailboxes are prepared at once: one after the other, hundreds take minutes."""
+
 _LONG = 2 * LOCKED_OUT
 _NO_WAY = 1_000
+
+
+def at_once(do: Callable[[T], object], some: Sequence[T]) -> None:
+    """Do something for each of some, for a few at a time; raises what the first of them raises."""
+    if not some:
+        return
+    with Helpers(_AT_ONCE, thread_name_prefix="exchange-watch") as helpers:
+        for _ in helpers.map(do, some):
+            pass
 
 
 class Standing(Struct, eq=False, kw_only=True):

@@ -18,7 +18,7 @@ from msgspec import Struct
 from accord.groupware.exchange import wire
 from accord.groupware.exchange.errors import status_error
 from accord.groupware.exchange.http import Held, Route
-from accord.groupware.exchange.watch_board import NO_ROOM, REST, Board, Line
+from accord.groupware.exchange.watch_board import NO_ROOM, REST, Board, Line, at_once
 from accord.groupware.exchange.watch_wire import (
     LOST,
     Envelopes,
@@ -240,22 +240,32 @@ class Stream(Line):
                     seated.mailbox.client.one(unsubscribe(seated.id), self._route)
 
     def _subscribe(self) -> None:
-        for who, mailbox in sorted(self.members.items()):
-            if self.ended.is_set():
-                return
-            if who in self._held or not self.due(who):
-                continue
-            if self._route is None or not self._held:
-                self._route = Route(who, lasting=True)
-            try:
-                made = granted(mailbox.client.one(to_stream(mailbox), self._route))
-            except AccordError as error:
-                self.put_off(who, error)
-                continue
-            self.later.pop(who, None)
-            self._held[who] = self._by_id[made.id] = _Seated(mailbox, made.id)
-            self._fresh = True
-            self.board.hint(who, heard=False)
+        """Subscribe whoever isn't yet, several at once.
+
+        First one alone: from it is learned which server it is, and whether the login is taken.
+        """
+        missing = [each for each in sorted(self.members.items()) if each[0] not in self._held]
+        held = False
+        while missing and not held:
+            held = self._take_on(*missing.pop(0))
+        at_once(lambda each: self._take_on(*each), missing)
+
+    def _take_on(self, who: str, mailbox: Mailbox) -> bool:
+        """Subscribe somebody who is to be tried now; tell whether they are subscribed."""
+        if self.ended.is_set() or not self.due(who):
+            return False
+        if self._route is None or not self._held:
+            self._route = Route(who, lasting=True)
+        try:
+            made = granted(mailbox.client.one(to_stream(mailbox), self._route))
+        except AccordError as error:
+            self.put_off(who, error)
+            return False
+        self.later.pop(who, None)
+        self._held[who] = self._by_id[made.id] = _Seated(mailbox, made.id)
+        self._fresh = True
+        self.board.hint(who, heard=False)
+        return True
 
     def _leave(self, who: str) -> None:
         seated = self._held.pop(who, None)
